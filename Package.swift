@@ -1,0 +1,65 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let base: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .treatAllWarnings(as: .error),
+]
+/// Modules that read bytes from an attacker say `unsafe` wherever the compiler cannot check a bound.
+let pure: [SwiftSetting] = base + [.strictMemorySafety()]
+let log: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+
+let package = Package(
+    name: "rst-analyze",
+    products: [.executable(name: "rst-analyze", targets: ["RstAnalyze"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    ],
+    targets: [
+        .systemLibrary(name: "CPcap", pkgConfig: "libpcap", providers: [.apt(["libpcap-dev"])]),
+        .target(name: "CLibBPF", linkerSettings: [.linkedLibrary("bpf"), .linkedLibrary("elf")]),
+
+        .target(name: "NetworkTypes", swiftSettings: pure),
+        .target(name: "PcapReader", dependencies: ["NetworkTypes"], swiftSettings: pure),
+        .target(name: "KernelEvents", dependencies: ["NetworkTypes"], swiftSettings: pure),
+        .target(
+            name: "Correlator", dependencies: ["NetworkTypes", "PcapReader", "KernelEvents"], swiftSettings: pure),
+        .target(name: "Reporting", dependencies: ["NetworkTypes", "Correlator"], swiftSettings: pure),
+
+        .target(name: "CaptureFile", dependencies: ["PcapReader"], swiftSettings: base),
+        .target(
+            name: "Recorder",
+            dependencies: ["CPcap", "CLibBPF", "NetworkTypes", "PcapReader", "KernelEvents", log],
+            swiftSettings: base),
+        .target(name: "Selftest", dependencies: ["NetworkTypes", log], swiftSettings: base),
+        .executableTarget(
+            name: "RstAnalyze",
+            dependencies: [
+                "NetworkTypes", "PcapReader", "KernelEvents", "Correlator", "Reporting", "CaptureFile", "Recorder",
+                "Selftest", log, arguments,
+            ],
+            swiftSettings: base),
+
+        .testTarget(name: "NetworkTypesTests", dependencies: ["NetworkTypes"], swiftSettings: base),
+        .testTarget(
+            name: "PcapReaderTests", dependencies: ["PcapReader", "CaptureFile", "NetworkTypes"],
+            swiftSettings: base),
+        .testTarget(
+            name: "KernelEventsTests", dependencies: ["KernelEvents", "NetworkTypes"], swiftSettings: base),
+        .testTarget(
+            name: "CorrelatorTests",
+            dependencies: ["Correlator", "KernelEvents", "PcapReader", "NetworkTypes"],
+            swiftSettings: base),
+        .testTarget(
+            name: "ReportingTests", dependencies: ["Reporting", "Correlator", "NetworkTypes"], swiftSettings: base),
+        .testTarget(
+            name: "GoldenTests",
+            dependencies: ["Correlator", "Reporting", "KernelEvents", "PcapReader", "CaptureFile"],
+            swiftSettings: base),
+        .testTarget(name: "LiveTests", dependencies: ["Selftest", "Recorder"], swiftSettings: base),
+    ]
+)

@@ -1,0 +1,131 @@
+public import NetworkTypes
+
+/// Everything that one events.jsonl says.
+public struct Recording: Sendable, Equatable {
+    /// Nil for a file of another tool.
+    public var header: RecordingHeader?
+    /// Frames from the innermost outwards, `symbol+0xoffset`, by stack id.
+    public var stacks: [Int: [String]] = [:]
+    public var events: [ResetEvent] = []
+    public var clocks: [ClockSample] = []
+    public var losses: [Loss] = []
+    /// Nil if the recorder did not live to write it.
+    public var footer: RecordingFooter?
+    /// Lines that were well-formed and of a type this version does not know.
+    public var ignoredLines = 0
+    /// Lines that could not be read, the first few of them named.
+    public var damagedLines = 0
+    public var damage: [LineDamage] = []
+    public init() {}
+}
+
+public struct RecordingHeader: Sendable, Equatable {
+    public var schema = Self.currentSchema
+    public var tool = ""
+    public var host = ""
+    public var kernel = ""
+    public var bootID = ""
+    public var arch = ""
+    /// RFC 3339 in UTC with nanoseconds.
+    public var started = ""
+    public var clock = ClockSample(monotonic: 0, realtime: 0, uncertainty: nil)
+    public var hooks: [Hook] = []
+    public var interfaces: [Interface] = []
+    /// The network namespace of the recorder.
+    public var netns: UInt32?
+    public init() {}
+
+    public static let currentSchema = "rst-events/1"
+
+    public struct Hook: Sendable, Equatable {
+        public var name: String
+        /// `attached`, or `failed`.
+        public var status: String
+        /// Why it is not attached.
+        public var detail: String?
+        /// For `tcp_send_reset`: whether this kernel passes the reason.
+        public var reason: Bool?
+        public init(name: String, status: String, detail: String? = nil, reason: Bool? = nil) {
+            self.name = name
+            self.status = status
+            self.detail = detail
+            self.reason = reason
+        }
+    }
+
+    /// A network interface as the recorder found it when it started.
+    public struct Interface: Sendable, Equatable {
+        public var name: String
+        public var ifindex: Int32
+        public var netns: UInt32?
+        public var addresses: [IPAddress]
+        /// Whether packets were captured on it.
+        public var captured: Bool
+        public init(name: String, ifindex: Int32, netns: UInt32?, addresses: [IPAddress], captured: Bool) {
+            self.name = name
+            self.ifindex = ifindex
+            self.netns = netns
+            self.addresses = addresses
+            self.captured = captured
+        }
+    }
+}
+
+/// One reading of both clocks, taken as close together as the machine allowed.
+public struct ClockSample: Sendable, Equatable {
+    /// CLOCK_MONOTONIC, nanoseconds.
+    public var monotonic: Int64
+    /// CLOCK_REALTIME, nanoseconds since 1970-01-01 UTC.
+    public var realtime: Int64
+    /// Half the time the reading took, nanoseconds.
+    public var uncertainty: Int64?
+    public init(monotonic: Int64, realtime: Int64, uncertainty: Int64?) {
+        self.monotonic = monotonic
+        self.realtime = realtime
+        self.uncertainty = uncertainty
+    }
+}
+
+/// Events that were not recorded, and where they were lost.
+public struct Loss: Sendable, Equatable {
+    public var monotonic: Int64
+    /// `ring`: the ring buffer was full. `recursion`: the hook was interrupted by itself.
+    public var place: String
+    public var count: Int
+    public init(monotonic: Int64, place: String, count: Int) {
+        self.monotonic = monotonic
+        self.place = place
+        self.count = count
+    }
+}
+
+public struct RecordingFooter: Sendable, Equatable {
+    public var monotonic: Int64
+    public var events: Int
+    public var lost: Int
+    /// Packets written to the capture.
+    public var captured: Int
+    /// Packets that libpcap says the kernel or the device dropped.
+    public var kernelDropped: Int
+    public init(monotonic: Int64, events: Int, lost: Int, captured: Int, kernelDropped: Int) {
+        self.monotonic = monotonic
+        self.events = events
+        self.lost = lost
+        self.captured = captured
+        self.kernelDropped = kernelDropped
+    }
+}
+
+/// A line that could not be read.
+public struct LineDamage: Sendable, Equatable {
+    /// 1-based.
+    public var line: Int
+    /// Where the line begins in the file, bytes.
+    public var offset: Int
+    public var problem: String
+    public init(line: Int, offset: Int, problem: String) {
+        self.line = line
+        self.offset = offset
+        self.problem = problem
+    }
+}

@@ -1,0 +1,115 @@
+public import NetworkTypes
+
+/// What a BPF hook saw of one reset: the packet leaving (`emit`), or TCP's decision to send one (`decide`).
+public struct ResetEvent: Sendable, Equatable {
+    public enum Kind: UInt8, Sendable {
+        /// A segment with RST went into a network device (`net_dev_queue`).
+        case emit
+        /// The TCP stack decided to reset (`tcp_send_reset`, or a file of another tool that says so).
+        case decide
+    }
+
+    public var kind: Kind
+    /// The hook's name, `net_dev_queue` or `tcp_send_reset`; for a foreign file the name of its tool.
+    public var hook: String
+    /// CLOCK_MONOTONIC in nanoseconds (`bpf_ktime_get_ns`).
+    public var monotonic: Int64
+    public var cpu: Int32?
+    /// The inode number of the network namespace, as `readlink /proc/PID/ns/net` shows it.
+    public var netns: UInt32?
+    public var ifindex: Int32?
+    public var ifname: String?
+    /// The kernel address of the packet buffer: the same from device to device within one host.
+    public var skb: UInt64?
+    /// Of the RST itself: its source is the end that resets.
+    public var tuple: FourTuple
+    public var seq: UInt32?
+    public var ack: UInt32?
+    public var flags: TCPFlags?
+    public var window: UInt16?
+    /// IPv4 identification; nil over IPv6.
+    public var ipID: UInt16?
+    /// TTL or hop limit.
+    public var ttl: UInt8?
+    /// The `id` of a stack record that precedes the event.
+    public var stack: Int?
+    public var task: Task?
+    public var socket: Socket?
+    /// `decide` only from here.
+    /// The kernel's reason, by name without its enum's prefix: `TCP_ABORT_ON_CLOSE`.
+    public var reason: String?
+    /// The state of the socket at the hook.
+    public var state: TCPState?
+    /// The state before the last change that the recorder saw.
+    public var previousState: TCPState?
+    /// The segment that provoked a passive reset.
+    public var trigger: Trigger?
+    /// 1-based line in the file the event came from; 0 for one that was never in a file.
+    public var line: Int = 0
+
+    public init(kind: Kind, hook: String, monotonic: Int64, tuple: FourTuple) {
+        self.kind = kind
+        self.hook = hook
+        self.monotonic = monotonic
+        self.tuple = tuple
+    }
+
+    /// What ran on the CPU when the hook fired. It owns the socket only in process context.
+    public struct Task: Sendable, Equatable {
+        public enum Context: UInt8, Sendable { case process, softirq, hardirq }
+        public var pid: Int32
+        public var tid: Int32
+        public var uid: UInt32
+        public var comm: String
+        /// Nil where the kernel did not tell.
+        public var context: Context?
+        public init(pid: Int32, tid: Int32, uid: UInt32, comm: String, context: Context?) {
+            self.pid = pid
+            self.tid = tid
+            self.uid = uid
+            self.comm = comm
+            self.context = context
+        }
+    }
+
+    /// The full socket behind the reset; its fields are absent where the kernel has none.
+    public struct Socket: Sendable, Equatable {
+        public var cookie: UInt64?
+        public var state: TCPState?
+        public var inode: UInt64?
+        public var uid: UInt32?
+        /// The id of the cgroup v2 the socket was made in.
+        public var cgroup: UInt64?
+        public var owner: Owner?
+        /// `SOCK_DEAD`: the application has let go of the socket.
+        public var dead: Bool?
+        /// `icsk_user_timeout`, in milliseconds; 0 is off.
+        public var userTimeout: UInt32?
+        /// `tcp_sock.linger2`, in seconds when positive; negative means no FIN_WAIT2 at all.
+        public var linger2: Int32?
+        public init() {}
+    }
+
+    public struct Owner: Sendable, Equatable {
+        public var pid: Int32
+        public var comm: String
+        public init(pid: Int32, comm: String) {
+            self.pid = pid
+            self.comm = comm
+        }
+    }
+
+    public struct Trigger: Sendable, Equatable {
+        public var flags: TCPFlags
+        public var seq: UInt32
+        public var ack: UInt32
+        /// TCP payload in bytes.
+        public var length: UInt32
+        public init(flags: TCPFlags, seq: UInt32, ack: UInt32, length: UInt32) {
+            self.flags = flags
+            self.seq = seq
+            self.ack = ack
+            self.length = length
+        }
+    }
+}
