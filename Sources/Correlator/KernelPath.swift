@@ -1,3 +1,5 @@
+import KernelEvents
+
 /// A kernel stack, read from the innermost frame outwards as far as the function that made the RST and its callers.
 ///
 /// Over loopback the RST and the system call that provoked it share one stack: what lies beyond the first interrupt
@@ -130,12 +132,10 @@ public final class KernelPath: Sendable {
     }
 
     private static func interruptContext(_ name: String) -> Context? {
-        switch name {
-        case "handle_softirqs", "__do_softirq", "do_softirq", "do_softirq_own_stack", "__softirqentry_text_start",
-            "run_ksoftirqd", "__irq_exit_rcu", "irq_exit_rcu", "run_timer_softirq", "net_rx_action":
-            .softirq
-        default:
-            name.hasSuffix("_interrupt") || name.hasPrefix("sysvec_") || name.hasPrefix("asm_sysvec_") ? .hardirq : nil
+        switch ResetEvent.Task.Context.interrupt(name) {
+        case .softirq: .softirq
+        case .hardirq: .hardirq
+        case .process, nil: nil
         }
     }
 
