@@ -23,24 +23,27 @@ let package = Package(
         .systemLibrary(name: "CPcap", pkgConfig: "libpcap", providers: [.apt(["libpcap-dev"])]),
         .target(name: "CLibBPF", linkerSettings: [.linkedLibrary("bpf"), .linkedLibrary("elf")]),
 
+        .target(name: "CLinux"),
+
         .target(name: "NetworkTypes", swiftSettings: pure),
         .target(name: "PcapReader", dependencies: ["NetworkTypes"], swiftSettings: pure),
-        .target(name: "KernelEvents", dependencies: ["NetworkTypes"], swiftSettings: pure),
+        .target(name: "JSONText", dependencies: ["NetworkTypes"], swiftSettings: pure),
+        .target(name: "KernelEvents", dependencies: ["NetworkTypes", "JSONText"], swiftSettings: pure),
         .target(
             name: "Correlator", dependencies: ["NetworkTypes", "PcapReader", "KernelEvents"], swiftSettings: pure),
-        .target(name: "Reporting", dependencies: ["NetworkTypes", "Correlator"], swiftSettings: pure),
+        .target(name: "Reporting", dependencies: ["NetworkTypes", "JSONText", "Correlator"], swiftSettings: pure),
 
         .target(name: "CaptureFile", dependencies: ["PcapReader"], swiftSettings: base),
         .target(
             name: "Recorder",
-            dependencies: ["CPcap", "CLibBPF", "NetworkTypes", "PcapReader", "KernelEvents", log],
+            dependencies: ["CPcap", "CLibBPF", "CLinux", "NetworkTypes", "PcapReader", "KernelEvents", log],
             swiftSettings: base),
         .target(name: "Selftest", dependencies: ["NetworkTypes", log], swiftSettings: base),
         .executableTarget(
             name: "RstAnalyze",
             dependencies: [
                 "NetworkTypes", "PcapReader", "KernelEvents", "Correlator", "Reporting", "CaptureFile", "Recorder",
-                "Selftest", log, arguments,
+                "Selftest", "CLinux", log, arguments,
             ],
             swiftSettings: base),
 

@@ -23,7 +23,7 @@ struct EventConverter {
     var hasSymbols: Bool { !symbols.isEmpty }
 
     /// Hands out the lines written so far, and forgets them.
-    mutating func takeLines(_ body: ([UInt8]) throws -> Void) rethrows {
+    mutating func takeLines(_ body: ([UInt8]) throws(RecorderError) -> Void) throws(RecorderError) {
         guard !encoder.bytes.isEmpty else { return }
         try body(encoder.bytes)
         encoder.removeAll()
@@ -38,7 +38,7 @@ struct EventConverter {
         let record = raw.pointee
         var event = ResetEvent(
             kind: Int(record.kind) == Int(RST_EMIT.rawValue) ? .emit : .decide,
-            hook: Int(record.kind) == Int(RST_EMIT.rawValue) ? EventEncoder.emitHook : EventEncoder.decideHook,
+            hook: Int(record.kind) == Int(RST_EMIT.rawValue) ? ResetEvent.emitHook : ResetEvent.decideHook,
             monotonic: Int64(clamping: record.mono_ns),
             tuple: FourTuple(
                 source: address(record.src), sourcePort: record.sport, destination: address(record.dst),

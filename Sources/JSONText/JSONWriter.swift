@@ -1,19 +1,21 @@
-import NetworkTypes
+package import NetworkTypes
 
-/// Appends JSON to a byte buffer: the few shapes that events.jsonl needs.
-struct JSONWriter {
-    private(set) var bytes: [UInt8] = []
+/// Appends JSON to a byte buffer: the few shapes that events.jsonl and the report need, without a tree in between.
+package struct JSONWriter: Sendable {
+    package private(set) var bytes: [UInt8] = []
 
-    mutating func removeAll() { bytes.removeAll(keepingCapacity: true) }
+    package init() {}
+
+    package mutating func removeAll() { bytes.removeAll(keepingCapacity: true) }
 
     /// Appends text that is JSON already: punctuation and keys.
     @inline(__always)
-    mutating func raw(_ text: StaticString) {
+    package mutating func raw(_ text: StaticString) {
         unsafe bytes.append(
             contentsOf: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
     }
 
-    mutating func number(_ value: some FixedWidthInteger) {
+    package mutating func number(_ value: some FixedWidthInteger) {
         if value < 0 { bytes.append(UInt8(ascii: "-")) }
         digits(UInt64(value.magnitude))
     }
@@ -27,13 +29,13 @@ struct JSONWriter {
         }
     }
 
-    mutating func boolean(_ value: Bool) {
+    package mutating func boolean(_ value: Bool) {
         if value { raw("true") } else { raw("false") }
     }
 
     /// A quoted string. Escaped besides what RFC 8259, section 7, asks for: DEL and the C1 controls, so that no name a
     /// process chose can steer the terminal of the person who looks at the file.
-    mutating func string(_ text: String) {
+    package mutating func string(_ text: String) {
         var text = text
         bytes.append(UInt8(ascii: "\""))
         text.withUTF8 { utf8 in
@@ -74,7 +76,7 @@ struct JSONWriter {
     private static func hexDigits(_ nibble: UInt8) -> UInt8 { nibble < 10 ? 0x30 + nibble : 0x57 + nibble }
 
     /// `"0xffff888103a4f000"`: JSON readers that hold numbers as doubles would round a kernel address.
-    mutating func hexadecimal(_ value: UInt64) {
+    package mutating func hexadecimal(_ value: UInt64) {
         raw("\"0x")
         var shift = max(0, 60 - value.leadingZeroBitCount & ~3)
         while shift >= 0 {
@@ -84,7 +86,7 @@ struct JSONWriter {
         bytes.append(UInt8(ascii: "\""))
     }
 
-    mutating func address(_ address: IPAddress) {
+    package mutating func address(_ address: IPAddress) {
         guard address.isIPv4 else {
             string(address.description)
             return
@@ -98,44 +100,11 @@ struct JSONWriter {
     }
 
     /// tcpdump's letters, as `TCPFlags.description` has them; bits that have no letter are not written.
-    mutating func flags(_ flags: TCPFlags) {
+    package mutating func flags(_ flags: TCPFlags) {
         bytes.append(UInt8(ascii: "\""))
         for (bit, letter) in "FSRPAUEWe".utf8.enumerated() where flags.rawValue & 1 << bit != 0 {
             bytes.append(letter)
         }
         bytes.append(UInt8(ascii: "\""))
-    }
-}
-
-extension String {
-    /// Reads a name that the kernel keeps in a fixed array (`comm`, a device's name): it ends at the first NUL.
-    ///
-    /// Such a name is arbitrary bytes that a process chose. A byte that is not part of valid UTF-8 becomes the four
-    /// characters `\xNN`, so that two different names stay different to the eye.
-    public init(kernelName name: some Sequence<UInt8>) {
-        let name = Array(name.prefix { $0 != 0 })
-        if let text = String(validating: name, as: UTF8.self) {
-            self = text
-            return
-        }
-        self = ""
-        var decoder = Unicode.UTF8.ForwardParser()
-        var rest = name[...].makeIterator()
-        var position = 0
-        var isOver = false
-        while !isOver {
-            switch decoder.parseScalar(from: &rest) {
-            case .valid(let scalar):
-                unicodeScalars.append(Unicode.UTF8.decode(scalar))
-                position += scalar.count
-            case .error(let length):
-                for byte in name[position..<min(position + length, name.count)] {
-                    self += byte < 16 ? "\\x0" : "\\x"
-                    self += String(byte, radix: 16)
-                }
-                position += length
-            case .emptyInput: isOver = true
-            }
-        }
     }
 }
