@@ -1,0 +1,291 @@
+/// A cursor over the bytes of JSON lines (RFC 8259, one text a line).
+///
+/// It never reads outside the buffer it was made for, and treats the end of the buffer as the end of a line. A newline
+/// is not white space here, so that a broken line cannot swallow the next one.
+@safe struct LineScanner {
+    private let base: UnsafePointer<UInt8>
+    let end: Int
+    var position = 0
+    /// The key whose value is being read, for messages.
+    var key: RecordKey?
+
+    static let newline = UInt8(ascii: "\n")
+    /// Deeper nesting than this is a damaged line; the format itself needs three levels.
+    static let deepest = 64
+
+    /// The buffer must outlive the scanner.
+    init?(_ buffer: UnsafeRawBufferPointer) {
+        guard let base = buffer.baseAddress else { return nil }
+        unsafe self.base = base.assumingMemoryBound(to: UInt8.self)
+        end = buffer.count
+    }
+
+    /// The byte under the cursor; a newline at the end.
+    @inline(__always)
+    var byte: UInt8 { byte(at: position) }
+
+    @inline(__always)
+    func byte(at position: Int) -> UInt8 {
+        position >= 0 && position < end ? unsafe base[position] : Self.newline
+    }
+
+    /// Eight bytes as a little-endian number, whatever stands before the end, zeros after it.
+    @inline(__always)
+    func word(at position: Int) -> UInt64 {
+        if position >= 0, position <= end &- 8 {
+            return unsafe UInt64(
+                littleEndian: UnsafeRawPointer(base + position).loadUnaligned(as: UInt64.self))
+        }
+        return lastWord(at: position)
+    }
+
+    private func lastWord(at position: Int) -> UInt64 {
+        var word: UInt64 = 0
+        for index in 0..<8 where position + index < end {
+            word |= UInt64(byte(at: position + index)) << UInt64(8 * index)
+        }
+        return word
+    }
+
+    func bytes(_ range: Range<Int>) -> UnsafeBufferPointer<UInt8> {
+        let range = range.clamped(to: 0..<end)
+        return unsafe UnsafeBufferPointer(start: base + range.lowerBound, count: range.count)
+    }
+
+    func problem(_ text: StaticString) -> LineProblem { LineProblem(text, at: position, key: key) }
+
+    // MARK: Structure
+
+    /// Spaces, tabs and carriage returns, so that CRLF ends a line too.
+    @inline(__always)
+    mutating func skipSpace() {
+        while byte <= 0x20, byte == 0x20 || byte == 0x09 || byte == 0x0d { position += 1 }
+    }
+
+    @inline(__always)
+    mutating func expect(_ wanted: UInt8, _ text: StaticString) throws(LineProblem) {
+        skipSpace()
+        guard byte == wanted else { throw problem(text) }
+        position += 1
+    }
+
+    @inline(__always)
+    mutating func beginObject() throws(LineProblem) {
+        try expect(UInt8(ascii: "{"), "expected an object")
+    }
+
+    /// The next key of an object and its colon, or nil after the closing brace. `isFirst` starts out true.
+    @inline(__always)
+    mutating func nextKey(_ isFirst: inout Bool) throws(LineProblem) -> RecordKey? {
+        skipSpace()
+        if byte == UInt8(ascii: "}") {
+            position += 1
+            return nil
+        }
+        if !isFirst {
+            guard byte == UInt8(ascii: ",") else { throw problem("expected a comma or a closing brace") }
+            position += 1
+            skipSpace()
+        }
+        isFirst = false
+        guard byte == UInt8(ascii: "\"") else { throw problem("expected a key in quotes") }
+        let name = try keyName()
+        skipSpace()
+        guard byte == UInt8(ascii: ":") else { throw problem("expected a colon") }
+        position += 1
+        key = name
+        return name
+    }
+
+    /// Reads a key from its opening quote to after its closing quote.
+    @inline(__always)
+    private mutating func keyName() throws(LineProblem) -> RecordKey {
+        let head = word(at: position + 1)
+        let quotes = head ^ 0x2222_2222_2222_2222
+        // The lowest bit set is that of the first quote; bits above it may be wrong.
+        let found = (quotes &- 0x0101_0101_0101_0101) & ~quotes & 0x8080_8080_8080_8080
+        if found != 0 {
+            let length = found.trailingZeroBitCount >> 3
+            let mask = UInt64.max >> UInt64(56 &- 8 &* length)
+            if let name = RecordKey(packed: head & mask) {
+                position += length + 2
+                return name
+            }
+        }
+        return try longKeyName()
+    }
+
+    /// Keys of eight bytes and more, with escapes, or unknown ones.
+    private mutating func longKeyName() throws(LineProblem) -> RecordKey {
+        key = nil
+        let text = try text()
+        if text.isEscaped {
+            return RecordKey(name: unescaped(text.range)) ?? .unknown
+        }
+        return RecordKey(head: word(at: text.range, 0), tail: word(at: text.range, 8), length: text.range.count)
+            ?? .unknown
+    }
+
+    /// Eight bytes of a text from `offset` on, zeros after its end.
+    @inline(__always)
+    func word(at range: Range<Int>, _ offset: Int) -> UInt64 {
+        let rest = range.upperBound &- range.lowerBound &- offset
+        guard rest > 0 else { return 0 }
+        let word = word(at: range.lowerBound &+ offset)
+        return rest >= 8 ? word : word & ((UInt64(1) << UInt64(8 &* rest)) &- 1)
+    }
+
+    /// The next element of an array: true with the cursor before it, false after the closing bracket.
+    mutating func nextElement(_ isFirst: inout Bool) throws(LineProblem) -> Bool {
+        skipSpace()
+        if isFirst {
+            isFirst = false
+            if byte == UInt8(ascii: "]") {
+                position += 1
+                return false
+            }
+            return true
+        }
+        if byte == UInt8(ascii: "]") {
+            position += 1
+            return false
+        }
+        guard byte == UInt8(ascii: ",") else { throw problem("expected a comma or a closing bracket") }
+        position += 1
+        skipSpace()
+        return true
+    }
+
+    /// Nothing but white space may follow the object of a line. Leaves the cursor on the newline.
+    mutating func endLine() throws(LineProblem) {
+        skipSpace()
+        key = nil
+        guard byte == Self.newline else { throw problem("text after the end of the object") }
+    }
+
+    /// Where the line under the cursor ends: its newline, or the end of the buffer.
+    func endOfLine(from position: Int) -> Int {
+        var position = position
+        while position <= end &- 8 {
+            let lines = word(at: position) ^ 0x0a0a_0a0a_0a0a_0a0a
+            let found = (lines &- 0x0101_0101_0101_0101) & ~lines & 0x8080_8080_8080_8080
+            if found != 0 { return position + found.trailingZeroBitCount >> 3 }
+            position += 8
+        }
+        while position < end, byte(at: position) != Self.newline { position += 1 }
+        return position
+    }
+
+    // MARK: Text
+
+    /// A string's bytes between its quotes, and whether any of them is a backslash.
+    @inline(__always)
+    mutating func text() throws(LineProblem) -> (range: Range<Int>, isEscaped: Bool) {
+        skipSpace()
+        guard byte == UInt8(ascii: "\"") else { throw problem("expected a string") }
+        let start = position + 1
+        var index = start
+        while true {
+            // Advances over whole words without a quote, a backslash or a control character.
+            let word = word(at: index)
+            let quotes = word ^ 0x2222_2222_2222_2222
+            let slashes = word ^ 0x5c5c_5c5c_5c5c_5c5c
+            let ones: UInt64 = 0x0101_0101_0101_0101
+            let special =
+                ((quotes &- ones) & ~quotes | (slashes &- ones) & ~slashes
+                    | (word &- 0x2020_2020_2020_2020) & ~word) & 0x8080_8080_8080_8080
+            if special == 0 {
+                index += 8
+                continue
+            }
+            // The lowest of the three is exact: a borrow only disturbs bytes above one that is special itself.
+            index += special.trailingZeroBitCount >> 3
+            break
+        }
+        if byte(at: index) == UInt8(ascii: "\"") {
+            position = index + 1
+            return (start..<index, false)
+        }
+        return try escapedText(from: start)
+    }
+
+    private mutating func escapedText(from start: Int) throws(LineProblem) -> (range: Range<Int>, isEscaped: Bool) {
+        var index = start
+        while true {
+            switch byte(at: index) {
+            case UInt8(ascii: "\""):
+                position = index + 1
+                return (start..<index, true)
+            case UInt8(ascii: "\\"):
+                position = index
+                switch byte(at: index + 1) {
+                case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"), UInt8(ascii: "b"), UInt8(ascii: "f"),
+                    UInt8(ascii: "n"), UInt8(ascii: "r"), UInt8(ascii: "t"):
+                    index += 2
+                case UInt8(ascii: "u"):
+                    guard codeUnit(at: index + 2) != nil else { throw problem("\\u without four hexadecimal digits") }
+                    index += 6
+                default: throw problem("unknown escape in a string")
+                }
+            case 0..<0x20:
+                position = index
+                throw problem(
+                    byte == Self.newline ? "a string without its closing quote" : "a control character in a string")
+            default: index += 1
+            }
+        }
+    }
+
+    private func codeUnit(at position: Int) -> UInt16? {
+        var value: UInt16 = 0
+        for offset in 0..<4 {
+            guard let digit = Self.hexDigit(byte(at: position + offset)) else { return nil }
+            value = value << 4 | UInt16(digit)
+        }
+        return value
+    }
+
+    static func hexDigit(_ byte: UInt8) -> UInt8? {
+        switch byte {
+        case 0x30...0x39: byte - 0x30
+        case 0x61...0x66: byte - 0x57
+        case 0x41...0x46: byte - 0x37
+        default: nil
+        }
+    }
+
+    /// The text of a checked range. Half a surrogate pair and bytes that are not UTF-8 become U+FFFD.
+    func unescaped(_ range: Range<Int>) -> String {
+        var units: [UInt8] = []
+        units.reserveCapacity(range.count)
+        var index = range.lowerBound
+        while index < range.upperBound {
+            guard byte(at: index) == UInt8(ascii: "\\") else {
+                units.append(byte(at: index))
+                index += 1
+                continue
+            }
+            let escape = byte(at: index + 1)
+            index += 2
+            switch escape {
+            case UInt8(ascii: "b"): units.append(0x08)
+            case UInt8(ascii: "f"): units.append(0x0c)
+            case UInt8(ascii: "n"): units.append(0x0a)
+            case UInt8(ascii: "r"): units.append(0x0d)
+            case UInt8(ascii: "t"): units.append(0x09)
+            case UInt8(ascii: "u"):
+                var scalar = UInt32(codeUnit(at: index) ?? 0xfffd)
+                index += 4
+                if scalar & 0xfc00 == 0xd800, index + 6 <= range.upperBound, byte(at: index) == UInt8(ascii: "\\"),
+                    byte(at: index + 1) == UInt8(ascii: "u"), let low = codeUnit(at: index + 2), low & 0xfc00 == 0xdc00
+                {
+                    scalar = 0x10000 + (scalar & 0x3ff) << 10 + UInt32(low & 0x3ff)
+                    index += 6
+                }
+                units += Array(String(Unicode.Scalar(scalar) ?? "\u{fffd}").utf8)
+            default: units.append(escape)
+            }
+        }
+        return String(decoding: units, as: UTF8.self)
+    }
+}
