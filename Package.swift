@@ -38,7 +38,8 @@ let package = Package(
             name: "Recorder",
             dependencies: ["CPcap", "CLibBPF", "CLinux", "NetworkTypes", "PcapReader", "KernelEvents", log],
             swiftSettings: base),
-        .target(name: "Selftest", dependencies: ["NetworkTypes", log], swiftSettings: base),
+        .target(name: "CSelftest"),
+        .target(name: "Selftest", dependencies: ["CSelftest", "NetworkTypes"], swiftSettings: base),
         .executableTarget(
             name: "RstAnalyze",
             dependencies: [
@@ -63,6 +64,10 @@ let package = Package(
             name: "GoldenTests",
             dependencies: ["Correlator", "Reporting", "KernelEvents", "PcapReader", "CaptureFile"],
             swiftSettings: base),
+        .executableTarget(
+            name: "SelftestRunner", dependencies: ["Selftest"], path: "Tests/SelftestRunner", swiftSettings: base),
+        .testTarget(
+            name: "SelftestTests", dependencies: ["Selftest", "SelftestRunner", "NetworkTypes"], swiftSettings: base),
         .testTarget(name: "LiveTests", dependencies: ["Selftest", "Recorder"], swiftSettings: base),
     ]
 )
