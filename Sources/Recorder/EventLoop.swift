@@ -21,7 +21,7 @@ final class EventLoop: @unchecked Sendable {
     /// Loads and attaches the BPF programs.
     init(_ options: RecorderOptions) throws(RecorderError) {
         file = try OutputFile(path: options.eventsPath)
-        converter = EventConverter(kallsyms: { [] }, reasonName: { _ in nil })
+        converter = EventConverter(namespaces: nil, kallsyms: { [] }, reasonName: { _ in nil })
         var error: Int32 = 0
         var message = [CChar](repeating: 0, count: Int(RSTBPF_MESSAGE_LENGTH))
         let context = Unmanaged.passUnretained(self).toOpaque()
@@ -37,6 +37,7 @@ final class EventLoop: @unchecked Sendable {
         }
         programs = opened
         converter = EventConverter(
+            namespaces: options.namespaces,
             kallsyms: { readFile("/proc/kallsyms") },
             reasonName: { rstbpf_reason_name(opened, $0).map { String(cString: $0) } })
     }
