@@ -33,7 +33,12 @@ struct SelftestCommand: ParsableCommand {
     @Flag(help: "Allow scenarios that change a setting of the whole host for a moment.")
     var allowHostWide = false
 
+    @Option(
+        help: ArgumentHelp("Instead of scenarios: so many connections to closed ports over lo.", valueName: "count"))
+    var burst: Int?
+
     func validate() throws {
+        if let burst, !(1...1_000_000).contains(burst) { throw ValidationError("--burst is 1 to 1000000") }
         if let ip, ip != 4, ip != 6 { throw ValidationError("--ip is 4 or 6") }
         for id in scenarios where Scenarios.named(id) == nil {
             throw ValidationError("there is no scenario \(id); \"rst-analyze selftest --list\" names them")
@@ -52,7 +57,7 @@ struct SelftestCommand: ParsableCommand {
         if let keep { mkdir(keep, 0o755) }
         var driver = SelftestDriver(tool: Version.tool)
         driver.allowsHostWideSettings = allowHostWide
-        let chosen = scenarios.isEmpty ? Scenarios.all : scenarios.compactMap(Scenarios.named)
+        let chosen = burst.map { [Scenarios.burst(count: $0)] } ?? chosenScenarios
         var table = SelftestTable(isJSON: format == .json)
         for scenario in chosen {
             for version in scenario.ipVersions where ip.map({ version == ($0 == 4 ? .v4 : .v6) }) ?? true {
@@ -62,6 +67,10 @@ struct SelftestCommand: ParsableCommand {
         }
         table.finish()
         if table.failed > 0 { throw ExitCode(1) }
+    }
+
+    private var chosenScenarios: [Scenario] {
+        scenarios.isEmpty ? Scenarios.all : scenarios.compactMap(Scenarios.named)
     }
 
     private func printList() {
