@@ -8,6 +8,7 @@ import NetworkTypes
 public enum Actor {
     /// Serves requests until standard input ends; the arguments are not used yet.
     public static func main(arguments: [String] = []) -> Never {
+        try? File.write("selftest-actor", to: "/proc/self/comm")
         var performer = Performer()
         while let line = readLine() {
             let words = line.split(separator: " ")
@@ -44,24 +45,32 @@ private struct Performer {
         case "hello": return [String(getpid())]
         case "burn": return []
         case "listen":
-            let endpoint = try endpoint(words[1...])
+            let endpoint = try endpoint(words.dropFirst())
             let socket = try Socket(family: endpoint.address.version.family)
             try socket.bind(endpoint)
             try socket.listen()
             listener = socket
         case "accept": connections.append(try require(listener).accept())
         case "connect":
-            let endpoint = try endpoint(words[1...])
+            let endpoint = try endpoint(words.dropFirst())
             let socket = try Socket(family: endpoint.address.version.family)
             try socket.connect(to: endpoint)
             connections.append(socket)
             let local = try socket.local()
             return [local.address.description, String(local.port)]
+        case "refused":
+            let endpoint = try endpoint(words.dropFirst())
+            try Socket(family: endpoint.address.version.family).expectRefusal(of: endpoint)
+        case "wait-listener": try require(listener).waitUntilReadable("connection in the queue")
+        case "wait-long": try require(connections.last).setTCP(TCP_LINGER2, 100)
         case "wait-readable": try require(connections.last).waitUntilReadable()
         case "send": try require(connections.last).send(10)
         case "linger-zero": try require(connections.last).setLinger(seconds: 0)
         case "close": try require(connections.popLast()).close()
         case "close-listener": try require(listener).close()
+        case "destroy":
+            try SocketDestroyer.destroy(
+                local: try endpoint(words.dropFirst()), remote: try endpoint(words.dropFirst(3)))
         case "exit": exit(0)
         default: throw SelftestError.actor("unknown request")
         }

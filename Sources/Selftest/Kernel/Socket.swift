@@ -147,6 +147,14 @@ final class Socket {
         return TCPState(rawValue: info[0])
     }
 
+    /// Of a listener, how many connections wait to be accepted (`tcpi_unacked` of TCP_INFO).
+    func queueLength() throws -> Int {
+        var info = tcp_info()
+        var size = socklen_t(MemoryLayout<tcp_info>.size)
+        try check(getsockopt(number, Int32(IPPROTO_TCP), TCP_INFO, &info, &size), "TCP_INFO")
+        return Int(info.tcpi_unacked)
+    }
+
     func waitFor(_ state: TCPState) throws {
         try wait(for: "state \(state.name)") { try self.state() == state }
     }

@@ -13,6 +13,7 @@ public final class Lab {
     public let captures: [CapturePoint]
 
     let actorCommand: ActorCommand
+    let plan: AddressPlan
     let client: Node
     let server: Node
     /// Nil where the topology has none.
@@ -34,7 +35,7 @@ public final class Lab {
         self.topology = topology
         self.ipVersion = ipVersion
         actorCommand = actor
-        let plan = AddressPlan.next()
+        plan = AddressPlan.next()
         var built: [NamespaceThread] = []
         do {
             let nodes = try LabBuilder(topology: topology, version: ipVersion, plan: plan).build { built.append($0) }
