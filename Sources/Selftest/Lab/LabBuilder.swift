@@ -130,8 +130,7 @@ struct LabBuilder {
             [
                 "link add br0 type bridge", veth("eth0", to: "eth0", in: client), veth("eth1", to: "eth0", in: server),
                 "link set eth0 master br0", "link set eth1 master br0", "link set eth0 up", "link set eth1 up",
-                "link set br0 up", "link set lo up",
-            ])
+            ] + up("br0", middle))
         try configure(client, up("eth0", near))
         try configure(server, up("eth0", far))
         return (

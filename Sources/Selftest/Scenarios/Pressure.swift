@@ -20,6 +20,7 @@ extension Scenarios {
             return [
                 ExpectedReset(victim.fromServer, "abort-on-memory", at: lab.server) {
                     $0.reason = "TCP_ABORT_ON_MEMORY"
+                    $0.state = .finWait1
                     $0.ownedBy(lab.ownPID, .close)
                 }
             ]
