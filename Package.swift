@@ -67,7 +67,8 @@ let package = Package(
         .executableTarget(
             name: "SelftestRunner", dependencies: ["Selftest"], path: "Tests/SelftestRunner", swiftSettings: base),
         .testTarget(
-            name: "SelftestTests", dependencies: ["Selftest", "SelftestRunner", "NetworkTypes"], swiftSettings: base),
+            name: "SelftestTests", dependencies: ["Selftest", "SelftestRunner", "Correlator", "NetworkTypes"],
+            swiftSettings: base),
         .testTarget(name: "LiveTests", dependencies: ["Selftest", "Recorder"], swiftSettings: base),
     ]
 )

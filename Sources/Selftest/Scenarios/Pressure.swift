@@ -24,7 +24,28 @@ extension Scenarios {
                     $0.ownedBy(lab.ownPID, .close)
                 }
             ]
-        }
+        },
+        Scenario(
+            "too-many-orphans-at-retransmit",
+            "An orphan whose data nobody acknowledges is given up by its retransmission timer.",
+            needs: [.hostWideSetting(limit)]
+        ) { lab in
+            let tap = try lab.server.tap()
+            let connection = try lab.connect()
+            try lab.silence(lab.client.address, for: lab.server)
+            try connection.server.send(10)
+            connection.server.close()
+            usleep(250_000)
+            try withoutRoomForOrphans { _ = try tap.awaitReset(connection.fromServer) }
+            return [
+                ExpectedReset(connection.fromServer, "abort-on-memory", at: lab.server) {
+                    $0.reason = "TCP_ABORT_ON_MEMORY"
+                    $0.state = .finWait1
+                    $0.ownedBy(lab.ownPID)
+                    $0.processIsOptional = true
+                }
+            ]
+        },
     ]
 
     /// A connection that the server has closed and the client never acknowledges; the client's end is returned.
