@@ -75,9 +75,10 @@ let package = Package(
         .executableTarget(
             name: "SelftestRunner", dependencies: ["Selftest"], path: "Tests/SelftestRunner", swiftSettings: base),
         .testTarget(
-            name: "SelftestTests", dependencies: ["Selftest", "SelftestRunner", "NetworkTypes"], swiftSettings: base),
+            name: "SelftestTests", dependencies: ["Selftest", "SelftestRunner", "Correlator", "NetworkTypes"],
+            swiftSettings: base),
         .testTarget(
-            name: "LiveTests", dependencies: ["Selftest", "SelftestDriver", "Correlator", "Recorder"],
+            name: "LiveTests", dependencies: ["Selftest", "SelftestDriver", "SelftestRunner", "Correlator", "Recorder"],
             swiftSettings: base),
     ]
 )

@@ -50,6 +50,7 @@ private struct Performer {
             try socket.bind(endpoint)
             try socket.listen()
             listener = socket
+        case "adopt": listener = Socket(adopting: 3, family: words.count > 1 ? Int32(words[1]) ?? AF_INET : AF_INET)
         case "accept": connections.append(try require(listener).accept())
         case "connect":
             let endpoint = try endpoint(words.dropFirst())

@@ -72,7 +72,7 @@ public struct ExpectedReset: Sendable, Hashable {
     /// Words that are also right on kernels that cannot tell the difference; the summary of the scenario says which.
     public var alternatives: [String] = []
     public var outcome: Outcome = .matched
-    /// The netfilter hook that rejected: INGRESS, PREROUTING, INPUT, FORWARD or OUTPUT.
+    /// The netfilter hook that rejected: INGRESS, PREROUTING, INPUT, FORWARD or OUTPUT; BRIDGE for the bridge family.
     public var netfilterHook: String?
     public var ending: Ending?
     /// The kernel's reason (from 6.12 for a reset of a socket's own, from 6.10 for an answer), without its prefix.

@@ -6,6 +6,7 @@ import Selftest
 // What the tests need a process of their own for:
 //   SelftestRunner actor                 the child process of a scenario
 //   SelftestRunner run ID IP [COUNT]     runs the scenario in its lab and lists its resets, COUNT times
+//   SelftestRunner all IP                runs every scenario and lists what it expects of each reset, by tabs
 //   SelftestRunner leftovers             builds every lab, fails in one, and lists what is left behind: nothing
 //   SelftestRunner hold                  builds a lab with a child in it, lists its namespaces, and waits
 
@@ -32,6 +33,20 @@ func run(_ scenario: Scenario, _ version: IPVersion) throws -> [ExpectedReset] {
     return try scenario.run(in: lab)
 }
 
+/// What a report is compared with: id, tuple, cause, outcome, reason, state, role, pid, hook, ending, netns.
+func line(_ scenario: Scenario, _ reset: ExpectedReset) -> String {
+    let tuple = reset.tuple
+    let fields: [Any?] = [
+        scenario.id, "\(tuple.source) \(tuple.sourcePort) \(tuple.destination) \(tuple.destinationPort)", reset.cause,
+        reset.outcome.rawValue, reset.reason, reset.state?.name,
+        reset.role.rawValue + (reset.processIsOptional ? "?" : ""), reset.pid, reset.netfilterHook,
+        reset.ending?.rawValue, reset.netns,
+        reset.bystanders.map(String.init).joined(separator: ","), reset.owner,
+        reset.alternatives.joined(separator: ","),
+    ]
+    return fields.map { $0.map { "\($0)" } ?? "-" }.joined(separator: "\t")
+}
+
 let arguments = CommandLine.arguments.dropFirst()
 switch arguments.first {
 case "actor": Actor.main()
@@ -48,6 +63,18 @@ case "run":
             print(
                 reset.cause, reset.tuple.source, reset.tuple.sourcePort, ">", reset.tuple.destination,
                 reset.tuple.destinationPort)
+        }
+    }
+case "all":
+    let version: IPVersion = arguments.dropFirst().first == "6" ? .v6 : .v4
+    for scenario in Scenarios.all where scenario.ipVersions.contains(version) {
+        do {
+            if let obstacle = scenario.obstacle(allowing: getenv("RST_ANALYZE_HOST_WIDE") != nil) {
+                throw SelftestError.unsupported(obstacle)
+            }
+            for reset in try run(scenario, version) { print(line(scenario, reset)) }
+        } catch {
+            print("#", scenario.id, error)
         }
     }
 case "leftovers":

@@ -1,3 +1,5 @@
+import Correlator
+import Foundation
 import Glibc
 import NetworkTypes
 import Testing
@@ -42,11 +44,27 @@ struct Case: Sendable, CustomTestStringConvertible {
         #expect(!expected.isEmpty)
         let wire = Set(seen.values.joined().map(\.tuple))
         for reset in expected {
+            #expect(([reset.cause] + reset.alternatives).allSatisfy { Cause(rawValue: $0) != nil })
             #expect(lab.captures.contains { $0.netns == reset.netns }, "the origin is a namespace of the lab")
             #expect(wire.contains(reset.tuple) == (reset.outcome != .kernelOnly), "\(reset.tuple) on the wire")
         }
         let known = Set(expected.flatMap { [$0.tuple] + $0.alsoSeenAs })
         #expect(wire.subtracting(known) == [], "no reset that the scenario does not tell of")
+    }
+
+    /// What the scenarios' sources name as a cause, and what the document excuses, are together the catalogue.
+    @Test func everyCauseIsProvokedOrExcused() throws {
+        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("../..")
+        let folder = root.appendingPathComponent("Sources/Selftest/Scenarios")
+        let sources = try FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil)
+            .map { try String(contentsOf: $0, encoding: .utf8) }.joined()
+        let document = try String(
+            contentsOf: root.appendingPathComponent("docs/scenarios-not-provoked.md"), encoding: .utf8)
+        let excused = document.split(separator: "## Paths")[0]
+        for cause in Cause.allCases {
+            let isProvoked = sources.contains("\"\(cause.rawValue)\"")
+            #expect(isProvoked != excused.contains("\n| `\(cause.rawValue)` |"), "\(cause.rawValue)")
+        }
     }
 
     @Test func idsAreUnique() {

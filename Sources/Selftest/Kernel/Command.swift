@@ -12,9 +12,12 @@ final class ChildProcess {
     private let childInput: Descriptor
     private(set) var status: Int32?
 
-    /// Starts the executable at `path`; nothing but the three standard descriptors is inherited. The initial input
+    /// Starts the executable at `path`; it inherits the three standard descriptors, and `inherited` as number 3. The initial input
     /// must fit a pipe, 65,536 bytes.
-    init(path: String, arguments: [String], initialInput: [UInt8] = [], mergingErrors: Bool) throws {
+    init(
+        path: String, arguments: [String], initialInput: [UInt8] = [], mergingErrors: Bool,
+        inheriting inherited: Int32? = nil
+    ) throws {
         var toChild: [Int32] = [-1, -1]
         var fromChild: [Int32] = [-1, -1]
         try check(selftest_pipe(&toChild), "pipe2")
@@ -33,6 +36,7 @@ final class ChildProcess {
         posix_spawn_file_actions_adddup2(&actions, childInput.number, 0)
         posix_spawn_file_actions_adddup2(&actions, childOutput.number, 1)
         if mergingErrors { posix_spawn_file_actions_adddup2(&actions, childOutput.number, 2) }
+        if let inherited { posix_spawn_file_actions_adddup2(&actions, inherited, 3) }
 
         var words = arguments.map { strdup($0) }
         words.append(nil)

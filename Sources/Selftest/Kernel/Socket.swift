@@ -17,6 +17,12 @@ final class Socket {
         descriptor = Descriptor(try check(socket(family, type | closeOnExec, protocolNumber), "socket"))
     }
 
+    /// A socket that this process inherited.
+    init(adopting number: Int32, family: Int32) {
+        descriptor = Descriptor(number)
+        self.family = family
+    }
+
     private init(_ descriptor: Descriptor, family: Int32) {
         self.descriptor = descriptor
         self.family = family
@@ -124,6 +130,18 @@ final class Socket {
     func setLinger(seconds: Int32) throws {
         var value = linger(l_onoff: 1, l_linger: seconds)
         try check(setsockopt(number, SOL_SOCKET, SO_LINGER, &value, socklen_t(MemoryLayout<linger>.size)), "SO_LINGER")
+    }
+
+    /// TCP_MD5SIG (RFC 2385) with a fixed key for the peer; `.unsupported` where the kernel has none.
+    func setSignature(for peer: IPAddress) throws {
+        // struct tcp_md5sig: the address in 128 bytes, flags, prefix length, key length, interface, 80 bytes of key.
+        var value = Endpoint(peer, 0).sockaddr(family: family)
+        value += [UInt8](repeating: 0, count: 128 - value.count)
+        value += [0, 0] + UInt16(4).nativeBytes + UInt32(0).nativeBytes + Array("rst!".utf8)
+        value += [UInt8](repeating: 0, count: 76)
+        let status = setsockopt(number, Int32(IPPROTO_TCP), 14, &value, socklen_t(value.count))
+        if status < 0, errno == ENOPROTOOPT { throw SelftestError.unsupported("this kernel has no TCP_MD5SIG") }
+        try check(status, "TCP_MD5SIG")
     }
 
     func setBlocking(_ blocking: Bool) throws {

@@ -22,13 +22,16 @@ public final class ActorProcess {
     private let child: ChildProcess
     public var pid: Int32 { child.pid }
 
-    init(in node: Node, of lab: Lab) throws {
+    /// With a listener, the process has it from the start, as the child of a server that forks has.
+    init(in node: Node, of lab: Lab, listener: Socket? = nil) throws {
         let command = lab.actorCommand
         child = try node.run {
             try ChildProcess(
-                path: command.path, arguments: [command.path] + command.arguments, mergingErrors: false)
+                path: command.path, arguments: [command.path] + command.arguments, mergingErrors: false,
+                inheriting: listener?.number)
         }
         try request("hello")
+        if let listener { try request("adopt \(listener.family)") }
     }
 
     /// Sends a request and returns the words of the answer.

@@ -68,8 +68,12 @@ struct LabBuilder {
 
     private func loopback(_ thread: NamespaceThread) throws -> Nodes {
         let address = plan.address(version, link: 0, host: 1)
-        try configure(thread, ["addr add \(address)/\(version == .v4 ? 32 : 128) dev lo", "link set lo up"])
+        // Without nodad the kernel lets the address be used a moment later, on lo too.
+        let option = version == .v6 ? " nodad" : ""
+        let length = version == .v4 ? 32 : 128
+        try configure(thread, ["link set lo up", "addr add \(address)/\(length) dev lo\(option)"])
         let node = Node(role: .server, thread: thread, version: version, interfaces: ["lo"], addresses: [address])
+        try exchangeDatagrams(node, node)
         return (node, node, nil)
     }
 
@@ -130,8 +134,7 @@ struct LabBuilder {
             [
                 "link add br0 type bridge", veth("eth0", to: "eth0", in: client), veth("eth1", to: "eth0", in: server),
                 "link set eth0 master br0", "link set eth1 master br0", "link set eth0 up", "link set eth1 up",
-                "link set br0 up", "link set lo up",
-            ])
+            ] + up("br0", middle))
         try configure(client, up("eth0", near))
         try configure(server, up("eth0", far))
         return (
@@ -175,10 +178,11 @@ struct LabBuilder {
         let type = Int32(SOCK_DGRAM.rawValue)
         let near = try client.run { try Socket(family: version.family, type: type) }
         let far = try server.run { try Socket(family: version.family, type: type) }
-        try near.bind(client.endpoint(9))
-        try far.bind(server.endpoint(9))
-        try near.connect(to: server.endpoint(9))
-        try far.connect(to: client.endpoint(9))
+        let ends = (client.endpoint(9), server.endpoint(10))
+        try near.bind(ends.0)
+        try far.bind(ends.1)
+        try near.connect(to: ends.1)
+        try far.connect(to: ends.0)
         for (from, to) in [(near, far), (far, near)] {
             try wait(for: "datagram between the namespaces") {
                 // Sending may fail too while the route is not there yet.

@@ -6,7 +6,8 @@ public enum Topology: String, Sendable, CaseIterable {
     case pair
     /// client eth0 ── eth0 router eth1 ── eth0 server; the router forwards.
     case routed
-    /// client eth0 ── eth0 router eth1 ── eth0 server, and `br0` of the router holds eth0 and eth1: one subnet.
+    /// client eth0 ── eth0 router eth1 ── eth0 server, and `br0` of the router holds eth0 and eth1: one subnet, in which
+    /// `br0` has an address too.
     case bridged
     /// client eth0 ── port0 router ── eth0 server; port0 is in the router's bridge `br0`, which has the address, and
     /// the router forwards between `br0` and its eth1. The scenario adds masquerading or DNAT.

@@ -60,7 +60,8 @@ extension Scenarios {
             try peer.receiveFIN()
             try peer.send(.ack)
             try tap.awaitReset(peer.fromRemote)
-            return [afterEnd(peer.fromRemote, "linger2-expired", lab, .finWait1)]
+            // The ACK moves the socket on before the kernel looks at TCP_LINGER2.
+            return [afterEnd(peer.fromRemote, "linger2-expired", lab, .finWait2)]
         },
         Scenario(
             "fin-wait2-timeout",

@@ -37,6 +37,25 @@ extension Scenarios {
                 closed(connection.fromServer, "abort-on-close", lab, "TCP_ABORT_ON_CLOSE", state: .closeWait)
             ]
         },
+        Scenario(
+            "abort-on-close-deferred",
+            "The last reference to the socket lies in a UNIX socket that nobody has: the kernel collects it, in a thread of its own."
+        ) { lab in
+            let tap = try lab.server.tap()
+            let connection = try lab.connect()
+            try connection.client.send(10)
+            try connection.server.waitUntilReadable()
+            try connection.server.abandonInFlight()
+            try tap.awaitReset(connection.fromServer)
+            return [
+                ExpectedReset(connection.fromServer, "abort-on-close", at: lab.server) {
+                    $0.reason = "TCP_ABORT_ON_CLOSE"
+                    $0.state = .established
+                    $0.ownedBy(lab.ownPID)
+                    $0.processIsOptional = true
+                }
+            ]
+        },
         Scenario("linger-zero", "The server sets SO_LINGER to 0 seconds and closes.") {
             [try lingerZero($0)]
         },

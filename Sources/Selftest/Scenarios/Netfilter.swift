@@ -14,6 +14,35 @@ extension Scenarios {
         iptables("FORWARD", on: .routed),
         iptables("OUTPUT", on: .pair),
         iptables("INPUT", legacy: true, on: .pair),
+        Scenario(
+            "netfilter-reject-nft-bridge", "nft rejects a connection in the bridge family, between two ports.",
+            on: .bridged, needs: [.command("nft")]
+        ) { lab in
+            try lab.router!.nft(
+                """
+                table bridge lab {
+                    chain refuse {
+                        type filter hook prerouting priority 0; tcp dport \(Lab.port) reject with tcp reset;
+                    }
+                }
+                """)
+            return [try rejected(lab, by: lab.router!, hook: "BRIDGE")]
+        },
+        Scenario(
+            "netfilter-reject-bridged",
+            "A bridged packet is shown to the FORWARD of the IP layer (br_netfilter), as container networks have it.",
+            on: .bridged, needs: [.command("nft"), .sysctl("net.bridge.bridge-nf-call-iptables")]
+        ) { lab in
+            let router = lab.router!
+            try router.sysctl("net.bridge.bridge-nf-call-ip\(lab.ipVersion == .v4 ? "" : "6")tables", "1")
+            try router.nft(
+                """
+                table inet lab {
+                    chain refuse { type filter hook forward priority 0; tcp dport \(Lab.port) reject with tcp reset; }
+                }
+                """)
+            return [try rejected(lab, by: router, hook: "FORWARD")]
+        },
     ]
 
     private static func nft(_ hook: String, _ where: String, on topology: Topology) -> Scenario {
@@ -63,7 +92,7 @@ extension Scenarios {
     private static func rejected(_ lab: Lab, by node: Node, hook: String) throws -> ExpectedReset {
         let listener = try lab.server.listen(Lab.port)
         // The router's second interface looks at the client; a rejected output comes back over lo.
-        let tap = try node.tap(hook == "FORWARD" ? "eth0" : hook == "OUTPUT" ? "lo" : nil)
+        let tap = try node.tap(["FORWARD", "BRIDGE"].contains(hook) ? "eth0" : hook == "OUTPUT" ? "lo" : nil)
         let socket = try lab.client.socket()
         let source = lab.client.endpoint(40001)
         try socket.bind(source)
@@ -91,7 +120,10 @@ func supported(_ command: () throws -> Void) throws {
             "not supported", "No such file", "do you need to insmod", "No chain/target/match", "Unknown error",
             "missing kernel module",
         ]
-        if signs.contains(where: output.contains) { throw SelftestError.unsupported("this kernel cannot: \(output)") }
+        if signs.contains(where: output.contains) {
+            let first = output.split(separator: "\n").first ?? "?"
+            throw SelftestError.unsupported("this kernel refuses: \(first)")
+        }
         throw SelftestError.command(line: line, status: status, output: output)
     }
 }

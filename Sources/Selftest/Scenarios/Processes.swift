@@ -16,6 +16,23 @@ extension Scenarios {
             try tap.awaitReset(tuple)
             return [owned(tuple, "linger-zero", lab, actor, "TCP_STATE", .exit)]
         },
+        Scenario(
+            "abort-on-close-preforked",
+            "A child accepts from the listener of its parent, and is killed: the connection was the child's."
+        ) { lab in
+            let tap = try lab.server.tap()
+            let listener = try lab.server.listen(Lab.port)
+            let actor = try ActorProcess(in: lab.server, of: lab, listener: listener)
+            let client = try lab.client.connect(to: lab.serverEnd)
+            try actor.request("accept")
+            try client.send(10)
+            try actor.request("wait-readable")
+            actor.kill()
+            let tuple = FourTuple(from: lab.serverEnd, to: try client.local())
+            try tap.awaitReset(tuple)
+            listener.close()
+            return [owned(tuple, "abort-on-close", lab, actor, "TCP_ABORT_ON_CLOSE", .kill)]
+        },
         Scenario("listener-killed", "A process is killed with a connection in the queue of its listener.") { lab in
             let tap = try lab.server.tap()
             let actor = try ActorProcess(in: lab.server, of: lab)

@@ -36,6 +36,20 @@ extension Scenarios {
             return [atListener(connection.fromServer, lab)]
         },
         Scenario(
+            "stale-connection-signed",
+            "The same with TCP MD5 signatures, as BGP uses them: the RST is signed, and so has options."
+        ) { lab in
+            let tap = try lab.server.tap()
+            let listener = try lab.server.listen(Lab.port) { try $0.setSignature(for: lab.client.address) }
+            let connection = try lab.connect(
+                to: listener, prepareClient: { try $0.setSignature(for: lab.server.address) })
+            connection.server.closeSilently()
+            try connection.client.send(10)
+            let reset = try tap.awaitReset(connection.fromServer)
+            guard !reset.options.isEmpty else { throw SelftestError.unsupported("this kernel does not sign resets") }
+            return [atListener(connection.fromServer, lab)]
+        },
+        Scenario(
             "time-wait-answered",
             "An old segment meets a real TIME_WAIT, which acknowledges it; the other end, gone, resets that ACK."
         ) { lab in
