@@ -5,6 +5,11 @@ extension LineScanner {
     /// True, having read it, if `null` is next.
     @inline(__always)
     mutating func skipNull() throws(LineProblem) -> Bool {
+        if byte == UInt8(ascii: "\"") { return false }
+        return try skipSpacedNull()
+    }
+
+    private mutating func skipSpacedNull() throws(LineProblem) -> Bool {
         skipSpace()
         guard byte == UInt8(ascii: "n") else { return false }
         try literal("null")
@@ -41,31 +46,29 @@ extension LineScanner {
     mutating func integer<Value: FixedWidthInteger>(
         _ type: Value.Type = Value.self, from least: Value = .min, upTo limit: Value = .max
     ) throws(LineProblem) -> Value? {
+        if byte &- 0x30 <= 9 {
+            let start = position
+            let magnitude = try digits()
+            guard magnitude <= UInt64(truncatingIfNeeded: limit) else {
+                throw LineProblem("the number is out of range", at: start, key: key)
+            }
+            return Value(truncatingIfNeeded: magnitude)
+        }
+        let least = Value.isSigned ? Int64(truncatingIfNeeded: least) : 0
+        guard let value = try spacedInteger(from: least, upTo: UInt64(truncatingIfNeeded: limit)) else { return nil }
+        return Value(truncatingIfNeeded: value)
+    }
+
+    /// With white space before it, negative, or null. The result is in two's complement.
+    private mutating func spacedInteger(from least: Int64, upTo limit: UInt64) throws(LineProblem) -> UInt64? {
         if try skipNull() { return nil }
         let start = position
-        var isNegative = false
-        if byte == UInt8(ascii: "-") {
-            isNegative = true
-            position += 1
-        }
+        let isNegative = byte == UInt8(ascii: "-")
+        if isNegative { position += 1 }
         let magnitude = try digits()
-        if isNegative {
-            guard Value.isSigned, magnitude <= UInt64(Value.max) else {
-                position = start
-                throw problem("the number is out of range")
-            }
-            let value = Value(truncatingIfNeeded: 0 &- Int64(truncatingIfNeeded: magnitude))
-            guard value >= least else {
-                position = start
-                throw problem("the number is out of range")
-            }
-            return value
-        }
-        guard magnitude <= UInt64(limit) else {
-            position = start
-            throw problem("the number is out of range")
-        }
-        return Value(truncatingIfNeeded: magnitude)
+        let isInRange = isNegative ? magnitude <= least.magnitude && least < 0 : magnitude <= limit
+        guard isInRange else { throw LineProblem("the number is out of range", at: start, key: key) }
+        return isNegative ? 0 &- magnitude : magnitude
     }
 
     /// Nanoseconds of CLOCK_MONOTONIC or CLOCK_REALTIME, 0 to 2^62 - 1 (the year 2116): sums and differences of any
@@ -83,15 +86,18 @@ extension LineScanner {
     @inline(__always)
     private mutating func digits() throws(LineProblem) -> UInt64 {
         let start = position
+        // A local cursor stays in a register.
+        var index = start
         var value: UInt64 = 0
         while true {
-            let digit = byte &- 0x30
+            let digit = byte(at: index) &- 0x30
             guard digit <= 9 else { break }
-            // Nineteen digits always fit in 64 bits.
-            if position &- start >= 19 { return try longDigits(value, from: start) }
             value = value &* 10 &+ UInt64(digit)
-            position &+= 1
+            index &+= 1
         }
+        // Nineteen digits always fit in 64 bits.
+        if index &- start > 19 { return try longDigits() }
+        position = index
         try checkDigits(from: start)
         return value
     }
@@ -108,8 +114,9 @@ extension LineScanner {
         }
     }
 
-    private mutating func longDigits(_ value: UInt64, from start: Int) throws(LineProblem) -> UInt64 {
-        var value = value
+    private mutating func longDigits() throws(LineProblem) -> UInt64 {
+        let start = position
+        var value: UInt64 = 0
         while byte >= 0x30, byte <= 0x39 {
             let (product, overflow) = value.multipliedReportingOverflow(by: 10)
             let (sum, carry) = product.addingReportingOverflow(UInt64(byte - 0x30))
@@ -297,7 +304,7 @@ extension LineScanner {
     }
 
     /// RFC 8259, section 6; the value does not matter, so 1e400 is a number like any other.
-    private mutating func skipNumber() throws(LineProblem) {
+    mutating func skipNumber() throws(LineProblem) {
         if byte == UInt8(ascii: "-") { position += 1 }
         let start = position
         try skipDigits()

@@ -5,7 +5,11 @@
 @safe struct LineScanner {
     private let base: UnsafePointer<UInt8>
     let end: Int
+    /// Before this position there are eight bytes to read at once.
+    private let wordsEnd: UInt
     var position = 0
+    /// Whether a newline is white space: in the pretty-printed output of other tools.
+    var spansLines = false
     /// The key whose value is being read, for messages.
     var key: RecordKey?
 
@@ -18,6 +22,7 @@
         guard let base = buffer.baseAddress else { return nil }
         unsafe self.base = base.assumingMemoryBound(to: UInt8.self)
         end = buffer.count
+        wordsEnd = UInt(max(0, buffer.count - 7))
     }
 
     /// The byte under the cursor; a newline at the end.
@@ -26,13 +31,14 @@
 
     @inline(__always)
     func byte(at position: Int) -> UInt8 {
-        position >= 0 && position < end ? unsafe base[position] : Self.newline
+        // As an unsigned number a negative position is past the end too.
+        UInt(bitPattern: position) < UInt(bitPattern: end) ? unsafe base[position] : Self.newline
     }
 
     /// Eight bytes as a little-endian number, whatever stands before the end, zeros after it.
     @inline(__always)
     func word(at position: Int) -> UInt64 {
-        if position >= 0, position <= end &- 8 {
+        if UInt(bitPattern: position) < wordsEnd {
             return unsafe UInt64(
                 littleEndian: UnsafeRawPointer(base + position).loadUnaligned(as: UInt64.self))
         }
@@ -41,7 +47,7 @@
 
     private func lastWord(at position: Int) -> UInt64 {
         var word: UInt64 = 0
-        for index in 0..<8 where position + index < end {
+        for index in 0..<8 where position >= 0 && position < end - index {
             word |= UInt64(byte(at: position + index)) << UInt64(8 * index)
         }
         return word
@@ -59,7 +65,11 @@
     /// Spaces, tabs and carriage returns, so that CRLF ends a line too.
     @inline(__always)
     mutating func skipSpace() {
-        while byte <= 0x20, byte == 0x20 || byte == 0x09 || byte == 0x0d { position += 1 }
+        while byte <= 0x20,
+            byte == 0x20 || byte == 0x09 || byte == 0x0d || (spansLines && byte == 0x0a && position < end)
+        {
+            position += 1
+        }
     }
 
     @inline(__always)
@@ -77,6 +87,18 @@
     /// The next key of an object and its colon, or nil after the closing brace. `isFirst` starts out true.
     @inline(__always)
     mutating func nextKey(_ isFirst: inout Bool) throws(LineProblem) -> RecordKey? {
+        // As programs write it, without white space: a comma, a known key of up to seven bytes in quotes, a colon.
+        if !isFirst, byte == UInt8(ascii: ","), byte(at: position &+ 1) == UInt8(ascii: "\""),
+            let (name, length) = shortKey(at: position &+ 2), byte(at: position &+ length &+ 3) == UInt8(ascii: ":")
+        {
+            position &+= length &+ 4
+            key = name
+            return name
+        }
+        return try spacedKey(&isFirst)
+    }
+
+    private mutating func spacedKey(_ isFirst: inout Bool) throws(LineProblem) -> RecordKey? {
         skipSpace()
         if byte == UInt8(ascii: "}") {
             position += 1
@@ -89,7 +111,13 @@
         }
         isFirst = false
         guard byte == UInt8(ascii: "\"") else { throw problem("expected a key in quotes") }
-        let name = try keyName()
+        let name: RecordKey
+        if let (short, length) = shortKey(at: position + 1) {
+            name = short
+            position += length + 2
+        } else {
+            name = try longKey()
+        }
         skipSpace()
         guard byte == UInt8(ascii: ":") else { throw problem("expected a colon") }
         position += 1
@@ -97,26 +125,21 @@
         return name
     }
 
-    /// Reads a key from its opening quote to after its closing quote.
+    /// A known key of at most seven bytes that begins there, and its length.
     @inline(__always)
-    private mutating func keyName() throws(LineProblem) -> RecordKey {
-        let head = word(at: position + 1)
+    private func shortKey(at position: Int) -> (key: RecordKey, length: Int)? {
+        let head = word(at: position)
         let quotes = head ^ 0x2222_2222_2222_2222
         // The lowest bit set is that of the first quote; bits above it may be wrong.
         let found = (quotes &- 0x0101_0101_0101_0101) & ~quotes & 0x8080_8080_8080_8080
-        if found != 0 {
-            let length = found.trailingZeroBitCount >> 3
-            let mask = UInt64.max >> UInt64(56 &- 8 &* length)
-            if let name = RecordKey(packed: head & mask) {
-                position += length + 2
-                return name
-            }
-        }
-        return try longKeyName()
+        guard found != 0 else { return nil }
+        let shift = UInt64(truncatingIfNeeded: 63 &- found.trailingZeroBitCount)
+        guard let key = RecordKey(packed: head & UInt64.max &>> shift) else { return nil }
+        return (key, found.trailingZeroBitCount &>> 3)
     }
 
     /// Keys of eight bytes and more, with escapes, or unknown ones.
-    private mutating func longKeyName() throws(LineProblem) -> RecordKey {
+    private mutating func longKey() throws(LineProblem) -> RecordKey {
         key = nil
         let text = try text()
         if text.isEscaped {
@@ -132,7 +155,7 @@
         let rest = range.upperBound &- range.lowerBound &- offset
         guard rest > 0 else { return 0 }
         let word = word(at: range.lowerBound &+ offset)
-        return rest >= 8 ? word : word & ((UInt64(1) << UInt64(8 &* rest)) &- 1)
+        return rest >= 8 ? word : word & ((UInt64(1) &<< UInt64(truncatingIfNeeded: 8 &* rest)) &- 1)
     }
 
     /// The next element of an array: true with the cursor before it, false after the closing bracket.
@@ -181,9 +204,11 @@
     /// A string's bytes between its quotes, and whether any of them is a backslash.
     @inline(__always)
     mutating func text() throws(LineProblem) -> (range: Range<Int>, isEscaped: Bool) {
-        skipSpace()
-        guard byte == UInt8(ascii: "\"") else { throw problem("expected a string") }
-        let start = position + 1
+        if byte != UInt8(ascii: "\"") {
+            skipSpace()
+            guard byte == UInt8(ascii: "\"") else { throw problem("expected a string") }
+        }
+        let start = position &+ 1
         var index = start
         while true {
             // Advances over whole words without a quote, a backslash or a control character.
@@ -195,15 +220,15 @@
                 ((quotes &- ones) & ~quotes | (slashes &- ones) & ~slashes
                     | (word &- 0x2020_2020_2020_2020) & ~word) & 0x8080_8080_8080_8080
             if special == 0 {
-                index += 8
+                index &+= 8
                 continue
             }
             // The lowest of the three is exact: a borrow only disturbs bytes above one that is special itself.
-            index += special.trailingZeroBitCount >> 3
+            index &+= special.trailingZeroBitCount &>> 3
             break
         }
         if byte(at: index) == UInt8(ascii: "\"") {
-            position = index + 1
+            position = index &+ 1
             return (start..<index, false)
         }
         return try escapedText(from: start)
