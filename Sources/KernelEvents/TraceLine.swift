@@ -95,8 +95,8 @@ struct TraceArguments {
 
     /// The two ends, in one of the two layouts; nil if there is neither.
     ///
-    /// Kernels up to 6.9 (class `tcp_event_sk_skb`) print `sport= dport= saddr= daddr= saddrv6= daddrv6=`, of which
-    /// only the last two are right for AF_INET6 sockets and all are right for AF_INET ones. From 6.10 on it is
+    /// Kernels up to 6.9 (class `tcp_event_sk_skb`) print `sport= dport= saddr= daddr= saddrv6= daddrv6=`. Of these
+    /// saddrv6 and daddrv6 are right for every family (IPv4 is mapped), saddr and daddr only for AF_INET. From 6.10 on it is
     /// `src= dest=` (`%pISpc`).
     var tuple: FourTuple? {
         if let source = values["src"], let destination = values["dest"] {
@@ -113,6 +113,9 @@ struct TraceArguments {
         return FourTuple(
             source: source, sourcePort: sourcePort, destination: destination, destinationPort: destinationPort)
     }
+
+    /// The layout of kernels up to 6.9, whose event does not fire without a full socket.
+    var isOfFullSocketsOnly: Bool { values["src"] == nil && values["sport"] != nil }
 
     /// `10.0.0.1:80` or `[fd00::1]:80`; zeros for `(einval)`, which the kernel prints when it had no address.
     private static func end(_ text: Substring) -> (address: IPAddress, port: UInt16) {

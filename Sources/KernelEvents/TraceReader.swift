@@ -97,7 +97,8 @@ struct TraceReader {
                 pid: prefix.tgid ?? tid, tid: tid, uid: ResetEvent.Task.unknownUID, comm: prefix.comm,
                 context: prefix.context)
         }
-        if arguments.isPointer("skaddr") == true {
+        // Up to 6.9 the line does not print the socket's address, and there always is one.
+        if arguments.isPointer("skaddr") ?? arguments.isOfFullSocketsOnly {
             var socket = ResetEvent.Socket()
             socket.state = event.state
             event.socket = socket
