@@ -10,8 +10,8 @@
     var position = 0
     /// Whether a newline is white space: in the pretty-printed output of other tools.
     var spansLines = false
-    /// The key whose value is being read, for messages.
-    var key: RecordKey?
+    /// The key whose value is being read, for messages and to guess the next key.
+    var key = RecordKey.unknown
 
     static let newline = UInt8(ascii: "\n")
     /// Deeper nesting than this is a damaged line; the format itself needs three levels.
@@ -79,27 +79,21 @@
         position += 1
     }
 
+    /// Stops before the opening brace, which the first `nextKey` reads.
     @inline(__always)
     mutating func beginObject() throws(LineProblem) {
-        try expect(UInt8(ascii: "{"), "expected an object")
+        if byte == UInt8(ascii: "{") { return }
+        skipSpace()
+        guard byte == UInt8(ascii: "{") else { throw problem("expected an object") }
     }
 
     /// The next key of an object and its colon, or nil after the closing brace. `isFirst` starts out true.
-    @inline(__always)
     mutating func nextKey(_ isFirst: inout Bool) throws(LineProblem) -> RecordKey? {
-        // As programs write it, without white space: a comma, a known key of up to seven bytes in quotes, a colon.
-        if !isFirst, byte == UInt8(ascii: ","), byte(at: position &+ 1) == UInt8(ascii: "\""),
-            let (name, length) = shortKey(at: position &+ 2), byte(at: position &+ length &+ 3) == UInt8(ascii: ":")
-        {
-            position &+= length &+ 4
-            key = name
-            return name
-        }
-        return try spacedKey(&isFirst)
-    }
-
-    private mutating func spacedKey(_ isFirst: inout Bool) throws(LineProblem) -> RecordKey? {
         skipSpace()
+        if isFirst {
+            position += 1
+            skipSpace()
+        }
         if byte == UInt8(ascii: "}") {
             position += 1
             return nil
@@ -125,6 +119,46 @@
         return name
     }
 
+    /// The same, quick for a key that came here the last time too.
+    @inline(__always)
+    mutating func nextKey(_ isFirst: inout Bool, _ order: inout KeyOrder) throws(LineProblem) -> RecordKey? {
+        // As programs write it, without white space: a brace or a comma, the key in quotes, a colon.
+        let start = position
+        let opening = isFirst ? UInt8(ascii: "{") : UInt8(ascii: ",")
+        if byte(at: start) == opening, byte(at: start &+ 1) == UInt8(ascii: "\"") {
+            let successor = order.successors[Int(key.rawValue)]
+            if word(at: start &+ 2) & successor.mask == successor.packed,
+                byte(at: start &+ successor.length &+ 3) == UInt8(ascii: ":")
+            {
+                position = start &+ successor.length &+ 4
+                isFirst = false
+                key = successor.key
+                return successor.key
+            }
+        } else if !isFirst, byte(at: start) == UInt8(ascii: "}") {
+            position = start &+ 1
+            return nil
+        }
+        return try unexpectedKey(&isFirst, &order)
+    }
+
+    private mutating func unexpectedKey(_ isFirst: inout Bool, _ order: inout KeyOrder) throws(LineProblem)
+        -> RecordKey?
+    {
+        let previous = key
+        guard let key = try nextKey(&isFirst) else { return nil }
+        let quote = position &- 2
+        let length = key.name.utf8.count
+        if length <= 7, byte(at: quote) == UInt8(ascii: "\""), key != .unknown,
+            RecordKey(packed: word(at: quote - length) & UInt64.max >> UInt64(56 - 8 * length)) == key
+        {
+            let mask = UInt64.max >> UInt64(56 - 8 * length)
+            order.successors[Int(previous.rawValue)] = KeyOrder.Successor(
+                packed: word(at: quote - length) & mask, mask: mask, length: length, key: key)
+        }
+        return key
+    }
+
     /// A known key of at most seven bytes that begins there, and its length.
     @inline(__always)
     private func shortKey(at position: Int) -> (key: RecordKey, length: Int)? {
@@ -140,7 +174,6 @@
 
     /// Keys of eight bytes and more, with escapes, or unknown ones.
     private mutating func longKey() throws(LineProblem) -> RecordKey {
-        key = nil
         let text = try text()
         if text.isEscaped {
             return RecordKey(name: unescaped(text.range)) ?? .unknown
@@ -182,7 +215,7 @@
     /// Nothing but white space may follow the object of a line. Leaves the cursor on the newline.
     mutating func endLine() throws(LineProblem) {
         skipSpace()
-        key = nil
+        key = .unknown
         guard byte == Self.newline else { throw problem("text after the end of the object") }
     }
 
@@ -312,5 +345,20 @@
             }
         }
         return String(decoding: units, as: UTF8.self)
+    }
+}
+
+/// Which key followed each key the last time. Programs write their keys in one order, so most keys are recognised with
+/// one comparison.
+struct KeyOrder {
+    /// By the raw value of the key before.
+    fileprivate var successors = InlineArray<256, Successor>(repeating: Successor())
+
+    fileprivate struct Successor {
+        /// The key with its closing quote, and a mask of as many bytes. At first a key that no mask of 0 lets through.
+        var packed: UInt64 = 1
+        var mask: UInt64 = 0
+        var length = 0
+        var key = RecordKey.unknown
     }
 }

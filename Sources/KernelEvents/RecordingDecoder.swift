@@ -178,7 +178,7 @@ public struct RecordingDecoder {
     /// Reads one line and leaves the cursor on its newline. Nothing is kept of a line that is a problem.
     private mutating func readLine(_ scanner: inout LineScanner, from start: Int) throws(LineProblem) {
         scanner.skipSpace()
-        scanner.key = nil
+        scanner.key = .unknown
         guard scanner.byte != LineScanner.newline else { return }
         guard !isSecondRecording else { throw Self.secondRecording(at: start) }
         switch try scanner.recordType() {
@@ -237,7 +237,8 @@ public struct RecordingDecoder {
     private mutating func readEvent(
         _ kind: ResetEvent.Kind, _ scanner: inout LineScanner, from start: Int
     ) throws(LineProblem) {
-        var event = try reader.event(kind, &scanner)
+        var event = EventReader.blank(kind)
+        try reader.read(&scanner, into: &event)
         try end(&scanner, from: start)
         event.line = line
         if !renamedStacks.isEmpty, let stack = event.stack, let name = renamedStacks[stack] { event.stack = name }
