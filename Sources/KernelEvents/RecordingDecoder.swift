@@ -243,9 +243,10 @@ public struct RecordingDecoder {
         event.line = line
         if !renamedStacks.isEmpty, let stack = event.stack, let name = renamedStacks[stack] { event.stack = name }
         if recording.events.count == 1024, expectedBytes > 0 {
-            // Room for all of them: growing step by step would hold the events twice for a moment.
+            // Room for all of them: growing step by step would hold the events twice for a moment. Not without bound,
+            // since the rest of the file may be anything.
             let lineLength = max(64, (offset + scanner.position) / 1024)
-            recording.events.reserveCapacity(expectedBytes / lineLength + expectedBytes / lineLength / 16)
+            recording.events.reserveCapacity(min(expectedBytes / lineLength / 16 * 17, 1 << 21))
         }
         recording.events.append(consume event)
     }
