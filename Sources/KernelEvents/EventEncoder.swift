@@ -1,3 +1,4 @@
+import JSONText
 import NetworkTypes
 
 /// Writes events.jsonl: each call appends one line to a buffer that the caller writes out and clears.

@@ -45,12 +45,14 @@ public struct TCPSegment: Hashable, Sendable {
     /// What carried the segment inside another packet.
     public enum Tunnel: UInt8, Sendable {
         case none, gre, erspan, ipInIP, sixInFour, teredo, l2tp, vxlan, geneve, gtpU, mpls, pppoe
+        /// Any other: Ethernet in IP, LISP, TZSP, NSH, CAPWAP.
+        case other
     }
 }
 
 /// A segment and where it stands in its capture.
 @frozen
-public struct CapturedSegment: Sendable {
+public struct CapturedSegment: Hashable, Sendable {
     public var segment: TCPSegment
     /// 1-based number of the packet in its file, as tshark counts frames.
     public var number: Int
@@ -63,6 +65,12 @@ public struct CapturedSegment: Sendable {
     /// The interface index that a Linux cooked v2 header carries, otherwise 0.
     public var ifindex: Int32
     public var direction: Direction
+    /// Where the captured bytes of the packet begin in the (decompressed) file.
+    public var packetOffset: Int
+    /// Bytes of the packet in the file.
+    public var capturedLength: Int32
+    /// Bytes of the packet on the wire, as the record says; some writers leave it 0.
+    public var originalLength: UInt32
 
     public init(segment: TCPSegment, number: Int, offset: Int, time: Int64, interface: Int32) {
         self.segment = segment
@@ -72,6 +80,9 @@ public struct CapturedSegment: Sendable {
         self.interface = interface
         ifindex = 0
         direction = .unknown
+        packetOffset = 0
+        capturedLength = 0
+        originalLength = 0
     }
 
     /// As a Linux cooked header or pcapng's epb_flags tell it.

@@ -1,0 +1,56 @@
+/// The LINKTYPE_ values (<https://www.tcpdump.org/linktypes.html>) that this reader looks into.
+public enum LinkType {
+    public static let null: UInt16 = 0
+    public static let ethernet: UInt16 = 1
+    public static let ipv4: UInt16 = 228
+    public static let ipv6: UInt16 = 229
+    public static let raw: UInt16 = 101
+    public static let loop: UInt16 = 108
+    public static let linuxSLL: UInt16 = 113
+    public static let linuxSLL2: UInt16 = 276
+
+    /// The first layer of a packet of that link type; nil where it is not supported.
+    @inline(__always)
+    static func layer(_ linkType: UInt16) -> Layer? {
+        switch linkType {
+        case ethernet: .ethernet
+        case null, loop: .null
+        // 12 and 14 are DLT_RAW as some systems number it, written into files by old libpcap versions.
+        case raw, 12, 14: .ip
+        case ipv4: .ipv4
+        case ipv6: .ipv6
+        case linuxSLL: .cooked
+        case linuxSLL2: .cooked2
+        default: nil
+        }
+    }
+
+    /// More captured bytes than this are damage: what libpcap and Wireshark accept.
+    static func maximumCaptured(_ linkType: UInt16) -> UInt32 {
+        switch linkType {
+        // DBUS, USBPCAP and the two other USB types; EBHSCR.
+        case 189, 220, 231, 249, 266: 128 << 20
+        case 279: 8 << 20
+        default: 262_144
+        }
+    }
+
+    /// The name without its `LINKTYPE_`, or `link type N`.
+    public static func name(_ linkType: UInt16) -> String {
+        names[linkType] ?? "link type \(linkType)"
+    }
+
+    private static let names: [UInt16: String] = [
+        0: "NULL", 1: "ETHERNET", 6: "IEEE802_5", 8: "SLIP", 9: "PPP", 10: "FDDI", 12: "RAW", 14: "RAW",
+        50: "PPP_HDLC", 51: "PPP_ETHER", 100: "ATM_RFC1483", 101: "RAW", 104: "C_HDLC", 105: "IEEE802_11",
+        107: "FRELAY", 108: "LOOP", 113: "LINUX_SLL", 117: "PFLOG", 119: "IEEE802_11_PRISM", 122: "IP_OVER_FC",
+        123: "SUNATM", 127: "IEEE802_11_RADIOTAP", 129: "ARCNET_LINUX", 147: "USER0", 163: "IEEE802_11_AVS",
+        165: "BACNET_MS_TP", 166: "PPP_PPPD", 189: "USB_LINUX", 192: "PPI", 195: "IEEE802_15_4_WITHFCS",
+        201: "BLUETOOTH_HCI_H4_WITH_PHDR", 219: "MPLS", 220: "USB_LINUX_MMAPPED", 227: "CAN_SOCKETCAN", 228: "IPV4",
+        229: "IPV6", 230: "IEEE802_15_4_NOFCS", 231: "DBUS", 239: "NFLOG", 240: "NETANALYZER",
+        241: "NETANALYZER_TRANSPARENT", 242: "IPOIB", 245: "NG40", 249: "USBPCAP", 253: "NETLINK", 258: "PKTAP",
+        259: "EPON", 265: "USB_DARWIN", 271: "VSOCK", 276: "LINUX_SLL2", 281: "DSA_TAG_BRCM",
+        282: "DSA_TAG_BRCM_PREPEND",
+        283: "IEEE802_15_4_TAP", 284: "DSA_TAG_DSA", 285: "DSA_TAG_EDSA",
+    ]
+}

@@ -1,0 +1,130 @@
+import NetworkTypes
+
+/// One packet as its record describes it. Offsets are those of the window.
+struct PacketRecord {
+    /// Where the record begins.
+    var offset: Int
+    /// Where the captured bytes begin.
+    var at: Int
+    var captured: Int
+    var original: UInt32
+    /// Nanoseconds since 1970-01-01 UTC.
+    var time: Int64 = 0
+    /// Index into `CaptureSummary.interfaces`.
+    var interface: Int
+    var linkType: UInt16
+    var ifindex: Int32 = 0
+    var direction = CapturedSegment.Direction.unknown
+    /// 1-based.
+    var number: Int
+}
+
+extension CaptureScanner {
+    /// What the first look at a packet tells.
+    enum FirstLook {
+        /// TCP without RST, with a whole header; `hash` is that of `FlowFilter` if it was asked for.
+        case plain(hash: UInt64)
+        /// Anything else: the decoder has to look.
+        case unclear
+    }
+
+    /// Looks at the fixed places where the header fields of a plain packet are: Ethernet without VLAN tag, IPv4 without
+    /// options and not fragmented, or IPv6 without extension headers, then TCP. Whatever this says, the decoder says too.
+    @inline(__always)
+    static func firstLook(_ bytes: RawSpan, at: Int, captured: Int, hashing: Bool) -> FirstLook {
+        guard captured >= 54 else { return .unclear }
+        switch bytes.le16(at + 12) {
+        // 08 00: IPv4
+        case 0x0008:
+            // 45; protocol 6; neither MF nor a fragment offset; total length at least 40; data offset 5 at least; no RST
+            guard bytes.u8(at + 14) == 0x45, bytes.u8(at + 23) == 6, bytes.be16(at + 20) & 0x3fff == 0,
+                bytes.be16(at + 16) >= 40, bytes.u8(at + 46) >= 0x50, bytes.u8(at + 47) & 4 == 0
+            else { return .unclear }
+            guard hashing else { return .plain(hash: 0) }
+            let source = FlowFilter.end(
+                high: 0, low: 0xffff_0000_0000 | UInt64(bytes.be32(at + 26)), port: bytes.be16(at + 34))
+            let destination = FlowFilter.end(
+                high: 0, low: 0xffff_0000_0000 | UInt64(bytes.be32(at + 30)), port: bytes.be16(at + 36))
+            return .plain(hash: FlowFilter.finish(source ^ destination))
+        // 86 dd: IPv6
+        case 0xdd86:
+            // version 6; next header 6; payload length at least 20
+            guard captured >= 74, bytes.u8(at + 14) >> 4 == 6, bytes.u8(at + 20) == 6, bytes.be16(at + 18) >= 20,
+                bytes.u8(at + 66) >= 0x50, bytes.u8(at + 67) & 4 == 0
+            else { return .unclear }
+            guard hashing else { return .plain(hash: 0) }
+            let source = FlowFilter.end(
+                high: bytes.be64(at + 22), low: bytes.be64(at + 30), port: bytes.be16(at + 54))
+            let destination = FlowFilter.end(
+                high: bytes.be64(at + 38), low: bytes.be64(at + 46), port: bytes.be16(at + 56))
+            return .plain(hash: FlowFilter.finish(source ^ destination))
+        default:
+            return .unclear
+        }
+    }
+
+    /// Decodes one packet, counts what became of it and delivers it if it was selected.
+    @inline(never)
+    mutating func examine(
+        _ bytes: RawSpan, offset: Int, record: PacketRecord, body: (CapturedSegment) -> Void
+    ) {
+        guard let layer = LinkType.layer(record.linkType) else {
+            summary.undecodedCounts[Undecoded.linkType.index] += 1
+            summary.unsupportedLinkTypes[record.linkType, default: 0] += 1
+            return
+        }
+        var decoder = PacketDecoder(at: record.at, captured: record.captured, original: record.original)
+        switch decoder.decode(bytes, from: layer) {
+        case .other: return
+        case .undecoded(let reason):
+            summary.undecodedCounts[reason.index] += 1
+            return
+        case .segment: break
+        }
+        summary.tcpSegments += 1
+        let isReset = decoder.segment.flags.contains(.rst)
+        if isReset { summary.resets += 1 }
+        switch selection {
+        case .resets: guard isReset else { return }
+        case .all: break
+        case .flows(let filter): guard filter.contains(decoder.segment.tuple) else { return }
+        }
+        var captured = CapturedSegment(
+            segment: decoder.segment, number: record.number, offset: offset + record.offset, time: record.time,
+            interface: Int32(clamping: record.interface))
+        captured.ifindex = decoder.ifindex != 0 ? decoder.ifindex : record.ifindex
+        captured.direction = decoder.direction != .unknown ? decoder.direction : record.direction
+        captured.packetOffset = offset + record.at
+        captured.capturedLength = Int32(clamping: record.captured)
+        captured.originalLength = record.original
+        body(captured)
+    }
+
+    /// Widens the summary's span of time.
+    mutating func cover(_ first: Int64, _ last: Int64) {
+        summary.firstTime = min(summary.firstTime ?? first, first)
+        summary.lastTime = max(summary.lastTime ?? last, last)
+    }
+}
+
+extension SegmentSelection {
+    /// How the hot loops treat a packet that `firstLook` calls plain.
+    enum Mode { case resets, all, flows }
+
+    var mode: Mode {
+        switch self {
+        case .resets: .resets
+        case .all: .all
+        case .flows: .flows
+        }
+    }
+
+    /// Empty but for `.flows`.
+    var filterBits: [UInt64] {
+        if case .flows(let filter) = self { filter.bits } else { [] }
+    }
+
+    var filterMask: UInt64 {
+        if case .flows(let filter) = self { filter.mask } else { 0 }
+    }
+}
