@@ -2,16 +2,26 @@ import NetworkTypes
 
 /// Reads the fields of `emit` and `decide` lines.
 struct EventReader {
+    /// One for each kind of object: `uid` is followed by something else in a task than in a socket.
+    private var eventKeys = KeyOrder()
+    private var taskKeys = KeyOrder()
+    private var socketKeys = KeyOrder()
+    private var ownerKeys = KeyOrder()
+    private var triggerKeys = KeyOrder()
     private var hooks = NameCache()
     private var interfaceNames = NameCache()
     private var commands = NameCache()
     private var reasons = NameCache()
 
-    /// Reads an object into an event. The cursor stands before the opening brace.
-    mutating func event(_ kind: ResetEvent.Kind, _ scanner: inout LineScanner) throws(LineProblem) -> ResetEvent {
-        var event = ResetEvent(
+    /// An event of which nothing has been read.
+    static func blank(_ kind: ResetEvent.Kind) -> ResetEvent {
+        ResetEvent(
             kind: kind, hook: kind == .emit ? ResetEvent.emitHook : ResetEvent.decideHook, monotonic: 0,
-            tuple: Self.noTuple)
+            tuple: noTuple)
+    }
+
+    /// Reads an object into a blank event. The cursor stands before the opening brace.
+    mutating func read(_ scanner: inout LineScanner, into event: inout ResetEvent) throws(LineProblem) {
         var monotonic: Int64?
         var source: IPAddress?
         var destination: IPAddress?
@@ -19,7 +29,7 @@ struct EventReader {
         var destinationPort: UInt16?
         try scanner.beginObject()
         var isFirst = true
-        while let key = try scanner.nextKey(&isFirst) {
+        while let key = try scanner.nextKey(&isFirst, &eventKeys) {
             switch key {
             case .monoNs: monotonic = try scanner.nanoseconds()
             case .hook: if let hook = try scanner.string(from: &hooks) { event.hook = hook }
@@ -54,7 +64,6 @@ struct EventReader {
             sourcePort: try scanner.require(sourcePort, "sport is missing"),
             destination: try scanner.require(destination, "dst is missing"),
             destinationPort: try scanner.require(destinationPort, "dport is missing"))
-        return event
     }
 
     private static let noTuple = FourTuple(
@@ -70,7 +79,7 @@ struct EventReader {
         var context: ResetEvent.Task.Context?
         try scanner.beginObject()
         var isFirst = true
-        while let key = try scanner.nextKey(&isFirst) {
+        while let key = try scanner.nextKey(&isFirst, &taskKeys) {
             switch key {
             case .pid: pid = try scanner.integer(from: 0)
             case .tid: tid = try scanner.integer(from: 0)
@@ -90,7 +99,7 @@ struct EventReader {
         var socket = ResetEvent.Socket()
         try scanner.beginObject()
         var isFirst = true
-        while let key = try scanner.nextKey(&isFirst) {
+        while let key = try scanner.nextKey(&isFirst, &socketKeys) {
             switch key {
             case .cookie: socket.cookie = try scanner.integer()
             case .state: socket.state = try scanner.state()
@@ -113,7 +122,7 @@ struct EventReader {
         var comm: String?
         try scanner.beginObject()
         var isFirst = true
-        while let key = try scanner.nextKey(&isFirst) {
+        while let key = try scanner.nextKey(&isFirst, &ownerKeys) {
             switch key {
             case .pid: pid = try scanner.integer(from: 0)
             case .comm: comm = try scanner.string(from: &commands)
@@ -132,7 +141,7 @@ struct EventReader {
         var length: UInt32?
         try scanner.beginObject()
         var isFirst = true
-        while let key = try scanner.nextKey(&isFirst) {
+        while let key = try scanner.nextKey(&isFirst, &triggerKeys) {
             switch key {
             case .flags: flags = try scanner.flags()
             case .seq: seq = try scanner.integer()

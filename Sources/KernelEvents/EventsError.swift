@@ -22,9 +22,9 @@ struct LineProblem: Error {
     /// Where in the scanned bytes.
     var position: Int
     /// The key whose value it is, if known.
-    var key: RecordKey?
+    var key: RecordKey
 
-    init(_ text: StaticString, at position: Int, key: RecordKey? = nil) {
+    init(_ text: StaticString, at position: Int, key: RecordKey = .unknown) {
         self.text = text
         self.position = position
         self.key = key
@@ -32,7 +32,7 @@ struct LineProblem: Error {
 
     /// As a person reads it; `start` is where the line begins in the scanned bytes.
     func message(lineStart start: Int) -> String {
-        let place = key.map { "\"\($0.name)\": " } ?? ""
+        let place = key == .unknown ? "" : "\"\(key.name)\": "
         return "\(place)\(text) (byte \(max(0, position - start) + 1) of the line)"
     }
 }

@@ -5,9 +5,13 @@
 @safe struct LineScanner {
     private let base: UnsafePointer<UInt8>
     let end: Int
+    /// Before this position there are eight bytes to read at once.
+    private let wordsEnd: UInt
     var position = 0
-    /// The key whose value is being read, for messages.
-    var key: RecordKey?
+    /// Whether a newline is white space: in the pretty-printed output of other tools.
+    var spansLines = false
+    /// The key whose value is being read, for messages and to guess the next key.
+    var key = RecordKey.unknown
 
     static let newline = UInt8(ascii: "\n")
     /// Deeper nesting than this is a damaged line; the format itself needs three levels.
@@ -18,6 +22,7 @@
         guard let base = buffer.baseAddress else { return nil }
         unsafe self.base = base.assumingMemoryBound(to: UInt8.self)
         end = buffer.count
+        wordsEnd = UInt(max(0, buffer.count - 7))
     }
 
     /// The byte under the cursor; a newline at the end.
@@ -26,13 +31,14 @@
 
     @inline(__always)
     func byte(at position: Int) -> UInt8 {
-        position >= 0 && position < end ? unsafe base[position] : Self.newline
+        // As an unsigned number a negative position is past the end too.
+        UInt(bitPattern: position) < UInt(bitPattern: end) ? unsafe base[position] : Self.newline
     }
 
     /// Eight bytes as a little-endian number, whatever stands before the end, zeros after it.
     @inline(__always)
     func word(at position: Int) -> UInt64 {
-        if position >= 0, position <= end &- 8 {
+        if UInt(bitPattern: position) < wordsEnd {
             return unsafe UInt64(
                 littleEndian: UnsafeRawPointer(base + position).loadUnaligned(as: UInt64.self))
         }
@@ -41,7 +47,7 @@
 
     private func lastWord(at position: Int) -> UInt64 {
         var word: UInt64 = 0
-        for index in 0..<8 where position + index < end {
+        for index in 0..<8 where position >= 0 && position < end - index {
             word |= UInt64(byte(at: position + index)) << UInt64(8 * index)
         }
         return word
@@ -59,7 +65,11 @@
     /// Spaces, tabs and carriage returns, so that CRLF ends a line too.
     @inline(__always)
     mutating func skipSpace() {
-        while byte <= 0x20, byte == 0x20 || byte == 0x09 || byte == 0x0d { position += 1 }
+        while byte <= 0x20,
+            byte == 0x20 || byte == 0x09 || byte == 0x0d || (spansLines && byte == 0x0a && position < end)
+        {
+            position += 1
+        }
     }
 
     @inline(__always)
@@ -69,15 +79,21 @@
         position += 1
     }
 
+    /// Stops before the opening brace, which the first `nextKey` reads.
     @inline(__always)
     mutating func beginObject() throws(LineProblem) {
-        try expect(UInt8(ascii: "{"), "expected an object")
+        if byte == UInt8(ascii: "{") { return }
+        skipSpace()
+        guard byte == UInt8(ascii: "{") else { throw problem("expected an object") }
     }
 
     /// The next key of an object and its colon, or nil after the closing brace. `isFirst` starts out true.
-    @inline(__always)
     mutating func nextKey(_ isFirst: inout Bool) throws(LineProblem) -> RecordKey? {
         skipSpace()
+        if isFirst {
+            position += 1
+            skipSpace()
+        }
         if byte == UInt8(ascii: "}") {
             position += 1
             return nil
@@ -89,7 +105,13 @@
         }
         isFirst = false
         guard byte == UInt8(ascii: "\"") else { throw problem("expected a key in quotes") }
-        let name = try keyName()
+        let name: RecordKey
+        if let (short, length) = shortKey(at: position + 1) {
+            name = short
+            position += length + 2
+        } else {
+            name = try longKey()
+        }
         skipSpace()
         guard byte == UInt8(ascii: ":") else { throw problem("expected a colon") }
         position += 1
@@ -97,27 +119,61 @@
         return name
     }
 
-    /// Reads a key from its opening quote to after its closing quote.
+    /// The same, quick for a key that came here the last time too.
     @inline(__always)
-    private mutating func keyName() throws(LineProblem) -> RecordKey {
-        let head = word(at: position + 1)
+    mutating func nextKey(_ isFirst: inout Bool, _ order: inout KeyOrder) throws(LineProblem) -> RecordKey? {
+        // As programs write it, without white space: a brace or a comma, the key in quotes, a colon.
+        let start = position
+        let opening = isFirst ? UInt8(ascii: "{") : UInt8(ascii: ",")
+        if byte(at: start) == opening, byte(at: start &+ 1) == UInt8(ascii: "\"") {
+            let successor = order.successors[Int(key.rawValue)]
+            if word(at: start &+ 2) & successor.mask == successor.packed,
+                byte(at: start &+ successor.length &+ 3) == UInt8(ascii: ":")
+            {
+                position = start &+ successor.length &+ 4
+                isFirst = false
+                key = successor.key
+                return successor.key
+            }
+        } else if !isFirst, byte(at: start) == UInt8(ascii: "}") {
+            position = start &+ 1
+            return nil
+        }
+        return try unexpectedKey(&isFirst, &order)
+    }
+
+    private mutating func unexpectedKey(_ isFirst: inout Bool, _ order: inout KeyOrder) throws(LineProblem)
+        -> RecordKey?
+    {
+        let previous = key
+        guard let key = try nextKey(&isFirst) else { return nil }
+        let quote = position &- 2
+        let length = key.name.utf8.count
+        if length <= 7, byte(at: quote) == UInt8(ascii: "\""), key != .unknown,
+            RecordKey(packed: word(at: quote - length) & UInt64.max >> UInt64(56 - 8 * length)) == key
+        {
+            let mask = UInt64.max >> UInt64(56 - 8 * length)
+            order.successors[Int(previous.rawValue)] = KeyOrder.Successor(
+                packed: word(at: quote - length) & mask, mask: mask, length: length, key: key)
+        }
+        return key
+    }
+
+    /// A known key of at most seven bytes that begins there, and its length.
+    @inline(__always)
+    private func shortKey(at position: Int) -> (key: RecordKey, length: Int)? {
+        let head = word(at: position)
         let quotes = head ^ 0x2222_2222_2222_2222
         // The lowest bit set is that of the first quote; bits above it may be wrong.
         let found = (quotes &- 0x0101_0101_0101_0101) & ~quotes & 0x8080_8080_8080_8080
-        if found != 0 {
-            let length = found.trailingZeroBitCount >> 3
-            let mask = UInt64.max >> UInt64(56 &- 8 &* length)
-            if let name = RecordKey(packed: head & mask) {
-                position += length + 2
-                return name
-            }
-        }
-        return try longKeyName()
+        guard found != 0 else { return nil }
+        let shift = UInt64(truncatingIfNeeded: 63 &- found.trailingZeroBitCount)
+        guard let key = RecordKey(packed: head & UInt64.max &>> shift) else { return nil }
+        return (key, found.trailingZeroBitCount &>> 3)
     }
 
     /// Keys of eight bytes and more, with escapes, or unknown ones.
-    private mutating func longKeyName() throws(LineProblem) -> RecordKey {
-        key = nil
+    private mutating func longKey() throws(LineProblem) -> RecordKey {
         let text = try text()
         if text.isEscaped {
             return RecordKey(name: unescaped(text.range)) ?? .unknown
@@ -132,7 +188,7 @@
         let rest = range.upperBound &- range.lowerBound &- offset
         guard rest > 0 else { return 0 }
         let word = word(at: range.lowerBound &+ offset)
-        return rest >= 8 ? word : word & ((UInt64(1) << UInt64(8 &* rest)) &- 1)
+        return rest >= 8 ? word : word & ((UInt64(1) &<< UInt64(truncatingIfNeeded: 8 &* rest)) &- 1)
     }
 
     /// The next element of an array: true with the cursor before it, false after the closing bracket.
@@ -159,7 +215,7 @@
     /// Nothing but white space may follow the object of a line. Leaves the cursor on the newline.
     mutating func endLine() throws(LineProblem) {
         skipSpace()
-        key = nil
+        key = .unknown
         guard byte == Self.newline else { throw problem("text after the end of the object") }
     }
 
@@ -181,9 +237,11 @@
     /// A string's bytes between its quotes, and whether any of them is a backslash.
     @inline(__always)
     mutating func text() throws(LineProblem) -> (range: Range<Int>, isEscaped: Bool) {
-        skipSpace()
-        guard byte == UInt8(ascii: "\"") else { throw problem("expected a string") }
-        let start = position + 1
+        if byte != UInt8(ascii: "\"") {
+            skipSpace()
+            guard byte == UInt8(ascii: "\"") else { throw problem("expected a string") }
+        }
+        let start = position &+ 1
         var index = start
         while true {
             // Advances over whole words without a quote, a backslash or a control character.
@@ -195,15 +253,15 @@
                 ((quotes &- ones) & ~quotes | (slashes &- ones) & ~slashes
                     | (word &- 0x2020_2020_2020_2020) & ~word) & 0x8080_8080_8080_8080
             if special == 0 {
-                index += 8
+                index &+= 8
                 continue
             }
             // The lowest of the three is exact: a borrow only disturbs bytes above one that is special itself.
-            index += special.trailingZeroBitCount >> 3
+            index &+= special.trailingZeroBitCount &>> 3
             break
         }
         if byte(at: index) == UInt8(ascii: "\"") {
-            position = index + 1
+            position = index &+ 1
             return (start..<index, false)
         }
         return try escapedText(from: start)
@@ -287,5 +345,20 @@
             }
         }
         return String(decoding: units, as: UTF8.self)
+    }
+}
+
+/// Which key followed each key the last time. Programs write their keys in one order, so most keys are recognised with
+/// one comparison.
+struct KeyOrder {
+    /// By the raw value of the key before.
+    fileprivate var successors = InlineArray<256, Successor>(repeating: Successor())
+
+    fileprivate struct Successor {
+        /// The key with its closing quote, and a mask of as many bytes. At first a key that no mask of 0 lets through.
+        var packed: UInt64 = 1
+        var mask: UInt64 = 0
+        var length = 0
+        var key = RecordKey.unknown
     }
 }

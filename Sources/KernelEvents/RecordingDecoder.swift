@@ -36,18 +36,51 @@ public struct RecordingDecoder {
 
     // MARK: Whole files
 
-    /// Reads a whole file.
+    /// Whether a file that begins with these bytes (a few kilobytes are enough) is text with events in it, of this
+    /// format or of a foreign one, rather than a capture. Saying yes does not promise that it can be read.
+    public static func looksLikeEvents(_ prefix: RawSpan) -> Bool {
+        unsafe prefix.withUnsafeBytes { bytes in
+            guard var scanner = unsafe LineScanner(bytes) else { return false }
+            if scanner.word(at: 0) & 0xff_ffff == 0xbf_bbef { scanner.position = 3 }
+            // Every capture format has a NUL in its first header; text has none.
+            for index in 0..<min(scanner.end, 64) where scanner.byte(at: index) == 0 { return false }
+            while scanner.position < scanner.end {
+                scanner.skipSpace()
+                let end = scanner.endOfLine(from: scanner.position)
+                if scanner.byte == UInt8(ascii: "{") { return true }
+                if scanner.byte == UInt8(ascii: "["),
+                    [UInt8(ascii: "{"), LineScanner.newline].contains(scanner.byte(at: scanner.position + 1))
+                {
+                    return true
+                }
+                let line = unsafe Array(scanner.bytes(scanner.position..<end))[...]
+                if line.starts(with: "# tracer:".utf8) || line.lastRange(of: "tcp_send_reset") != nil { return true }
+                scanner.position = end + 1
+            }
+            return false
+        }
+    }
+
+    /// The same for an array.
+    public static func looksLikeEvents(_ prefix: [UInt8]) -> Bool {
+        unsafe looksLikeEvents(prefix.span.bytes)
+    }
+
+    /// Reads a whole file, of this format or of a foreign one.
     public static func decode(_ bytes: RawSpan) throws(EventsError) -> Recording {
-        var decoder = RecordingDecoder(expectedBytes: bytes.byteCount)
-        try decoder.feed(bytes)
-        return try decoder.finish()
+        try unsafe bytes.withUnsafeBytes { (buffer) throws(EventsError) in try unsafe decode(buffer) }
     }
 
     /// Reads a whole file that lies in memory, as a mapping does.
     public static func decode(_ bytes: UnsafeRawBufferPointer) throws(EventsError) -> Recording {
         var decoder = RecordingDecoder(expectedBytes: bytes.count)
         try unsafe decoder.feed(bytes)
-        return try decoder.finish()
+        do throws(EventsError) {
+            return try decoder.finish()
+        } catch {
+            if case .notARecording = error, let recording = unsafe ForeignEvents.decode(bytes) { return recording }
+            throw error
+        }
     }
 
     /// Reads a whole file.
@@ -55,7 +88,7 @@ public struct RecordingDecoder {
         try unsafe decode(bytes.span.bytes)
     }
 
-    // MARK: Chunks
+    // MARK: Chunks (of this format only; `ForeignEvents` wants the whole file)
 
     /// Takes the next bytes of the file; they may end anywhere.
     public mutating func feed(_ bytes: RawSpan) throws(EventsError) {
@@ -145,12 +178,12 @@ public struct RecordingDecoder {
     /// Reads one line and leaves the cursor on its newline. Nothing is kept of a line that is a problem.
     private mutating func readLine(_ scanner: inout LineScanner, from start: Int) throws(LineProblem) {
         scanner.skipSpace()
-        scanner.key = nil
+        scanner.key = .unknown
         guard scanner.byte != LineScanner.newline else { return }
         guard !isSecondRecording else { throw Self.secondRecording(at: start) }
         switch try scanner.recordType() {
-        case .emit: try append(reader.event(.emit, &scanner), &scanner, from: start)
-        case .decide: try append(reader.event(.decide, &scanner), &scanner, from: start)
+        case .emit: try readEvent(.emit, &scanner, from: start)
+        case .decide: try readEvent(.decide, &scanner, from: start)
         case .stack:
             let stack = try scanner.stack()
             try end(&scanner, from: start)
@@ -201,18 +234,21 @@ public struct RecordingDecoder {
     }
 
     @inline(__always)
-    private mutating func append(
-        _ event: consuming ResetEvent, _ scanner: inout LineScanner, from start: Int
+    private mutating func readEvent(
+        _ kind: ResetEvent.Kind, _ scanner: inout LineScanner, from start: Int
     ) throws(LineProblem) {
+        var event = EventReader.blank(kind)
+        try reader.read(&scanner, into: &event)
         try end(&scanner, from: start)
         event.line = line
-        if let stack = event.stack, !renamedStacks.isEmpty, let name = renamedStacks[stack] { event.stack = name }
+        if !renamedStacks.isEmpty, let stack = event.stack, let name = renamedStacks[stack] { event.stack = name }
         if recording.events.count == 1024, expectedBytes > 0 {
-            // Room for all of them: growing step by step would hold the events twice for a moment.
+            // Room for all of them: growing step by step would hold the events twice for a moment. Not without bound,
+            // since the rest of the file may be anything.
             let lineLength = max(64, (offset + scanner.position) / 1024)
-            recording.events.reserveCapacity(expectedBytes / lineLength + expectedBytes / lineLength / 16)
+            recording.events.reserveCapacity(min(expectedBytes / lineLength / 16 * 17, 1 << 21))
         }
-        recording.events.append(event)
+        recording.events.append(consume event)
     }
 
     /// A recorder defines an id once. Should a file define it again as another stack, then events up to there keep
