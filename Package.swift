@@ -78,7 +78,8 @@ let package = Package(
             name: "SelftestTests", dependencies: ["Selftest", "SelftestRunner", "Correlator", "NetworkTypes"],
             swiftSettings: base),
         .testTarget(
-            name: "LiveTests", dependencies: ["Selftest", "SelftestDriver", "SelftestRunner", "Correlator", "Recorder"],
+            name: "LiveTests",
+            dependencies: ["Selftest", "SelftestDriver", "SelftestRunner", "Correlator", "Recorder"],
             swiftSettings: base),
     ]
 )

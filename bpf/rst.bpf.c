@@ -36,6 +36,7 @@
 #define TCP_HEADER 20
 #define IPV6_EXTENSIONS 6
 #define SOCK_DEAD_BIT 1UL
+#define PF_KTHREAD 0x00200000
 
 /* include/net/tcp_states.h */
 #define TCP_ESTABLISHED 1
@@ -558,8 +559,13 @@ int tcp_send_reset3(__u64 *ctx)
 	return decide(ctx, true, (__u32)ctx[2]);
 }
 
+/* The program that calls; nobody where the kernel itself does (an MPTCP path manager that adds a subflow). */
 static __always_inline void set_current(struct socket_memory *memory)
 {
+	struct task_struct *task = (void *)bpf_get_current_task();
+
+	if (BPF_CORE_READ(task, flags) & PF_KTHREAD)
+		return;
 	memory->owner_pid = bpf_get_current_pid_tgid() >> 32;
 	memory->owner_since_ns = bpf_ktime_get_ns();
 	bpf_get_current_comm(memory->owner_comm, sizeof(memory->owner_comm));

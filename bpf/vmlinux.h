@@ -41,6 +41,10 @@ enum {
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
+struct task_struct {
+	unsigned int flags;
+};
+
 struct in6_addr {
 	union {
 		__u8 u6_addr8[16];

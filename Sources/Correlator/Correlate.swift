@@ -11,8 +11,9 @@ public func correlate(captures: [CaptureInput], recordings: [EventInput]) -> Rep
     clusterExact(inventory, into: &clusters)
     var join = DecisionJoin(inventory, clusters)
     join.run(into: &clusters)
+    TranslationJoin(inventory).run(into: &clusters)
 
-    var assembly = ResetAssembly(inventory)
+    let assembly = ResetAssembly(inventory)
     var resets = clusters.members.filter { !$0.isEmpty }.map { assembly.reset(of: $0) }
     resets.sort { a, b in
         a.time != b.time ? a.time < b.time : a.order < b.order

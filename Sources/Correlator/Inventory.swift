@@ -7,11 +7,14 @@ struct Inventory {
     let captures: [CaptureInput]
     let recordings: [EventInput]
     private let clocks: [ClockModel?]
+    /// By recording and stack id.
+    private let paths: [[Int: KernelPath]]
 
     init(captures: [CaptureInput], recordings: [EventInput]) {
         self.captures = captures
         self.recordings = recordings
         clocks = recordings.map { ClockModel($0.recording) }
+        paths = recordings.map { $0.recording.stacks.mapValues(KernelPath.init(frames:)) }
     }
 
     func isEvent(_ reference: Reference) -> Bool { Int(reference.source) >= captures.count }
@@ -55,29 +58,52 @@ struct Inventory {
             captures.reduce(0) { $0 + $1.resets.count } + recordings.reduce(0) { $0 + $1.recording.events.count })
         for (source, capture) in captures.enumerated() {
             for (index, packet) in capture.resets.enumerated() {
-                // `any` shows one packet on several interfaces, on its way out and on its way in.
-                let place =
-                    UInt64(UInt32(bitPattern: packet.interface)) << 34
-                    | UInt64(UInt32(bitPattern: packet.ifindex)) << 2 | UInt64(packet.direction.rawValue)
+                let reference = Reference(source: Int32(source), index: Int32(index))
                 result.append(
                     Observation(
-                        hash: ResetKey(packet.segment).hash, time: packet.time,
-                        reference: Reference(source: Int32(source), index: Int32(index)),
-                        vantage: mix(UInt64(source), place)))
+                        hash: ResetKey(packet.segment).hash, time: packet.time, reference: reference,
+                        vantage: vantage(packet, source: source)))
             }
         }
         for (number, input) in recordings.enumerated() {
-            let source = Int32(captures.count + number)
+            let source = captures.count + number
             for (index, event) in input.recording.events.enumerated() where event.kind == .emit {
                 guard let key = ResetKey(event) else { continue }
-                let place = UInt64(event.netns ?? 0) << 32 | UInt64(UInt32(bitPattern: event.ifindex ?? 0))
                 result.append(
                     Observation(
                         hash: key.hash, time: time(ofEvent: event, recording: number),
-                        reference: Reference(source: source, index: Int32(index)),
-                        vantage: mix(UInt64(source) | 1 << 63, place)))
+                        reference: Reference(source: Int32(source), index: Int32(index)),
+                        vantage: vantage(event, source: source)))
             }
         }
         return result
     }
+
+    /// The observer that a packet or an emitted segment was seen by.
+    func vantage(_ reference: Reference) -> UInt64 {
+        isEvent(reference)
+            ? vantage(event(reference), source: Int(reference.source))
+            : vantage(packet(reference), source: Int(reference.source))
+    }
+
+    private func vantage(_ packet: CapturedSegment, source: Int) -> UInt64 {
+        // `any` shows one packet on several interfaces, on its way out and on its way in.
+        let place =
+            UInt64(UInt32(bitPattern: packet.interface)) << 34
+            | UInt64(UInt32(bitPattern: packet.ifindex)) << 2 | UInt64(packet.direction.rawValue)
+        return mix(UInt64(source), place)
+    }
+
+    private func vantage(_ event: ResetEvent, source: Int) -> UInt64 {
+        let place = UInt64(event.netns ?? 0) << 32 | UInt64(UInt32(bitPattern: event.ifindex ?? 0))
+        return mix(UInt64(source) | 1 << 63, place)
+    }
+
+    /// The kernel path of an event; nil if it has none.
+    func path(_ reference: Reference) -> KernelPath? {
+        event(reference).stack.flatMap { paths[recordingIndex(reference)][$0] }
+    }
+
+    /// Whether the event is of a RST that only passes through.
+    func isForwarded(_ reference: Reference) -> Bool { path(reference)?.origin == .forwarded }
 }

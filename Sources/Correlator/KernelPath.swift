@@ -102,9 +102,18 @@ public final class KernelPath: Sendable {
                 break
             }
         }
+        if found == .unknown, let passing = Self.forwardingFrame(names[..<boundary]) {
+            found = .forwarded
+            index = passing
+        }
         origin = found
         originIndex = index
         callers = Self.callers(of: found, in: names[index..<boundary])
+    }
+
+    /// The task belongs to the kernel and not to a program: a kworker that closes what a program had left to it.
+    public var runsInKernelThread: Bool {
+        names.contains("kthread") && !names.contains("io_wq_worker") && !names.contains("io_sq_thread")
     }
 
     /// The frames from the origin to the boundary: what a person wants to read.
@@ -159,6 +168,24 @@ public final class KernelPath: Sendable {
         "nf_flow_offload_ip_hook": .forwarded, "nf_flow_offload_ipv6_hook": .forwarded,
         "skb_do_redirect": .forwarded, "tcf_mirred_act": .forwarded, "tcf_mirred_to_dev": .forwarded,
         "tun_get_user": .userSpace,
+    ]
+
+    /// Where a received segment goes out again and no transport or firewall function stands between: `ip_forward` and
+    /// its kin call the output function last and leave no frame of their own.
+    private static func forwardingFrame(_ names: ArraySlice<String>) -> Int? {
+        guard let received = names.firstIndex(where: { $0.hasPrefix("__netif_receive_skb") || $0 == "ip_rcv" }),
+            received > names.startIndex,
+            names[..<received].allSatisfy({ name in passing.contains { name.hasPrefix($0) } })
+        else { return nil }
+        return received - 1
+    }
+
+    /// What functions between receiving and sending are called when nothing but forwarding goes on.
+    private static let passing = [
+        "__dev_queue_xmit", "dev_queue_xmit", "dev_hard_start_xmit", "vlan_dev", "neigh_", "ip_finish_output",
+        "__ip_finish_output", "ip_output", "ip_mc_output", "ip6_finish_output", "__ip6_finish_output", "ip6_output",
+        "dst_output", "ip_rcv", "ipv6_rcv", "ip6_rcv", "nf_hook", "ip_sublist_rcv", "ip6_sublist_rcv", "ip_list_rcv",
+        "ipv6_list_rcv", "br_dev_xmit", "br_dev_queue_push_xmit",
     ]
 
     private static func originByPrefix(_ name: String) -> Origin? {
@@ -217,11 +244,15 @@ public final class KernelPath: Sendable {
         "nf_hook_ingress": .ingress,
         "__dev_queue_xmit": .egress,
         "br_handle_frame": .bridge, "br_handle_frame_finish": .bridge, "br_pass_frame_up": .bridge,
-        "__br_forward": .bridge, "br_nf_pre_routing": .bridge,
+        "__br_forward": .bridge,
     ]
 
     private static func caller(_ name: String) -> Callers {
         if let callers = known[name] { return callers }
+        // br_netfilter calls the hooks of IP for bridged packets.
+        if name.hasPrefix("br_nf_forward") { return .forward }
+        if name.hasPrefix("br_nf_pre_routing") { return .prerouting }
+        if name.hasPrefix("br_nf_local_in") { return .input }
         if name.hasPrefix("nft_reject_") { return .nftables }
         if name.hasPrefix("smc_") { return .smc }
         if name.hasPrefix("subflow_") { return [.mptcpSubflow, .mptcp] }

@@ -71,6 +71,8 @@ public struct Reset: Sendable {
         public var packet: Int
         public var interface: String?
         public var time: Int64
+        /// Its addresses and ports, where a translation on the way had changed them.
+        public var translated: FourTuple?
     }
 
     public struct Match: Sendable, Equatable {

@@ -5,14 +5,8 @@ import PcapReader
 /// Turns a group of observations into the entry of one RST.
 struct ResetAssembly {
     let inventory: Inventory
-    private var paths: [StackKey: KernelPath] = [:]
     /// Addresses of the recording hosts.
     private let localAddresses: Set<IPAddress>
-
-    private struct StackKey: Hashable {
-        let recording: Int
-        let stack: Int
-    }
 
     /// An entry, and what orders it among entries of the same time.
     struct Ordered {
@@ -27,7 +21,7 @@ struct ResetAssembly {
             inventory.recordings.flatMap { $0.recording.header?.interfaces.flatMap(\.addresses) ?? [] })
     }
 
-    mutating func reset(of members: [Reference]) -> Ordered {
+    func reset(of members: [Reference]) -> Ordered {
         let packets = members.filter { !inventory.isEvent($0) }.sorted { inventory.time($0) < inventory.time($1) }
         let events = members.filter(inventory.isEvent).sorted { inventory.time($0) < inventory.time($1) }
         let emits = events.filter { inventory.event($0).kind == .emit }
@@ -47,7 +41,7 @@ struct ResetAssembly {
             seq: segment?.seq ?? event?.seq, ack: segment?.ack ?? event?.ack, flags: segment?.flags ?? event?.flags,
             direction: direction(evidence, tuple: event?.tuple ?? segment?.tuple, hasEvent: lead != nil),
             outcome: lead == nil ? .wireOnly : packets.isEmpty ? .kernelOnly : .matched,
-            sightings: packets.map(sighting), cause: verdict.cause, category: verdict.category,
+            sightings: packets.map { sighting($0, of: event?.tuple) }, cause: verdict.cause, category: verdict.category,
             certainty: verdict.certainty, summary: verdict.summary, evidence: [], match: nil, reason: evidence.reason,
             state: evidence.previousState.flatMap { evidence.state == .close ? $0 : nil } ?? evidence.state,
             path: evidence.path, process: process(evidence, origin: origin, decision: decision),
@@ -55,33 +49,29 @@ struct ResetAssembly {
         reset.hasWallClock =
             packets.first != nil || lead.map { inventory.hasClock(recording: inventory.recordingIndex($0)) } ?? true
         if let lead, let packet = packets.first {
-            let exact = inventory.event(lead).seq != nil
-            let delta = inventory.time(packet).saturatingSubtract(inventory.time(lead))
-            reset.match = Reset.Match(by: exact ? .exact : .tupleTime, delta: delta)
+            reset.match = match(lead, packets: packets, first: packet)
         }
         reset.evidence = facts(
             evidence, verdict: verdict, packets: packets, origin: origin, decision: decision, others: emits.dropFirst())
         return Ordered(reset: reset, order: members.min() ?? members[0])
     }
 
-    // MARK: - Evidence
-
-    private mutating func path(_ reference: Reference?) -> KernelPath? {
-        guard let reference, let stack = inventory.event(reference).stack else { return nil }
-        let recording = inventory.recordingIndex(reference)
-        let key = StackKey(recording: recording, stack: stack)
-        if let known = paths[key] { return known }
-        guard let frames = inventory.recordings[recording].recording.stacks[stack] else { return nil }
-        let path = KernelPath(frames: frames)
-        paths[key] = path
-        return path
+    private func match(_ lead: Reference, packets: [Reference], first: Reference) -> Reset.Match {
+        let event = inventory.event(lead)
+        // The packet that is nearest to the event: one that no device had translated yet.
+        let same = packets.first { inventory.packet($0).segment.tuple == event.tuple }
+        let method: Reset.Match.Method = event.seq == nil ? .tupleTime : same == nil ? .nat : .exact
+        let delta = inventory.time(same ?? first).saturatingSubtract(inventory.time(lead))
+        return Reset.Match(by: method, delta: delta)
     }
 
-    private mutating func evidence(origin: Reference?, decision: Reference?, captured: Bool) -> Evidence {
+    // MARK: - Evidence
+
+    private func evidence(origin: Reference?, decision: Reference?, captured: Bool) -> Evidence {
         var evidence = Evidence()
         evidence.captured = captured
-        let emitPath = path(origin)
-        let decidePath = path(decision)
+        let emitPath = origin.flatMap(inventory.path)
+        let decidePath = decision.flatMap(inventory.path)
         // The packet's own stack is the nearest witness; where it is cut or unknown, the decision's speaks.
         evidence.path = emitPath.flatMap { $0.origin == .unknown && decidePath != nil ? nil : $0 } ?? decidePath
         let emitted = origin.map(inventory.event)
@@ -119,13 +109,16 @@ struct ResetAssembly {
         evidence.linger2 = socket.linger2
     }
 
-    private func sighting(_ reference: Reference) -> Reset.Sighting {
+    private func sighting(_ reference: Reference, of origin: FourTuple?) -> Reset.Sighting {
         let capture = inventory.captures[Int(reference.source)]
         let packet = inventory.packet(reference)
         let name =
             capture.interfaces.indices.contains(Int(packet.interface))
             ? capture.interfaces[Int(packet.interface)] : nil
-        return Reset.Sighting(file: capture.file, packet: packet.number, interface: name, time: packet.time)
+        let tuple = packet.segment.tuple
+        return Reset.Sighting(
+            file: capture.file, packet: packet.number, interface: name, time: packet.time,
+            translated: origin == nil || tuple == origin ? nil : tuple)
     }
 
     private func direction(_ evidence: Evidence, tuple: FourTuple?, hasEvent: Bool) -> Direction {
@@ -141,7 +134,7 @@ struct ResetAssembly {
         guard let lead = decision ?? origin, let path = evidence.path else { return nil }
         let event = inventory.event(lead)
         let socket = event.socket ?? origin.flatMap { inventory.event($0).socket }
-        let current = path.context == .process ? event.task : nil
+        let current = path.context == .process && !path.runsInKernelThread ? event.task : nil
         switch path.origin {
         case .active:
             if path.callers.contains(.diagDestroy) || path.callers.contains(.bpfProgram), let current {

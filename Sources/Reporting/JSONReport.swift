@@ -99,14 +99,8 @@ public struct JSONReport: Sendable {
         json.number(reset.id)
         json.raw(",\"time\":")
         if reset.hasWallClock { json.string(UTCTime(nanoseconds: reset.time).rfc3339) } else { json.raw("null") }
-        json.raw(",\"src\":")
-        json.address(reset.tuple.source)
-        json.raw(",\"src_port\":")
-        json.number(reset.tuple.sourcePort)
-        json.raw(",\"dst\":")
-        json.address(reset.tuple.destination)
-        json.raw(",\"dst_port\":")
-        json.number(reset.tuple.destinationPort)
+        json.raw(",")
+        append(reset.tuple)
         if let seq = reset.seq {
             json.raw(",\"seq\":")
             json.number(seq)
@@ -137,6 +131,17 @@ public struct JSONReport: Sendable {
         json.raw("}")
     }
 
+    private mutating func append(_ tuple: FourTuple) {
+        json.raw("\"src\":")
+        json.address(tuple.source)
+        json.raw(",\"src_port\":")
+        json.number(tuple.sourcePort)
+        json.raw(",\"dst\":")
+        json.address(tuple.destination)
+        json.raw(",\"dst_port\":")
+        json.number(tuple.destinationPort)
+    }
+
     private mutating func sightings(_ sightings: [Reset.Sighting]) {
         json.raw(",\"sightings\":[")
         for (index, sighting) in sightings.enumerated() {
@@ -150,6 +155,11 @@ public struct JSONReport: Sendable {
             }
             json.raw(",\"time\":")
             json.string(UTCTime(nanoseconds: sighting.time).rfc3339)
+            if let tuple = sighting.translated {
+                json.raw(",\"translated\":{")
+                append(tuple)
+                json.raw("}")
+            }
             json.raw("}")
         }
         json.raw("]")

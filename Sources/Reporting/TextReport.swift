@@ -68,13 +68,10 @@ public struct TextReport: Sendable {
 
     private mutating func line(_ reset: Reset) {
         let time = reset.hasWallClock ? UTCTime(nanoseconds: reset.time).clock(digits: 6) : "--:--:--.------"
-        let flow =
-            "\(endpoint(reset.tuple.source, reset.tuple.sourcePort)) > "
-            + endpoint(reset.tuple.destination, reset.tuple.destinationPort)
         var verdict = reset.cause.rawValue
         if reset.cause != .unknown, reset.certainty != .proven { verdict += " (\(reset.certainty.rawValue))" }
         if reset.outcome != .matched { verdict += " (\(reset.outcome.rawValue))" }
-        let head = "\(time) \(flow)"
+        let head = "\(time) \(flow(reset.tuple))"
         text += head
         // A long pair of addresses leaves no room: the verdict then has a line of its own.
         text += head.utf8.count + 2 + verdict.utf8.count <= 80 ? "  " : "\n    "
@@ -88,7 +85,8 @@ public struct TextReport: Sendable {
         }
         for sighting in reset.sightings {
             let place = sighting.interface.map { " on \($0.printable)" } ?? ""
-            wrap("seen: packet \(sighting.packet)\(place), \(sighting.file.printable)", indent: 4)
+            let tuple = sighting.translated.map { ", as \(flow($0))" } ?? ""
+            wrap("seen: packet \(sighting.packet)\(place)\(tuple), \(sighting.file.printable)", indent: 4)
         }
         for fact in reset.evidence { wrap("\(fact.fact.printable) [\(fact.from)]", indent: 4) }
         if let path = reset.path {
@@ -96,6 +94,10 @@ public struct TextReport: Sendable {
                 text += (index == 0 ? "    path: " : "        < ") + frame.printable + "\n"
             }
         }
+    }
+
+    private func flow(_ tuple: FourTuple) -> String {
+        "\(endpoint(tuple.source, tuple.sourcePort)) > \(endpoint(tuple.destination, tuple.destinationPort))"
     }
 
     private func endpoint(_ address: IPAddress, _ port: UInt16) -> String {

@@ -43,7 +43,11 @@ struct Comparison {
         }
         let accepted = [expected.cause] + expected.alternatives
         if !accepted.contains(got.cause.rawValue) { differ("cause", expected.cause, got.cause.rawValue) }
-        if got.certainty != .proven { differ("certainty", "proven", got.certainty.rawValue) }
+        if expected.outcome == .wireOnly {
+            if got.certainty == .proven { differ("certainty", "not proven", "proven") }
+        } else if got.certainty != .proven {
+            differ("certainty", "proven", got.certainty.rawValue)
+        }
         if got.outcome.rawValue != expected.outcome.rawValue {
             differ("outcome", expected.outcome.rawValue, got.outcome.rawValue)
         }

@@ -13,7 +13,8 @@ extension Catalogue {
             basis: "tcp_check_req(), embryonic_reset; RFC 9293, section 3.10.7.4",
             reasons: ["INVALID_SYN"]
         ) {
-            $0.origin == .passive && $0.calledFrom(.checkRequest) && $0.trigger?.flags.contains(.syn) == true
+            $0.origin == .passive && $0.calledFrom(.checkRequest) && $0.callersLack(.mptcp)
+                && $0.trigger?.flags.contains(.syn) == true
         },
         Rule(
             .badAckInHandshake, .handshake,

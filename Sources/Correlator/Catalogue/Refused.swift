@@ -31,7 +31,7 @@ extension Catalogue {
             basis: "tcp_check_req(), listen_overflow",
             reasons: ["INVALID_SYN"]
         ) {
-            $0.origin == .passive && $0.calledFrom(.checkRequest)
+            $0.origin == .passive && $0.calledFrom(.checkRequest) && $0.callersLack(.mptcp)
                 && $0.trigger.map { $0.flags.contains(.ack) && !$0.flags.contains(.syn) } == true
         },
         Rule(

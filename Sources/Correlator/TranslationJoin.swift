@@ -1,0 +1,141 @@
+import KernelEvents
+import NetworkTypes
+import PcapReader
+
+/// Joins what was seen of one RST before and after its addresses were translated (NAT).
+///
+/// Sequence numbers, flags, IP id and window survive a translation on the way; the tuple and the TTL do not. A scan can
+/// make many RSTs that agree in all of those fields, so more is asked for: the same packet buffer in the kernel, or one
+/// end that stayed the same and no observer that saw both.
+struct TranslationJoin {
+    private let inventory: Inventory
+
+    /// How long a RST may take from one side of a translation to the other.
+    private static let window: UInt64 = 100_000_000
+    /// A packet buffer is given to the next packet soon.
+    private static let bufferWindow: UInt64 = 5_000_000
+    /// Of RSTs that agree in all fields, how many neighbours in time are compared.
+    private static let neighbours = 32
+
+    init(_ inventory: Inventory) { self.inventory = inventory }
+
+    func run(into clusters: inout Clusters) {
+        var entries: [(hash: UInt64, time: Int64, cluster: Int)] = []
+        entries.reserveCapacity(clusters.members.count)
+        for (cluster, members) in clusters.members.enumerated() {
+            guard let first = members.first, let numbers = numbers(first) else { continue }
+            entries.append((numbers.hash, inventory.time(first), cluster))
+        }
+        entries.sort { ($0.hash, $0.time, $0.cluster) < ($1.hash, $1.time, $1.cluster) }
+        var start = 0
+        while start < entries.count {
+            var end = start + 1
+            while end < entries.count, entries[end].hash == entries[start].hash { end += 1 }
+            if end - start > 1 { joinGroup(entries[start..<end].map(\.cluster), &clusters) }
+            start = end
+        }
+    }
+
+    /// - Parameter group: clusters whose RSTs have the same numbers, in the order of time.
+    private func joinGroup(_ group: [Int], _ clusters: inout Clusters) {
+        var portraits = group.map { Portrait($0, clusters.members[$0], inventory) }
+        for later in portraits.indices.dropFirst() {
+            var best: (index: Int, distance: UInt64)?
+            for earlier in max(0, later - Self.neighbours)..<later where !portraits[earlier].isMerged {
+                guard let distance = distance(portraits[earlier], portraits[later]) else { continue }
+                if distance < best?.distance ?? .max { best = (earlier, distance) }
+            }
+            guard let best else { continue }
+            clusters.merge(portraits[best.index].cluster, into: portraits[later].cluster)
+            portraits[later].absorb(portraits[best.index])
+            portraits[best.index].isMerged = true
+        }
+    }
+
+    /// How far apart in time; nil if they are not one RST.
+    private func distance(_ a: Portrait, _ b: Portrait) -> UInt64? {
+        guard a.numbers == b.numbers, a.ipID == nil || b.ipID == nil || a.ipID == b.ipID,
+            a.window == nil || b.window == nil || a.window == b.window, a.tuples.isDisjoint(with: b.tuples)
+        else { return nil }
+        let distance = a.time.distance(from: b.time)
+        if a.recording == b.recording, !a.buffers.isDisjoint(with: b.buffers), distance <= Self.bufferWindow {
+            return distance
+        }
+        guard distance <= Self.window, a.vantages.isDisjoint(with: b.vantages) else { return nil }
+        let oneEndStayed = a.tuples.contains { one in
+            b.tuples.contains { other in
+                one.source == other.source && one.sourcePort == other.sourcePort
+                    || one.destination == other.destination && one.destinationPort == other.destinationPort
+            }
+        }
+        // One of them made the RST, the other saw it pass. Two that were made are two; of two that were only seen
+        // nothing proves that they are one.
+        guard oneEndStayed, a.isMadeHere != b.isMadeHere else { return nil }
+        return distance
+    }
+
+    private func numbers(_ reference: Reference) -> Numbers? {
+        guard let key = inventory.key(reference) else { return nil }
+        return Numbers(seq: key.seq, ack: key.ack, flags: key.flags)
+    }
+
+    private struct Numbers: Equatable {
+        let seq: UInt32
+        let ack: UInt32
+        let flags: UInt16
+        var hash: UInt64 { mix(UInt64(seq) << 32 | UInt64(ack), UInt64(flags)) }
+    }
+
+    /// What is compared of one cluster.
+    private struct Portrait {
+        let cluster: Int
+        let numbers: Numbers?
+        let time: Int64
+        var isMerged = false
+        var isMadeHere: Bool
+        var tuples: Set<FourTuple> = []
+        var vantages: Set<UInt64> = []
+        var buffers: Set<UInt64> = []
+        var recording: Int32?
+        var ipID: UInt16?
+        var window: UInt16?
+
+        init(_ cluster: Int, _ members: [Reference], _ inventory: Inventory) {
+            self.cluster = cluster
+            time = members.first.map(inventory.time) ?? 0
+            numbers = members.first.flatMap(inventory.key).map { Numbers(seq: $0.seq, ack: $0.ack, flags: $0.flags) }
+            isMadeHere = false
+            for member in members {
+                tuples.insert(inventory.tuple(member))
+                guard inventory.isEvent(member) else {
+                    let segment = inventory.packet(member).segment
+                    vantages.insert(inventory.vantage(member))
+                    ipID = segment.ipID
+                    window = segment.window
+                    continue
+                }
+                let event = inventory.event(member)
+                recording = member.source
+                if event.kind == .decide {
+                    isMadeHere = true
+                } else {
+                    vantages.insert(inventory.vantage(member))
+                    if let buffer = event.skb { buffers.insert(buffer) }
+                    ipID = event.ipID ?? ipID
+                    window = event.window ?? window
+                    if !inventory.isForwarded(member) { isMadeHere = true }
+                }
+            }
+        }
+
+        mutating func absorb(_ other: Portrait) {
+            isMadeHere = isMadeHere || other.isMadeHere
+            tuples.formUnion(other.tuples)
+            vantages.formUnion(other.vantages)
+            buffers.formUnion(other.buffers)
+            recording = recording ?? other.recording
+            ipID = ipID ?? other.ipID
+            window = window ?? other.window
+        }
+    }
+}
