@@ -71,6 +71,8 @@ public struct ExpectedReset: Sendable, Hashable {
     public var cause: String
     /// Words that are also right on kernels that cannot tell the difference; the summary of the scenario says which.
     public var alternatives: [String] = []
+    /// The first kernel whose events prove it. Before, the report may give the same cause as inferred, or `unknown`.
+    public var provenSince: KernelVersion?
     public var outcome: Outcome = .matched
     /// The netfilter hook that rejected: INGRESS, PREROUTING, INPUT, FORWARD or OUTPUT; BRIDGE for the bridge family.
     public var netfilterHook: String?
