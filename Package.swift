@@ -35,16 +35,24 @@ let package = Package(
 
         .target(name: "CaptureFile", dependencies: ["PcapReader"], swiftSettings: base),
         .target(
+            name: "InputFiles",
+            dependencies: ["CaptureFile", "Correlator", "KernelEvents", "PcapReader"],
+            swiftSettings: base),
+        .target(
             name: "Recorder",
             dependencies: ["CPcap", "CLibBPF", "CLinux", "NetworkTypes", "PcapReader", "KernelEvents", log],
             swiftSettings: base),
         .target(name: "CSelftest"),
         .target(name: "Selftest", dependencies: ["CSelftest", "NetworkTypes"], swiftSettings: base),
+        .target(
+            name: "SelftestDriver",
+            dependencies: ["NetworkTypes", "Correlator", "InputFiles", "Recorder", "Selftest"],
+            swiftSettings: base),
         .executableTarget(
             name: "RstAnalyze",
             dependencies: [
-                "NetworkTypes", "PcapReader", "KernelEvents", "Correlator", "Reporting", "CaptureFile", "Recorder",
-                "Selftest", "CLinux", log, arguments,
+                "NetworkTypes", "Correlator", "Reporting", "InputFiles", "Recorder", "Selftest", "SelftestDriver",
+                "CLinux", log, arguments,
             ],
             swiftSettings: base),
 
@@ -62,13 +70,15 @@ let package = Package(
             name: "ReportingTests", dependencies: ["Reporting", "Correlator", "NetworkTypes"], swiftSettings: base),
         .testTarget(
             name: "GoldenTests",
-            dependencies: ["Correlator", "Reporting", "KernelEvents", "PcapReader", "CaptureFile"],
+            dependencies: ["Correlator", "Reporting", "InputFiles"],
             swiftSettings: base),
         .executableTarget(
             name: "SelftestRunner", dependencies: ["Selftest"], path: "Tests/SelftestRunner", swiftSettings: base),
         .testTarget(
             name: "SelftestTests", dependencies: ["Selftest", "SelftestRunner", "Correlator", "NetworkTypes"],
             swiftSettings: base),
-        .testTarget(name: "LiveTests", dependencies: ["Selftest", "Recorder"], swiftSettings: base),
+        .testTarget(
+            name: "LiveTests", dependencies: ["Selftest", "SelftestDriver", "Correlator", "Recorder"],
+            swiftSettings: base),
     ]
 )

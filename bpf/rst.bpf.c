@@ -53,18 +53,20 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, RST_LOST_PLACES);
+	__uint(max_entries, RST_COUNTERS);
 	__type(key, __u32);
 	__type(value, __u64);
-} lost SEC(".maps");
+} counters SEC(".maps");
 
 /* What is remembered of a socket between its state changes, by the address of its struct sock. */
 struct socket_memory {
 	__u64 owner_since_ns;
 	__u32 owner_pid;
+	__u32 netns;
+	__u32 peer;	 /* the peer's address, folded to 32 bits */
+	__u16 peer_port; /* network order */
 	__u8 current;
 	__u8 previous;
-	__u8 padding[2];
 	char owner_comm[RST_COMM_LENGTH];
 };
 
@@ -89,9 +91,9 @@ struct {
 	__type(value, struct socket_memory);
 } listeners SEC(".maps");
 
-static __always_inline void count_lost(__u32 place)
+static __always_inline void count(__u32 index)
 {
-	__u64 *counter = bpf_map_lookup_elem(&lost, &place);
+	__u64 *counter = bpf_map_lookup_elem(&counters, &index);
 
 	if (counter)
 		*counter += 1;
@@ -230,6 +232,40 @@ static __always_inline void set_listener(struct rst_event *e)
 	e->has |= RST_HAS_LISTENER;
 }
 
+/*
+ * Tells a socket from the one that had its memory before: the kernel gives a freed struct sock to the next socket, and
+ * an event in between may have been missed.
+ */
+static __always_inline void identify(struct socket_memory *memory, struct sock *sk)
+{
+	__u32 peer[4] = {};
+
+	if (BPF_CORE_READ(sk, __sk_common.skc_family) == AF_INET6)
+		BPF_CORE_READ_INTO(&peer, sk, __sk_common.skc_v6_daddr.in6_u.u6_addr8);
+	else
+		peer[3] = BPF_CORE_READ(sk, __sk_common.skc_daddr);
+	memory->peer = peer[0] ^ peer[1] ^ peer[2] ^ peer[3];
+	memory->peer_port = BPF_CORE_READ(sk, __sk_common.skc_dport);
+	memory->netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+}
+
+/* What is remembered of this very socket, or NULL. */
+static __always_inline struct socket_memory *recall(struct sock *sk)
+{
+	__u64 key = (__u64)sk;
+	struct socket_memory now = {}, *memory = bpf_map_lookup_elem(&sockets, &key);
+
+	if (!memory)
+		return memory;
+	identify(&now, sk);
+	if (now.netns != memory->netns)
+		return 0;
+	/* A listener's child is announced before it has its peer's address. */
+	if (memory->current == TCP_SYN_RECV && !memory->peer_port)
+		return memory;
+	return now.peer == memory->peer && now.peer_port == memory->peer_port ? memory : 0;
+}
+
 static __always_inline bool is_full_socket(__u8 state)
 {
 	return state != TCP_TIME_WAIT && state != TCP_NEW_SYN_RECV;
@@ -256,11 +292,10 @@ static __always_inline __u64 cgroup_of(struct sock *sk)
  */
 static __always_inline void set_socket(struct rst_event *e, struct sock *sk)
 {
-	__u64 key = (__u64)sk;
 	struct socket_memory *memory;
 	__u16 family;
 
-	e->sock = key;
+	e->sock = (__u64)sk;
 	e->state = BPF_CORE_READ(sk, __sk_common.skc_state);
 	e->has |= RST_HAS_STATE;
 	if (!e->netns)
@@ -284,7 +319,7 @@ static __always_inline void set_socket(struct rst_event *e, struct sock *sk)
 	e->user_timeout_ms = BPF_CORE_READ((struct inet_connection_sock *)sk, icsk_user_timeout);
 	e->linger2 = BPF_CORE_READ((struct tcp_sock *)sk, linger2);
 	e->has |= RST_HAS_TCP_SOCKET;
-	memory = bpf_map_lookup_elem(&sockets, &key);
+	memory = recall(sk);
 	if (!memory)
 		return;
 	if (memory->previous) {
@@ -318,14 +353,15 @@ static __always_inline void set_stack(struct rst_event *e, void *ctx)
 	e->stack_frames = size > 0 ? size / 8 : 0;
 }
 
-static __always_inline struct rst_event *reserve(__u8 kind, __u32 place)
+static __always_inline struct rst_event *reserve(__u8 kind, __u32 lost)
 {
 	struct rst_event *e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
 
 	if (!e) {
-		count_lost(place);
+		count(lost);
 		return e;
 	}
+	count(RST_RESERVED);
 	/* All but the stack: what is not written would be kernel memory of somebody else. */
 	__builtin_memset(e, 0, __builtin_offsetof(struct rst_event, stack));
 	e->mono_ns = bpf_ktime_get_ns();
@@ -540,24 +576,21 @@ int inet_sock_set_state(__u64 *ctx)
 
 	if (BPF_CORE_READ(sk, sk_protocol) != IPPROTO_TCP)
 		return 0;
-	memory = bpf_map_lookup_elem(&sockets, &key);
-	/*
-	 * The kernel gives a freed socket's memory to the next one: connect(), listen() and the
-	 * first change of a listener's child (its SYN_RECV is set without an event) begin a life.
-	 */
-	if (memory && after != TCP_SYN_SENT && after != TCP_LISTEN &&
-	    (before != TCP_SYN_RECV || memory->current == TCP_SYN_RECV))
+	memory = recall(sk);
+	/* connect(), listen() and the birth of a listener's child begin a life. */
+	if (memory && after != TCP_SYN_SENT && after != TCP_LISTEN && before != TCP_LISTEN)
 		fresh = *memory;
+	identify(&fresh, sk);
 	fresh.previous = before;
 	fresh.current = after;
 	port.port = BPF_CORE_READ((struct inet_sock *)sk, inet_sport);
-	port.netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+	port.netns = fresh.netns;
 	if (after == TCP_SYN_SENT || after == TCP_LISTEN) {
 		/* connect() and listen() run as the caller, never in an interrupt. */
 		set_current(&fresh);
 		if (after == TCP_LISTEN)
 			bpf_map_update_elem(&listeners, &port, &fresh, BPF_ANY);
-	} else if (before == TCP_SYN_RECV && !fresh.owner_pid) {
+	} else if ((before == TCP_SYN_RECV || after == TCP_SYN_RECV) && !fresh.owner_pid) {
 		/* A child of a listener: whoever accepts it, it is that program's connection. */
 		memory = bpf_map_lookup_elem(&listeners, &port);
 		if (memory) {

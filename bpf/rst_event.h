@@ -33,11 +33,12 @@ enum rst_event_has {
 	RST_HAS_STATE = 1 << 8,	   /* state, of any kind of socket: request and time-wait too */
 };
 
-/* Where events are lost: index into the counters map. */
-enum rst_lost {
-	RST_LOST_EMIT = 0,
+/* What the programs count: index into the counters map. */
+enum rst_counter {
+	RST_LOST_EMIT = 0, /* events for which the ring buffer had no room */
 	RST_LOST_DECIDE = 1,
-	RST_LOST_PLACES = 2,
+	RST_RESERVED = 2, /* events that got room in it */
+	RST_COUNTERS = 3,
 };
 
 struct rst_event {

@@ -25,7 +25,7 @@ struct rstbpf {
 	struct bpf_link *link[RSTBPF_HOOKS];
 	struct rstbpf_hook hook[RSTBPF_HOOKS];
 	struct ring_buffer *ring;
-	int lost;
+	int counters;
 	rstbpf_sink sink;
 	void *context;
 };
@@ -233,7 +233,7 @@ struct rstbpf *rstbpf_open(uint32_t ring_bytes, rstbpf_sink sink, void *context,
 				 ring_size(ring_bytes));
 	if (bpf_object__load(self->object))
 		goto failed_with_errno;
-	self->lost = bpf_object__find_map_fd_by_name(self->object, "lost");
+	self->counters = bpf_object__find_map_fd_by_name(self->object, "counters");
 	self->ring = ring_buffer__new(bpf_object__find_map_fd_by_name(self->object, "events"),
 				      on_event, self, NULL);
 	if (!self->ring)
@@ -288,23 +288,32 @@ int rstbpf_drain(struct rstbpf *self)
 	return ring_buffer__consume(self->ring);
 }
 
-int rstbpf_losses(const struct rstbpf *self, struct rstbpf_losses *losses)
+/* One counter, summed over all processors. */
+static uint64_t counter(const struct rstbpf *self, uint32_t index, uint64_t *values, int cpus)
+{
+	uint64_t sum = 0;
+
+	if (bpf_map_lookup_elem(self->counters, &index, values))
+		return 0;
+	for (int cpu = 0; cpu < cpus; cpu++)
+		sum += values[cpu];
+	return sum;
+}
+
+int rstbpf_count(const struct rstbpf *self, struct rstbpf_counts *counts)
 {
 	int cpus = libbpf_num_possible_cpus();
 	uint64_t *values;
 
-	memset(losses, 0, sizeof(*losses));
+	memset(counts, 0, sizeof(*counts));
 	if (cpus < 0)
 		return cpus;
 	values = calloc(cpus, sizeof(*values));
 	if (!values)
 		return -ENOMEM;
-	for (uint32_t place = 0; place < RST_LOST_PLACES; place++) {
-		if (bpf_map_lookup_elem(self->lost, &place, values))
-			continue;
-		for (int cpu = 0; cpu < cpus; cpu++)
-			losses->ring[place] += values[cpu];
-	}
+	counts->reserved = counter(self, RST_RESERVED, values, cpus);
+	counts->no_room = counter(self, RST_LOST_EMIT, values, cpus) +
+			  counter(self, RST_LOST_DECIDE, values, cpus);
 	free(values);
 	for (int i = NET_DEV_QUEUE; i <= TCP_SEND_RESET; i++) {
 		struct bpf_prog_info info = {};
@@ -312,7 +321,7 @@ int rstbpf_losses(const struct rstbpf *self, struct rstbpf_losses *losses)
 
 		if (self->program[i] &&
 		    !bpf_obj_get_info_by_fd(bpf_program__fd(self->program[i]), &info, &length))
-			losses->recursion += info.recursion_misses;
+			counts->recursion += info.recursion_misses;
 	}
 	return 0;
 }

@@ -14,7 +14,11 @@ struct EventConverter {
     private let reasonName: (UInt32) -> String?
     private(set) var events = 0
 
-    init(kallsyms: @escaping () -> [UInt8], reasonName: @escaping (UInt32) -> String?) {
+    /// Events of other network namespaces are passed over; nil takes all.
+    private let namespaces: Set<UInt32>?
+
+    init(namespaces: Set<UInt32>?, kallsyms: @escaping () -> [UInt8], reasonName: @escaping (UInt32) -> String?) {
+        self.namespaces = namespaces
         self.kallsyms = kallsyms
         self.reasonName = reasonName
         symbols = KernelSymbols(kallsyms: kallsyms())
@@ -35,6 +39,7 @@ struct EventConverter {
     mutating func append(footer: RecordingFooter) { encoder.append(footer: footer) }
 
     mutating func append(_ raw: UnsafePointer<rst_event>) {
+        if let namespaces, raw.pointee.netns != 0, !namespaces.contains(raw.pointee.netns) { return }
         let record = raw.pointee
         var event = ResetEvent(
             kind: Int(record.kind) == Int(RST_EMIT.rawValue) ? .emit : .decide,

@@ -13,6 +13,8 @@ final class EventLoop: @unchecked Sendable {
     private(set) var failure: String?
     private(set) var lost = 0
     private var lastClock: Int64 = 0
+    /// Records taken from the ring, written or passed over.
+    private var received: UInt64 = 0
 
     /// How often the clocks are compared, nanoseconds.
     private static let clockInterval: Int64 = 1_000_000_000
@@ -21,7 +23,7 @@ final class EventLoop: @unchecked Sendable {
     /// Loads and attaches the BPF programs.
     init(_ options: RecorderOptions) throws(RecorderError) {
         file = try OutputFile(path: options.eventsPath)
-        converter = EventConverter(kallsyms: { [] }, reasonName: { _ in nil })
+        converter = EventConverter(namespaces: nil, kallsyms: { [] }, reasonName: { _ in nil })
         var error: Int32 = 0
         var message = [CChar](repeating: 0, count: Int(RSTBPF_MESSAGE_LENGTH))
         let context = Unmanaged.passUnretained(self).toOpaque()
@@ -29,7 +31,9 @@ final class EventLoop: @unchecked Sendable {
             options.ringBuffer,
             { context, event in
                 guard let context, let event else { return }
-                Unmanaged<EventLoop>.fromOpaque(context).takeUnretainedValue().converter.append(event)
+                let loop = Unmanaged<EventLoop>.fromOpaque(context).takeUnretainedValue()
+                loop.received += 1
+                loop.converter.append(event)
             }, context, &error, &message)
         guard let opened else {
             throw RecorderError(
@@ -37,6 +41,7 @@ final class EventLoop: @unchecked Sendable {
         }
         programs = opened
         converter = EventConverter(
+            namespaces: options.namespaces,
             kallsyms: { readFile("/proc/kallsyms") },
             reasonName: { rstbpf_reason_name(opened, $0).map { String(cString: $0) } })
     }
@@ -86,10 +91,7 @@ final class EventLoop: @unchecked Sendable {
                 try afterPoll()
             }
             rstbpf_detach(programs)
-            // What the hooks put into the ring before they were detached.
-            while rstbpf_drain(programs) > 0 { try afterPoll() }
-            lastClock = 0
-            try afterPoll()
+            try drain()
         } catch {
             failure = "\(error)"
         }
@@ -105,13 +107,38 @@ final class EventLoop: @unchecked Sendable {
         try flush()
     }
 
+    /// Takes what the hooks put into the ring before they were detached.
+    ///
+    /// A hook that was interrupted in the middle of its record holds up all that came after it, so an empty reading does
+    /// not mean an empty ring: the count of records tells.
+    private func drain() throws(RecorderError) {
+        let deadline = clockNanoseconds(CLOCK_MONOTONIC) + Self.drainTime
+        var counts = rstbpf_counts()
+        repeat {
+            rstbpf_drain(programs)
+            try afterPoll()
+            rstbpf_count(programs, &counts)
+            if received >= counts.reserved { break }
+            usleep(1000)
+        } while clockNanoseconds(CLOCK_MONOTONIC) < deadline
+        lastClock = 0
+        try afterPoll()
+        if received < counts.reserved {
+            let missing = Int(clamping: counts.reserved - received)
+            converter.append(loss: Loss(monotonic: lastClock, place: "drain", count: missing))
+            lost += missing
+        }
+    }
+
+    private static let drainTime: Int64 = 2_000_000_000
+
     private var noted = (ring: 0, recursion: 0)
 
     private func noteLosses(_ now: Int64) {
-        var losses = rstbpf_losses()
-        guard rstbpf_losses(programs, &losses) == 0 else { return }
-        let ring = Int(clamping: losses.ring.0) + Int(clamping: losses.ring.1)
-        let recursion = Int(clamping: losses.recursion)
+        var counts = rstbpf_counts()
+        guard rstbpf_count(programs, &counts) == 0 else { return }
+        let ring = Int(clamping: counts.no_room)
+        let recursion = Int(clamping: counts.recursion)
         if ring > noted.ring {
             converter.append(loss: Loss(monotonic: now, place: "ring", count: ring - noted.ring))
         }

@@ -1,5 +1,5 @@
 import CLibBPF
-import Foundation
+import Dispatch
 import Glibc
 import KernelEvents
 import PcapReader
@@ -8,7 +8,6 @@ import PcapReader
 public final class Recorder {
     private let capture: CaptureLoop
     private let events: EventLoop
-    private var threads: [Thread] = []
     private let done = DispatchGroup()
     private let started = clockNanoseconds(CLOCK_MONOTONIC)
 
@@ -40,8 +39,8 @@ public final class Recorder {
         header.interfaces = try Self.interfaces(options)
         header.netns = NetworkNamespace.number(NetworkNamespace.current)
         try events.write(header: header)
-        start(capture.run)
-        start(events.run)
+        start("capture", capture.run)
+        start("events", events.run)
     }
 
     private static func interfaces(_ options: RecorderOptions) throws(RecorderError) -> [RecordingHeader.Interface] {
@@ -59,15 +58,8 @@ public final class Recorder {
         return found
     }
 
-    private func start(_ body: @escaping @Sendable () -> Void) {
-        let done = done
-        done.enter()
-        let thread = Thread {
-            body()
-            done.leave()
-        }
-        threads.append(thread)
-        thread.start()
+    private func start(_ label: String, _ body: @escaping @Sendable () -> Void) {
+        DispatchQueue(label: label, qos: .userInitiated).async(group: done, execute: body)
     }
 
     /// Ends the recording: nothing that the kernel had handed over is lost, and both files are complete.

@@ -24,6 +24,8 @@ public struct RecorderOptions: Sendable {
     public var ringBuffer: UInt32 = 32 << 20
     /// Stop after so many packets; nil is no limit.
     public var packetLimit: Int?
+    /// Record kernel events of these network namespaces only, by inode number; nil for all of the host.
+    public var namespaces: Set<UInt32>?
     /// The name and version of the program, for both files.
     public var tool = "rst-analyze"
 

@@ -1,6 +1,7 @@
 public import ArgumentParser
 public import Correlator
 import Glibc
+import InputFiles
 import Logging
 import Reporting
 

@@ -16,7 +16,10 @@ struct RstAnalyze: ParsableCommand {
             with --fail-on was found, 64 usage.
             """,
         version: Version.current,
-        subcommands: [RecordCommand.self, ReportCommand.self, ExplainCommand.self])
+        subcommands: [
+            RecordCommand.self, ReportCommand.self, ExplainCommand.self, SelftestCommand.self,
+            SelftestActorCommand.self,
+        ])
 }
 
 enum Version {

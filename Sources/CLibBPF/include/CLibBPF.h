@@ -27,11 +27,12 @@ struct rstbpf_hook {
 };
 
 /* Counters since the hooks were attached. */
-struct rstbpf_losses {
-	/* The ring buffer had no room. */
-	uint64_t ring[RST_LOST_PLACES];
-	/* A program would have interrupted itself and was not run (recursion_misses, Linux
-	 * >= 5.12). */
+struct rstbpf_counts {
+	/* Events that the ring buffer took: as many will be handed over. */
+	uint64_t reserved;
+	/* Events for which it had no room. */
+	uint64_t no_room;
+	/* Times that a program would have interrupted itself and was not run (recursion_misses, Linux >= 5.12). */
 	uint64_t recursion;
 };
 
@@ -60,10 +61,10 @@ int rstbpf_poll(struct rstbpf *self, int timeout_ms);
 /* Hands over what is in the ring buffer now. Returns the number of events, or a negative errno. */
 int rstbpf_drain(struct rstbpf *self);
 
-/* No event enters the ring buffer after this. */
+/* No hook runs after this, but for those that run already. */
 void rstbpf_detach(struct rstbpf *self);
 
-int rstbpf_losses(const struct rstbpf *self, struct rstbpf_losses *losses);
+int rstbpf_count(const struct rstbpf *self, struct rstbpf_counts *counts);
 
 /*
  * The running kernel's name for a reason number, without the enum's prefix ("TCP_ABORT_ON_CLOSE"),

@@ -52,8 +52,8 @@ extension Catalogue {
             meaning: "TCP_LINGER2 is negative: the closed connection was not to wait for its peer's end at all.",
             advice: "The program set TCP_LINGER2 below zero; remove it where the peer may still send.",
             recognition: """
-                __tcp_close above tcp_send_active_reset with an orphaned socket and linger2 < 0; or a pure ACK to an \
-                orphan in FIN_WAIT1 with linger2 < 0
+                __tcp_close above tcp_send_active_reset with an orphaned socket and linger2 < 0; or the ACK of its FIN \
+                to an orphan with linger2 < 0
                 """,
             basis: "tcp(7), TCP_LINGER2; __tcp_close(), tcp_rcv_state_process()",
             reasons: ["TCP_ABORT_ON_LINGER", "TCP_ABORT_ON_DATA"]
@@ -114,6 +114,7 @@ extension Evidence {
             && state == .close && (previousState == .finWait1 || previousState == .finWait2)
     }
 
-    /// With TCP_LINGER2 below zero the ACK of the FIN ends the connection, and data with it makes no difference.
-    var isLinger2Answer: Bool { previousState == .finWait1 && (linger2 ?? 0) < 0 }
+    /// With TCP_LINGER2 below zero the ACK of the FIN ends the connection the moment it enters FIN_WAIT2, and data with
+    /// that ACK makes no difference: no orphan stays in FIN_WAIT2 to receive any later.
+    var isLinger2Answer: Bool { previousState == .finWait2 && (linger2 ?? 0) < 0 }
 }

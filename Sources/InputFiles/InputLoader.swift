@@ -1,18 +1,20 @@
 import CaptureFile
-import Correlator
+public import Correlator
 import Glibc
 import KernelEvents
 import PcapReader
 
 /// Reads the files of a report, each for what its content says it is.
-struct InputLoader {
-    private(set) var captures: [CaptureInput] = []
-    private(set) var recordings: [EventInput] = []
+public struct InputLoader {
+    public private(set) var captures: [CaptureInput] = []
+    public private(set) var recordings: [EventInput] = []
     /// Files that could not be read, with the reason.
-    private(set) var failures: [String] = []
+    public private(set) var failures: [String] = []
+
+    public init() {}
 
     /// - Parameter path: a file, a directory that stands for the files in it, or `-` for standard input.
-    mutating func load(_ path: String) {
+    public mutating func load(_ path: String) {
         var status = stat()
         guard path != "-", stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else {
             loadFile(path)
