@@ -95,6 +95,13 @@ public struct ExpectedReset: Sendable, Hashable {
     /// The same reset behind a translation of addresses.
     public var alsoSeenAs: [FourTuple] = []
 
+    /// Whether the events of the running kernel prove the cause; if not, a report must not say so.
+    public var isProven: Bool {
+        guard outcome != .wireOnly else { return false }
+        guard let provenSince, let running = KernelVersion.running else { return true }
+        return running >= provenSince
+    }
+
     init(_ tuple: FourTuple, _ cause: String, at node: Node, adjust: (inout ExpectedReset) -> Void = { _ in }) {
         self.tuple = tuple
         self.cause = cause
