@@ -105,6 +105,11 @@ public struct CaptureScanner: Sendable {
         (0..<count).map { bytes.u8(at + $0) }
     }
 
+    /// Adds damage that the reader of the file met: a compressed stream that breaks off.
+    public mutating func noteDamage(_ problem: String, at offset: Int) {
+        note(problem, at: offset)
+    }
+
     mutating func note(_ problem: @autoclosure () -> String, at offset: Int) {
         if summary.damageCount < CaptureSummary.keptDamage {
             summary.note(problem(), at: offset)
