@@ -91,6 +91,7 @@ public struct CaptureScanner: Sendable {
             return at
         }
         guard let kind = PcapMagic(magic) else {
+            guard available >= 8 || isFinal else { return nil }
             throw .notACapture(prefix: prefix(bytes, at, min(available, 8)))
         }
         guard available >= kind.headerLength else {
