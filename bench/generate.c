@@ -123,9 +123,9 @@ static uint32_t packet(uint8_t *at)
 
 int main(int argc, char **argv)
 {
-	static const uint32_t pcap[6] = { 0xa1b2c3d4, 0x00040002, 0, 0, 262144, 1 };
-	static const uint32_t section[] = { 0x0a0d0d0a, 28, 0x1a2b3c4d, 1, ~0u, ~0u, 28 };
-	static const uint32_t interface[] = { 1, 20, 1, 262144, 20 };
+	static const uint32_t pcap[6] = {0xa1b2c3d4, 0x00040002, 0, 0, 262144, 1};
+	static const uint32_t section[] = {0x0a0d0d0a, 28, 0x1a2b3c4d, 1, ~0u, ~0u, 28};
+	static const uint32_t interface[] = {1, 20, 1, 262144, 20};
 	long packets = argc > 2 ? atol(argv[2]) : 3500000;
 	int ng = argc > 3 && !strcmp(argv[3], "pcapng");
 	uint64_t microseconds = 1600000000000000;
@@ -153,14 +153,16 @@ int main(int argc, char **argv)
 
 		microseconds += next() % 20;
 		if (ng) {
-			uint32_t header[7] = { 6, padded + 32, 0, microseconds >> 32, microseconds, length, length };
+			uint32_t header[7] = {
+			    6, padded + 32, 0, microseconds >> 32, microseconds, length, length};
 
 			memset(bytes + length, 0, padded - length);
 			fwrite(header, sizeof(header), 1, file);
 			fwrite(bytes, padded, 1, file);
 			fwrite(&header[1], 4, 1, file);
 		} else {
-			uint32_t header[4] = { microseconds / 1000000, microseconds % 1000000, length, length };
+			uint32_t header[4] = {microseconds / 1000000, microseconds % 1000000,
+					      length, length};
 
 			fwrite(header, sizeof(header), 1, file);
 			fwrite(bytes, length, 1, file);

@@ -51,6 +51,7 @@ int main(int argc, char **argv)
 		packets++;
 		at = packet + captured;
 	}
-	printf("%llu packets, %llu resets\n", (unsigned long long)packets, (unsigned long long)resets);
+	printf("%llu packets, %llu resets\n", (unsigned long long)packets,
+	       (unsigned long long)resets);
 	return 0;
 }

@@ -6,10 +6,14 @@ public struct CaptureScanner: Sendable {
     public internal(set) var summary = CaptureSummary(
         format: CaptureFormat(container: .pcap, byteOrder: .little, fractionalDigits: 6))
     public let selection: SegmentSelection
+    let mode: SegmentSelection.Mode
+    let filter: FlowFilter
     var context = Context()
 
     public init(selecting selection: SegmentSelection) {
         self.selection = selection
+        mode = selection.mode
+        filter = selection.filter
     }
 
     /// What the meaning of the next record depends on.

@@ -191,7 +191,7 @@ struct ScanResult: Equatable {
         let large = builder.file.count
         builder.packet([UInt8](repeating: 0, count: 17 << 20))
         let whole = ScanResult(whole: builder.file)
-        #expect(whole.segments.map(\.number) == [1, 2])
+        #expect(whole.segments.map(\.number) == [1, 3])
         #expect(
             whole.summary?.damage == [
                 CaptureDamage(offset: large, problem: "the block of 17825824 bytes is too large to be looked into")

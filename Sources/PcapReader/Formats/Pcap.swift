@@ -88,9 +88,9 @@ extension CaptureScanner {
         let headerLength = layout.recordHeader
         let count = bytes.byteCount
         let looksAtEthernet = layout.linkType == LinkType.ethernet
-        let mode = selection.mode
-        let mask = selection.filterMask
-        let filterBits = selection.filterBits
+        let mode = mode
+        let mask = filter.mask
+        let filterBits = filter.bits
         let filter = filterBits.span
         var at = start
         var packets = 0
