@@ -24,6 +24,7 @@ let package = Package(
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
         .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
+        .target(name: "CMappedFile"),
         .target(name: "CLibBPF", linkerSettings: [.linkedLibrary("bpf"), .linkedLibrary("elf")]),
 
         .target(name: "NetworkTypes", swiftSettings: pure),
@@ -34,7 +35,8 @@ let package = Package(
         .target(name: "Reporting", dependencies: ["NetworkTypes", "Correlator"], swiftSettings: pure),
 
         .target(
-            name: "CaptureFile", dependencies: ["PcapReader", "CZlib", "CZstd", "CLZ4"], swiftSettings: base),
+            name: "CaptureFile", dependencies: ["PcapReader", "CMappedFile", "CZlib", "CZstd", "CLZ4"],
+            swiftSettings: base),
         .target(
             name: "Recorder",
             dependencies: ["CPcap", "CLibBPF", "NetworkTypes", "PcapReader", "KernelEvents", log],

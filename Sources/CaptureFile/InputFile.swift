@@ -128,6 +128,9 @@ extension InputFile {
             }
             // What is left is a record cut short, or nothing.
             _ = try file.withBytes { try scanner.scan($0, from: at, isFinal: true, body: body) }
+            if file.hasShrunk, !scanner.hasEnded {
+                scanner.noteDamage("the file shrank to \(now) bytes while it was read", at: at)
+            }
             return
         }
     }

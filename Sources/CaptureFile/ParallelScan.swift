@@ -32,12 +32,7 @@ struct ParallelScan {
             // The first part is always scanned alone: it tells what the others have to know.
             let isParallel = at > 0 && threads > 1 && file.count - at > partSize
             let before = at
-            // Memory beyond the end of a file that shrank must not be touched.
-            let size = currentSize()
-            guard size >= file.count else {
-                scanner.noteDamage("the file shrank to \(size) bytes while it was read", at: at)
-                return file.count
-            }
+            if noteShrinking(&scanner, at: at) { return file.count }
             if isParallel {
                 at = try round(&scanner, from: at, body: body)
             } else {
@@ -51,6 +46,16 @@ struct ParallelScan {
             progress?(at)
         }
         return at
+    }
+
+    /// Whether the file has lost bytes since it was mapped, which is noted as damage.
+    private func noteShrinking(_ scanner: inout CaptureScanner, at: Int) -> Bool {
+        let size = currentSize()
+        guard size < file.count || file.hasShrunk else { return false }
+        if !scanner.hasEnded {
+            scanner.endEarly("the file shrank to \(size) bytes while it was read", at: at, skipping: file.count - at)
+        }
+        return true
     }
 
     private func round(
@@ -69,6 +74,8 @@ struct ParallelScan {
                     guide: guide)
             }
         }
+        // What was found in bytes that are gone is not worth having.
+        if noteShrinking(&scanner, at: start) { return file.count }
         var at = start
         for (index, part) in parts.enumerated() {
             let limit = start + (index + 1) * partSize

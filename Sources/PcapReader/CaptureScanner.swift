@@ -115,6 +115,13 @@ public struct CaptureScanner: Sendable {
         note(problem, at: offset)
     }
 
+    /// Gives up the rest of the file.
+    public mutating func endEarly(_ problem: String, at offset: Int, skipping count: Int) {
+        note(problem, at: offset)
+        summary.bytesSkipped += count
+        context.phase = .ended
+    }
+
     mutating func note(_ problem: @autoclosure () -> String, at offset: Int) {
         if summary.damageCount < CaptureSummary.keptDamage {
             summary.note(problem(), at: offset)
