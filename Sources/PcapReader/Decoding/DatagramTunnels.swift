@@ -27,7 +27,7 @@ extension PacketDecoder {
         case 1701: l2tp2(bytes)
         case 3544: teredo(bytes)
         case 4341: lisp(bytes)
-        case 6635: mplsInUDP()
+        case 6635: mplsInUDP(bytes)
         case 37008: tzsp(bytes)
         case 4500: espInUDP(bytes)
         default: nil
@@ -122,7 +122,8 @@ extension PacketDecoder {
             at += 4
             return l2tp3(bytes)
         }
-        guard flags & 15 == 2 else { return nil }
+        // The other bits are reserved.
+        guard flags & 0x34ff == 2 else { return nil }
         // L: length; then tunnel and session; S: sequence numbers; O: an offset and so much padding.
         var length = flags & 0x4000 != 0 ? 8 : 6
         if flags & 0x0800 != 0 { length += 4 }
@@ -142,23 +143,40 @@ extension PacketDecoder {
             at += length
         }
         if available >= 8, bytes.be16(at) == 0 { at += 8 }
-        guard available >= 40, bytes.u8(at) >> 4 == 6 else { return nil }
+        guard looksLikeIP(bytes, at: 0, mayHaveTrailer: true), bytes.u8(at) >> 4 == 6 else { return nil }
         enter(.teredo)
         return .ipv6
     }
 
     /// RFC 9300, section 5.3: 8 bytes, then IP.
     private mutating func lisp(_ bytes: RawSpan) -> Layer? {
-        guard available >= 28 else { return nil }
-        let version = bytes.u8(at + 8) >> 4
-        guard version == 4 || version == 6 else { return nil }
+        guard looksLikeIP(bytes, at: 8) else { return nil }
         enter(.other)
         return tunnelled(8, in: .ip)
     }
 
     /// RFC 7510.
-    private mutating func mplsInUDP() -> Layer? {
-        available >= 4 ? .mpls : nil
+    private mutating func mplsInUDP(_ bytes: RawSpan) -> Layer? {
+        var labels = 0
+        repeat {
+            labels += 4
+            guard available > labels else { return nil }
+        } while bytes.u8(at + labels - 2) & 1 == 0
+        return looksLikeIP(bytes, at: labels) || looksLikeEthernet(bytes, at: labels) ? .mpls : nil
+    }
+
+    /// Whether an IP header whose length fits the datagram stands so many bytes further on: for tunnels whose own
+    /// header could be anything.
+    private func looksLikeIP(_ bytes: RawSpan, at distance: Int, mayHaveTrailer: Bool = false) -> Bool {
+        let start = at + distance
+        guard end - start >= 20 else { return false }
+        let length: Int
+        switch bytes.u8(start) >> 4 {
+        case 4: length = Int(bytes.be16(start + 2))
+        case 6: length = 40 + Int(bytes.be16(start + 4))
+        default: return false
+        }
+        return mayHaveTrailer ? length <= wireEnd - start : length == wireEnd - start
     }
 
     /// TaZmen sniffer protocol: version, type, link layer, tagged fields up to tag 1.
