@@ -88,8 +88,8 @@ public final class InputFile {
         return stream.damage
     }
 
-    /// The processors this process may run on.
-    public static var availableThreads: Int { max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
+    /// The processors of the machine that are on.
+    public static var availableThreads: Int { max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
 }
 
 extension InputFile {

@@ -1,5 +1,6 @@
 import Dispatch
 import PcapReader
+import Synchronization
 
 /// Scans a mapped capture with several threads, in rounds of several parts each; what comes out is what one thread
 /// would have found.
@@ -67,11 +68,16 @@ struct ParallelScan {
         var parts = [Part?](repeating: nil, count: count)
         parts.withUnsafeMutableBufferPointer { parts in
             let slots = Slots(base: parts.baseAddress)
-            DispatchQueue.concurrentPerform(iterations: count) { [file, partSize] index in
-                let partStart = start + index * partSize
-                slots.base?[index] = Self.scanPart(
-                    file, from: partStart, limit: partStart + partSize, isGuess: index > 0, origin: origin,
-                    guide: guide)
+            let next = Atomic(0)
+            DispatchQueue.concurrentPerform(iterations: min(threads, count)) { [file, partSize] _ in
+                while true {
+                    let index = next.add(1, ordering: .relaxed).oldValue
+                    guard index < count else { return }
+                    let partStart = start + index * partSize
+                    slots.base?[index] = Self.scanPart(
+                        file, from: partStart, limit: partStart + partSize, isGuess: index > 0, origin: origin,
+                        guide: guide)
+                }
             }
         }
         // What was found in bytes that are gone is not worth having.
