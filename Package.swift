@@ -27,26 +27,38 @@ let package = Package(
         .target(name: "CMappedFile"),
         .target(name: "CLibBPF", linkerSettings: [.linkedLibrary("bpf"), .linkedLibrary("elf")]),
 
+        .target(name: "CLinux"),
+
         .target(name: "NetworkTypes", swiftSettings: pure),
         .target(name: "PcapReader", dependencies: ["NetworkTypes"], swiftSettings: pure),
-        .target(name: "KernelEvents", dependencies: ["NetworkTypes"], swiftSettings: pure),
+        .target(name: "JSONText", dependencies: ["NetworkTypes"], swiftSettings: pure),
+        .target(name: "KernelEvents", dependencies: ["NetworkTypes", "JSONText"], swiftSettings: pure),
         .target(
             name: "Correlator", dependencies: ["NetworkTypes", "PcapReader", "KernelEvents"], swiftSettings: pure),
-        .target(name: "Reporting", dependencies: ["NetworkTypes", "Correlator"], swiftSettings: pure),
+        .target(name: "Reporting", dependencies: ["NetworkTypes", "JSONText", "Correlator"], swiftSettings: pure),
 
         .target(
             name: "CaptureFile", dependencies: ["PcapReader", "CMappedFile", "CZlib", "CZstd", "CLZ4"],
             swiftSettings: base),
         .target(
-            name: "Recorder",
-            dependencies: ["CPcap", "CLibBPF", "NetworkTypes", "PcapReader", "KernelEvents", log],
+            name: "InputFiles",
+            dependencies: ["CaptureFile", "Correlator", "KernelEvents", "PcapReader"],
             swiftSettings: base),
-        .target(name: "Selftest", dependencies: ["NetworkTypes", log], swiftSettings: base),
+        .target(
+            name: "Recorder",
+            dependencies: ["CPcap", "CLibBPF", "CLinux", "NetworkTypes", "PcapReader", "KernelEvents", log],
+            swiftSettings: base),
+        .target(name: "CSelftest"),
+        .target(name: "Selftest", dependencies: ["CSelftest", "NetworkTypes"], swiftSettings: base),
+        .target(
+            name: "SelftestDriver",
+            dependencies: ["NetworkTypes", "Correlator", "InputFiles", "Recorder", "Selftest"],
+            swiftSettings: base),
         .executableTarget(
             name: "RstAnalyze",
             dependencies: [
-                "NetworkTypes", "PcapReader", "KernelEvents", "Correlator", "Reporting", "CaptureFile", "Recorder",
-                "Selftest", log, arguments,
+                "NetworkTypes", "Correlator", "Reporting", "InputFiles", "Recorder", "Selftest", "SelftestDriver",
+                "CLinux", log, arguments,
             ],
             swiftSettings: base),
 
@@ -64,8 +76,15 @@ let package = Package(
             name: "ReportingTests", dependencies: ["Reporting", "Correlator", "NetworkTypes"], swiftSettings: base),
         .testTarget(
             name: "GoldenTests",
-            dependencies: ["Correlator", "Reporting", "KernelEvents", "PcapReader", "CaptureFile"],
+            dependencies: ["Correlator", "Reporting", "InputFiles"],
             swiftSettings: base),
-        .testTarget(name: "LiveTests", dependencies: ["Selftest", "Recorder"], swiftSettings: base),
+        .executableTarget(
+            name: "SelftestRunner", dependencies: ["Selftest"], path: "Tests/SelftestRunner", swiftSettings: base),
+        .testTarget(
+            name: "SelftestTests", dependencies: ["Selftest", "SelftestRunner", "Correlator", "NetworkTypes"],
+            swiftSettings: base),
+        .testTarget(
+            name: "LiveTests", dependencies: ["Selftest", "SelftestDriver", "SelftestRunner", "Correlator", "Recorder"],
+            swiftSettings: base),
     ]
 )

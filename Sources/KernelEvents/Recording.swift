@@ -4,7 +4,10 @@ public import NetworkTypes
 public struct Recording: Sendable, Equatable {
     /// Nil for a file of another tool.
     public var header: RecordingHeader?
-    /// Frames from the innermost outwards, `symbol+0xoffset`, by stack id.
+    /// What `ResetEvent.monotonic` counts.
+    public var timebase = Timebase.monotonic
+    /// Frames from the innermost outwards, `symbol+0xoffset`, by stack id. The offset is absent where the kernel's
+    /// trace text was made without it.
     public var stacks: [Int: [String]] = [:]
     public var events: [ResetEvent] = []
     public var clocks: [ClockSample] = []
@@ -17,6 +20,16 @@ public struct Recording: Sendable, Equatable {
     public var damagedLines = 0
     public var damage: [LineDamage] = []
     public init() {}
+
+    public enum Timebase: UInt8, Sendable {
+        /// CLOCK_MONOTONIC, which the header and the clock samples relate to CLOCK_REALTIME.
+        case monotonic
+        /// The clock of a kernel trace, in nanoseconds since about the boot. Differences within one file hold; its
+        /// relation to CLOCK_MONOTONIC and CLOCK_REALTIME is not in the file.
+        case traceClock
+        /// The tool wrote no time: the order of the events is all there is.
+        case none
+    }
 }
 
 public struct RecordingHeader: Sendable, Equatable {

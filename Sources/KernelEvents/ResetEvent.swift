@@ -44,6 +44,11 @@ public struct ResetEvent: Sendable, Equatable {
     public var previousState: TCPState?
     /// The segment that provoked a passive reset.
     public var trigger: Trigger?
+    /// Files of other tools only: whether a segment provoked the reset (the hook was given one). Nil if not told.
+    public var provoked: Bool?
+    /// Files of other tools only: functions the reset passed through, innermost first, without what stood between
+    /// them. It is not a stack: `["tcp_send_active_reset", "tcp_close"]` does not say how the one came to the other.
+    public var functions: [String] = []
     /// 1-based line in the file the event came from; 0 for one that was never in a file.
     public var line: Int = 0
 
@@ -52,6 +57,13 @@ public struct ResetEvent: Sendable, Equatable {
         self.hook = hook
         self.monotonic = monotonic
         self.tuple = tuple
+    }
+
+    /// Whether both ends are known. They are not for a listener in the kernel's trace text, nor for a reset without a
+    /// socket in tcprst-gadget's output: what the tool does not know is a zero there.
+    public var isTupleComplete: Bool {
+        tuple.sourcePort != 0 && tuple.destinationPort != 0 && !tuple.source.isUnspecified
+            && !tuple.destination.isUnspecified
     }
 
     /// What ran on the CPU when the hook fired. It owns the socket only in process context.
@@ -112,4 +124,9 @@ public struct ResetEvent: Sendable, Equatable {
             self.length = length
         }
     }
+}
+
+extension IPAddress {
+    /// 0.0.0.0 or `::`.
+    fileprivate var isUnspecified: Bool { high == 0 && (low == 0 || low == 0xffff_0000_0000) }
 }

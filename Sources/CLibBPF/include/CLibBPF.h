@@ -1,1 +1,81 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A façade over libbpf and the embedded BPF programs.
+ *
+ * It exists because <linux/bpf.h> and <pcap/bpf.h> define the same struct, because Swift cannot
+ * import libbpf's macros and variadic functions, and to have one convention for errors: 0, or a
+ * negative errno with a sentence.
+ */
+#ifndef CLIBBPF_H
+#define CLIBBPF_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "rst_event.h"
+
+#define RSTBPF_HOOKS 3
+#define RSTBPF_MESSAGE_LENGTH 512
+
+/* What became of one hook. */
+struct rstbpf_hook {
+	const char *name;
+	bool attached;
+	/* tcp_send_reset: the kernel passes the reason (>= 6.10). */
+	bool reason;
+	/* Why it is not attached; empty if it is. */
+	char detail[RSTBPF_MESSAGE_LENGTH];
+};
+
+/* Counters since the hooks were attached. */
+struct rstbpf_counts {
+	/* Events that the ring buffer took: as many will be handed over. */
+	uint64_t reserved;
+	/* Events for which it had no room. */
+	uint64_t no_room;
+	/* Times that a program would have interrupted itself and was not run (recursion_misses, Linux >= 5.12). */
+	uint64_t recursion;
+};
+
+struct rstbpf;
+
+typedef void (*rstbpf_sink)(void *context, const struct rst_event *event);
+
+/*
+ * Loads the programs and attaches them. Returns NULL if not even net_dev_queue can be attached,
+ * with the error in *error (a negative errno) and a sentence in message.
+ *
+ * ring_bytes: the size of the ring buffer; rounded up to a power of two, at least a page.
+ */
+struct rstbpf *rstbpf_open(uint32_t ring_bytes, rstbpf_sink sink, void *context, int *error,
+			   char message[RSTBPF_MESSAGE_LENGTH]);
+
+void rstbpf_close(struct rstbpf *self);
+
+/* index: 0 to RSTBPF_HOOKS - 1. */
+const struct rstbpf_hook *rstbpf_hook(const struct rstbpf *self, int index);
+
+/* Waits up to timeout_ms for events and hands them over. Returns their number, or a negative errno.
+ */
+int rstbpf_poll(struct rstbpf *self, int timeout_ms);
+
+/* Hands over what is in the ring buffer now. Returns the number of events, or a negative errno. */
+int rstbpf_drain(struct rstbpf *self);
+
+/* No hook runs after this, but for those that run already. */
+void rstbpf_detach(struct rstbpf *self);
+
+int rstbpf_count(const struct rstbpf *self, struct rstbpf_counts *counts);
+
+/*
+ * The running kernel's name for a reason number, without the enum's prefix ("TCP_ABORT_ON_CLOSE"),
+ * from its BTF: the numbers moved between releases. NULL if it has none.
+ */
+const char *rstbpf_reason_name(const struct rstbpf *self, uint32_t reason);
+
+/*
+ * Whether this process may load BPF programs and the kernel has BTF: 0, or a negative errno and a
+ * sentence that says what to do.
+ */
+int rstbpf_probe(char message[RSTBPF_MESSAGE_LENGTH]);
+
+#endif

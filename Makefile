@@ -1,0 +1,55 @@
+# rst-analyze: `make help` lists the targets.
+
+SWIFT ?= swift
+BINARY = .build-release/release/rst-analyze
+PREFIX ?= /usr/local
+RELEASE = $(SWIFT) build -c release --scratch-path .build-release --product rst-analyze
+
+.DEFAULT_GOAL := help
+.PHONY: help deps build release demo test check lint format bpf bpf-check fixtures causes install clean
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+
+deps: ## Install what is missing from Debian's packages
+	@scripts/install-deps
+
+build: deps ## Build for development
+	$(SWIFT) build
+
+release: deps ## Build the program as it is installed
+	$(RELEASE)
+
+demo: release ## Provoke a handful of resets, record them and print the report
+	@scripts/demo $(BINARY)
+
+test: deps ## Run every test (root: the live tests too)
+	$(SWIFT) build --build-tests
+	$(SWIFT) test --skip-build
+
+check: deps lint bpf-check test ## Everything that CI asks: format, generated files, warnings, tests
+
+lint: deps ## Check the formatting of all sources
+	$(SWIFT) format lint --strict --recursive --parallel Sources Tests Package.swift
+	clang-format --dry-run -Werror $(C_SOURCES)
+
+format: deps ## Format all sources
+	$(SWIFT) format --in-place --recursive --parallel Sources Tests Package.swift
+	clang-format -i $(C_SOURCES)
+
+C_SOURCES = $(shell git ls-files '*.c' '*.h' | grep -v -e /generated/ -e /include/rst_event.h)
+
+bpf: deps ## Compile the BPF programs into Sources/CLibBPF/generated
+	scripts/bpf-build Sources/CLibBPF/generated/rst_object.c
+
+bpf-check: deps ## Check that the compiled BPF programs are those of bpf/
+	scripts/bpf-check
+
+fixtures: build ## Record the fixtures anew on this machine's kernel (root)
+	scripts/make-fixtures .build/debug/rst-analyze
+
+install: release ## Install the program below PREFIX (/usr/local)
+	install -D -m 755 $(BINARY) $(DESTDIR)$(PREFIX)/bin/rst-analyze
+
+clean: ## Remove what was built
+	rm -rf .build .build-*

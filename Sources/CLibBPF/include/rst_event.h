@@ -1,0 +1,1 @@
+../../../bpf/rst_event.h

@@ -1,0 +1,61 @@
+extension Catalogue {
+    static let admin: [Rule] = [
+        Rule(
+            .socketDestroyed, .admin,
+            meaning: "An administrator killed the socket (SOCK_DESTROY).",
+            advice: """
+                The report names the process that did it, which is not the one that owned the socket: "ss -K", or a \
+                program that uses the same request (Android's netd, some service meshes).
+                """,
+            recognition: "tcp_abort < tcp_diag_destroy above tcp_send_active_reset",
+            basis: "tcp_diag_destroy(), sock_diag(7)",
+            reasons: ["TCP_STATE"]
+        ) { $0.origin == .active && $0.calledFrom([.abort, .diagDestroy]) },
+        Rule(
+            .bpfSockDestroy, .admin,
+            meaning: "A BPF program destroyed the socket (bpf_sock_destroy).",
+            advice:
+                "Find the program with \"bpftool prog\" and \"bpftool link\": a CNI that moves connections off a backend, for one.",
+            recognition: "tcp_abort < BPF program < bpf_iter_run_prog above tcp_send_active_reset",
+            basis: "bpf_sock_destroy()",
+            reasons: ["TCP_STATE"]
+        ) {
+            $0.origin == .active && $0.calledFrom([.abort, .bpfProgram]) && $0.callersLack([.diagDestroy, .smc])
+        },
+    ]
+
+    static let multipath: [Rule] = [
+        Rule(
+            .mptcpFastclose, .mptcp,
+            meaning: "The application aborted a Multipath TCP connection: its subflows are reset.",
+            advice:
+                "As for abort-on-close and linger-zero: the program closed with unread data or with SO_LINGER zero.",
+            recognition: "mptcp_do_fastclose above tcp_send_active_reset",
+            basis: "RFC 8684, section 3.5; mptcp_do_fastclose()",
+            reasons: ["TCP_ABORT_ON_CLOSE", "TCP_STATE", "MPTCP_RST_EMPTCP"]
+        ) { $0.origin == .active && $0.calledFrom(.mptcpFastclose) },
+        Rule(
+            .mptcpSubflowReset, .mptcp,
+            meaning: "One subflow of a Multipath TCP connection was reset by the protocol.",
+            advice: "Look at the MPTCP reset reason (RFC 8684, section 3.6) in the packet's MP_TCPRST option.",
+            recognition: "mptcp_subflow_reset or mptcp_worker above tcp_send_active_reset",
+            basis: "RFC 8684, section 3.6; mptcp_subflow_reset()"
+        ) { $0.origin == .active && $0.calledFrom(.mptcpReset) && $0.callersLack(.mptcpFastclose) },
+        Rule(
+            .mptcpJoinRefused, .mptcp,
+            meaning: "The host refused to add a subflow to a Multipath TCP connection.",
+            advice:
+                "The token or HMAC of the MP_JOIN did not fit, or the path manager's limits are reached: \"ip mptcp limits\".",
+            recognition: "subflow_* between tcp_v4_send_reset and tcp_v4_rcv",
+            basis: "RFC 8684, section 3.2; subflow_syn_recv_sock()"
+        ) { $0.origin == .passive && $0.calledFrom(.mptcpSubflow) },
+        Rule(
+            .smcAbort, .smc,
+            meaning: "SMC gave the connection up and reset the TCP connection under it.",
+            advice: "Look at \"smcss\" and the SMC statistics (smcr, smcd) for the reason.",
+            recognition: "tcp_abort < smc_* above tcp_send_active_reset",
+            basis: "RFC 7609; smc_conn_abort()",
+            reasons: ["TCP_STATE"]
+        ) { $0.origin == .active && $0.calledFrom([.abort, .smc]) },
+    ]
+}

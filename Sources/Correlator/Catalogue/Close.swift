@@ -1,0 +1,120 @@
+import KernelEvents
+import NetworkTypes
+
+extension Catalogue {
+    static let close: [Rule] = [
+        Rule(
+            .abortOnClose, .close,
+            meaning: "The application closed the socket with received data that it had not read.",
+            advice: """
+                Read until the end of the stream before close(), or shutdown(SHUT_WR) and drain; in a proxy or a web \
+                server look for requests that are refused before their body is read.
+                """,
+            recognition: "__tcp_close above tcp_send_active_reset, socket not yet orphaned",
+            basis: "RFC 2525, section 2.17; __tcp_close()",
+            reasons: ["TCP_ABORT_ON_CLOSE"], fixture: "abort-on-close-v4"
+        ) { $0.resetsFromClose && $0.dead == false },
+        Rule(
+            .lingerZero, .close,
+            meaning: "The application closed the socket with SO_LINGER set to zero seconds.",
+            advice: """
+                The program asked for it (often to avoid TIME_WAIT, or in a health check): remove the option where \
+                the peer should see an orderly end.
+                """,
+            recognition: "tcp_disconnect < __tcp_close above tcp_send_active_reset",
+            basis: "socket(7), SO_LINGER; __tcp_close()",
+            reasons: ["TCP_STATE", "TCP_DISCONNECT_WITH_DATA"], fixture: "linger-zero-v4"
+        ) {
+            $0.origin == .active && $0.calledFrom([.disconnect, .close])
+                && $0.callersLack([.listenStop, .connect, .mptcp, .abort, .smc])
+        },
+        Rule(
+            .disconnect, .close,
+            meaning: "The application dissolved the connection with connect() to AF_UNSPEC.",
+            advice: "The program reuses the socket on purpose; close it in order if the peer should not see a reset.",
+            recognition: "tcp_disconnect < __inet_stream_connect above tcp_send_active_reset",
+            basis: "connect(2), AF_UNSPEC; tcp_disconnect()",
+            reasons: ["TCP_STATE", "TCP_DISCONNECT_WITH_DATA"]
+        ) { $0.origin == .active && $0.calledFrom([.disconnect, .connect]) && $0.callersLack([.listenStop, .mptcp]) },
+        Rule(
+            .listenerClosed, .close,
+            meaning: "The listening socket was closed while connections waited in its queue that nobody had accepted.",
+            advice: """
+                The service stopped or restarted under load: stop sending it connections first, drain the queue, or \
+                hand the listening socket over. With SO_REUSEPORT look at net.ipv4.tcp_migrate_req.
+                """,
+            recognition: "inet_csk_listen_stop above tcp_send_active_reset",
+            basis: "inet_csk_listen_stop(), inet_child_forget()",
+            reasons: ["TCP_STATE"], fixture: "listener-closed-v4"
+        ) { $0.origin == .active && $0.calledFrom(.listenStop) && $0.callersLack(.mptcp) },
+        Rule(
+            .linger2Expired, .close,
+            meaning: "TCP_LINGER2 is negative: the closed connection was not to wait for its peer's end at all.",
+            advice: "The program set TCP_LINGER2 below zero; remove it where the peer may still send.",
+            recognition: """
+                __tcp_close above tcp_send_active_reset with an orphaned socket and linger2 < 0; or the ACK of its FIN \
+                to an orphan with linger2 < 0
+                """,
+            basis: "tcp(7), TCP_LINGER2; __tcp_close(), tcp_rcv_state_process()",
+            reasons: ["TCP_ABORT_ON_LINGER", "TCP_ABORT_ON_DATA"]
+        ) {
+            if $0.resetsFromClose { return $0.dead == true && ($0.linger2 ?? 0) < 0 }
+            return $0.meetsDataAfterEnd && $0.dead == true && $0.isLinger2Answer
+        },
+        Rule(
+            .dataAfterClose, .close,
+            meaning: "The peer sent data after the application here had closed the socket.",
+            advice: """
+                This end closed first: it gave up waiting (a timeout of its own), or the two disagree about who ends \
+                the exchange. Compare the application's timeouts on both ends; a proxy's idle timeout should be \
+                shorter than its backend's.
+                """,
+            recognition: """
+                tcp_v4_do_rcv below tcp_v4_send_reset, state CLOSE, before it FIN_WAIT1 or FIN_WAIT2, socket orphaned
+                """,
+            basis: "RFC 2525, section 2.17; tcp_rcv_state_process()",
+            reasons: ["TCP_ABORT_ON_DATA"], fixture: "data-after-close-v4"
+        ) { $0.meetsDataAfterEnd && $0.dead == true && !$0.isLinger2Answer && ($0.trigger?.length ?? 0) > 0 },
+        Rule(
+            .dataAfterShutdown, .close,
+            meaning: "The peer sent data after the application here had shut down its receiving side.",
+            advice:
+                "shutdown(SHUT_RD or SHUT_RDWR) says that nothing more is wanted: use SHUT_WR to end one's own side only.",
+            recognition: """
+                tcp_v4_do_rcv below tcp_v4_send_reset, state CLOSE, before it FIN_WAIT1 or FIN_WAIT2, socket still open
+                """,
+            basis: "shutdown(2); tcp_rcv_state_process(), step 7",
+            reasons: ["TCP_ABORT_ON_DATA"]
+        ) { $0.meetsDataAfterEnd && $0.dead == false },
+        Rule(
+            .finWait2Timeout, .close,
+            meaning: "The peer never closed its side after the application here had closed: FIN_WAIT2 timed out.",
+            advice:
+                "The peer leaks connections, or its end was lost; net.ipv4.tcp_fin_timeout is how long this host waits.",
+            recognition: "tcp_keepalive_timer above tcp_send_active_reset, state FIN_WAIT2, socket orphaned",
+            basis: "tcp_keepalive_timer()",
+            reasons: ["TCP_STATE"]
+        ) {
+            $0.origin == .active && $0.calledFrom(.keepaliveTimer) && $0.callersLack(.outOfResources)
+                && $0.state == .finWait2 && $0.dead == true
+        },
+    ]
+}
+
+extension Evidence {
+    /// `__tcp_close` resets by itself, not through `tcp_disconnect`.
+    var resetsFromClose: Bool {
+        origin == .active && calledFrom(.close)
+            && callersLack([.disconnect, .listenStop, .mptcp, .abort, .smc, .outOfResources])
+    }
+
+    /// A segment reached a connection whose receiving side was shut, and ended it.
+    var meetsDataAfterEnd: Bool {
+        origin == .passive && calledFrom(.stateProcessing) && callersLack([.checkRequest, .mptcp])
+            && state == .close && (previousState == .finWait1 || previousState == .finWait2)
+    }
+
+    /// With TCP_LINGER2 below zero the ACK of the FIN ends the connection the moment it enters FIN_WAIT2, and data with
+    /// that ACK makes no difference: no orphan stays in FIN_WAIT2 to receive any later.
+    var isLinger2Answer: Bool { previousState == .finWait2 && (linger2 ?? 0) < 0 }
+}

@@ -1,0 +1,41 @@
+extension Catalogue {
+    static let elsewhere: [Rule] = [
+        Rule(
+            .forwarded, .elsewhere,
+            meaning: "The RST was not made on this host: it passed through.",
+            advice: "Record on the host it came from, or look at what stands between here and there.",
+            recognition: "ip_forward, br_forward or another forwarding function at the root of the stack",
+            basis: "ip_forward(), br_handle_frame()"
+        ) { $0.origin == .forwarded && $0.callersLack(.tun) },
+        Rule(
+            .userSpace, .elsewhere,
+            meaning: "A program wrote the RST itself, past the kernel's TCP.",
+            advice:
+                "The report names the process where it can: a scanner, an intrusion-prevention system, a VPN or a user-space stack.",
+            recognition: "raw_sendmsg, packet_sendmsg or tun_get_user in the stack",
+            basis: "raw(7), packet(7)"
+        ) { $0.origin == .userSpace || $0.origin == .forwarded && $0.calledFrom(.tun) },
+        Rule(
+            .injected, .elsewhere,
+            meaning: "A third party between the two ends sent the RST.",
+            advice: "Capture at both ends: the end that seems to have sent it did not.",
+            recognition: "no kernel event; the RST does not fit the flow it claims to belong to",
+            basis: "RFC 5961, section 3"
+        ) { _ in false },
+        Rule(
+            .received, .elsewhere,
+            meaning: "The peer sent it, and what was captured does not tell why.",
+            advice: "Record on the peer, or capture the whole conversation (--full) to let the packets speak.",
+            recognition: "no kernel event; the destination is an address of this host",
+            basis: "wire only"
+        ) { _ in false },
+        Rule(
+            .unknown, .unknown,
+            meaning: "The evidence is not enough to name a cause.",
+            advice:
+                "The report says what is missing; where a kernel stack is shown and no rule knows it, please send it in.",
+            recognition: "no rule holds",
+            basis: "none"
+        ) { _ in false },
+    ]
+}

@@ -1,0 +1,59 @@
+import NetworkTypes
+
+extension Catalogue {
+    static let refused: [Rule] = [
+        Rule(
+            .closedPort, .refused,
+            meaning: "No socket listened on the port: the kernel answered the SYN with a RST.",
+            advice: """
+                Start the service, or correct the address and port that the client uses. Check with "ss -ltn" in the \
+                same network namespace: a service that listens on 127.0.0.1 only, or on the other IP version, is \
+                closed to everybody else.
+                """,
+            recognition: "tcp_v4_send_reset (tcp_v6_send_reset) straight from tcp_v4_rcv, no socket, trigger is a SYN",
+            basis: "RFC 9293, section 3.10.7.1; tcp_v4_rcv(), no_tcp_socket",
+            reasons: ["NO_SOCKET"], fixture: "closed-port-v4"
+        ) {
+            $0.answersWithoutSocket && $0.socket == .none && $0.trigger?.flags.isPlainSyn == true
+        },
+        Rule(
+            .acceptQueueOverflow, .refused,
+            meaning: """
+                The accept queue of the listener was full when the handshake ended, and \
+                net.ipv4.tcp_abort_on_overflow is 1.
+                """,
+            advice: """
+                The program accepts too slowly or its backlog is too small: raise the backlog of listen() and \
+                net.core.somaxconn, and watch Recv-Q of the listener in "ss -ltn". Set tcp_abort_on_overflow to 0 to \
+                let clients retry.
+                """,
+            recognition: "tcp_check_req below tcp_v4_send_reset, listener, trigger is an ACK without SYN",
+            basis: "tcp_check_req(), listen_overflow",
+            reasons: ["INVALID_SYN"]
+        ) {
+            $0.origin == .passive && $0.calledFrom(.checkRequest)
+                && $0.trigger.map { $0.flags.contains(.ack) && !$0.flags.contains(.syn) } == true
+        },
+        Rule(
+            .netfilterReject, .refused,
+            meaning: "A firewall rule on this host rejected the segment with a TCP reset.",
+            advice: """
+                Find the rule: "nft list ruleset" or "iptables -S" (and "ip6tables -S") in the network namespace of \
+                the report, in the chain of the hook it names; look for "reject with tcp reset".
+                """,
+            recognition: "nf_send_reset, nf_send_reset6 or nf_reject_skb_* below reject_tg or nft_reject_*_eval",
+            basis: "nf_send_reset() in net/ipv4/netfilter/nf_reject_ipv4.c",
+            fixture: "netfilter-reject-nft-input-v4"
+        ) { $0.origin == .netfilter },
+        Rule(
+            .connectionRefused, .refused,
+            meaning: "A SYN was answered with a RST: the port is closed, or a firewall rejects it.",
+            advice: """
+                Record on the host that sent the RST to learn which: the wire looks the same for both. Check there \
+                with "ss -ltn" and "nft list ruleset".
+                """,
+            recognition: "no kernel event; a RST with ACK answers a SYN",
+            basis: "RFC 9293, section 3.10.7.1"
+        ) { _ in false },
+    ]
+}

@@ -1,0 +1,45 @@
+/// One cause of the catalogue: how it is recognised, what it means, what to do about it.
+public struct Rule: Sendable {
+    public let cause: Cause
+    public let category: Category
+    /// One sentence for a person: what happened.
+    public let meaning: String
+    /// What an operator does next.
+    public let advice: String
+    /// How the evidence shows it, in words.
+    public let recognition: String
+    /// The kernel function or the RFC section it rests on.
+    public let basis: String
+    /// The kernel's own reasons (6.10 and later) that agree with it; empty if it gives none.
+    public let reasons: Set<String>
+    /// The recording that proves the rule, a directory in fixtures/.
+    public let fixture: String?
+    /// Whether the evidence is of this cause. At most one rule of the catalogue holds for any evidence.
+    public let holds: @Sendable (Evidence) -> Bool
+
+    init(
+        _ cause: Cause, _ category: Category, meaning: String, advice: String, recognition: String, basis: String,
+        reasons: Set<String> = [], fixture: String? = nil, holds: @escaping @Sendable (Evidence) -> Bool
+    ) {
+        self.cause = cause
+        self.category = category
+        self.meaning = meaning
+        self.advice = advice
+        self.recognition = recognition
+        self.basis = basis
+        self.reasons = reasons
+        self.fixture = fixture
+        self.holds = holds
+    }
+}
+
+/// Every cause this program knows.
+public enum Catalogue {
+    public static let rules: [Rule] =
+        refused + stale + handshake + close + timeout + pressure + admin + multipath + elsewhere
+
+    static let byCause = Dictionary(uniqueKeysWithValues: rules.map { ($0.cause, $0) })
+
+    /// The catalogue's entry for a cause.
+    public static func rule(for cause: Cause) -> Rule? { byCause[cause] }
+}

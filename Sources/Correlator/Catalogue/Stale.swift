@@ -1,0 +1,80 @@
+import NetworkTypes
+
+extension Catalogue {
+    static let stale: [Rule] = [
+        Rule(
+            .staleConnection, .stale,
+            meaning: "A segment of a connection that this host does not have, on a port where nobody listens.",
+            advice: """
+                The peer still believes in a connection that is gone here: it was closed or timed out, the host or \
+                container restarted, or the address moved. If NAT is in the path, look for segments that conntrack \
+                called INVALID and let through untranslated (net.netfilter.nf_conntrack_tcp_be_liberal).
+                """,
+            recognition: "tcp_v4_send_reset straight from tcp_v4_rcv, no socket, trigger has ACK and no SYN",
+            basis: "RFC 9293, section 3.5.2, group 1; tcp_v4_rcv(), no_tcp_socket",
+            reasons: ["NO_SOCKET"], fixture: "stale-connection-v4"
+        ) {
+            $0.answersWithoutSocket && $0.socket == .none
+                && $0.trigger.map { $0.flags.contains(.ack) && !$0.flags.contains(.syn) } == true
+        },
+        Rule(
+            .staleConnectionAtListener, .stale,
+            meaning: "A segment of a connection that this host does not have arrived at a listening port.",
+            advice: """
+                The peer still believes in a connection that is gone here (the service restarted, it closed or timed \
+                out, a SYN cookie expired), or it is an ACK scan. After accept-queue trouble the client's first data \
+                ends so, too: look at "nstat -az TcpExtListenOverflows".
+                """,
+            recognition: "tcp_v4_do_rcv below tcp_v4_send_reset, socket in LISTEN, trigger has ACK",
+            basis: "RFC 9293, section 3.10.7.2; tcp_rcv_state_process()",
+            reasons: ["TCP_FLAGS"], fixture: "stale-connection-at-listener-v4"
+        ) {
+            $0.origin == .passive && $0.calledFrom(.stateProcessing) && $0.callersLack([.checkRequest, .mptcp])
+                && $0.socket == .listener && $0.trigger?.flags.contains(.ack) == true
+        },
+        Rule(
+            .unexpectedSynAck, .stale,
+            meaning: "A SYN+ACK arrived for a connection that this host is not opening.",
+            advice: """
+                This host gave the connect up before the answer came, a program opens connections past the kernel \
+                (a scanner, a user-space stack), or somebody sends SYNs with this host's address (backscatter).
+                """,
+            recognition: "tcp_v4_send_reset straight from tcp_v4_rcv, no socket, trigger is a SYN+ACK",
+            basis: "RFC 9293, section 3.10.7.1",
+            reasons: ["NO_SOCKET"]
+        ) {
+            $0.answersWithoutSocket && $0.socket == .none && $0.trigger?.flags.isSuperset(of: [.syn, .ack]) == true
+        },
+        Rule(
+            .straySegment, .stale,
+            meaning: "A segment without ACK and without SYN (FIN only, null, xmas) for no connection: a scan.",
+            advice: "No working TCP sends these. Look at the peer: it scans ports, or a device mangles flags.",
+            recognition: "tcp_v4_send_reset straight from tcp_v4_rcv, no socket, trigger has neither SYN nor ACK",
+            basis: "RFC 9293, section 3.10.7.1",
+            reasons: ["NO_SOCKET"]
+        ) {
+            $0.answersWithoutSocket && $0.socket == .none
+                && $0.trigger.map { $0.flags.isDisjoint(with: [.syn, .ack]) } == true
+        },
+        Rule(
+            .dataAfterFullClose, .stale,
+            meaning: "The peer sent more after this host had closed the connection and forgotten all but its end.",
+            advice: """
+                The application closed both directions while its peer still sent: finish the protocol's exchange, or \
+                read to the end of the stream, before close().
+                """,
+            recognition: "tcp_v4_send_reset straight from tcp_v4_rcv, socket in TIME_WAIT (substate FIN_WAIT2)",
+            basis: "RFC 9293, section 3.6.1; tcp_timewait_state_process()",
+            reasons: ["TCP_TIMEWAIT_SOCKET"]
+        ) { $0.answersWithoutSocket && $0.state == .timeWait },
+    ]
+}
+
+extension TCPFlags {
+    /// A SYN that opens a connection.
+    var isPlainSyn: Bool { contains(.syn) && isDisjoint(with: [.ack, .rst]) }
+}
+
+extension Evidence {
+    func callersLack(_ callers: KernelPath.Callers) -> Bool { path?.callers.isDisjoint(with: callers) == true }
+}

@@ -1,0 +1,64 @@
+import NetworkTypes
+
+extension Catalogue {
+    static let timeout: [Rule] = [
+        Rule(
+            .keepaliveTimeout, .timeout,
+            meaning: "Keepalive probes went unanswered until their number was used up.",
+            advice: """
+                The peer is gone, or something between drops the probes: a firewall, NAT or load balancer that forgot \
+                the idle connection. Compare its idle limit with TCP_KEEPIDLE (net.ipv4.tcp_keepalive_time).
+                """,
+            recognition: "tcp_keepalive_timer above tcp_send_active_reset, connected, TCP_USER_TIMEOUT not set",
+            basis: "RFC 9293, section 3.8.4; tcp_keepalive_timer()",
+            reasons: ["TCP_KEEPALIVE_TIMEOUT"], fixture: "keepalive-timeout-v4"
+        ) { $0.resetsFromKeepaliveTimer && $0.userTimeout == 0 },
+        Rule(
+            .userTimeout, .timeout,
+            meaning: "Keepalive probes went unanswered for longer than TCP_USER_TIMEOUT allows.",
+            advice: """
+                As for keepalive-timeout: the peer is gone or the path drops the probes. The limit was set by the \
+                application with TCP_USER_TIMEOUT.
+                """,
+            recognition: "tcp_keepalive_timer above tcp_send_active_reset, connected, TCP_USER_TIMEOUT set",
+            basis: "RFC 5482; tcp_keepalive_timer()",
+            reasons: ["TCP_KEEPALIVE_TIMEOUT"]
+        ) { $0.resetsFromKeepaliveTimer && ($0.userTimeout ?? 0) > 0 },
+        Rule(
+            .idleTimeout, .timeout,
+            meaning: "A RST ended a long silence: an idle limit somewhere on the path or in an application.",
+            advice:
+                "Find the limit that fits the silence, and keep the connection busy with keepalives shorter than it.",
+            recognition: "no kernel event; a RST after long silence",
+            basis: "wire only"
+        ) { _ in false },
+    ]
+
+    static let pressure: [Rule] = [
+        Rule(
+            .abortOnMemory, .pressure,
+            meaning: "The kernel dropped the connection because TCP ran out of memory or of room for orphans.",
+            advice: """
+                Look at "cat /proc/net/sockstat" against net.ipv4.tcp_mem and net.ipv4.tcp_max_orphans, and at \
+                TcpExtTCPAbortOnMemory in nstat: too many connections wait after close(), or their buffers are large.
+                """,
+            recognition: """
+                tcp_out_of_resources above tcp_send_active_reset; or __tcp_close with an orphaned socket and \
+                TCP_LINGER2 not negative
+                """,
+            basis: "tcp_out_of_resources(), tcp_check_oom()",
+            reasons: ["TCP_ABORT_ON_MEMORY"]
+        ) {
+            if $0.origin == .active, $0.calledFrom(.outOfResources) { return true }
+            return $0.resetsFromClose && $0.dead == true && $0.linger2.map { $0 >= 0 } == true
+        }
+    ]
+}
+
+extension Evidence {
+    /// The state when the connection is one end of a conversation: the kernel's keepalive runs only then.
+    var resetsFromKeepaliveTimer: Bool {
+        origin == .active && calledFrom(.keepaliveTimer) && callersLack(.outOfResources)
+            && !(state == .finWait2 && dead != false)
+    }
+}

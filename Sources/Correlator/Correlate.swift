@@ -1,0 +1,68 @@
+import KernelEvents
+import NetworkTypes
+import PcapReader
+
+/// Finds out for every RST of the inputs why it was sent.
+///
+/// Pure: the same inputs give the same report, whatever their order in the command line did to reference numbers.
+public func correlate(captures: [CaptureInput], recordings: [EventInput]) -> Report {
+    let inventory = Inventory(captures: captures, recordings: recordings)
+    var clusters = Clusters()
+    clusterExact(inventory, into: &clusters)
+    var join = DecisionJoin(inventory, clusters)
+    join.run(into: &clusters)
+
+    var assembly = ResetAssembly(inventory)
+    var resets = clusters.members.filter { !$0.isEmpty }.map { assembly.reset(of: $0) }
+    resets.sort { a, b in
+        a.time != b.time ? a.time < b.time : a.order < b.order
+    }
+    for index in resets.indices { resets[index].reset.id = index + 1 }
+    return Report(
+        inputs: reportInputs(inventory), losses: losses(inventory), resets: resets.map(\.reset))
+}
+
+private func reportInputs(_ inventory: Inventory) -> [Report.Input] {
+    let captures = inventory.captures.map {
+        Report.Input(file: $0.file, kind: .capture, packets: $0.packets, events: 0, damage: $0.damage)
+    }
+    let recordings = inventory.recordings.map { input in
+        var damage = input.recording.damage.map { "line \($0.line) (offset \($0.offset)): \($0.problem)" }
+        if input.recording.damagedLines > damage.count {
+            damage.append("\(input.recording.damagedLines - damage.count) more damaged lines")
+        }
+        if input.recording.header != nil, input.recording.footer == nil {
+            damage.append("the recording has no end: the recorder was killed, later events are missing")
+        }
+        return Report.Input(
+            file: input.file, kind: .events, packets: 0, events: input.recording.events.count, damage: damage)
+    }
+    return captures + recordings
+}
+
+private func losses(_ inventory: Inventory) -> Report.Losses {
+    var losses = Report.Losses()
+    var droppedInCaptures = 0
+    for capture in inventory.captures {
+        droppedInCaptures = droppedInCaptures.saturatingAdd(capture.dropped)
+        losses.bytesSkipped = losses.bytesSkipped.saturatingAdd(capture.bytesSkipped)
+    }
+    var droppedInFooters = 0
+    for input in inventory.recordings {
+        let recorded = input.recording.losses.reduce(0) { $0.saturatingAdd($1.count) }
+        losses.eventsLost = losses.eventsLost.saturatingAdd(max(recorded, input.recording.footer?.lost ?? 0))
+        droppedInFooters = droppedInFooters.saturatingAdd(input.recording.footer?.kernelDropped ?? 0)
+        losses.linesSkipped = losses.linesSkipped.saturatingAdd(input.recording.damagedLines)
+        if input.recording.header != nil, input.recording.footer == nil { losses.unfinished += 1 }
+    }
+    // A recording says the same number twice: in its footer, and in the statistics blocks of its capture.
+    losses.captureDropped = max(droppedInCaptures, droppedInFooters)
+    return losses
+}
+
+extension Int {
+    func saturatingAdd(_ other: Int) -> Int {
+        let (sum, overflow) = addingReportingOverflow(other)
+        return overflow ? (other > 0 ? .max : .min) : sum
+    }
+}

@@ -1,0 +1,65 @@
+import KernelEvents
+public import NetworkTypes
+
+/// What is known of one RST when its cause is judged: facts only, from the kernel's events and from the wire.
+public struct Evidence: Sendable {
+    /// The stack that the judgement reads: of the packet that left, or else of the decision.
+    public var path: KernelPath?
+    /// TCP said itself that it resets (`tcp_send_reset`).
+    public var decided = false
+    public var socket: SocketKind = .notRecorded
+    /// At the hook.
+    public var state: TCPState?
+    /// Before its last change.
+    public var previousState: TCPState?
+    public var trigger: Trigger?
+    public var reason: String?
+    /// `SOCK_DEAD`.
+    public var dead: Bool?
+    /// Milliseconds; 0 is off.
+    public var userTimeout: UInt32?
+    /// Negative: TCP_LINGER2 is off.
+    public var linger2: Int32?
+    /// Of the RST.
+    public var flags: TCPFlags?
+    /// The RST is on the wire, whatever the kernel said.
+    public var captured = false
+
+    public init() {}
+
+    /// What stood behind a reset in the kernel's socket tables.
+    public enum SocketKind: Sendable, Equatable {
+        /// The recording does not say.
+        case notRecorded
+        /// The kernel found no socket for the segment.
+        case none
+        case listener
+        /// A request socket, TIME_WAIT, or a full one: `state` tells which.
+        case some
+    }
+
+    /// The segment that provoked a reset.
+    public struct Trigger: Sendable, Equatable {
+        public var flags: TCPFlags
+        /// TCP payload, bytes.
+        public var length: UInt32
+        public var seq: UInt32
+        public var ack: UInt32
+        public init(flags: TCPFlags, length: UInt32, seq: UInt32, ack: UInt32) {
+            self.flags = flags
+            self.length = length
+            self.seq = seq
+            self.ack = ack
+        }
+    }
+
+    func calledFrom(_ callers: KernelPath.Callers) -> Bool { path?.callers.isSuperset(of: callers) == true }
+
+    var origin: KernelPath.Origin? { path?.origin }
+
+    /// A passive reset that is sent straight from segment lookup: no socket took the segment in.
+    var answersWithoutSocket: Bool {
+        origin == .passive && calledFrom(.receive)
+            && path?.callers.isDisjoint(with: [.stateProcessing, .checkRequest, .mptcp]) == true
+    }
+}

@@ -1,0 +1,70 @@
+import KernelEvents
+import NetworkTypes
+import PcapReader
+
+extension ResetAssembly {
+    /// What the verdict stands on, each fact with the packet or the event it comes from.
+    func facts(
+        _ evidence: Evidence, verdict: Verdict, packets: [Reference], origin: Reference?, decision: Reference?,
+        others: ArraySlice<Reference>
+    ) -> [Fact] {
+        var facts: [Fact] = []
+        if let path = evidence.path, let lead = origin ?? decision {
+            let names = path.names[path.originIndex..<min(path.boundary, path.originIndex + 4)]
+            if !names.isEmpty {
+                facts.append(Fact("kernel path \(names.joined(separator: " < "))", from: place(lead)))
+            }
+            if let hook = path.netfilterHook, path.origin == .netfilter {
+                facts.append(Fact("the rule stands in \(hook)", from: place(lead)))
+            }
+            if path.origin == .active, let release = path.release { facts.append(Fact(release, from: place(lead))) }
+            if path.context == .softirq, path.origin == .active || path.origin == .passive {
+                facts.append(
+                    Fact("sent from a softirq: the task that was running has no part in it", from: place(lead)))
+            }
+        }
+        if let decision { facts += decisionFacts(evidence, from: place(decision)) }
+        if origin == nil, decision != nil, packets.isEmpty {
+            facts.append(Fact("decided, but no device was given the segment", from: place(decision!)))
+        }
+        if let origin, packets.isEmpty {
+            let event = inventory.event(origin)
+            facts.append(Fact("given to \(event.ifname ?? "a device"), but not in any capture", from: place(origin)))
+        }
+        for other in others {
+            facts.append(Fact("passed on to \(inventory.event(other).ifname ?? "another device")", from: place(other)))
+        }
+        facts += verdict.missing.map { Fact("missing: \($0)", from: "report") }
+        return facts
+    }
+
+    private func decisionFacts(_ evidence: Evidence, from place: String) -> [Fact] {
+        var facts: [Fact] = []
+        if let trigger = evidence.trigger {
+            facts.append(
+                Fact(
+                    "answers a segment with flags \(trigger.flags), \(trigger.length) bytes of data", from: place))
+        }
+        switch evidence.socket {
+        case .none: facts.append(Fact("no socket for the segment", from: place))
+        case .listener: facts.append(Fact("the socket listens", from: place))
+        case .some:
+            if let state = evidence.state {
+                let before = evidence.previousState.map { ", before that \($0.name)" } ?? ""
+                facts.append(Fact("socket in \(state.name)\(before)", from: place))
+            }
+        case .notRecorded: break
+        }
+        if evidence.dead == true { facts.append(Fact("the application had let go of the socket", from: place)) }
+        if let timeout = evidence.userTimeout, timeout > 0 {
+            facts.append(Fact("TCP_USER_TIMEOUT is \(timeout) ms", from: place))
+        }
+        if let reason = evidence.reason { facts.append(Fact("the kernel's reason is \(reason)", from: place)) }
+        return facts
+    }
+
+    func place(_ reference: Reference) -> String {
+        if !inventory.isEvent(reference) { return "packet \(inventory.packet(reference).number)" }
+        return "event line \(inventory.event(reference).line)"
+    }
+}

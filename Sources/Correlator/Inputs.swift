@@ -1,0 +1,44 @@
+public import KernelEvents
+import NetworkTypes
+public import PcapReader
+
+/// What one capture contributes: its RSTs, and of their connections whatever else it has.
+public struct CaptureInput: Sendable {
+    /// As the user named it.
+    public var file: String
+    public var packets: Int
+    /// Names by interface index of the file; nil where it has none.
+    public var interfaces: [String?]
+    /// Segments with RST, in the order of the file.
+    public var resets: [CapturedSegment]
+    /// Other segments of the same connections, in the order of the file.
+    public var context: [CapturedSegment]
+    /// Packets that the capture itself says were dropped (pcapng interface statistics).
+    public var dropped: Int
+    public var bytesSkipped: Int
+    /// One sentence a damaged place.
+    public var damage: [String]
+
+    public init(file: String, packets: Int, interfaces: [String?], resets: [CapturedSegment]) {
+        self.file = file
+        self.packets = packets
+        self.interfaces = interfaces
+        self.resets = resets
+        context = []
+        dropped = 0
+        bytesSkipped = 0
+        damage = []
+    }
+}
+
+/// One file of kernel events.
+public struct EventInput: Sendable {
+    /// As the user named it.
+    public var file: String
+    public var recording: Recording
+
+    public init(file: String, recording: Recording) {
+        self.file = file
+        self.recording = recording
+    }
+}

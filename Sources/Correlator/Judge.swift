@@ -1,0 +1,81 @@
+import KernelEvents
+import NetworkTypes
+
+/// What the catalogue says of one RST.
+public struct Verdict: Sendable, Equatable {
+    public var cause: Cause
+    public var category: Category
+    public var certainty: Certainty
+    public var summary: String
+    /// What would have to be known to be sure.
+    public var missing: [String]
+    /// Causes that the evidence cannot tell apart, the likeliest first; empty when there is only one.
+    public var candidates: [Cause] = []
+}
+
+/// Judges by stack, state and trigger; the kernel's reason can only confirm or cast doubt.
+public func judge(_ evidence: Evidence) -> Verdict {
+    let holding = Catalogue.rules.filter { $0.holds(evidence) }
+    guard holding.count == 1, let rule = holding.first else {
+        return undecided(evidence, candidates: holding)
+    }
+    var verdict = Verdict(
+        cause: rule.cause, category: rule.category, certainty: .proven, summary: sentence(rule, evidence), missing: [])
+    if let reason = evidence.reason, reason != "NOT_SPECIFIED", !rule.reasons.isEmpty, !rule.reasons.contains(reason) {
+        verdict.certainty = .inferred
+        verdict.missing = ["the kernel's reason \(reason) does not fit this cause"]
+    }
+    return verdict
+}
+
+private func undecided(_ evidence: Evidence, candidates: [Rule]) -> Verdict {
+    var missing: [String] = []
+    if !candidates.isEmpty {
+        missing.append("what would tell \(candidates.map(\.cause.rawValue).joined(separator: " from "))")
+    }
+    if evidence.path == nil { missing.append("the kernel's stack") }
+    switch evidence.origin {
+    case .passive:
+        if evidence.socket == .notRecorded { missing.append("the socket that the segment met (tcp_send_reset event)") }
+        if evidence.trigger == nil { missing.append("the segment that provoked the reset") }
+        if evidence.state == .close, evidence.previousState == nil { missing.append("the state before CLOSE") }
+    case .active:
+        if evidence.state == nil { missing.append("the state of the socket (tcp_send_reset event)") }
+    case .unknown: missing.append("a rule for this kernel path")
+    default: break
+    }
+    let rule = Catalogue.byCause[.unknown]
+    return Verdict(
+        cause: .unknown, category: .unknown, certainty: .unknown, summary: rule?.meaning ?? "", missing: missing,
+        candidates: candidates.map(\.cause))
+}
+
+/// The meaning of the rule, with what this evidence adds to it.
+private func sentence(_ rule: Rule, _ evidence: Evidence) -> String {
+    guard rule.cause == .netfilterReject, let path = evidence.path else { return rule.meaning }
+    let kind = path.callers.contains(.xtables) ? "An iptables" : path.callers.contains(.nftables) ? "An nftables" : "A"
+    guard let hook = path.netfilterHook else {
+        return "\(kind) rule on this host rejected the segment with a TCP reset."
+    }
+    return "\(kind) rule in \(hook) on this host rejected the segment with a TCP reset."
+}
+
+extension KernelPath {
+    /// The hook a REJECT rule was called from, as `nft` and `iptables` name it.
+    public var netfilterHook: String? {
+        let hooks: [(Callers, String)] = [
+            (.bridge, "BRIDGE"), (.input, "INPUT"), (.output, "OUTPUT"), (.forward, "FORWARD"),
+            (.prerouting, "PREROUTING"), (.ingress, "INGRESS"), (.egress, "EGRESS"),
+        ]
+        return hooks.first { callers.contains($0.0) }?.1
+    }
+
+    /// Who let go of the socket, from the frames under `__fput`.
+    public var release: String? {
+        if callers.contains(.killed) { return "the process was killed" }
+        if callers.contains(.exit) { return "the process exited" }
+        if callers.contains(.closeSystemCall) { return "the process called close()" }
+        if callers.contains(.deferred) { return "the last reference was dropped later" }
+        return nil
+    }
+}

@@ -1,0 +1,105 @@
+import KernelEvents
+public import NetworkTypes
+
+/// What is known of all RSTs of the inputs, in the order of time.
+public struct Report: Sendable {
+    public var inputs: [Input]
+    public var losses: Losses
+    public var resets: [Reset]
+
+    /// One file.
+    public struct Input: Sendable, Equatable {
+        public enum Kind: String, Sendable { case capture, events }
+        public var file: String
+        public var kind: Kind
+        /// Packets, of a capture.
+        public var packets: Int
+        /// Events, of a recording.
+        public var events: Int
+        /// What was damaged, a sentence each.
+        public var damage: [String]
+    }
+
+    /// What never reached the report.
+    public struct Losses: Sendable, Equatable {
+        public var captureDropped = 0
+        public var eventsLost = 0
+        public var bytesSkipped = 0
+        public var linesSkipped = 0
+        /// A recording without its end: the recorder was killed.
+        public var unfinished = 0
+        public init() {}
+
+        public var isEmpty: Bool { self == Losses() }
+    }
+}
+
+/// One RST, however often it was seen.
+public struct Reset: Sendable {
+    /// 1-based, in the order of time.
+    public var id = 0
+    /// Of the first sighting, or else of the event: nanoseconds since 1970-01-01 UTC.
+    public var time: Int64
+    /// Whether `time` is on the wall clock; without a clock sample it is time since boot.
+    public var hasWallClock = true
+    /// At its origin.
+    public var tuple: FourTuple
+    public var seq: UInt32?
+    public var ack: UInt32?
+    public var flags: TCPFlags?
+    public var direction: Direction
+    public var outcome: Outcome
+    public var sightings: [Sighting]
+    public var cause: Cause
+    public var category: Category
+    public var certainty: Certainty
+    /// One sentence for a person.
+    public var summary: String
+    public var evidence: [Fact]
+    public var match: Match?
+    public var reason: String?
+    /// Before the reset.
+    public var state: TCPState?
+    public var path: KernelPath?
+    public var process: Process?
+    public var netns: UInt32?
+
+    /// A packet of a capture.
+    public struct Sighting: Sendable, Equatable {
+        public var file: String
+        /// 1-based.
+        public var packet: Int
+        public var interface: String?
+        public var time: Int64
+    }
+
+    public struct Match: Sendable, Equatable {
+        public enum Method: String, Sendable {
+            case exact
+            case nat
+            case tupleTime = "tuple-time"
+        }
+        public var by: Method
+        /// Packet time less event time.
+        public var delta: Int64
+    }
+
+    public struct Process: Sendable, Equatable {
+        public enum Role: String, Sendable { case owner, killer, none }
+        public var pid: Int32
+        public var comm: String
+        public var role: Role
+    }
+}
+
+/// One thing that is known, and from where.
+public struct Fact: Sendable, Equatable {
+    public var fact: String
+    /// `packet 17`, `event line 4`.
+    public var from: String
+
+    public init(_ fact: String, from: String) {
+        self.fact = fact
+        self.from = from
+    }
+}

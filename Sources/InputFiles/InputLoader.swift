@@ -1,0 +1,110 @@
+import CaptureFile
+public import Correlator
+import Glibc
+import KernelEvents
+import PcapReader
+
+/// Reads the files of a report, each for what its content says it is.
+public struct InputLoader {
+    public private(set) var captures: [CaptureInput] = []
+    public private(set) var recordings: [EventInput] = []
+    /// Files that could not be read, with the reason.
+    public private(set) var failures: [String] = []
+
+    public init() {}
+
+    /// - Parameter path: a file, a directory that stands for the files in it, or `-` for standard input.
+    public mutating func load(_ path: String) {
+        var status = stat()
+        guard path != "-", stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else {
+            loadFile(path)
+            return
+        }
+        let names = entries(of: path)
+        var found = 0
+        for name in names where loadFile("\(path)/\(name)", isOptional: true) { found += 1 }
+        if found == 0 { failures.append("\(path): no capture and no events.jsonl in this directory") }
+    }
+
+    private func entries(of path: String) -> [String] {
+        guard let directory = opendir(path) else { return [] }
+        defer { closedir(directory) }
+        var names: [String] = []
+        while let entry = readdir(directory) {
+            let name = withUnsafePointer(to: &entry.pointee.d_name) {
+                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            }
+            guard !name.hasPrefix(".") else { continue }
+            names.append(name)
+        }
+        return names.sorted()
+    }
+
+    /// - Parameter isOptional: a file of a directory that is neither a capture nor events is passed over.
+    /// - Returns: whether the file was one of both.
+    @discardableResult
+    private mutating func loadFile(_ path: String, isOptional: Bool = false) -> Bool {
+        do {
+            switch try kind(of: path) {
+            case .other:
+                if isOptional, try !isRecording(path) { return false }
+                try loadRecording(path)
+            case .pcap, .pcapng, .gzip, .zstd, .lz4: try loadCapture(path)
+            }
+            return true
+        } catch {
+            failures.append("\(path): \(error)")
+            return false
+        }
+    }
+
+    private func kind(of path: String) throws -> FileKind {
+        FileKind(prefix: try prefix(path, count: FileKind.prefixLength))
+    }
+
+    private func isRecording(_ path: String) throws -> Bool {
+        try prefix(path, count: 64).first { $0 > 0x20 } == UInt8(ascii: "{") && path.hasSuffix(".jsonl")
+    }
+
+    private func prefix(_ path: String, count: Int) throws -> [UInt8] {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw InputError(description: "cannot open: \(String(cString: strerror(errno)))") }
+        defer { close(descriptor) }
+        var buffer = [UInt8](repeating: 0, count: count)
+        let read = read(descriptor, &buffer, count)
+        guard read >= 0 else { throw InputError(description: "cannot read: \(String(cString: strerror(errno)))") }
+        return Array(buffer[..<read])
+    }
+
+    private mutating func loadCapture(_ path: String) throws {
+        var resets: [CapturedSegment] = []
+        let summary = try CaptureFile(path: path).scan(selecting: .resets) { resets.append($0) }
+        var input = CaptureInput(
+            file: path, packets: summary.packets, interfaces: summary.interfaces.map(\.name), resets: resets)
+        input.dropped = Int(clamping: summary.dropped ?? 0)
+        input.bytesSkipped = summary.bytesSkipped
+        input.damage = summary.damage.map { "offset \($0.offset): \($0.problem)" }
+        if summary.damageCount > summary.damage.count {
+            input.damage.append("\(summary.damageCount - summary.damage.count) more damaged places")
+        }
+        captures.append(input)
+    }
+
+    private mutating func loadRecording(_ path: String) throws {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw InputError(description: "cannot open: \(String(cString: strerror(errno)))") }
+        defer { close(descriptor) }
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else {
+            throw InputError(description: "cannot examine: \(String(cString: strerror(errno)))")
+        }
+        let file = try MappedFile(descriptor: descriptor, count: Int(status.st_size))
+        let recording = try file.withBytes { bytes throws(EventsError) in try RecordingDecoder.decode(bytes) }
+        recordings.append(EventInput(file: path, recording: recording))
+    }
+}
+
+/// Why a file cannot be read.
+struct InputError: Error, CustomStringConvertible {
+    let description: String
+}

@@ -1,0 +1,110 @@
+package import NetworkTypes
+
+/// Appends JSON to a byte buffer: the few shapes that events.jsonl and the report need, without a tree in between.
+package struct JSONWriter: Sendable {
+    package private(set) var bytes: [UInt8] = []
+
+    package init() {}
+
+    package mutating func removeAll() { bytes.removeAll(keepingCapacity: true) }
+
+    /// Appends text that is JSON already: punctuation and keys.
+    @inline(__always)
+    package mutating func raw(_ text: StaticString) {
+        unsafe bytes.append(
+            contentsOf: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+    }
+
+    package mutating func number(_ value: some FixedWidthInteger) {
+        if value < 0 { bytes.append(UInt8(ascii: "-")) }
+        digits(UInt64(value.magnitude))
+    }
+
+    private mutating func digits(_ value: UInt64) {
+        var divisor: UInt64 = 1
+        while value / divisor >= 10 { divisor *= 10 }
+        while divisor > 0 {
+            bytes.append(0x30 + UInt8(truncatingIfNeeded: value / divisor % 10))
+            divisor /= 10
+        }
+    }
+
+    package mutating func boolean(_ value: Bool) {
+        if value { raw("true") } else { raw("false") }
+    }
+
+    /// A quoted string. Escaped besides what RFC 8259, section 7, asks for: DEL and the C1 controls, so that no name a
+    /// process chose can steer the terminal of the person who looks at the file.
+    package mutating func string(_ text: String) {
+        var text = text
+        bytes.append(UInt8(ascii: "\""))
+        text.withUTF8 { utf8 in
+            var index = 0
+            while index < utf8.count {
+                let byte = unsafe utf8[index]
+                index += 1
+                switch byte {
+                case 0x22: raw("\\\"")
+                case 0x5c: raw("\\\\")
+                case 0x08: raw("\\b")
+                case 0x09: raw("\\t")
+                case 0x0a: raw("\\n")
+                case 0x0c: raw("\\f")
+                case 0x0d: raw("\\r")
+                case 0x00..<0x20, 0x7f: unicodeEscape(byte)
+                case 0xc2:
+                    // Swift strings are valid UTF-8: a second byte follows. C2 80 to C2 9F are U+0080 to U+009F.
+                    if index < utf8.count, unsafe utf8[index] < 0xa0 {
+                        unsafe unicodeEscape(utf8[index])
+                        index += 1
+                    } else {
+                        bytes.append(byte)
+                    }
+                default: bytes.append(byte)
+                }
+            }
+        }
+        bytes.append(UInt8(ascii: "\""))
+    }
+
+    private mutating func unicodeEscape(_ byte: UInt8) {
+        raw("\\u00")
+        bytes.append(Self.hexDigits(byte >> 4))
+        bytes.append(Self.hexDigits(byte & 15))
+    }
+
+    private static func hexDigits(_ nibble: UInt8) -> UInt8 { nibble < 10 ? 0x30 + nibble : 0x57 + nibble }
+
+    /// `"0xffff888103a4f000"`: JSON readers that hold numbers as doubles would round a kernel address.
+    package mutating func hexadecimal(_ value: UInt64) {
+        raw("\"0x")
+        var shift = max(0, 60 - value.leadingZeroBitCount & ~3)
+        while shift >= 0 {
+            bytes.append(Self.hexDigits(UInt8(truncatingIfNeeded: value >> UInt64(shift) & 15)))
+            shift -= 4
+        }
+        bytes.append(UInt8(ascii: "\""))
+    }
+
+    package mutating func address(_ address: IPAddress) {
+        guard address.isIPv4 else {
+            string(address.description)
+            return
+        }
+        bytes.append(UInt8(ascii: "\""))
+        for shift in [24, 16, 8, 0] as [UInt32] {
+            digits(UInt64(address.ipv4 >> shift & 255))
+            if shift > 0 { bytes.append(UInt8(ascii: ".")) }
+        }
+        bytes.append(UInt8(ascii: "\""))
+    }
+
+    /// tcpdump's letters, as `TCPFlags.description` has them; bits that have no letter are not written.
+    package mutating func flags(_ flags: TCPFlags) {
+        bytes.append(UInt8(ascii: "\""))
+        for (bit, letter) in "FSRPAUEWe".utf8.enumerated() where flags.rawValue & 1 << bit != 0 {
+            bytes.append(letter)
+        }
+        bytes.append(UInt8(ascii: "\""))
+    }
+}

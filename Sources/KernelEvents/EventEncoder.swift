@@ -1,0 +1,343 @@
+import JSONText
+import NetworkTypes
+
+/// Writes events.jsonl: each call appends one line to a buffer that the caller writes out and clears.
+///
+/// The order and the format of the keys follow `rst-events/1`, docs/events.md. A field that is nil is not written.
+public struct EventEncoder: Sendable {
+    private var json = JSONWriter()
+
+    public init() {}
+
+    /// The lines so far, each ended by a newline.
+    public var bytes: [UInt8] { json.bytes }
+
+    /// Forgets the lines and keeps the memory for the next ones.
+    public mutating func removeAll() { json.removeAll() }
+
+    /// The first line of a recording.
+    public mutating func append(header: RecordingHeader) {
+        json.raw(#"{"type":"recording","schema":"#)
+        json.string(header.schema)
+        json.raw(#","tool":"#)
+        json.string(header.tool)
+        json.raw(#","host":"#)
+        json.string(header.host)
+        json.raw(#","kernel":"#)
+        json.string(header.kernel)
+        json.raw(#","boot_id":"#)
+        json.string(header.bootID)
+        json.raw(#","arch":"#)
+        json.string(header.arch)
+        json.raw(#","started":"#)
+        json.string(header.started)
+        json.raw(#","clock":{"realtime_ns":"#)
+        json.number(header.clock.realtime)
+        json.raw(#","monotonic_ns":"#)
+        json.number(header.clock.monotonic)
+        if let uncertainty = header.clock.uncertainty {
+            json.raw(#","uncertainty_ns":"#)
+            json.number(uncertainty)
+        }
+        json.raw(#"},"hooks":["#)
+        for (index, hook) in header.hooks.enumerated() {
+            if index > 0 { json.raw(",") }
+            append(hook: hook)
+        }
+        json.raw(#"],"interfaces":["#)
+        for (index, interface) in header.interfaces.enumerated() {
+            if index > 0 { json.raw(",") }
+            append(interface: interface)
+        }
+        json.raw("]")
+        if let netns = header.netns {
+            json.raw(#","netns":"#)
+            json.number(netns)
+        }
+        endLine()
+    }
+
+    private mutating func append(hook: RecordingHeader.Hook) {
+        json.raw(#"{"name":"#)
+        json.string(hook.name)
+        json.raw(#","status":"#)
+        json.string(hook.status)
+        if let detail = hook.detail {
+            json.raw(#","detail":"#)
+            json.string(detail)
+        }
+        if let reason = hook.reason {
+            json.raw(#","reason":"#)
+            json.boolean(reason)
+        }
+        json.raw("}")
+    }
+
+    private mutating func append(interface: RecordingHeader.Interface) {
+        json.raw(#"{"name":"#)
+        json.string(interface.name)
+        json.raw(#","ifindex":"#)
+        json.number(interface.ifindex)
+        if let netns = interface.netns {
+            json.raw(#","netns":"#)
+            json.number(netns)
+        }
+        json.raw(#","addresses":["#)
+        for (index, address) in interface.addresses.enumerated() {
+            if index > 0 { json.raw(",") }
+            json.address(address)
+        }
+        json.raw(#"],"captured":"#)
+        json.boolean(interface.captured)
+        json.raw("}")
+    }
+
+    /// A stack, once, before the first event that has its id.
+    public mutating func append(stack id: Int, frames: [String]) {
+        json.raw(#"{"type":"stack","id":"#)
+        json.number(id)
+        json.raw(#","frames":["#)
+        for (index, frame) in frames.enumerated() {
+            if index > 0 { json.raw(",") }
+            json.string(frame)
+        }
+        json.raw("]")
+        endLine()
+    }
+
+    /// An `emit` or a `decide` line.
+    public mutating func append(event: ResetEvent) {
+        switch event.kind {
+        case .emit:
+            json.raw(#"{"type":"emit""#)
+            if event.hook != ResetEvent.emitHook { append(hookName: event.hook) }
+        case .decide:
+            json.raw(#"{"type":"decide""#)
+            append(hookName: event.hook)
+        }
+        json.raw(#","mono_ns":"#)
+        json.number(event.monotonic)
+        append(place: event)
+        append(segment: event)
+        if let reason = event.reason {
+            json.raw(#","reason":"#)
+            json.string(reason)
+        }
+        if let state = event.state {
+            json.raw(#","state":"#)
+            json.string(state.name)
+        }
+        if let state = event.previousState {
+            json.raw(#","previous_state":"#)
+            json.string(state.name)
+        }
+        if let trigger = event.trigger { append(trigger: trigger) }
+        if let stack = event.stack {
+            json.raw(#","stack":"#)
+            json.number(stack)
+        }
+        if let task = event.task { append(task: task) }
+        if let socket = event.socket { append(socket: socket) }
+        endLine()
+    }
+
+    private mutating func append(hookName: String) {
+        json.raw(#","hook":"#)
+        json.string(hookName)
+    }
+
+    private mutating func append(place event: ResetEvent) {
+        if let cpu = event.cpu {
+            json.raw(#","cpu":"#)
+            json.number(cpu)
+        }
+        if let netns = event.netns {
+            json.raw(#","netns":"#)
+            json.number(netns)
+        }
+        if let ifindex = event.ifindex {
+            json.raw(#","ifindex":"#)
+            json.number(ifindex)
+        }
+        if let ifname = event.ifname {
+            json.raw(#","ifname":"#)
+            json.string(ifname)
+        }
+        if let skb = event.skb {
+            json.raw(#","skb":"#)
+            json.hexadecimal(skb)
+        }
+    }
+
+    private mutating func append(segment event: ResetEvent) {
+        json.raw(#","src":"#)
+        json.address(event.tuple.source)
+        json.raw(#","sport":"#)
+        json.number(event.tuple.sourcePort)
+        json.raw(#","dst":"#)
+        json.address(event.tuple.destination)
+        json.raw(#","dport":"#)
+        json.number(event.tuple.destinationPort)
+        if let seq = event.seq {
+            json.raw(#","seq":"#)
+            json.number(seq)
+        }
+        if let ack = event.ack {
+            json.raw(#","ack":"#)
+            json.number(ack)
+        }
+        if let flags = event.flags {
+            json.raw(#","flags":"#)
+            json.flags(flags)
+        }
+        if let window = event.window {
+            json.raw(#","window":"#)
+            json.number(window)
+        }
+        if let ipID = event.ipID {
+            json.raw(#","ip_id":"#)
+            json.number(ipID)
+        }
+        if let ttl = event.ttl {
+            json.raw(#","ttl":"#)
+            json.number(ttl)
+        }
+    }
+
+    private mutating func append(trigger: ResetEvent.Trigger) {
+        json.raw(#","trigger":{"flags":"#)
+        json.flags(trigger.flags)
+        json.raw(#","seq":"#)
+        json.number(trigger.seq)
+        json.raw(#","ack":"#)
+        json.number(trigger.ack)
+        json.raw(#","length":"#)
+        json.number(trigger.length)
+        json.raw("}")
+    }
+
+    private mutating func append(task: ResetEvent.Task) {
+        json.raw(#","task":{"pid":"#)
+        json.number(task.pid)
+        json.raw(#","tid":"#)
+        json.number(task.tid)
+        json.raw(#","uid":"#)
+        json.number(task.uid)
+        json.raw(#","comm":"#)
+        json.string(task.comm)
+        switch task.context {
+        case .process: json.raw(#","context":"process""#)
+        case .softirq: json.raw(#","context":"softirq""#)
+        case .hardirq: json.raw(#","context":"hardirq""#)
+        case nil: break
+        }
+        json.raw("}")
+    }
+
+    private mutating func append(socket: ResetEvent.Socket) {
+        json.raw(#","socket":{"#)
+        // Every field is optional, so the first one written has no comma before it.
+        var isFirst = true
+        func separate(_ json: inout JSONWriter) {
+            if !isFirst { json.raw(",") }
+            isFirst = false
+        }
+        if let cookie = socket.cookie {
+            separate(&json)
+            json.raw(#""cookie":"#)
+            json.number(cookie)
+        }
+        if let state = socket.state {
+            separate(&json)
+            json.raw(#""state":"#)
+            json.string(state.name)
+        }
+        if let inode = socket.inode {
+            separate(&json)
+            json.raw(#""inode":"#)
+            json.number(inode)
+        }
+        if let uid = socket.uid {
+            separate(&json)
+            json.raw(#""uid":"#)
+            json.number(uid)
+        }
+        if let cgroup = socket.cgroup {
+            separate(&json)
+            json.raw(#""cgroup":"#)
+            json.number(cgroup)
+        }
+        if let owner = socket.owner {
+            separate(&json)
+            json.raw(#""owner":{"pid":"#)
+            json.number(owner.pid)
+            json.raw(#","comm":"#)
+            json.string(owner.comm)
+            json.raw("}")
+        }
+        if let dead = socket.dead {
+            separate(&json)
+            json.raw(#""dead":"#)
+            json.boolean(dead)
+        }
+        if let userTimeout = socket.userTimeout {
+            separate(&json)
+            json.raw(#""user_timeout_ms":"#)
+            json.number(userTimeout)
+        }
+        if let linger2 = socket.linger2 {
+            separate(&json)
+            json.raw(#""linger2":"#)
+            json.number(linger2)
+        }
+        json.raw("}")
+    }
+
+    /// A pair of clock readings taken while recording.
+    public mutating func append(clock: ClockSample) {
+        json.raw(#"{"type":"clock","mono_ns":"#)
+        json.number(clock.monotonic)
+        json.raw(#","realtime_ns":"#)
+        json.number(clock.realtime)
+        if let uncertainty = clock.uncertainty {
+            json.raw(#","uncertainty_ns":"#)
+            json.number(uncertainty)
+        }
+        endLine()
+    }
+
+    /// Events that were not recorded.
+    public mutating func append(loss: Loss) {
+        json.raw(#"{"type":"lost","mono_ns":"#)
+        json.number(loss.monotonic)
+        json.raw(#","where":"#)
+        json.string(loss.place)
+        json.raw(#","count":"#)
+        json.number(loss.count)
+        endLine()
+    }
+
+    /// The last line of a recording.
+    public mutating func append(footer: RecordingFooter) {
+        json.raw(#"{"type":"end","mono_ns":"#)
+        json.number(footer.monotonic)
+        json.raw(#","events":"#)
+        json.number(footer.events)
+        json.raw(#","lost":"#)
+        json.number(footer.lost)
+        json.raw(#","captured":"#)
+        json.number(footer.captured)
+        json.raw(#","kernel_dropped":"#)
+        json.number(footer.kernelDropped)
+        endLine()
+    }
+
+    private mutating func endLine() { json.raw("}\n") }
+}
+
+extension ResetEvent {
+    /// The hook that every `emit` comes from unless its line says otherwise.
+    public static let emitHook = "net_dev_queue"
+    /// The hook that every `decide` comes from unless its line says otherwise.
+    public static let decideHook = "tcp_send_reset"
+}

@@ -1,0 +1,187 @@
+import NetworkTypes
+
+/// Reads the fields of `emit` and `decide` lines.
+struct EventReader {
+    /// One for each kind of object: `uid` is followed by something else in a task than in a socket.
+    private var eventKeys = KeyOrder()
+    private var taskKeys = KeyOrder()
+    private var socketKeys = KeyOrder()
+    private var ownerKeys = KeyOrder()
+    private var triggerKeys = KeyOrder()
+    private var hooks = NameCache()
+    private var interfaceNames = NameCache()
+    private var commands = NameCache()
+    private var reasons = NameCache()
+
+    /// An event of which nothing has been read.
+    static func blank(_ kind: ResetEvent.Kind) -> ResetEvent {
+        ResetEvent(
+            kind: kind, hook: kind == .emit ? ResetEvent.emitHook : ResetEvent.decideHook, monotonic: 0,
+            tuple: noTuple)
+    }
+
+    /// Reads an object into a blank event. The cursor stands before the opening brace.
+    mutating func read(_ scanner: inout LineScanner, into event: inout ResetEvent) throws(LineProblem) {
+        var monotonic: Int64?
+        var source: IPAddress?
+        var destination: IPAddress?
+        var sourcePort: UInt16?
+        var destinationPort: UInt16?
+        try scanner.beginObject()
+        var isFirst = true
+        while let key = try scanner.nextKey(&isFirst, &eventKeys) {
+            switch key {
+            case .monoNs: monotonic = try scanner.nanoseconds()
+            case .hook: if let hook = try scanner.string(from: &hooks) { event.hook = hook }
+            case .cpu: event.cpu = try scanner.integer(from: 0)
+            case .netns: event.netns = try scanner.integer()
+            case .ifindex: event.ifindex = try scanner.integer(from: 0)
+            case .ifname: event.ifname = try scanner.string(from: &interfaceNames)
+            case .skb: event.skb = try scanner.hexadecimal()
+            case .src: source = try scanner.address()
+            case .sport: sourcePort = try scanner.integer()
+            case .dst: destination = try scanner.address()
+            case .dport: destinationPort = try scanner.integer()
+            case .seq: event.seq = try scanner.integer()
+            case .ack: event.ack = try scanner.integer()
+            case .flags: event.flags = try scanner.flags()
+            case .window: event.window = try scanner.integer()
+            case .ipID: event.ipID = try scanner.integer()
+            case .ttl: event.ttl = try scanner.integer()
+            case .stack: event.stack = try scanner.stackID()
+            case .task: event.task = try task(&scanner)
+            case .socket: event.socket = try socket(&scanner)
+            case .reason: event.reason = try scanner.string(from: &reasons)
+            case .state: event.state = try scanner.state()
+            case .previousState: event.previousState = try scanner.state()
+            case .trigger: event.trigger = try trigger(&scanner)
+            default: try scanner.skipValue()
+            }
+        }
+        event.monotonic = try scanner.require(monotonic, "mono_ns is missing")
+        event.tuple = FourTuple(
+            source: try scanner.require(source, "src is missing"),
+            sourcePort: try scanner.require(sourcePort, "sport is missing"),
+            destination: try scanner.require(destination, "dst is missing"),
+            destinationPort: try scanner.require(destinationPort, "dport is missing"))
+    }
+
+    private static let noTuple = FourTuple(
+        source: IPAddress(high: 0, low: 0), sourcePort: 0, destination: IPAddress(high: 0, low: 0),
+        destinationPort: 0)
+
+    private mutating func task(_ scanner: inout LineScanner) throws(LineProblem) -> ResetEvent.Task? {
+        if try scanner.skipNull() { return nil }
+        var pid: Int32?
+        var tid: Int32?
+        var uid: UInt32?
+        var comm: String?
+        var context: ResetEvent.Task.Context?
+        try scanner.beginObject()
+        var isFirst = true
+        while let key = try scanner.nextKey(&isFirst, &taskKeys) {
+            switch key {
+            case .pid: pid = try scanner.integer(from: 0)
+            case .tid: tid = try scanner.integer(from: 0)
+            case .uid: uid = try scanner.integer()
+            case .comm: comm = try scanner.string(from: &commands)
+            case .context: context = try scanner.context()
+            default: try scanner.skipValue()
+            }
+        }
+        guard let pid = pid ?? tid else { return nil }
+        return ResetEvent.Task(
+            pid: pid, tid: tid ?? pid, uid: uid ?? ResetEvent.Task.unknownUID, comm: comm ?? "", context: context)
+    }
+
+    private mutating func socket(_ scanner: inout LineScanner) throws(LineProblem) -> ResetEvent.Socket? {
+        if try scanner.skipNull() { return nil }
+        var socket = ResetEvent.Socket()
+        try scanner.beginObject()
+        var isFirst = true
+        while let key = try scanner.nextKey(&isFirst, &socketKeys) {
+            switch key {
+            case .cookie: socket.cookie = try scanner.integer()
+            case .state: socket.state = try scanner.state()
+            case .inode: socket.inode = try scanner.integer()
+            case .uid: socket.uid = try scanner.integer()
+            case .cgroup: socket.cgroup = try scanner.integer()
+            case .owner: socket.owner = try owner(&scanner)
+            case .dead: socket.dead = try scanner.boolean()
+            case .userTimeoutMs: socket.userTimeout = try scanner.integer()
+            case .linger2: socket.linger2 = try scanner.integer()
+            default: try scanner.skipValue()
+            }
+        }
+        return socket
+    }
+
+    private mutating func owner(_ scanner: inout LineScanner) throws(LineProblem) -> ResetEvent.Owner? {
+        if try scanner.skipNull() { return nil }
+        var pid: Int32?
+        var comm: String?
+        try scanner.beginObject()
+        var isFirst = true
+        while let key = try scanner.nextKey(&isFirst, &ownerKeys) {
+            switch key {
+            case .pid: pid = try scanner.integer(from: 0)
+            case .comm: comm = try scanner.string(from: &commands)
+            default: try scanner.skipValue()
+            }
+        }
+        guard let pid else { return nil }
+        return ResetEvent.Owner(pid: pid, comm: comm ?? "")
+    }
+
+    private mutating func trigger(_ scanner: inout LineScanner) throws(LineProblem) -> ResetEvent.Trigger? {
+        if try scanner.skipNull() { return nil }
+        var flags: TCPFlags?
+        var seq: UInt32?
+        var ack: UInt32?
+        var length: UInt32?
+        try scanner.beginObject()
+        var isFirst = true
+        while let key = try scanner.nextKey(&isFirst, &triggerKeys) {
+            switch key {
+            case .flags: flags = try scanner.flags()
+            case .seq: seq = try scanner.integer()
+            case .ack: ack = try scanner.integer()
+            case .length: length = try scanner.integer()
+            default: try scanner.skipValue()
+            }
+        }
+        // Half a trigger would be taken for a segment with those fields zero.
+        guard let flags, let seq, let ack, let length else { return nil }
+        return ResetEvent.Trigger(flags: flags, seq: seq, ack: ack, length: length)
+    }
+}
+
+extension ResetEvent.Task {
+    /// The uid of a task whose uid was not recorded: the kernel's INVALID_UID, which no task can have.
+    public static let unknownUID = UInt32.max
+}
+
+extension LineScanner {
+    @inline(__always)
+    func require<Value>(_ value: Value?, _ problem: StaticString) throws(LineProblem) -> Value {
+        guard let value else { throw LineProblem(problem, at: position) }
+        return value
+    }
+
+    @inline(__always)
+    mutating func stackID() throws(LineProblem) -> Int? {
+        try integer(Int.self, from: 0, upTo: Int(Int32.max))
+    }
+
+    /// Nil also for a context that this version does not know.
+    fileprivate mutating func context() throws(LineProblem) -> ResetEvent.Task.Context? {
+        if try skipNull() { return nil }
+        let range = try text().range
+        switch word(at: range, 0) {
+        case 0x0073_7365_636f_7270 where range.count == 7: return .process
+        case 0x0071_7269_7466_6f73 where range.count == 7: return .softirq
+        case 0x0071_7269_6472_6168 where range.count == 7: return .hardirq
+        default: return nil
+        }
+    }
+}

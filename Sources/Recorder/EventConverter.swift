@@ -1,0 +1,159 @@
+import CLibBPF
+import Glibc
+import KernelEvents
+import NetworkTypes
+
+/// Turns the kernel's records into lines of events.jsonl.
+struct EventConverter {
+    private(set) var encoder = EventEncoder()
+    private var stacks = StackTable()
+    private var symbols: KernelSymbols
+    private var symbolsRead = clockNanoseconds(CLOCK_MONOTONIC)
+    private let kallsyms: () -> [UInt8]
+    /// The name of a reason number on this kernel.
+    private let reasonName: (UInt32) -> String?
+    private(set) var events = 0
+
+    /// Events of other network namespaces are passed over; nil takes all.
+    private let namespaces: Set<UInt32>?
+
+    init(namespaces: Set<UInt32>?, kallsyms: @escaping () -> [UInt8], reasonName: @escaping (UInt32) -> String?) {
+        self.namespaces = namespaces
+        self.kallsyms = kallsyms
+        self.reasonName = reasonName
+        symbols = KernelSymbols(kallsyms: kallsyms())
+    }
+
+    var hasSymbols: Bool { !symbols.isEmpty }
+
+    /// Hands out the lines written so far, and forgets them.
+    mutating func takeLines(_ body: ([UInt8]) throws(RecorderError) -> Void) throws(RecorderError) {
+        guard !encoder.bytes.isEmpty else { return }
+        try body(encoder.bytes)
+        encoder.removeAll()
+    }
+
+    mutating func append(header: RecordingHeader) { encoder.append(header: header) }
+    mutating func append(clock: ClockSample) { encoder.append(clock: clock) }
+    mutating func append(loss: Loss) { encoder.append(loss: loss) }
+    mutating func append(footer: RecordingFooter) { encoder.append(footer: footer) }
+
+    mutating func append(_ raw: UnsafePointer<rst_event>) {
+        if let namespaces, raw.pointee.netns != 0, !namespaces.contains(raw.pointee.netns) { return }
+        let record = raw.pointee
+        var event = ResetEvent(
+            kind: Int(record.kind) == Int(RST_EMIT.rawValue) ? .emit : .decide,
+            hook: Int(record.kind) == Int(RST_EMIT.rawValue) ? ResetEvent.emitHook : ResetEvent.decideHook,
+            monotonic: Int64(clamping: record.mono_ns),
+            tuple: FourTuple(
+                source: address(record.src), sourcePort: record.sport, destination: address(record.dst),
+                destinationPort: record.dport))
+        event.cpu = Int32(clamping: record.cpu)
+        event.netns = record.netns == 0 ? nil : record.netns
+        if record.ifindex != 0 {
+            event.ifindex = record.ifindex
+            event.ifname = name(record.ifname)
+        }
+        event.skb = record.skb == 0 ? nil : record.skb
+        if record.has(RST_HAS_SEGMENT) {
+            event.seq = record.seq
+            event.ack = record.ack
+            event.flags = TCPFlags(rawValue: record.flags)
+        }
+        if event.kind == .emit {
+            event.window = record.window
+            event.ttl = record.ttl
+            if record.ip_version == 4 { event.ipID = record.ip_id }
+        }
+        setSocket(of: &event, from: record)
+        if record.has(RST_HAS_REASON) { event.reason = reasonName(record.reason) ?? "REASON_\(record.reason)" }
+        if record.has(RST_HAS_TRIGGER) {
+            event.trigger = ResetEvent.Trigger(
+                flags: TCPFlags(rawValue: record.trigger_flags), seq: record.trigger_seq, ack: record.trigger_ack,
+                length: record.trigger_length)
+        }
+        let frames = stack(raw, count: Int(min(record.stack_frames, UInt32(RST_STACK_FRAMES))))
+        event.stack = frames?.id
+        event.task = ResetEvent.Task(
+            pid: Int32(bitPattern: record.pid), tid: Int32(bitPattern: record.tid), uid: record.uid,
+            comm: name(record.comm), context: frames?.context)
+        encoder.append(event: event)
+        events += 1
+    }
+
+    private var contexts: [Int: ResetEvent.Task.Context] = [:]
+
+    private mutating func stack(
+        _ raw: UnsafePointer<rst_event>, count: Int
+    ) -> (id: Int, context: ResetEvent.Task.Context?)? {
+        guard count > 0 else { return nil }
+        let start = UnsafeRawPointer(raw) + MemoryLayout<rst_event>.offset(of: \.stack)!
+        let frames = UnsafeBufferPointer(start: start.assumingMemoryBound(to: UInt64.self), count: count)
+        switch stacks.entry(frames) {
+        case .known(let id): return (id, contexts[id])
+        case .new(let id):
+            let names = frames.map { symbol($0) }
+            encoder.append(stack: id, frames: names)
+            contexts[id] = ResetEvent.Task.Context(frames: names, isWhole: count < Int(RST_STACK_FRAMES))
+            return (id, contexts[id])
+        }
+    }
+
+    private mutating func symbol(_ address: UInt64) -> String {
+        if let name = symbols.name(address) { return name }
+        // A module or a BPF program may have come since; the text is long, so not too often.
+        let now = clockNanoseconds(CLOCK_MONOTONIC)
+        if now - symbolsRead > 1_000_000_000 {
+            symbols = KernelSymbols(kallsyms: kallsyms())
+            symbolsRead = clockNanoseconds(CLOCK_MONOTONIC)
+            if let name = symbols.name(address) { return name }
+        }
+        return "0x" + String(address, radix: 16)
+    }
+
+    private func setSocket(of event: inout ResetEvent, from record: rst_event) {
+        let state = TCPState(rawValue: record.state)
+        if event.kind == .decide, record.has(RST_HAS_STATE) { event.state = state }
+        if event.kind == .decide, record.has(RST_HAS_PREVIOUS_STATE) {
+            event.previousState = TCPState(rawValue: record.previous_state)
+        }
+        var socket = ResetEvent.Socket()
+        if record.has(RST_HAS_SOCKET) {
+            socket.cookie = record.cookie == 0 ? nil : record.cookie
+            socket.state = record.has(RST_HAS_TCP_SOCKET) ? state : nil
+            socket.inode = record.inode == 0 ? nil : record.inode
+            socket.uid = record.sock_uid
+            socket.cgroup = record.cgroup == 0 ? nil : record.cgroup
+            socket.dead = record.dead != 0
+        }
+        if record.has(RST_HAS_TCP_SOCKET) {
+            socket.userTimeout = record.user_timeout_ms
+            socket.linger2 = record.linger2
+        }
+        if record.has(RST_HAS_OWNER) {
+            socket.owner = ResetEvent.Owner(
+                pid: Int32(bitPattern: record.owner_pid), comm: name(record.owner_comm))
+        }
+        if record.has(RST_HAS_SOCKET) { event.socket = socket }
+    }
+
+    private func address(_ bytes: AddressBytes) -> IPAddress {
+        withUnsafeBytes(of: bytes) { raw in
+            IPAddress(
+                high: UInt64(bigEndian: raw.loadUnaligned(as: UInt64.self)),
+                low: UInt64(bigEndian: raw.loadUnaligned(fromByteOffset: 8, as: UInt64.self)))
+        }
+    }
+
+    private func name<T>(_ array: T) -> String {
+        withUnsafeBytes(of: array) { String(kernelName: $0) }
+    }
+
+    private typealias AddressBytes = (
+        UInt8, UInt8, UInt8, UInt8, UInt8, UInt8, UInt8, UInt8, UInt8, UInt8, UInt8, UInt8, UInt8, UInt8, UInt8, UInt8
+    )
+}
+
+extension rst_event {
+    fileprivate func has(_ bit: rst_event_has) -> Bool { UInt32(has) & UInt32(bit.rawValue) != 0 }
+}

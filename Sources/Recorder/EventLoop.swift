@@ -1,0 +1,160 @@
+import CLibBPF
+import Glibc
+import KernelEvents
+import Synchronization
+
+/// Writes the kernel's events into events.jsonl, on a thread of its own.
+final class EventLoop: @unchecked Sendable {
+    private let file: OutputFile
+    private var programs: OpaquePointer?
+    private var converter: EventConverter
+    private let stopping = Atomic<Bool>(false)
+    // Used by the thread, and by others only before it starts and after it has ended.
+    private(set) var failure: String?
+    private(set) var lost = 0
+    private var lastClock: Int64 = 0
+    /// Records taken from the ring, written or passed over.
+    private var received: UInt64 = 0
+
+    /// How often the clocks are compared, nanoseconds.
+    private static let clockInterval: Int64 = 1_000_000_000
+    private static let pollTimeout: Int32 = 100
+
+    /// Loads and attaches the BPF programs.
+    init(_ options: RecorderOptions) throws(RecorderError) {
+        file = try OutputFile(path: options.eventsPath)
+        converter = EventConverter(namespaces: nil, kallsyms: { [] }, reasonName: { _ in nil })
+        var error: Int32 = 0
+        var message = [CChar](repeating: 0, count: Int(RSTBPF_MESSAGE_LENGTH))
+        let context = Unmanaged.passUnretained(self).toOpaque()
+        let opened = rstbpf_open(
+            options.ringBuffer,
+            { context, event in
+                guard let context, let event else { return }
+                let loop = Unmanaged<EventLoop>.fromOpaque(context).takeUnretainedValue()
+                loop.received += 1
+                loop.converter.append(event)
+            }, context, &error, &message)
+        guard let opened else {
+            throw RecorderError(
+                String(decoding: message.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self))
+        }
+        programs = opened
+        converter = EventConverter(
+            namespaces: options.namespaces,
+            kallsyms: { readFile("/proc/kallsyms") },
+            reasonName: { rstbpf_reason_name(opened, $0).map { String(cString: $0) } })
+    }
+
+    deinit { rstbpf_close(programs) }
+
+    var events: Int { converter.events }
+
+    /// What the user should know before anything is recorded.
+    var warnings: [String] {
+        var warnings = hooks.compactMap { hook in
+            hook.detail.map { "hook \(hook.name) is not attached: \($0)" }
+        }
+        if !converter.hasSymbols {
+            warnings.append(
+                """
+                /proc/kallsyms shows no addresses, so kernel paths cannot be named and causes not be told: \
+                set kernel.kptr_restrict to 0 or 1 (sysctl -w kernel.kptr_restrict=1)
+                """)
+        }
+        return warnings
+    }
+
+    var hooks: [RecordingHeader.Hook] {
+        (0..<Int32(RSTBPF_HOOKS)).compactMap { index -> RecordingHeader.Hook? in
+            guard let hook = rstbpf_hook(programs, index)?.pointee else { return nil }
+            let name = String(cString: hook.name)
+            let detail = withUnsafeBytes(of: hook.detail) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+            return RecordingHeader.Hook(
+                name: name, status: hook.attached ? "attached" : "failed", detail: detail.isEmpty ? nil : detail,
+                reason: name == ResetEvent.decideHook ? hook.reason : nil)
+        }
+    }
+
+    func write(header: RecordingHeader) throws(RecorderError) {
+        converter.append(header: header)
+        lastClock = clockNanoseconds(CLOCK_MONOTONIC)
+        try flush()
+    }
+
+    func stop() { stopping.store(true, ordering: .releasing) }
+
+    func run() {
+        do {
+            while !stopping.load(ordering: .acquiring) {
+                rstbpf_poll(programs, Self.pollTimeout)
+                try afterPoll()
+            }
+            rstbpf_detach(programs)
+            try drain()
+        } catch {
+            failure = "\(error)"
+        }
+    }
+
+    private func afterPoll() throws(RecorderError) {
+        let now = clockNanoseconds(CLOCK_MONOTONIC)
+        if now - lastClock >= Self.clockInterval {
+            converter.append(clock: sampleClocks())
+            lastClock = now
+            noteLosses(now)
+        }
+        try flush()
+    }
+
+    /// Takes what the hooks put into the ring before they were detached.
+    ///
+    /// A hook that was interrupted in the middle of its record holds up all that came after it, so an empty reading does
+    /// not mean an empty ring: the count of records tells.
+    private func drain() throws(RecorderError) {
+        let deadline = clockNanoseconds(CLOCK_MONOTONIC) + Self.drainTime
+        var counts = rstbpf_counts()
+        repeat {
+            rstbpf_drain(programs)
+            try afterPoll()
+            rstbpf_count(programs, &counts)
+            if received >= counts.reserved { break }
+            usleep(1000)
+        } while clockNanoseconds(CLOCK_MONOTONIC) < deadline
+        lastClock = 0
+        try afterPoll()
+        if received < counts.reserved {
+            let missing = Int(clamping: counts.reserved - received)
+            converter.append(loss: Loss(monotonic: lastClock, place: "drain", count: missing))
+            lost += missing
+        }
+    }
+
+    private static let drainTime: Int64 = 2_000_000_000
+
+    private var noted = (ring: 0, recursion: 0)
+
+    private func noteLosses(_ now: Int64) {
+        var counts = rstbpf_counts()
+        guard rstbpf_count(programs, &counts) == 0 else { return }
+        let ring = Int(clamping: counts.no_room)
+        let recursion = Int(clamping: counts.recursion)
+        if ring > noted.ring {
+            converter.append(loss: Loss(monotonic: now, place: "ring", count: ring - noted.ring))
+        }
+        if recursion > noted.recursion {
+            converter.append(loss: Loss(monotonic: now, place: "recursion", count: recursion - noted.recursion))
+        }
+        noted = (ring, recursion)
+        lost = ring + recursion
+    }
+
+    func write(footer: RecordingFooter) throws(RecorderError) {
+        converter.append(footer: footer)
+        try flush()
+    }
+
+    private func flush() throws(RecorderError) {
+        try converter.takeLines { bytes throws(RecorderError) in try file.write(bytes) }
+    }
+}

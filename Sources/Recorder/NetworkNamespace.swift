@@ -1,0 +1,80 @@
+import CLinux
+import Glibc
+import KernelEvents
+import NetworkTypes
+
+/// A network namespace, by a path that can be opened: `/proc/PID/ns/net`, `/run/netns/NAME`.
+public struct NetworkNamespace: Sendable, Equatable {
+    public var path: String
+
+    public init(path: String) { self.path = path }
+
+    /// The one the calling thread is in.
+    static let current = "/proc/thread-self/ns/net"
+
+    /// The namespace's number, as `readlink` shows it; nil if the path cannot be examined.
+    static func number(_ path: String) -> UInt32? {
+        var status = stat()
+        guard stat(path, &status) == 0 else { return nil }
+        return UInt32(truncatingIfNeeded: status.st_ino)
+    }
+
+    /// Runs the body with the calling thread in the namespace, and goes back.
+    static func run<Result>(
+        in namespace: NetworkNamespace?, _ body: () throws(RecorderError) -> Result
+    ) throws(RecorderError) -> Result {
+        guard let namespace else { return try body() }
+        let home = open(current, O_RDONLY | O_CLOEXEC)
+        let target = open(namespace.path, O_RDONLY | O_CLOEXEC)
+        defer {
+            if home >= 0 { close(home) }
+            if target >= 0 { close(target) }
+        }
+        guard home >= 0, target >= 0, linux_enter_network_namespace(target) == 0 else {
+            throw RecorderError(
+                "cannot enter the network namespace \(namespace.path): \(String(cString: strerror(errno)))")
+        }
+        // A thread that cannot go home must not go on in a foreign place.
+        defer { precondition(linux_enter_network_namespace(home) == 0, "cannot return to the network namespace") }
+        return try body()
+    }
+}
+
+/// The interfaces of the calling thread's network namespace and their addresses.
+func networkInterfaces(captured: Set<String>) -> [RecordingHeader.Interface] {
+    var list: UnsafeMutablePointer<ifaddrs>?
+    guard getifaddrs(&list) == 0 else { return [] }
+    defer { freeifaddrs(list) }
+    let netns = NetworkNamespace.number(NetworkNamespace.current)
+    var found: [RecordingHeader.Interface] = []
+    var entry = list
+    while let current = entry?.pointee {
+        defer { entry = current.ifa_next }
+        let name = String(cString: current.ifa_name)
+        let index =
+            found.firstIndex { $0.name == name }
+            ?? {
+                found.append(
+                    RecordingHeader.Interface(
+                        name: name, ifindex: Int32(if_nametoindex(name)), netns: netns, addresses: [],
+                        captured: captured.contains(name) || captured.contains("any")))
+                return found.count - 1
+            }()
+        if let address = current.ifa_addr.flatMap(address) { found[index].addresses.append(address) }
+    }
+    return found
+}
+
+private func address(_ socket: UnsafeMutablePointer<sockaddr>) -> IPAddress? {
+    let raw = UnsafeRawPointer(socket)
+    switch Int32(socket.pointee.sa_family) {
+    case AF_INET:
+        let bits = raw.loadUnaligned(fromByteOffset: 4, as: UInt32.self)
+        return IPAddress(ipv4: UInt32(bigEndian: bits))
+    case AF_INET6:
+        return IPAddress(
+            high: UInt64(bigEndian: raw.loadUnaligned(fromByteOffset: 8, as: UInt64.self)),
+            low: UInt64(bigEndian: raw.loadUnaligned(fromByteOffset: 16, as: UInt64.self)))
+    default: return nil
+    }
+}

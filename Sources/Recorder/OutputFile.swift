@@ -1,0 +1,46 @@
+import Glibc
+
+/// A file that is written from its beginning to its end.
+final class OutputFile {
+    let path: String
+    private let descriptor: Int32
+    private(set) var bytesWritten = 0
+
+    init(path: String) throws(RecorderError) {
+        self.path = path
+        descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+        guard descriptor >= 0 else {
+            throw RecorderError("cannot write \(path): \(String(cString: strerror(errno)))")
+        }
+    }
+
+    func write(_ bytes: [UInt8]) throws(RecorderError) {
+        var done = 0
+        while done < bytes.count {
+            let count = bytes[done...].withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else {
+                throw RecorderError("cannot write \(path): \(String(cString: strerror(errno)))")
+            }
+            done += count
+        }
+        bytesWritten += done
+    }
+
+    deinit { close(descriptor) }
+}
+
+/// The content of a small file; empty if it cannot be read.
+func readFile(_ path: String) -> [UInt8] {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { return [] }
+    defer { close(descriptor) }
+    var content: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: 1 << 16)
+    while true {
+        let count = read(descriptor, &buffer, buffer.count)
+        if count < 0, errno == EINTR { continue }
+        guard count > 0 else { return content }
+        content += buffer[..<count]
+    }
+}

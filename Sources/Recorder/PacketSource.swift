@@ -1,0 +1,115 @@
+import CPcap
+import Glibc
+import PcapReader
+
+/// One interface that libpcap captures on.
+final class PacketSource {
+    let name: String
+    let linkType: UInt16
+    let snaplen: Int32
+    private let handle: OpaquePointer
+    /// Time stamps come in nanoseconds; otherwise in microseconds.
+    private let nanoseconds: Bool
+    /// What libpcap wants the user to know.
+    private(set) var warnings: [String] = []
+
+    /// Milliseconds until the kernel hands over a block that is not full.
+    static let blockTimeout: Int32 = 50
+
+    /// Opens the interface in the calling thread's network namespace.
+    init(name: String, filter: String, snaplen: Int32, bufferBytes: Int32) throws(RecorderError) {
+        var errors = [CChar](repeating: 0, count: Int(PCAP_ERRBUF_SIZE))
+        guard let handle = pcap_create(name, &errors) else {
+            throw RecorderError("cannot capture on \(name): \(Self.text(errors))")
+        }
+        pcap_set_snaplen(handle, snaplen)
+        pcap_set_promisc(handle, 0)
+        pcap_set_timeout(handle, Self.blockTimeout)
+        pcap_set_buffer_size(handle, bufferBytes)
+        nanoseconds = pcap_set_tstamp_precision(handle, PCAP_TSTAMP_PRECISION_NANO) == 0
+        let status = pcap_activate(handle)
+        guard status >= 0 else {
+            let reason = Self.explain(status, handle: handle, name: name)
+            pcap_close(handle)
+            throw RecorderError("cannot capture on \(name): \(reason)")
+        }
+        if status > 0 { warnings.append("\(name): \(String(cString: pcap_geterr(handle)))") }
+        // Cooked v2 carries the interface's index; v1 does not.
+        if pcap_datalink(handle) == DLT_LINUX_SLL { _ = pcap_set_datalink(handle, DLT_LINUX_SLL2) }
+        if pcap_setnonblock(handle, 1, &errors) != 0 {
+            pcap_close(handle)
+            throw RecorderError("cannot capture on \(name): \(Self.text(errors))")
+        }
+        var program = bpf_program()
+        guard pcap_compile(handle, &program, filter, 1, bpf_u_int32(PCAP_NETMASK_UNKNOWN)) == 0 else {
+            let reason = String(cString: pcap_geterr(handle))
+            pcap_close(handle)
+            throw RecorderError("the filter \"\(filter)\" is not valid on \(name): \(reason)")
+        }
+        defer { pcap_freecode(&program) }
+        guard pcap_setfilter(handle, &program) == 0 else {
+            let reason = String(cString: pcap_geterr(handle))
+            pcap_close(handle)
+            throw RecorderError("cannot set the filter on \(name): \(reason)")
+        }
+        self.name = name
+        self.handle = handle
+        self.snaplen = snaplen
+        linkType = UInt16(truncatingIfNeeded: Self.linkType(of: pcap_datalink(handle)))
+    }
+
+    deinit { pcap_close(handle) }
+
+    /// To wait for with poll(2).
+    var descriptor: Int32 { pcap_get_selectable_fd(handle) }
+
+    /// Hands over the packets that are there; returns their number. Throws if the interface is gone.
+    func read(
+        _ body: (UnsafeRawBufferPointer, _ time: Int64, _ originalLength: UInt32) throws(RecorderError) -> Void
+    ) throws(RecorderError) -> Int {
+        var count = 0
+        while true {
+            var header: UnsafeMutablePointer<pcap_pkthdr>?
+            var data: UnsafePointer<UInt8>?
+            let status = pcap_next_ex(handle, &header, &data)
+            if status == 0 { return count }
+            guard status == 1, let header, let data else {
+                throw RecorderError("\(name): \(String(cString: pcap_geterr(handle)))")
+            }
+            let stamp = header.pointee.ts
+            let time = Int64(stamp.tv_sec) * 1_000_000_000 + Int64(stamp.tv_usec) * (nanoseconds ? 1 : 1000)
+            try body(
+                UnsafeRawBufferPointer(start: data, count: Int(header.pointee.caplen)), time, header.pointee.len)
+            count += 1
+        }
+    }
+
+    /// Packets that the kernel or the device dropped since the capture began.
+    func dropped() -> (received: UInt64, kernel: UInt64, device: UInt64) {
+        var statistics = pcap_stat()
+        guard pcap_stats(handle, &statistics) == 0 else { return (0, 0, 0) }
+        return (UInt64(statistics.ps_recv), UInt64(statistics.ps_drop), UInt64(statistics.ps_ifdrop))
+    }
+
+    /// The number that files use; libpcap's DLT_RAW differs from system to system (pcap-linktype(7)).
+    private static func linkType(of dlt: Int32) -> Int32 {
+        dlt == DLT_RAW ? 101 : dlt
+    }
+
+    private static func explain(_ status: Int32, handle: OpaquePointer, name: String) -> String {
+        let detail = String(cString: pcap_geterr(handle))
+        switch status {
+        case PCAP_ERROR_NO_SUCH_DEVICE: return "no such interface (\"ip link\" lists them)"
+        case PCAP_ERROR_PERM_DENIED, PCAP_ERROR_PROMISC_PERM_DENIED:
+            return "permission denied: run as root, or with CAP_NET_RAW"
+        case PCAP_ERROR_IFACE_NOT_UP: return "the interface is down (\"ip link set \(name) up\")"
+        default:
+            let kind = String(cString: pcap_statustostr(status))
+            return detail.isEmpty ? kind : "\(kind): \(detail)"
+        }
+    }
+
+    private static func text(_ buffer: [CChar]) -> String {
+        String(decoding: buffer.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+    }
+}

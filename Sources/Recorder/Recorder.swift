@@ -1,0 +1,93 @@
+import CLibBPF
+import Dispatch
+import Glibc
+import KernelEvents
+import PcapReader
+
+/// A recording in progress: packets and kernel events, each on a thread of its own.
+public final class Recorder {
+    private let capture: CaptureLoop
+    private let events: EventLoop
+    private let done = DispatchGroup()
+    private let started = clockNanoseconds(CLOCK_MONOTONIC)
+
+    /// What the user should know although the recording runs.
+    public let warnings: [String]
+
+    /// Opens the interfaces, attaches the hooks and begins to record.
+    ///
+    /// - Parameter wantsToStop: called from another thread when the packet limit is reached or nothing can be recorded any
+    ///   more; the caller then calls `stop()`.
+    public init(_ options: RecorderOptions, wantsToStop: @escaping @Sendable () -> Void) throws(RecorderError) {
+        var system = utsname()
+        uname(&system)
+        let kernel = text(system.release)
+        capture = try CaptureLoop(
+            options, host: "\(text(system.sysname)) \(kernel)", limitReached: wantsToStop)
+        events = try EventLoop(options)
+        warnings = capture.warnings + events.warnings
+        var header = RecordingHeader()
+        header.tool = options.tool
+        header.host = text(system.nodename)
+        header.kernel = kernel
+        header.arch = text(system.machine)
+        header.bootID = String(
+            decoding: readFile("/proc/sys/kernel/random/boot_id").prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
+        header.clock = sampleClocks()
+        header.started = timestamp(realtime: header.clock.realtime)
+        header.hooks = events.hooks
+        header.interfaces = try Self.interfaces(options)
+        header.netns = NetworkNamespace.number(NetworkNamespace.current)
+        try events.write(header: header)
+        start("capture", capture.run)
+        start("events", events.run)
+    }
+
+    private static func interfaces(_ options: RecorderOptions) throws(RecorderError) -> [RecordingHeader.Interface] {
+        var found: [RecordingHeader.Interface] = []
+        var namespaces: [NetworkNamespace?] = [nil]
+        for interface in options.interfaces where !namespaces.contains(interface.namespace) {
+            namespaces.append(interface.namespace)
+        }
+        for namespace in namespaces {
+            let captured = Set(options.interfaces.filter { $0.namespace == namespace }.map(\.name))
+            found += try NetworkNamespace.run(in: namespace) { () throws(RecorderError) in
+                networkInterfaces(captured: captured)
+            }
+        }
+        return found
+    }
+
+    private func start(_ label: String, _ body: @escaping @Sendable () -> Void) {
+        DispatchQueue(label: label, qos: .userInitiated).async(group: done, execute: body)
+    }
+
+    /// Ends the recording: nothing that the kernel had handed over is lost, and both files are complete.
+    public func stop() -> RecordingSummary {
+        // The hooks first: of the RSTs they saw, the packets are then still taken.
+        events.stop()
+        capture.stop()
+        done.wait()
+        var summary = RecordingSummary()
+        summary.packets = capture.packets
+        summary.events = events.events
+        summary.packetsDropped = capture.dropped
+        summary.eventsLost = events.lost
+        let now = clockNanoseconds(CLOCK_MONOTONIC)
+        summary.duration = now - started
+        summary.failure = capture.failure ?? events.failure
+        do {
+            try events.write(
+                footer: RecordingFooter(
+                    monotonic: now, events: summary.events, lost: summary.eventsLost, captured: summary.packets,
+                    kernelDropped: summary.packetsDropped))
+        } catch {
+            summary.failure = summary.failure ?? error.description
+        }
+        return summary
+    }
+}
+
+private func text<T>(_ array: T) -> String {
+    withUnsafeBytes(of: array) { String(kernelName: $0) }
+}

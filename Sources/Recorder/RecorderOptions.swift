@@ -1,0 +1,58 @@
+/// What to record, and where to.
+public struct RecorderOptions: Sendable {
+    /// An interface, `any` included.
+    public struct Interface: Sendable, Equatable {
+        public var name: String
+        /// Nil is the caller's own.
+        public var namespace: NetworkNamespace?
+        public init(name: String, namespace: NetworkNamespace? = nil) {
+            self.name = name
+            self.namespace = namespace
+        }
+    }
+
+    public var interfaces: [Interface]
+    public var capturePath: String
+    public var eventsPath: String
+    /// A pcap-filter(7) expression; empty for every packet.
+    public var filter = Self.defaultFilter
+    /// Bytes kept of each packet.
+    public var snaplen: Int32 = 262_144
+    /// Of libpcap, for each interface.
+    public var captureBuffer: Int32 = 16 << 20
+    /// Of the BPF programs' ring buffer.
+    public var ringBuffer: UInt32 = 32 << 20
+    /// Stop after so many packets; nil is no limit.
+    public var packetLimit: Int?
+    /// Record kernel events of these network namespaces only, by inode number; nil for all of the host.
+    public var namespaces: Set<UInt32>?
+    /// The name and version of the program, for both files.
+    public var tool = "rst-analyze"
+
+    public init(interfaces: [Interface], capturePath: String, eventsPath: String) {
+        self.interfaces = interfaces
+        self.capturePath = capturePath
+        self.eventsPath = eventsPath
+    }
+
+    /// TCP segments with SYN, FIN or RST, of IPv4 and of IPv6; over IPv6 also every packet with a routing, fragment or
+    /// destination options header, behind which a filter in the kernel cannot look.
+    public static let defaultFilter = """
+        tcp[tcpflags] & (tcp-syn|tcp-fin|tcp-rst) != 0 or \
+        (ip6 and ((ip6[6] = 6 and ip6[53] & 7 != 0) or ip6[6] = 43 or ip6[6] = 44 or ip6[6] = 60))
+        """
+}
+
+/// What became of a recording.
+public struct RecordingSummary: Sendable, Equatable {
+    public var packets = 0
+    public var events = 0
+    /// Dropped by the kernel or the device before libpcap saw them.
+    public var packetsDropped = 0
+    public var eventsLost = 0
+    /// Nanoseconds.
+    public var duration: Int64 = 0
+    public var warnings: [String] = []
+    /// What broke it off, if something did.
+    public var failure: String?
+}

@@ -1,0 +1,140 @@
+public import Correlator
+import NetworkTypes
+
+/// Renders a report for a person at a terminal, at most 80 columns wide where addresses allow.
+public struct TextReport: Sendable {
+    public struct Options: Sendable {
+        /// Evidence and kernel path under each RST.
+        public var verbose = false
+        /// ANSI colours.
+        public var color = false
+        public init() {}
+    }
+
+    private let options: Options
+    private var text = ""
+
+    public init(options: Options = Options()) { self.options = options }
+
+    /// Hands out the text in pieces.
+    public mutating func render(_ report: Report, to sink: (String) throws -> Void) rethrows {
+        summary(report)
+        notes(report)
+        for reset in report.resets {
+            line(reset)
+            if options.verbose { details(reset) }
+            if text.utf8.count > 1 << 16 { try flush(sink) }
+        }
+        try flush(sink)
+    }
+
+    private mutating func flush(_ sink: (String) throws -> Void) rethrows {
+        try sink(text)
+        text = ""
+    }
+
+    // MARK: - Summary
+
+    private mutating func summary(_ report: Report) {
+        let summary = ReportSummary(report)
+        let outcomes = summary.byOutcome.map { "\($0.1) \($0.0.rawValue)" }.joined(separator: ", ")
+        let count = report.resets.count
+        text += "\(count) reset\(count == 1 ? "" : "s")\(outcomes.isEmpty ? "" : ": " + outcomes)\n"
+        guard !summary.byCause.isEmpty else { return }
+        text += "\n"
+        let width = String(summary.byCause[0].count).count
+        for entry in summary.byCause {
+            let sure = Certainty.allCases.filter(entry.certainties.contains).map(\.rawValue).joined(separator: ", ")
+            text += "  " + padLeft(String(entry.count), max(width, 5)) + "  "
+            text += padRight(entry.cause.rawValue, 29) + sure + "\n"
+        }
+        text += "\n"
+    }
+
+    /// What the reader must know before trusting the list: losses and damage.
+    private mutating func notes(_ report: Report) {
+        let losses = report.losses
+        var notes: [String] = []
+        if losses.captureDropped > 0 { notes.append("\(losses.captureDropped) packets were dropped by the capture") }
+        if losses.eventsLost > 0 { notes.append("\(losses.eventsLost) kernel events were lost") }
+        if losses.bytesSkipped > 0 { notes.append("\(losses.bytesSkipped) bytes of captures could not be read") }
+        if losses.linesSkipped > 0 { notes.append("\(losses.linesSkipped) lines of events could not be read") }
+        for input in report.inputs { notes += input.damage.map { "\(input.file): \($0)" } }
+        for note in notes { wrap("warning: " + note.printable, indent: 2, color: .yellow) }
+        if !notes.isEmpty { text += "\n" }
+    }
+
+    // MARK: - One reset
+
+    private mutating func line(_ reset: Reset) {
+        let time = reset.hasWallClock ? UTCTime(nanoseconds: reset.time).clock(digits: 6) : "--:--:--.------"
+        let flow =
+            "\(endpoint(reset.tuple.source, reset.tuple.sourcePort)) > "
+            + endpoint(reset.tuple.destination, reset.tuple.destinationPort)
+        var verdict = reset.cause.rawValue
+        if reset.cause != .unknown, reset.certainty != .proven { verdict += " (\(reset.certainty.rawValue))" }
+        if reset.outcome != .matched { verdict += " (\(reset.outcome.rawValue))" }
+        let head = "\(time) \(flow)"
+        text += head
+        // A long pair of addresses leaves no room: the verdict then has a line of its own.
+        text += head.utf8.count + 2 + verdict.utf8.count <= 80 ? "  " : "\n    "
+        text += paint(verdict, reset.certainty == .proven ? .green : .yellow) + "\n"
+    }
+
+    private mutating func details(_ reset: Reset) {
+        wrap(reset.summary, indent: 4)
+        if let process = reset.process {
+            text += "    process: \(process.comm.printable) (pid \(process.pid)), \(process.role.rawValue)\n"
+        }
+        for sighting in reset.sightings {
+            let place = sighting.interface.map { " on \($0.printable)" } ?? ""
+            wrap("seen: packet \(sighting.packet)\(place), \(sighting.file.printable)", indent: 4)
+        }
+        for fact in reset.evidence { wrap("\(fact.fact.printable) [\(fact.from)]", indent: 4) }
+        if let path = reset.path {
+            for (index, frame) in path.essential.enumerated() {
+                text += (index == 0 ? "    path: " : "        < ") + frame.printable + "\n"
+            }
+        }
+    }
+
+    private func endpoint(_ address: IPAddress, _ port: UInt16) -> String {
+        address.isIPv4 ? "\(address):\(port)" : "[\(address)]:\(port)"
+    }
+
+    // MARK: - Layout
+
+    private mutating func wrap(_ sentence: String, indent: Int, color: Color? = nil) {
+        var line = String(repeating: " ", count: indent)
+        var isEmpty = true
+        for word in sentence.split(separator: " ") {
+            if !isEmpty, line.count + 1 + word.count > 80 {
+                text += paint(line, color) + "\n"
+                line = String(repeating: " ", count: indent + 2)
+                isEmpty = true
+            }
+            if !isEmpty { line += " " }
+            line += word
+            isEmpty = false
+        }
+        text += paint(line, color) + "\n"
+    }
+
+    private enum Color: String {
+        case green = "32"
+        case yellow = "33"
+    }
+
+    private func paint(_ text: String, _ color: Color?) -> String {
+        guard options.color, let color else { return text }
+        return "\u{1b}[\(color.rawValue)m\(text)\u{1b}[0m"
+    }
+
+    private func padLeft(_ text: String, _ width: Int) -> String {
+        String(repeating: " ", count: max(0, width - text.count)) + text
+    }
+
+    private func padRight(_ text: String, _ width: Int) -> String {
+        text + String(repeating: " ", count: max(1, width - text.count))
+    }
+}

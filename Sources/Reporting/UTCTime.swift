@@ -1,0 +1,51 @@
+/// A wall-clock time broken down in UTC, proleptic Gregorian.
+struct UTCTime {
+    let year: Int
+    let month: Int
+    let day: Int
+    let hour: Int
+    let minute: Int
+    let second: Int
+    let nanosecond: Int
+
+    /// - Parameter nanoseconds: since 1970-01-01 UTC; negative is before.
+    init(nanoseconds: Int64) {
+        func floorDivide(_ a: Int64, _ b: Int64) -> (Int64, Int64) {
+            let quotient = a / b
+            let rest = a % b
+            return rest < 0 ? (quotient - 1, rest + b) : (quotient, rest)
+        }
+        let (seconds, fraction) = floorDivide(nanoseconds, 1_000_000_000)
+        let (days, clock) = floorDivide(seconds, 86_400)
+        nanosecond = Int(fraction)
+        hour = Int(clock / 3600)
+        minute = Int(clock / 60 % 60)
+        second = Int(clock % 60)
+        // Days from civil, backwards: years begin in March, so that the leap day is the last one.
+        let shifted = days + 719_468
+        let (era, dayOfEra) = floorDivide(shifted, 146_097)
+        let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
+        let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
+        let marchMonth = (5 * dayOfYear + 2) / 153
+        day = Int(dayOfYear - (153 * marchMonth + 2) / 5 + 1)
+        month = Int(marchMonth < 10 ? marchMonth + 3 : marchMonth - 9)
+        year = Int(yearOfEra + era * 400) + (month <= 2 ? 1 : 0)
+    }
+
+    /// `2026-11-20T23:22:01.123456789Z` (RFC 3339).
+    var rfc3339: String {
+        "\(Self.pad(year, 4))-\(Self.pad(month, 2))-\(Self.pad(day, 2))T\(clock(digits: 9))Z"
+    }
+
+    /// `23:22:01.123456`.
+    func clock(digits: Int) -> String {
+        var fraction = Self.pad(nanosecond, 9)
+        fraction.removeLast(9 - digits)
+        return "\(Self.pad(hour, 2)):\(Self.pad(minute, 2)):\(Self.pad(second, 2)).\(fraction)"
+    }
+
+    private static func pad(_ number: Int, _ width: Int) -> String {
+        let digits = String(number)
+        return digits.utf8.count >= width ? digits : String(repeating: "0", count: width - digits.utf8.count) + digits
+    }
+}

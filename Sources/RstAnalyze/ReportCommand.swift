@@ -1,0 +1,95 @@
+public import ArgumentParser
+public import Correlator
+import Glibc
+import InputFiles
+import Logging
+import Reporting
+
+struct ReportCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "report",
+        abstract: "Say for each RST why it was sent.",
+        discussion: """
+            Takes any number of captures (pcap, pcapng) and event files in any order and tells them apart by content; a \
+            directory stands for the files in it.
+            """)
+
+    enum Format: String, ExpressibleByArgument, CaseIterable { case text, json }
+
+    @Argument(help: ArgumentHelp("Captures, event files, or directories with both.", valueName: "file"))
+    var files: [String]
+
+    @Option(help: "What to write: text or json (rst-report/1).")
+    var format = Format.text
+
+    @Option(
+        name: [.customShort("o"), .customLong("output")],
+        help: ArgumentHelp("Write to this file instead of standard output.", valueName: "file"))
+    var output: String?
+
+    @Option(name: .customLong("cause"), help: "Show only RSTs of this cause. Repeat for several.")
+    var causes: [Cause] = []
+
+    @Option(help: "Exit with status 3 if there is a RST of this cause. Repeat for several.")
+    var failOn: [Cause] = []
+
+    @Flag(name: .shortAndLong, help: "Add the evidence and the kernel path of each RST.")
+    var verbose = false
+
+    func run() throws {
+        var loader = InputLoader()
+        for file in files { loader.load(file) }
+        guard loader.failures.isEmpty else {
+            for failure in loader.failures { log.error("\(failure)") }
+            throw ExitCode(1)
+        }
+        var report = correlate(captures: loader.captures, recordings: loader.recordings)
+        let found = Set(report.resets.map(\.cause))
+        if !causes.isEmpty { report.resets.removeAll { !causes.contains($0.cause) } }
+        try write(report)
+        if !report.isComplete {
+            log.warning("something was lost or damaged: the report says what")
+            throw ExitCode(2)
+        }
+        if !found.isDisjoint(with: failOn) { throw ExitCode(3) }
+    }
+
+    private func write(_ report: Report) throws {
+        var descriptor = STDOUT_FILENO
+        if let output {
+            descriptor = open(output, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+            guard descriptor >= 0 else {
+                log.error("cannot write \(output): \(String(cString: strerror(errno)))")
+                throw ExitCode(1)
+            }
+        }
+        // A reader that has seen enough (head) is no failure of ours.
+        signal(SIGPIPE, SIG_IGN)
+        func put(_ bytes: [UInt8]) throws {
+            guard writeAll(bytes, to: descriptor) else {
+                if errno == EPIPE { throw ExitCode(0) }
+                log.error("cannot write \(output ?? "standard output"): \(String(cString: strerror(errno)))")
+                throw ExitCode(1)
+            }
+        }
+        switch format {
+        case .json:
+            var renderer = JSONReport(tool: Version.tool)
+            try renderer.render(report, to: put)
+        case .text:
+            var options = TextReport.Options()
+            options.verbose = verbose
+            options.color = isatty(descriptor) == 1 && getenv("NO_COLOR") == nil
+            var renderer = TextReport(options: options)
+            try renderer.render(report) { try put(Array($0.utf8)) }
+        }
+        if output != nil { close(descriptor) }
+    }
+}
+
+extension Cause: ExpressibleByArgument {}
+
+extension Report {
+    /// Whether everything that was recorded is in the report.
+    var isComplete: Bool { losses.isEmpty && inputs.allSatisfy(\.damage.isEmpty) }
+}

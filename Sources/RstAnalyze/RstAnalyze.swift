@@ -1,0 +1,35 @@
+import ArgumentParser
+import Logging
+
+@main
+struct RstAnalyze: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "rst-analyze",
+        abstract: "Finds out why each TCP RST was sent, by whom, and how sure that is.",
+        discussion: """
+            Record on the host that sends the resets, then read the report:
+
+              rst-analyze record -i eth0 -o DIR
+              rst-analyze report DIR
+
+            Exit status: 0 complete, 1 failed, 2 reported but something was lost or damaged on the way, 3 a cause given \
+            with --fail-on was found, 64 usage.
+            """,
+        version: Version.current,
+        subcommands: [
+            RecordCommand.self, ReportCommand.self, ExplainCommand.self, SelftestCommand.self,
+            SelftestActorCommand.self,
+        ])
+}
+
+enum Version {
+    static let current = "0.1.0"
+    /// As it stands in recordings and reports.
+    static let tool = "rst-analyze \(current)"
+}
+
+/// What the program says to the person who runs it; data goes to standard output, this to standard error.
+let log: Logger = {
+    LoggingSystem.bootstrap { _ in StandardErrorLog() }
+    return Logger(label: "rst-analyze")
+}()

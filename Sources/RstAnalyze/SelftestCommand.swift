@@ -1,0 +1,93 @@
+import ArgumentParser
+import Glibc
+import Logging
+import Selftest
+import SelftestDriver
+
+struct SelftestCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "selftest",
+        abstract: "Provoke resets of every cause on this kernel, record them, report them and compare.",
+        discussion: """
+            Needs root. All traffic stays in network namespaces that the program makes itself and that vanish with it. \
+            Without SCENARIO, runs all of them. Exit status 1 if any report differs from what was provoked.
+            """)
+
+    enum Format: String, ExpressibleByArgument, CaseIterable { case text, json }
+
+    @Argument(help: ArgumentHelp("Which to run; --list names them.", valueName: "scenario"))
+    var scenarios: [String] = []
+
+    @Flag(help: "List the scenarios and what each needs.")
+    var list = false
+
+    @Option(help: "IP version: 4 or 6; both if not given.")
+    var ip: Int?
+
+    @Option(help: "What to print: text or json.")
+    var format = Format.text
+
+    @Option(help: ArgumentHelp("Keep each recording in DIR/<scenario>-v4 or -v6.", valueName: "dir"))
+    var keep: String?
+
+    @Flag(help: "Allow scenarios that change a setting of the whole host for a moment.")
+    var allowHostWide = false
+
+    @Option(
+        help: ArgumentHelp("Instead of scenarios: so many connections to closed ports over lo.", valueName: "count"))
+    var burst: Int?
+
+    func validate() throws {
+        if let burst, !(1...1_000_000).contains(burst) { throw ValidationError("--burst is 1 to 1000000") }
+        if let ip, ip != 4, ip != 6 { throw ValidationError("--ip is 4 or 6") }
+        for id in scenarios where Scenarios.named(id) == nil {
+            throw ValidationError("there is no scenario \(id); \"rst-analyze selftest --list\" names them")
+        }
+    }
+
+    func run() throws {
+        if list {
+            printList()
+            return
+        }
+        guard geteuid() == 0 else {
+            log.error("selftest makes network namespaces and loads BPF programs: run it as root")
+            throw ExitCode(1)
+        }
+        if let keep { mkdir(keep, 0o755) }
+        var driver = SelftestDriver(tool: Version.tool)
+        driver.allowsHostWideSettings = allowHostWide
+        let chosen = burst.map { [Scenarios.burst(count: $0)] } ?? chosenScenarios
+        var table = SelftestTable(isJSON: format == .json)
+        for scenario in chosen {
+            for version in scenario.ipVersions where ip.map({ version == ($0 == 4 ? .v4 : .v6) }) ?? true {
+                let directory = keep.map { "\($0)/\(scenario.id)-v\(version.rawValue)" }
+                table.append(driver.run(scenario, version, keepIn: directory))
+            }
+        }
+        table.finish()
+        if table.failed > 0 { throw ExitCode(1) }
+    }
+
+    private var chosenScenarios: [Scenario] {
+        scenarios.isEmpty ? Scenarios.all : scenarios.compactMap(Scenarios.named)
+    }
+
+    private func printList() {
+        for scenario in Scenarios.all {
+            print(scenario.id)
+            print("    \(scenario.summary)")
+            if let obstacle = scenario.obstacle() { print("    not here: \(obstacle)") }
+        }
+    }
+}
+
+/// A child process of `selftest` that owns sockets.
+struct SelftestActorCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "selftest-actor", shouldDisplay: false)
+
+    @Argument(parsing: .captureForPassthrough)
+    var arguments: [String] = []
+
+    func run() { Actor.main(arguments: arguments) }
+}

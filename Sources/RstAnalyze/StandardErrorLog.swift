@@ -1,0 +1,36 @@
+import Glibc
+import Logging
+
+/// Writes log messages to standard error as other command-line tools do: `rst-analyze: warning: …`.
+struct StandardErrorLog: LogHandler {
+    var metadata: Logger.Metadata = [:]
+    var logLevel: Logger.Level = .info
+
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    func log(event: LogEvent) {
+        let kind = event.level >= .error ? "error: " : event.level == .warning ? "warning: " : ""
+        writeAll("rst-analyze: \(kind)\(event.message)\n", to: STDERR_FILENO)
+    }
+}
+
+/// Writes the whole text; false if the reader has gone.
+@discardableResult
+func writeAll(_ text: String, to descriptor: Int32) -> Bool {
+    writeAll(Array(text.utf8), to: descriptor)
+}
+
+@discardableResult
+func writeAll(_ bytes: [UInt8], to descriptor: Int32) -> Bool {
+    var done = 0
+    while done < bytes.count {
+        let count = bytes[done...].withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
+        if count < 0, errno == EINTR { continue }
+        guard count > 0 else { return false }
+        done += count
+    }
+    return true
+}

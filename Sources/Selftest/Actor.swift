@@ -1,0 +1,92 @@
+import Glibc
+import NetworkTypes
+
+/// The child process of a scenario: it owns sockets, and closes them, exits or is killed with them.
+///
+/// Requests come one a line on standard input, and each is answered with a line on standard output: `ok` and the
+/// result, or `error` and why. The process ends when standard input does, so it does not outlive the laboratory.
+public enum Actor {
+    /// Serves requests until standard input ends; the arguments are not used yet.
+    public static func main(arguments: [String] = []) -> Never {
+        try? File.write("selftest-actor", to: "/proc/self/comm")
+        var performer = Performer()
+        while let line = readLine() {
+            let words = line.split(separator: " ")
+            let answer: String
+            do {
+                answer = (["ok"] + (try performer.perform(words))).joined(separator: " ")
+            } catch {
+                answer = "error \(error)"
+            }
+            let bytes = Array((answer + "\n").utf8)
+            guard write(1, bytes, bytes.count) == bytes.count else { break }
+            if words.first == "burn" { burn() }
+        }
+        exit(0)
+    }
+
+    /// Uses the processor until standard input has something to say.
+    private static func burn() {
+        var input = pollfd(fd: 0, events: Int16(POLLIN), revents: 0)
+        var number: UInt64 = 1
+        repeat {
+            for _ in 0..<100_000 { number = number &* 6_364_136_223_846_793_005 &+ 1 }
+        } while poll(&input, 1, 0) == 0
+        if number == 0 { exit(1) }
+    }
+}
+
+private struct Performer {
+    private var listener: Socket?
+    private var connections: [Socket] = []
+
+    mutating func perform(_ words: [Substring]) throws -> [String] {
+        switch words.first {
+        case "hello": return [String(getpid())]
+        case "burn": return []
+        case "listen":
+            let endpoint = try endpoint(words.dropFirst())
+            let socket = try Socket(family: endpoint.address.version.family)
+            try socket.bind(endpoint)
+            try socket.listen()
+            listener = socket
+        case "adopt": listener = Socket(adopting: 3, family: words.count > 1 ? Int32(words[1]) ?? AF_INET : AF_INET)
+        case "accept": connections.append(try require(listener).accept())
+        case "connect":
+            let endpoint = try endpoint(words.dropFirst())
+            let socket = try Socket(family: endpoint.address.version.family)
+            try socket.connect(to: endpoint)
+            connections.append(socket)
+            let local = try socket.local()
+            return [local.address.description, String(local.port)]
+        case "refused":
+            let endpoint = try endpoint(words.dropFirst())
+            try Socket(family: endpoint.address.version.family).expectRefusal(of: endpoint)
+        case "wait-listener": try require(listener).waitUntilReadable("connection in the queue")
+        case "wait-long": try require(connections.last).setTCP(TCP_LINGER2, 100)
+        case "wait-readable": try require(connections.last).waitUntilReadable()
+        case "send": try require(connections.last).send(10)
+        case "linger-zero": try require(connections.last).setLinger(seconds: 0)
+        case "close": try require(connections.popLast()).close()
+        case "close-listener": try require(listener).close()
+        case "destroy":
+            try SocketDestroyer.destroy(
+                local: try endpoint(words.dropFirst()), remote: try endpoint(words.dropFirst(3)))
+        case "exit": exit(0)
+        default: throw SelftestError.actor("unknown request")
+        }
+        return []
+    }
+
+    private func require(_ socket: Socket?) throws -> Socket {
+        guard let socket else { throw SelftestError.actor("no such socket") }
+        return socket
+    }
+
+    private func endpoint(_ words: ArraySlice<Substring>) throws -> Endpoint {
+        guard words.count >= 2, let address = IPAddress(words[words.startIndex]),
+            let port = UInt16(words[words.startIndex + 1])
+        else { throw SelftestError.actor("no address and port") }
+        return Endpoint(address, port)
+    }
+}

@@ -1,0 +1,57 @@
+import Glibc
+
+/// Small files of /proc and /sys.
+enum File {
+    /// The file's text; nil if it cannot be read.
+    static func read(_ path: String) -> String? {
+        bytes(path).map { String(decoding: $0, as: UTF8.self) }
+    }
+
+    /// The file's bytes; nil if it cannot be read.
+    static func bytes(_ path: String) -> [UInt8]? {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return nil }
+        defer { close(descriptor) }
+        var bytes: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 65536)
+        while true {
+            let count = Glibc.read(descriptor, &chunk, chunk.count)
+            guard count >= 0 else { return nil }
+            guard count > 0 else { return bytes }
+            bytes += chunk[..<count]
+        }
+    }
+
+    static func write(_ text: String, to path: String) throws {
+        let descriptor = try check(open(path, O_WRONLY | O_CLOEXEC), "open", path)
+        defer { close(descriptor) }
+        try check(Glibc.write(descriptor, text, text.utf8.count), "write \(text) to", path)
+    }
+
+    static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
+}
+
+/// A file descriptor that is closed with its last reference.
+final class Descriptor {
+    private(set) var number: Int32
+
+    init(_ number: Int32) { self.number = number }
+
+    func close() {
+        if number >= 0 { Glibc.close(number) }
+        number = -1
+    }
+
+    deinit { close() }
+
+    /// Waits for one of the poll(2) events and returns those that happened; empty when the deadline passed.
+    func poll(_ events: Int32, until deadline: Deadline) throws -> Int32 {
+        var request = pollfd(fd: number, events: Int16(truncatingIfNeeded: events), revents: 0)
+        while true {
+            let count = Glibc.poll(&request, 1, deadline.remainingMilliseconds)
+            if count < 0, errno == EINTR { continue }
+            try check(count, "poll")
+            return Int32(request.revents)
+        }
+    }
+}

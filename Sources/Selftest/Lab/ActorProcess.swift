@@ -1,0 +1,89 @@
+import Glibc
+import NetworkTypes
+
+/// How a lab starts a child process that owns sockets: the executable, and the words before the actor's own.
+public struct ActorCommand: Sendable {
+    public let path: String
+    public let arguments: [String]
+
+    public init(path: String, arguments: [String]) {
+        self.path = path
+        self.arguments = arguments
+    }
+
+    /// This executable with the hidden subcommand `selftest-actor`, which hands over to `Actor.main`.
+    public static let thisProgram = ActorCommand(path: "/proc/self/exe", arguments: ["selftest-actor"])
+}
+
+/// A process in a namespace of the lab that does what it is told (see `Actor`).
+///
+/// It ends with its last reference, and of itself when the laboratory is gone.
+public final class ActorProcess {
+    private let child: ChildProcess
+    public var pid: Int32 { child.pid }
+
+    /// With a listener, the process has it from the start, as the child of a server that forks has.
+    init(in node: Node, of lab: Lab, listener: Socket? = nil) throws {
+        let command = lab.actorCommand
+        child = try node.run {
+            try ChildProcess(
+                path: command.path, arguments: [command.path] + command.arguments, mergingErrors: false,
+                inheriting: listener?.number)
+        }
+        try request("hello")
+        if let listener { try request("adopt \(listener.family)") }
+    }
+
+    /// Sends a request and returns the words of the answer.
+    @discardableResult
+    func request(_ line: String) throws -> [Substring] {
+        try send(line)
+        var answer: [UInt8] = []
+        let deadline = Deadline(milliseconds: 2 * Deadline.patience)
+        while answer.last != UInt8(ascii: "\n") {
+            guard try child.output.poll(POLLIN, until: deadline) != 0 else {
+                throw SelftestError.timeout("answer to `\(line)`")
+            }
+            var byte: UInt8 = 0
+            let count = try check(read(child.output.number, &byte, 1), "read", "answer")
+            guard count == 1 else { throw SelftestError.actor("ended at `\(line)`") }
+            answer.append(byte)
+        }
+        let words = String(decoding: answer.dropLast(), as: UTF8.self).split(separator: " ")
+        guard words.first == "ok" else {
+            throw SelftestError.actor("`\(line)`: \(words.joined(separator: " "))")
+        }
+        return Array(words.dropFirst())
+    }
+
+    /// Sends a request that has no answer.
+    func send(_ line: String) throws {
+        let bytes = Array((line + "\n").utf8)
+        try check(write(child.input.number, bytes, bytes.count), "write", line)
+    }
+
+    /// SIGKILL, without waiting for the end.
+    func kill() { child.kill() }
+
+    /// Listens on the port of the node's address.
+    func listen(_ endpoint: Endpoint) throws { try request("listen \(endpoint.address) \(endpoint.port)") }
+
+    /// Connects and returns the local end.
+    func connect(to endpoint: Endpoint) throws -> Endpoint {
+        let words = try request("connect \(endpoint.address) \(endpoint.port)")
+        guard words.count == 2, let address = IPAddress(words[0]), let port = UInt16(words[1]) else {
+            throw SelftestError.actor("no local address")
+        }
+        return Endpoint(address, port)
+    }
+}
+
+extension Lab {
+    /// Starts a process in the server's namespace that has nothing to do with any connection and uses the processor;
+    /// it ends with its last reference.
+    public func startBystander() throws -> ActorProcess {
+        let actor = try ActorProcess(in: server, of: self)
+        try actor.request("burn")
+        return actor
+    }
+}

@@ -1,0 +1,90 @@
+import Glibc
+import NetworkTypes
+import Synchronization
+
+/// Network namespaces of their own, connected as the topology says, where resets are provoked on the real kernel.
+///
+/// Needs root. The namespaces are anonymous: they vanish with `close()`, with the last reference, and with the process
+/// however it ends. Each lab has addresses of its own, in 10.0.0.0/8 and fd00::/16.
+public final class Lab {
+    public let topology: Topology
+    public let ipVersion: IPVersion
+    /// Where to capture, the interfaces at the server's end first, so that an origin comes before its echoes.
+    public let captures: [CapturePoint]
+
+    let actorCommand: ActorCommand
+    let plan: AddressPlan
+    let client: Node
+    let server: Node
+    /// Nil where the topology has none.
+    let router: Node?
+    private let threads: [NamespaceThread]
+
+    /// Builds the namespaces and returns when packets pass between them, or throws and leaves nothing behind.
+    public convenience init(for scenario: Scenario, ipVersion: IPVersion, actor: ActorCommand = .thisProgram) throws {
+        try self.init(
+            topology: scenario.topology, ipVersion: ipVersion, capturingLoopback: scenario.capturesLoopback,
+            actor: actor)
+    }
+
+    /// As above, without a scenario. `capturingLoopback` adds every `lo` to the capture points.
+    public init(
+        topology: Topology, ipVersion: IPVersion, capturingLoopback: Bool = false, actor: ActorCommand = .thisProgram
+    ) throws {
+        guard geteuid() == 0 else { throw SelftestError.unsupported("network namespaces need root") }
+        self.topology = topology
+        self.ipVersion = ipVersion
+        actorCommand = actor
+        plan = AddressPlan.next()
+        var built: [NamespaceThread] = []
+        do {
+            let nodes = try LabBuilder(topology: topology, version: ipVersion, plan: plan).build { built.append($0) }
+            client = nodes.client
+            server = nodes.server
+            router = nodes.router
+        } catch {
+            for thread in built { thread.close() }
+            throw error
+        }
+        threads = built
+        var points: [CapturePoint] = []
+        for node in [server, router, client === server ? nil : client].compactMap({ $0 }) {
+            var interfaces = node.interfaces
+            if capturingLoopback, !interfaces.contains("lo") { interfaces.append("lo") }
+            points += interfaces.map {
+                CapturePoint(
+                    role: node.role, interface: $0, descriptor: node.thread.descriptor, netns: node.thread.inode)
+            }
+        }
+        captures = points
+    }
+
+    /// Ends the namespaces' threads and closes their descriptors. Safe to call twice.
+    public func close() {
+        for thread in threads { thread.close() }
+    }
+
+    deinit { close() }
+}
+
+/// Addresses that no other lab of this machine has at the moment.
+struct AddressPlan {
+    let number: UInt32
+    private static let counter = Atomic<UInt32>(0)
+
+    static func next() -> AddressPlan {
+        let count = counter.wrappingAdd(1, ordering: .relaxed).newValue
+        return AddressPlan(number: UInt32(bitPattern: getpid()) &* 521 &+ count)
+    }
+
+    /// The address of host 1...62 on link 0...3: 10.A.B.(64·link+host), or fd00:0:A:B:link::host.
+    func address(_ version: IPVersion, link: UInt32, host: UInt32) -> IPAddress {
+        let low = number & 0xffff
+        return switch version {
+        case .v4: IPAddress(ipv4: 10 << 24 | low << 8 | link << 6 | host)
+        case .v6: IPAddress(high: 0xfd00 << 48 | UInt64(number) << 16 | UInt64(link), low: UInt64(host))
+        }
+    }
+
+    func prefixLength(_ version: IPVersion) -> Int { version == .v4 ? 26 : 64 }
+}

@@ -1,0 +1,95 @@
+import Glibc
+import NetworkTypes
+
+/// One namespace of a lab.
+final class Node {
+    let role: Role
+    let thread: NamespaceThread
+    let version: IPVersion
+    /// The interfaces that carry the lab's traffic, without `lo` where others do.
+    let interfaces: [String]
+    /// The node's address on each of `interfaces`, of the lab's IP version.
+    let addresses: [IPAddress]
+
+    init(role: Role, thread: NamespaceThread, version: IPVersion, interfaces: [String], addresses: [IPAddress]) {
+        self.role = role
+        self.thread = thread
+        self.version = version
+        self.interfaces = interfaces
+        self.addresses = addresses
+    }
+
+    var address: IPAddress { addresses[0] }
+    var netns: UInt32 { thread.inode }
+
+    func endpoint(_ port: UInt16) -> Endpoint { Endpoint(address, port) }
+
+    /// Runs the closure in the namespace.
+    func run<Result>(_ body: () throws -> Result) throws -> Result { try thread.run(body) }
+
+    @discardableResult
+    func command(_ words: String...) throws -> String { try run { try Command.run(words) } }
+
+    /// Sets a sysctl of the namespace, `net.ipv4.tcp_syncookies`; `.unsupported` where the kernel has none of that name.
+    func sysctl(_ name: String, _ value: String) throws {
+        let path = "/proc/sys/" + name.replacingDots()
+        try run {
+            guard File.exists(path) else { throw SelftestError.unsupported("this kernel has no sysctl \(name)") }
+            try File.write(value, to: path)
+        }
+    }
+
+    func tap(_ interface: String? = nil) throws -> PacketTap {
+        try run { try PacketTap(interface: interface ?? interfaces[0]) }
+    }
+
+    func hardwareAddress(_ interface: String? = nil) throws -> [UInt8] {
+        let request = try interfaceRequest(0x8927 /* SIOCGIFHWADDR */, interface ?? interfaces[0])
+        return Array(request[18..<24])
+    }
+
+    /// IFF_UP and the rest, as SIOCGIFFLAGS gives them.
+    func flags(_ interface: String) throws -> Int32 {
+        let request = try interfaceRequest(0x8913 /* SIOCGIFFLAGS */, interface)
+        return Int32(request[16]) | Int32(request[17]) << 8
+    }
+
+    /// An ioctl on `struct ifreq`: the name in 16 bytes, then a union.
+    private func interfaceRequest(_ code: UInt, _ interface: String) throws -> [UInt8] {
+        try run {
+            let socket = Descriptor(
+                try check(Glibc.socket(AF_INET, Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0), "socket")
+            )
+            let name = Array(interface.utf8.prefix(15))
+            var request = name + [UInt8](repeating: 0, count: 40 - name.count)
+            try check(ioctl(socket.number, code, &request), "ioctl", interface)
+            return request
+        }
+    }
+}
+
+extension Node {
+    // MARK: Sockets of the lab's IP version
+
+    func socket() throws -> Socket { try run { try Socket(family: version.family) } }
+
+    /// A listener on the port of this node's address.
+    func listen(_ port: UInt16, backlog: Int32 = 16, prepare: (Socket) throws -> Void = { _ in }) throws -> Socket {
+        let listener = try socket()
+        try prepare(listener)
+        try listener.bind(endpoint(port))
+        try listener.listen(backlog: backlog)
+        return listener
+    }
+
+    func connect(to endpoint: Endpoint, prepare: (Socket) throws -> Void = { _ in }) throws -> Socket {
+        let socket = try socket()
+        try prepare(socket)
+        try socket.connect(to: endpoint)
+        return socket
+    }
+}
+
+extension String {
+    fileprivate func replacingDots() -> String { String(map { $0 == "." ? "/" : $0 }) }
+}

@@ -1,0 +1,102 @@
+public import NetworkTypes
+
+/// One way to provoke resets on the running kernel, with what is known about each of them.
+public struct Scenario: Sendable {
+    /// A word for the command line: `closed-port`.
+    public let id: String
+    /// One sentence for a person: what happens, and which trap it holds.
+    public let summary: String
+    public let ipVersions: [IPVersion]
+    public let needs: [Requirement]
+    public let topology: Topology
+    /// Some of its resets pass only `lo`.
+    public let capturesLoopback: Bool
+    let provoke: @Sendable (Lab) throws -> [ExpectedReset]
+
+    init(
+        _ id: String, _ summary: String, on topology: Topology = .pair, ipVersions: [IPVersion] = IPVersion.allCases,
+        needs: [Requirement] = [], capturesLoopback: Bool = false,
+        provoke: @escaping @Sendable (Lab) throws -> [ExpectedReset]
+    ) {
+        self.id = id
+        self.summary = summary
+        self.topology = topology
+        self.ipVersions = ipVersions
+        self.needs = needs
+        self.capturesLoopback = capturesLoopback
+        self.provoke = provoke
+    }
+
+    /// Why this machine cannot run the scenario; nil if nothing is known to stand in the way.
+    ///
+    /// `run` can still find out that the kernel lacks something, and throws `SelftestError.unsupported` then.
+    public func obstacle(allowing hostWide: Bool = false) -> String? {
+        for need in needs {
+            if case .hostWideSetting = need, hostWide { continue }
+            if let obstacle = need.obstacle { return obstacle }
+        }
+        return nil
+    }
+
+    /// Provokes the scenario in a lab that was built for it, and returns every reset that it caused, in no set order.
+    ///
+    /// When it returns, each of them has been sent. Throws `SelftestError.unsupported` where the kernel lacks what it
+    /// takes.
+    public func run(in lab: Lab) throws -> [ExpectedReset] { try provoke(lab) }
+}
+
+/// A reset that a scenario caused, and what a truthful report says about it.
+public struct ExpectedReset: Sendable, Hashable {
+    public enum Outcome: String, Sendable {
+        /// A kernel event and packets.
+        case matched
+        /// The kernel decided to reset and no packet came of it.
+        case kernelOnly = "kernel-only"
+        /// On the wire, sent past every hook.
+        case wireOnly = "wire-only"
+    }
+
+    public enum ProcessRole: String, Sendable {
+        case owner, killer
+        /// No process may be named.
+        case none
+    }
+
+    /// How the application let go of the socket, as the frames under `__fput` tell.
+    public enum Ending: String, Sendable { case close, exit, kill }
+
+    /// At the origin: before any translation on the way.
+    public var tuple: FourTuple
+    /// A word of the catalogue of causes.
+    public var cause: String
+    /// Words that are also right on kernels that cannot tell the difference; the summary of the scenario says which.
+    public var alternatives: [String] = []
+    public var outcome: Outcome = .matched
+    /// The netfilter hook that rejected: INGRESS, PREROUTING, INPUT, FORWARD or OUTPUT; BRIDGE for the bridge family.
+    public var netfilterHook: String?
+    public var ending: Ending?
+    /// The kernel's reason (from 6.12 for a reset of a socket's own, from 6.10 for an answer), without its prefix.
+    public var reason: String?
+    /// The state of the socket before the reset.
+    public var state: TCPState?
+    public var role: ProcessRole = .none
+    /// The owner or killer.
+    public var pid: Int32?
+    /// The owner, where `pid` is the killer.
+    public var owner: Int32?
+    /// Decided outside the owner's context: a report that names no process is right too.
+    public var processIsOptional = false
+    /// Processes that may run while the reset is sent and must never be named.
+    public var bystanders: [Int32] = []
+    /// The inode number of the network namespace that sent it.
+    public var netns: UInt32
+    /// The same reset behind a translation of addresses.
+    public var alsoSeenAs: [FourTuple] = []
+
+    init(_ tuple: FourTuple, _ cause: String, at node: Node, adjust: (inout ExpectedReset) -> Void = { _ in }) {
+        self.tuple = tuple
+        self.cause = cause
+        netns = node.netns
+        adjust(&self)
+    }
+}

@@ -1,0 +1,73 @@
+import Glibc
+import NetworkTypes
+
+extension Scenarios {
+    private static let limit = "net.ipv4.tcp_max_orphans"
+
+    /// Resets for want of memory. The limits belong to the whole host: for a moment every connection that is closed
+    /// on it while unacknowledged is reset too, so these run only when asked for.
+    static let pressure: [Scenario] = [
+        Scenario(
+            "too-many-orphans", "A connection is closed while there are more orphans than tcp_max_orphans allows.",
+            needs: [.hostWideSetting(limit)]
+        ) { lab in
+            let tap = try lab.server.tap()
+            let victim = try lab.connect()
+            let orphan = try orphan(lab)
+            try withoutRoomForOrphans { victim.server.close() }
+            try tap.awaitReset(victim.fromServer)
+            _ = orphan
+            return [
+                ExpectedReset(victim.fromServer, "abort-on-memory", at: lab.server) {
+                    $0.reason = "TCP_ABORT_ON_MEMORY"
+                    $0.state = .finWait1
+                    $0.ownedBy(lab.ownPID, .close)
+                }
+            ]
+        },
+        Scenario(
+            "too-many-orphans-at-retransmit",
+            "An orphan whose data nobody acknowledges is given up by its retransmission timer.",
+            needs: [.hostWideSetting(limit)]
+        ) { lab in
+            let tap = try lab.server.tap()
+            let connection = try lab.connect()
+            try lab.silence(lab.client.address, for: lab.server)
+            try connection.server.send(10)
+            connection.server.close()
+            usleep(250_000)
+            try withoutRoomForOrphans { _ = try tap.awaitReset(connection.fromServer) }
+            return [
+                ExpectedReset(connection.fromServer, "abort-on-memory", at: lab.server) {
+                    $0.reason = "TCP_ABORT_ON_MEMORY"
+                    $0.state = .finWait1
+                    $0.ownedBy(lab.ownPID)
+                    $0.processIsOptional = true
+                }
+            ]
+        },
+    ]
+
+    /// A connection that the server has closed and the client never acknowledges; the client's end is returned.
+    private static func orphan(_ lab: Lab) throws -> Socket {
+        let connection = try lab.connect(port: 82)
+        try lab.server.nft(
+            """
+            table inet lab {
+                chain hold { type filter hook output priority 0; tcp sport 82 drop; }
+            }
+            """)
+        connection.server.close()
+        // The kernel counts orphans ten times a second.
+        usleep(250_000)
+        return connection.client
+    }
+
+    private static func withoutRoomForOrphans(_ body: () throws -> Void) throws {
+        let path = "/proc/sys/net/ipv4/tcp_max_orphans"
+        guard let before = File.read(path) else { throw SelftestError.unsupported("this kernel has no \(limit)") }
+        try File.write("0", to: path)
+        defer { try? File.write(before, to: path) }
+        try body()
+    }
+}

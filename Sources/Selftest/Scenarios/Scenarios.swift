@@ -1,0 +1,9 @@
+/// Every scenario of the laboratory.
+public enum Scenarios {
+    public static let all: [Scenario] =
+        refused + netfilter + stale + handshake + closing + byProcesses + afterClose + timeouts
+        + elsewhere + translated + kernelOnly + admin + multipath + pressure
+
+    /// The scenario of that id; nil if there is none.
+    public static func named(_ id: String) -> Scenario? { all.first { $0.id == id } }
+}

@@ -1,0 +1,85 @@
+import Correlator
+import NetworkTypes
+import Selftest
+
+/// Holds what a scenario caused against what the report says of it.
+struct Comparison {
+    private let scenario: Scenario
+    /// Entries of the lab's own namespaces; the hooks see the whole host.
+    private var remaining: [Reset]
+    private(set) var differences: [String] = []
+    private(set) var pairs: [(expected: ExpectedReset, got: Reset)] = []
+
+    init(_ scenario: Scenario, _ report: Report, netns: Set<UInt32>) {
+        self.scenario = scenario
+        remaining = report.resets.filter { reset in
+            !reset.sightings.isEmpty || reset.netns.map(netns.contains) == true
+        }
+    }
+
+    mutating func run(_ expected: [ExpectedReset]) {
+        // By tuple, the first of equals first: a bulk scenario has thousands.
+        var byTuple: [FourTuple: [Reset]] = Dictionary(grouping: remaining, by: \.tuple)
+        for reset in expected {
+            let tuples = [reset.tuple] + reset.alsoSeenAs
+            guard let tuple = tuples.first(where: { byTuple[$0]?.isEmpty == false }),
+                let got = byTuple[tuple]?.removeFirst()
+            else {
+                differences.append("no entry for \(describe(reset.tuple)), expected \(reset.cause)")
+                continue
+            }
+            pairs.append((reset, got))
+            compare(reset, got)
+        }
+        for reset in byTuple.values.joined().sorted(by: { $0.id < $1.id }) {
+            differences.append("not expected: \(describe(reset.tuple)) \(reset.cause.rawValue)")
+        }
+    }
+
+    private mutating func compare(_ expected: ExpectedReset, _ got: Reset) {
+        let place = describe(expected.tuple)
+        func differ(_ what: String, _ wanted: String, _ have: String) {
+            differences.append("\(place): \(what) is \(have), expected \(wanted)")
+        }
+        let accepted = [expected.cause] + expected.alternatives
+        if !accepted.contains(got.cause.rawValue) { differ("cause", expected.cause, got.cause.rawValue) }
+        if got.certainty != .proven { differ("certainty", "proven", got.certainty.rawValue) }
+        if got.outcome.rawValue != expected.outcome.rawValue {
+            differ("outcome", expected.outcome.rawValue, got.outcome.rawValue)
+        }
+        if expected.outcome != .kernelOnly, got.sightings.isEmpty { differ("sightings", "one at least", "none") }
+        if let hook = expected.netfilterHook, got.path?.netfilterHook != hook {
+            differ("hook", hook, got.path?.netfilterHook ?? "not named")
+        }
+        if let state = expected.state, got.state != state {
+            differ("state", state.name, got.state?.name ?? "not named")
+        }
+        if let reason = expected.reason, let named = got.reason, named != reason { differ("reason", reason, named) }
+        compareProcess(expected, got, differ)
+    }
+
+    private func compareProcess(
+        _ expected: ExpectedReset, _ got: Reset, _ differ: (String, String, String) -> Void
+    ) {
+        let named = got.process.map { "\($0.role.rawValue) \($0.pid) (\($0.comm))" } ?? "nobody"
+        if let process = got.process, expected.bystanders.contains(process.pid) {
+            differ("process", "no bystander", named)
+        }
+        if expected.processIsOptional, got.process == nil { return }
+        switch expected.role {
+        case .none:
+            if got.process != nil { differ("process", "nobody", named) }
+        case .owner, .killer:
+            guard let process = got.process, process.role.rawValue == expected.role.rawValue,
+                expected.pid == nil || expected.pid == process.pid
+            else {
+                differ("process", "\(expected.role.rawValue) \(expected.pid.map(String.init) ?? "")", named)
+                return
+            }
+        }
+    }
+
+    private func describe(_ tuple: FourTuple) -> String {
+        "\(tuple.source).\(tuple.sourcePort) > \(tuple.destination).\(tuple.destinationPort)"
+    }
+}

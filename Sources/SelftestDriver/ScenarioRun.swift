@@ -1,0 +1,119 @@
+public import Correlator
+import Glibc
+import InputFiles
+import Recorder
+public import Selftest
+
+/// One scenario over one IP version: provoked, recorded, reported and compared.
+public struct ScenarioRun: Sendable {
+    public enum Status: Sendable, Equatable {
+        case passed
+        case failed
+        /// With the reason.
+        case unsupported(String)
+    }
+
+    public var scenario: Scenario
+    public var ipVersion: IPVersion
+    public var status: Status
+    public var differences: [String] = []
+    public var expected: [ExpectedReset] = []
+    /// Nil if the scenario could not be run.
+    public var report: Report?
+    /// The entries of the expected resets.
+    public var resets: [Reset] = []
+    /// Nanoseconds, of provoking alone and of everything.
+    public var duration: Int64 = 0
+
+    /// The causes that the report names, each once.
+    public var causes: [String] { Set(resets.map(\.cause.rawValue)).sorted() }
+    public var certainties: [String] { Set(resets.map(\.certainty.rawValue)).sorted() }
+}
+
+/// Runs scenarios with the product's own recorder.
+public struct SelftestDriver: Sendable {
+    private let tool: String
+    private let actor: ActorCommand
+    /// Whether scenarios may change settings of the whole host for a moment.
+    public var allowsHostWideSettings = false
+
+    public init(tool: String, actor: ActorCommand = .thisProgram) {
+        self.tool = tool
+        self.actor = actor
+    }
+
+    /// - Parameter directory: where capture.pcapng and events.jsonl are to stay; nil for nowhere.
+    public func run(_ scenario: Scenario, _ version: IPVersion, keepIn directory: String? = nil) -> ScenarioRun {
+        var run = ScenarioRun(scenario: scenario, ipVersion: version, status: .passed)
+        let start = now()
+        defer { run.duration = now() - start }
+        if let obstacle = scenario.obstacle(allowing: allowsHostWideSettings) {
+            run.status = .unsupported(obstacle)
+            return run
+        }
+        do {
+            try record(scenario, version, directory, into: &run)
+        } catch SelftestError.unsupported(let reason) {
+            run.status = .unsupported(reason)
+        } catch {
+            run.status = .failed
+            run.differences.append("\(error)")
+        }
+        run.duration = now() - start
+        return run
+    }
+
+    private func record(
+        _ scenario: Scenario, _ version: IPVersion, _ kept: String?, into run: inout ScenarioRun
+    ) throws {
+        let directory = try kept ?? temporaryDirectory()
+        defer { if kept == nil { remove(directory) } }
+        mkdir(directory, 0o755)
+        let lab = try Lab(for: scenario, ipVersion: version, actor: actor)
+        defer { lab.close() }
+        var options = RecorderOptions(
+            interfaces: lab.captures.map {
+                RecorderOptions.Interface(name: $0.interface, namespace: NetworkNamespace(path: $0.path))
+            },
+            capturePath: "\(directory)/capture.pcapng", eventsPath: "\(directory)/events.jsonl")
+        options.tool = tool
+        options.namespaces = Set(lab.captures.map(\.netns))
+        let recorder = try Recorder(options, wantsToStop: {})
+        let provoked = Result { try scenario.run(in: lab) }
+        let summary = recorder.stop()
+        run.expected = try provoked.get()
+        if let failure = summary.failure { run.differences.append("recorder: \(failure)") }
+        if summary.eventsLost > 0 { run.differences.append("\(summary.eventsLost) events lost") }
+        if summary.packetsDropped > 0 { run.differences.append("\(summary.packetsDropped) packets dropped") }
+        var loader = InputLoader()
+        loader.load(directory)
+        run.differences += loader.failures
+        let report = correlate(captures: loader.captures, recordings: loader.recordings)
+        var comparison = Comparison(scenario, report, netns: options.namespaces ?? [])
+        comparison.run(run.expected)
+        run.report = report
+        run.resets = comparison.pairs.map(\.got)
+        run.differences += comparison.differences
+        if !run.differences.isEmpty { run.status = .failed }
+    }
+
+    private func temporaryDirectory() throws -> String {
+        let base = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
+        var template = Array("\(base)/rst-selftest-XXXXXX".utf8CString)
+        guard mkdtemp(&template) != nil else {
+            throw SelftestError.unsupported("cannot make a directory in \(base): \(String(cString: strerror(errno)))")
+        }
+        return String(decoding: template.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+    }
+
+    private func remove(_ directory: String) {
+        for name in ["capture.pcapng", "events.jsonl"] { unlink("\(directory)/\(name)") }
+        rmdir(directory)
+    }
+
+    private func now() -> Int64 {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+    }
+}

@@ -1,0 +1,607 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The hooks of rst-analyze.
+ *
+ * net_dev_queue: a segment with RST goes into a device. Its own bytes, and the stack that built it.
+ *
+ * tcp_send_reset: TCP decided to reset. The socket, the segment that provoked it, the reason.
+ *
+ * inet_sock_set_state: remembered for the two above. The state before, and whose socket it is.
+ *
+ * No kprobe, no fentry: some kernels have neither.
+ */
+#include "vmlinux.h"
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_endian.h>
+#include "rst_event.h"
+
+#define ETH_P_IP 0x0800
+#define ETH_P_IPV6 0x86dd
+#define IPPROTO_HOPOPTS 0
+#define IPPROTO_TCP 6
+#define IPPROTO_ROUTING 43
+#define IPPROTO_FRAGMENT 44
+#define IPPROTO_AH 51
+#define IPPROTO_DSTOPTS 60
+#define IPPROTO_MPTCP 262
+#define AF_INET 2
+#define AF_INET6 10
+#define TCP_RST 0x04
+#define TCP_SYN 0x02
+#define TCP_FIN 0x01
+#define TCP_ACK 0x10
+#define IPV4_HEADER 20
+#define IPV6_HEADER 40
+#define TCP_HEADER 20
+#define IPV6_EXTENSIONS 6
+#define SOCK_DEAD_BIT 1UL
+
+/* include/net/tcp_states.h */
+#define TCP_ESTABLISHED 1
+#define TCP_SYN_SENT 2
+#define TCP_SYN_RECV 3
+#define TCP_TIME_WAIT 6
+#define TCP_CLOSE 7
+#define TCP_LISTEN 10
+#define TCP_NEW_SYN_RECV 12
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 16 << 20); /* user space may set another size */
+} events SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, RST_COUNTERS);
+	__type(key, __u32);
+	__type(value, __u64);
+} counters SEC(".maps");
+
+/* What is remembered of a socket between its state changes, by the address of its struct sock. */
+struct socket_memory {
+	__u64 owner_since_ns;
+	__u32 owner_pid;
+	__u32 netns;
+	__u32 peer;	 /* the peer's address, folded to 32 bits */
+	__u16 peer_port; /* network order */
+	__u8 current;
+	__u8 previous;
+	char owner_comm[RST_COMM_LENGTH];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 65536);
+	__type(key, __u64);
+	__type(value, struct socket_memory);
+} sockets SEC(".maps");
+
+/* Who listened on a port, kept after the listener is gone. */
+struct listener_key {
+	__u32 netns;
+	__u16 port; /* network order */
+	__u16 padding;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 8192);
+	__type(key, struct listener_key);
+	__type(value, struct socket_memory);
+} listeners SEC(".maps");
+
+static __always_inline void count(__u32 index)
+{
+	__u64 *counter = bpf_map_lookup_elem(&counters, &index);
+
+	if (counter)
+		*counter += 1;
+}
+
+/* The headers of one segment, copied out of the packet. */
+struct headers {
+	__u8 ip[IPV6_HEADER];
+	__u8 tcp[TCP_HEADER];
+	__u32 payload;
+	__u8 version;
+};
+
+static __always_inline __u16 be16_at(const __u8 *bytes)
+{
+	return (__u16)bytes[0] << 8 | bytes[1];
+}
+
+static __always_inline __u32 be32_at(const __u8 *bytes)
+{
+	return (__u32)bytes[0] << 24 | (__u32)bytes[1] << 16 | (__u32)bytes[2] << 8 | bytes[3];
+}
+
+static __always_inline bool read_ipv4(struct headers *h, const unsigned char *network)
+{
+	__u32 header_length, total;
+
+	if (bpf_probe_read_kernel(h->ip, IPV4_HEADER, network))
+		return false;
+	header_length = (h->ip[0] & 0x0f) * 4;
+	total = be16_at(h->ip + 2);
+	if (h->ip[0] >> 4 != 4 || header_length < IPV4_HEADER || h->ip[9] != IPPROTO_TCP)
+		return false;
+	if (be16_at(h->ip + 6) & 0x1fff) /* a later fragment has no TCP header */
+		return false;
+	if (bpf_probe_read_kernel(h->tcp, TCP_HEADER, network + header_length))
+		return false;
+	header_length += (h->tcp[12] >> 4) * 4;
+	h->payload = total > header_length ? total - header_length : 0;
+	h->version = 4;
+	return true;
+}
+
+static __always_inline bool read_ipv6(struct headers *h, const unsigned char *network)
+{
+	__u32 offset = IPV6_HEADER, total, header_length;
+	__u8 next, extension[8];
+
+	if (bpf_probe_read_kernel(h->ip, IPV6_HEADER, network))
+		return false;
+	if (h->ip[0] >> 4 != 6)
+		return false;
+	next = h->ip[6];
+	total = IPV6_HEADER + be16_at(h->ip + 4);
+#pragma unroll
+	for (int i = 0; i < IPV6_EXTENSIONS; i++) {
+		if (next == IPPROTO_TCP)
+			break;
+		if (bpf_probe_read_kernel(extension, sizeof(extension), network + offset))
+			return false;
+		switch (next) {
+		case IPPROTO_HOPOPTS:
+		case IPPROTO_ROUTING:
+		case IPPROTO_DSTOPTS:
+			offset += (extension[1] + 1) * 8;
+			break;
+		case IPPROTO_AH:
+			offset += (extension[1] + 2) * 4;
+			break;
+		case IPPROTO_FRAGMENT:
+			if (be16_at(extension + 2) & 0xfff8)
+				return false;
+			offset += 8;
+			break;
+		default:
+			return false;
+		}
+		next = extension[0];
+	}
+	if (next != IPPROTO_TCP || bpf_probe_read_kernel(h->tcp, TCP_HEADER, network + offset))
+		return false;
+	header_length = offset + (h->tcp[12] >> 4) * 4;
+	h->payload = total > header_length ? total - header_length : 0;
+	h->version = 6;
+	return true;
+}
+
+static __always_inline void set_ipv4(__u8 *address, const __u8 *bytes)
+{
+	__builtin_memset(address, 0, 10);
+	address[10] = 0xff;
+	address[11] = 0xff;
+	__builtin_memcpy(address + 12, bytes, 4);
+}
+
+/* Addresses and ports of the segment; `reversed` for the answer to it. */
+static __always_inline void set_tuple(struct rst_event *e, const struct headers *h, bool reversed)
+{
+	__u8 *from = reversed ? e->dst : e->src;
+	__u8 *to = reversed ? e->src : e->dst;
+	__u16 sport = be16_at(h->tcp), dport = be16_at(h->tcp + 2);
+
+	e->ip_version = h->version;
+	if (h->version == 4) {
+		set_ipv4(from, h->ip + 12);
+		set_ipv4(to, h->ip + 16);
+	} else {
+		__builtin_memcpy(from, h->ip + 8, 16);
+		__builtin_memcpy(to, h->ip + 24, 16);
+	}
+	e->sport = reversed ? dport : sport;
+	e->dport = reversed ? sport : dport;
+}
+
+static __always_inline __u16 tcp_flags(const __u8 *tcp)
+{
+	return (__u16)(tcp[12] & 1) << 8 | tcp[13];
+}
+
+static __always_inline void set_owner(struct rst_event *e, const struct socket_memory *memory)
+{
+	e->owner_pid = memory->owner_pid;
+	e->owner_since_ns = memory->owner_since_ns;
+	__builtin_memcpy(e->owner_comm, memory->owner_comm, RST_COMM_LENGTH);
+}
+
+/* Who listens, or did until shortly before, on the port that the RST is sent from. */
+static __always_inline void set_listener(struct rst_event *e)
+{
+	struct listener_key key = {.netns = e->netns, .port = bpf_htons(e->sport)};
+	struct socket_memory *memory = bpf_map_lookup_elem(&listeners, &key);
+
+	if (!memory || !memory->owner_pid)
+		return;
+	set_owner(e, memory);
+	e->has |= RST_HAS_LISTENER;
+}
+
+/*
+ * Tells a socket from the one that had its memory before: the kernel gives a freed struct sock to the next socket, and
+ * an event in between may have been missed.
+ */
+static __always_inline void identify(struct socket_memory *memory, struct sock *sk)
+{
+	__u32 peer[4] = {};
+
+	if (BPF_CORE_READ(sk, __sk_common.skc_family) == AF_INET6)
+		BPF_CORE_READ_INTO(&peer, sk, __sk_common.skc_v6_daddr.in6_u.u6_addr8);
+	else
+		peer[3] = BPF_CORE_READ(sk, __sk_common.skc_daddr);
+	memory->peer = peer[0] ^ peer[1] ^ peer[2] ^ peer[3];
+	memory->peer_port = BPF_CORE_READ(sk, __sk_common.skc_dport);
+	memory->netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+}
+
+/* What is remembered of this very socket, or NULL. */
+static __always_inline struct socket_memory *recall(struct sock *sk)
+{
+	__u64 key = (__u64)sk;
+	struct socket_memory now = {}, *memory = bpf_map_lookup_elem(&sockets, &key);
+
+	if (!memory)
+		return memory;
+	identify(&now, sk);
+	if (now.netns != memory->netns)
+		return 0;
+	/* A listener's child is announced before it has its peer's address. */
+	if (memory->current == TCP_SYN_RECV && !memory->peer_port)
+		return memory;
+	return now.peer == memory->peer && now.peer_port == memory->peer_port ? memory : 0;
+}
+
+static __always_inline bool is_full_socket(__u8 state)
+{
+	return state != TCP_TIME_WAIT && state != TCP_NEW_SYN_RECV;
+}
+
+static __always_inline __u64 cgroup_of(struct sock *sk)
+{
+	struct cgroup *cgroup;
+
+	if (bpf_core_field_exists(sk->sk_cgrp_data.cgroup)) {
+		cgroup = BPF_CORE_READ(sk, sk_cgrp_data.cgroup);
+	} else {
+		__u64 value = BPF_CORE_READ(sk, sk_cgrp_data.val);
+
+		cgroup = value & 1 ? (void *)0 : (struct cgroup *)value;
+	}
+	return cgroup ? BPF_CORE_READ(cgroup, kn, id) : 0;
+}
+
+/*
+ * The socket's own fields. Nothing beyond struct sock_common is there in request and time-wait
+ * sockets (sk_fullsock() in include/net/sock.h), and a kernel-internal socket says nothing about an
+ * application.
+ */
+static __always_inline void set_socket(struct rst_event *e, struct sock *sk)
+{
+	struct socket_memory *memory;
+	__u16 family;
+
+	e->sock = (__u64)sk;
+	e->state = BPF_CORE_READ(sk, __sk_common.skc_state);
+	e->has |= RST_HAS_STATE;
+	if (!e->netns)
+		e->netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+	if (!is_full_socket(e->state) ||
+	    !BPF_CORE_READ_BITFIELD_PROBED(sk, __sk_common.skc_net_refcnt))
+		return;
+	e->has |= RST_HAS_SOCKET;
+	e->cookie = BPF_CORE_READ(sk, __sk_common.skc_cookie.counter);
+	e->sock_uid = BPF_CORE_READ(sk, sk_uid.val);
+	e->dead = BPF_CORE_READ(sk, __sk_common.skc_flags) & SOCK_DEAD_BIT;
+	e->shutdown = BPF_CORE_READ(sk, sk_shutdown);
+	e->inode = BPF_CORE_READ(sk, sk_socket, file, f_inode, i_ino);
+	if (!e->inode && bpf_core_field_exists(sk->sk_ino))
+		e->inode = BPF_CORE_READ(sk, sk_ino);
+	e->cgroup = cgroup_of(sk);
+	family = BPF_CORE_READ(sk, __sk_common.skc_family);
+	if ((family != AF_INET && family != AF_INET6) ||
+	    BPF_CORE_READ(sk, sk_protocol) != IPPROTO_TCP)
+		return;
+	e->user_timeout_ms = BPF_CORE_READ((struct inet_connection_sock *)sk, icsk_user_timeout);
+	e->linger2 = BPF_CORE_READ((struct tcp_sock *)sk, linger2);
+	e->has |= RST_HAS_TCP_SOCKET;
+	memory = recall(sk);
+	if (!memory)
+		return;
+	if (memory->previous) {
+		/* A hook that fires before the state changes sees the current one; it is the
+		 * previous one then. */
+		e->previous_state =
+		    memory->current == e->state ? memory->previous : memory->current;
+		e->has |= RST_HAS_PREVIOUS_STATE;
+	}
+	if (memory->owner_pid) {
+		set_owner(e, memory);
+		e->has |= RST_HAS_OWNER;
+	}
+}
+
+static __always_inline void set_task(struct rst_event *e)
+{
+	__u64 id = bpf_get_current_pid_tgid();
+
+	e->pid = id >> 32;
+	e->tid = (__u32)id;
+	e->uid = (__u32)bpf_get_current_uid_gid();
+	e->task_cgroup = bpf_get_current_cgroup_id();
+	bpf_get_current_comm(e->comm, sizeof(e->comm));
+}
+
+static __always_inline void set_stack(struct rst_event *e, void *ctx)
+{
+	long size = bpf_get_stack(ctx, e->stack, sizeof(e->stack), 0);
+
+	e->stack_frames = size > 0 ? size / 8 : 0;
+}
+
+static __always_inline struct rst_event *reserve(__u8 kind, __u32 lost)
+{
+	struct rst_event *e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
+
+	if (!e) {
+		count(lost);
+		return e;
+	}
+	count(RST_RESERVED);
+	/* All but the stack: what is not written would be kernel memory of somebody else. */
+	__builtin_memset(e, 0, __builtin_offsetof(struct rst_event, stack));
+	e->mono_ns = bpf_ktime_get_ns();
+	e->cpu = bpf_get_smp_processor_id();
+	e->kind = kind;
+	return e;
+}
+
+static __always_inline void emit(void *ctx, struct sk_buff *skb, const struct headers *h)
+{
+	struct rst_event *e = reserve(RST_EMIT, RST_LOST_EMIT);
+	struct net_device *dev;
+	struct sock *sk;
+
+	if (!e)
+		return;
+	e->skb = (__u64)skb;
+	dev = BPF_CORE_READ(skb, dev);
+	e->ifindex = BPF_CORE_READ(dev, ifindex);
+	e->netns = BPF_CORE_READ(dev, nd_net.net, ns.inum);
+	BPF_CORE_READ_STR_INTO(&e->ifname, dev, name);
+	set_tuple(e, h, false);
+	e->seq = be32_at(h->tcp + 4);
+	e->ack = be32_at(h->tcp + 8);
+	e->flags = tcp_flags(h->tcp);
+	e->window = be16_at(h->tcp + 14);
+	e->ttl = h->version == 4 ? h->ip[8] : h->ip[7];
+	e->ip_id = h->version == 4 ? be16_at(h->ip + 4) : 0;
+	e->has |= RST_HAS_SEGMENT;
+	sk = BPF_CORE_READ(skb, sk);
+	if (sk)
+		set_socket(e, sk);
+	set_task(e);
+	set_stack(e, ctx);
+	bpf_ringbuf_submit(e, 0);
+}
+
+/*
+ * Runs for every packet that any device sends: for all but resets, three loads and one copy of 40
+ * or 60 bytes.
+ */
+SEC("tp_btf/net_dev_queue")
+int net_dev_queue(__u64 *ctx)
+{
+	struct sk_buff *skb = (void *)ctx[0];
+	struct headers h;
+	const unsigned char *network = skb->head + skb->network_header;
+	__u16 protocol = skb->protocol;
+
+	if (protocol == bpf_htons(ETH_P_IP)) {
+		struct {
+			__u8 ip[IPV4_HEADER];
+			__u8 tcp[TCP_HEADER];
+		} plain;
+
+		if (bpf_probe_read_kernel(&plain, sizeof(plain), network) ||
+		    plain.ip[9] != IPPROTO_TCP)
+			return 0;
+		if (plain.ip[0] == 0x45 && !(plain.tcp[13] & TCP_RST))
+			return 0;
+		if (!read_ipv4(&h, network))
+			return 0;
+	} else if (protocol == bpf_htons(ETH_P_IPV6)) {
+		struct {
+			__u8 ip[IPV6_HEADER];
+			__u8 tcp[TCP_HEADER];
+		} plain;
+
+		if (bpf_probe_read_kernel(&plain, sizeof(plain), network))
+			return 0;
+		if (plain.ip[6] == IPPROTO_TCP && !(plain.tcp[13] & TCP_RST))
+			return 0;
+		if (!read_ipv6(&h, network))
+			return 0;
+	} else {
+		return 0;
+	}
+	if (h.tcp[13] & TCP_RST)
+		emit(ctx, skb, &h);
+	return 0;
+}
+
+/* The answer that tcp_v4_send_reset() and tcp_v6_send_reset() build to the segment (RFC 9293,
+ * section 3.10.7.1). */
+static __always_inline void set_answer(struct rst_event *e, const struct headers *h)
+{
+	__u16 flags = tcp_flags(h->tcp);
+	__u32 seq = be32_at(h->tcp + 4);
+
+	e->has |= RST_HAS_SEGMENT | RST_HAS_TRIGGER;
+	e->trigger_flags = flags;
+	e->trigger_seq = seq;
+	e->trigger_ack = be32_at(h->tcp + 8);
+	e->trigger_length = h->payload;
+	if (flags & TCP_ACK) {
+		e->flags = TCP_RST;
+		e->seq = e->trigger_ack;
+	} else {
+		e->flags = TCP_RST | TCP_ACK;
+		e->ack = seq + !!(flags & TCP_SYN) + !!(flags & TCP_FIN) + h->payload;
+	}
+}
+
+static __always_inline void set_tuple_of_socket(struct rst_event *e, struct sock *sk)
+{
+	struct tcp_sock *tp = (struct tcp_sock *)sk;
+
+	if (BPF_CORE_READ(sk, __sk_common.skc_family) == AF_INET6) {
+		BPF_CORE_READ_INTO(&e->src, sk, __sk_common.skc_v6_rcv_saddr.in6_u.u6_addr8);
+		BPF_CORE_READ_INTO(&e->dst, sk, __sk_common.skc_v6_daddr.in6_u.u6_addr8);
+		e->ip_version = 6;
+	} else {
+		__u32 from = BPF_CORE_READ(sk, __sk_common.skc_rcv_saddr);
+		__u32 to = BPF_CORE_READ(sk, __sk_common.skc_daddr);
+
+		set_ipv4(e->src, (const __u8 *)&from);
+		set_ipv4(e->dst, (const __u8 *)&to);
+		e->ip_version = 4;
+	}
+	/* skc_num is 0 after CLOSE. */
+	e->sport = bpf_ntohs(BPF_CORE_READ((struct inet_sock *)sk, inet_sport));
+	e->dport = bpf_ntohs(BPF_CORE_READ(sk, __sk_common.skc_dport));
+	/* As tcp_send_active_reset() writes them, unless the peer's window is in the way
+	 * (tcp_acceptable_seq). */
+	e->seq = BPF_CORE_READ(tp, snd_nxt);
+	e->ack = BPF_CORE_READ(tp, rcv_nxt);
+	e->flags = TCP_RST | TCP_ACK;
+	e->has |= RST_HAS_SEGMENT;
+}
+
+static __always_inline int decide(void *ctx, bool has_reason, __u32 reason)
+{
+	struct rst_event *e;
+	struct headers h;
+	struct sock *sk = 0;
+	struct sk_buff *skb = 0;
+
+	/*
+	 * Either may be NULL, and verifiers from 6.3 to 6.12 take them for never NULL and remove a
+	 * test of the pointer: read them as numbers.
+	 */
+	bpf_probe_read_kernel(&sk, sizeof(sk), ctx);
+	bpf_probe_read_kernel(&skb, sizeof(skb), (__u64 *)ctx + 1);
+	e = reserve(RST_DECIDE, RST_LOST_DECIDE);
+	if (!e)
+		return 0;
+	e->skb = (__u64)skb;
+	if (sk)
+		set_socket(e, sk);
+	if (skb) {
+		const unsigned char *network =
+		    BPF_CORE_READ(skb, head) + BPF_CORE_READ(skb, network_header);
+		__u16 protocol = BPF_CORE_READ(skb, protocol);
+		struct net_device *dev = BPF_CORE_READ(skb, dev);
+
+		if (dev) {
+			e->ifindex = BPF_CORE_READ(dev, ifindex);
+			BPF_CORE_READ_STR_INTO(&e->ifname, dev, name);
+			if (!e->netns)
+				e->netns = BPF_CORE_READ(dev, nd_net.net, ns.inum);
+		}
+		e->trigger_mark = BPF_CORE_READ(skb, mark);
+		if (protocol == bpf_htons(ETH_P_IPV6) ? read_ipv6(&h, network)
+						      : read_ipv4(&h, network)) {
+			set_tuple(e, &h, true);
+			set_answer(e, &h);
+		}
+	} else if (e->has & RST_HAS_TCP_SOCKET) {
+		set_tuple_of_socket(e, sk);
+	}
+	if (!sk || e->state == TCP_LISTEN)
+		set_listener(e);
+	if (has_reason) {
+		e->reason = reason;
+		e->has |= RST_HAS_REASON;
+	}
+	set_task(e);
+	set_stack(e, ctx);
+	bpf_ringbuf_submit(e, 0);
+	return 0;
+}
+
+/* (sk, skb): up to 6.9. User space loads this one or the next, as the kernel's BTF says. */
+SEC("tp_btf/tcp_send_reset")
+int tcp_send_reset2(__u64 *ctx)
+{
+	return decide(ctx, false, 0);
+}
+
+/* (sk, skb, reason): from 6.10. */
+SEC("tp_btf/tcp_send_reset")
+int tcp_send_reset3(__u64 *ctx)
+{
+	return decide(ctx, true, (__u32)ctx[2]);
+}
+
+static __always_inline void set_current(struct socket_memory *memory)
+{
+	memory->owner_pid = bpf_get_current_pid_tgid() >> 32;
+	memory->owner_since_ns = bpf_ktime_get_ns();
+	bpf_get_current_comm(memory->owner_comm, sizeof(memory->owner_comm));
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int inet_sock_set_state(__u64 *ctx)
+{
+	struct sock *sk = (void *)ctx[0];
+	int before = (int)ctx[1], after = (int)ctx[2];
+	__u64 key = (__u64)sk;
+	struct socket_memory fresh = {}, *memory;
+	struct listener_key port = {};
+
+	if (BPF_CORE_READ(sk, sk_protocol) != IPPROTO_TCP)
+		return 0;
+	memory = recall(sk);
+	/* connect(), listen() and the birth of a listener's child begin a life. */
+	if (memory && after != TCP_SYN_SENT && after != TCP_LISTEN && before != TCP_LISTEN)
+		fresh = *memory;
+	identify(&fresh, sk);
+	fresh.previous = before;
+	fresh.current = after;
+	port.port = BPF_CORE_READ((struct inet_sock *)sk, inet_sport);
+	port.netns = fresh.netns;
+	if (after == TCP_SYN_SENT || after == TCP_LISTEN) {
+		/* connect() and listen() run as the caller, never in an interrupt. */
+		set_current(&fresh);
+		if (after == TCP_LISTEN)
+			bpf_map_update_elem(&listeners, &port, &fresh, BPF_ANY);
+	} else if ((before == TCP_SYN_RECV || after == TCP_SYN_RECV) && !fresh.owner_pid) {
+		/* A child of a listener: whoever accepts it, it is that program's connection. */
+		memory = bpf_map_lookup_elem(&listeners, &port);
+		if (memory) {
+			fresh.owner_pid = memory->owner_pid;
+			fresh.owner_since_ns = memory->owner_since_ns;
+			__builtin_memcpy(fresh.owner_comm, memory->owner_comm, RST_COMM_LENGTH);
+		}
+	}
+	bpf_map_update_elem(&sockets, &key, &fresh, BPF_ANY);
+	return 0;
+}
+
+/* The stack, ring buffer and tracing helpers are for GPL-compatible programs only. */
+char LICENSE[] SEC("license") = "GPL";

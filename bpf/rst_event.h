@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR Apache-2.0) */
+/*
+ * The record that the BPF programs hand to user space: the only place where its layout is written.
+ * Fixed widths, explicit padding, host byte order unless said otherwise.
+ */
+#ifndef RST_EVENT_H
+#define RST_EVENT_H
+
+#ifndef __bpf__
+#include <stdint.h>
+#endif
+
+#define RST_STACK_FRAMES 64
+#define RST_COMM_LENGTH 16
+#define RST_IFNAME_LENGTH 16
+
+enum rst_event_kind {
+	RST_EMIT = 1,
+	RST_DECIDE = 2,
+};
+
+/* What rst_event.has says is filled in. */
+enum rst_event_has {
+	RST_HAS_SEGMENT =
+	    1 << 0, /* seq, ack, flags: of the RST itself, or as TCP will write them */
+	RST_HAS_SOCKET = 1 << 1,
+	RST_HAS_PREVIOUS_STATE = 1 << 2,
+	RST_HAS_TRIGGER = 1 << 3,
+	RST_HAS_REASON = 1 << 4,
+	RST_HAS_OWNER = 1 << 5,
+	RST_HAS_TCP_SOCKET = 1 << 6, /* user_timeout_ms, linger2 */
+	RST_HAS_LISTENER = 1 << 7, /* owner_*: who listened on the port, not who owns the socket */
+	RST_HAS_STATE = 1 << 8,	   /* state, of any kind of socket: request and time-wait too */
+};
+
+/* What the programs count: index into the counters map. */
+enum rst_counter {
+	RST_LOST_EMIT = 0, /* events for which the ring buffer had no room */
+	RST_LOST_DECIDE = 1,
+	RST_RESERVED = 2, /* events that got room in it */
+	RST_COUNTERS = 3,
+};
+
+struct rst_event {
+	uint64_t mono_ns;	 /* bpf_ktime_get_ns */
+	uint64_t skb;		 /* kernel address; 0 if none */
+	uint64_t sock;		 /* kernel address of the struct sock; 0 if none */
+	uint64_t cookie;	 /* 0 until somebody asked the kernel for one */
+	uint64_t inode;		 /* of the socket's file; 0 if none */
+	uint64_t cgroup;	 /* id of the socket's cgroup v2 */
+	uint64_t owner_since_ns; /* when owner_pid made the socket what it is */
+	uint64_t task_cgroup;	 /* id of the current task's cgroup v2 */
+	uint8_t src[16];	 /* network order; IPv4 as ::ffff:a.b.c.d */
+	uint8_t dst[16];
+	uint32_t seq;
+	uint32_t ack;
+	uint32_t trigger_seq;
+	uint32_t trigger_ack;
+	uint32_t trigger_length; /* TCP payload, bytes */
+	uint32_t netns;		 /* inode number of the network namespace */
+	int32_t ifindex;
+	uint32_t cpu;
+	uint32_t pid; /* process (tgid), 0 in the idle task */
+	uint32_t tid;
+	uint32_t uid;
+	uint32_t sock_uid;
+	uint32_t owner_pid;
+	uint32_t reason; /* enum sk_rst_reason of the running kernel */
+	uint32_t user_timeout_ms;
+	int32_t linger2;       /* jiffies; -1 is off */
+	uint32_t stack_frames; /* how many of stack[] are valid */
+	uint32_t trigger_mark; /* skb->mark of the trigger */
+	uint16_t sport;
+	uint16_t dport;
+	uint16_t flags; /* the low nine bits: FIN is bit 0 */
+	uint16_t window;
+	uint16_t ip_id;
+	uint16_t trigger_flags;
+	uint16_t has; /* enum rst_event_has */
+	uint8_t ttl;
+	uint8_t kind;		/* enum rst_event_kind */
+	uint8_t state;		/* TCP state at the hook */
+	uint8_t previous_state; /* before the last change */
+	uint8_t dead;		/* SOCK_DEAD */
+	uint8_t shutdown;	/* sk_shutdown: 1 receive, 2 send */
+	uint8_t ip_version;	/* 4 or 6 */
+	uint8_t padding[3];
+	char ifname[RST_IFNAME_LENGTH];
+	char comm[RST_COMM_LENGTH];
+	char owner_comm[RST_COMM_LENGTH];
+	uint64_t stack[RST_STACK_FRAMES]; /* innermost first */
+};
+
+#ifdef __cplusplus
+static_assert(sizeof(struct rst_event) == 240 + 8 * RST_STACK_FRAMES, "ABI");
+#else
+_Static_assert(sizeof(struct rst_event) == 240 + 8 * RST_STACK_FRAMES, "the ABI has changed");
+#endif
+
+#endif
