@@ -21,6 +21,10 @@ let package = Package(
     ],
     targets: [
         .systemLibrary(name: "CPcap", pkgConfig: "libpcap", providers: [.apt(["libpcap-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+        .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
+        .target(name: "CMappedFile"),
         .target(name: "CLibBPF", linkerSettings: [.linkedLibrary("bpf"), .linkedLibrary("elf")]),
 
         .target(name: "CLinux"),
@@ -33,7 +37,9 @@ let package = Package(
             name: "Correlator", dependencies: ["NetworkTypes", "PcapReader", "KernelEvents"], swiftSettings: pure),
         .target(name: "Reporting", dependencies: ["NetworkTypes", "JSONText", "Correlator"], swiftSettings: pure),
 
-        .target(name: "CaptureFile", dependencies: ["PcapReader"], swiftSettings: base),
+        .target(
+            name: "CaptureFile", dependencies: ["PcapReader", "CMappedFile", "CZlib", "CZstd", "CLZ4"],
+            swiftSettings: base),
         .target(
             name: "InputFiles",
             dependencies: ["CaptureFile", "Correlator", "KernelEvents", "PcapReader"],

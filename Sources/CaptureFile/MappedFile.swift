@@ -1,3 +1,4 @@
+import CMappedFile
 import Glibc
 
 /// A file's bytes as memory, read from disk as they are looked at.
@@ -5,6 +6,7 @@ public final class MappedFile: @unchecked Sendable {
     /// Never written to, and gone when the object is.
     let base: UnsafeRawPointer?
     public let count: Int
+    private let guardNumber: Int32
 
     /// Maps the first bytes of a regular file.
     ///
@@ -15,16 +17,19 @@ public final class MappedFile: @unchecked Sendable {
         self.count = count
         guard count > 0 else {
             base = nil
+            guardNumber = -1
             return
         }
         guard let address = mmap(nil, count, PROT_READ, MAP_PRIVATE, descriptor, 0), address != MAP_FAILED else {
             throw FileError(operation: "map", errno: errno)
         }
         base = UnsafeRawPointer(address)
+        guardNumber = mapped_file_guard(address, count)
         madvise(address, count, MADV_SEQUENTIAL)
     }
 
     deinit {
+        mapped_file_release(guardNumber)
         if let base { munmap(UnsafeMutableRawPointer(mutating: base), count) }
     }
 
@@ -34,6 +39,9 @@ public final class MappedFile: @unchecked Sendable {
     ) throws(Failure) -> Result {
         try body(RawSpan(_unsafeBytes: UnsafeRawBufferPointer(start: base, count: count)))
     }
+
+    /// Whether the file shrank and bytes that are gone were looked at: they read as zeros.
+    public var hasShrunk: Bool { mapped_file_faulted(guardNumber) }
 
     /// Gives back the memory of what has been read, up to an offset; it is read again from disk if it is looked at again.
     func release(from start: Int, to end: Int) {

@@ -6,10 +6,14 @@ public struct CaptureScanner: Sendable {
     public internal(set) var summary = CaptureSummary(
         format: CaptureFormat(container: .pcap, byteOrder: .little, fractionalDigits: 6))
     public let selection: SegmentSelection
+    let mode: SegmentSelection.Mode
+    let filter: FlowFilter
     var context = Context()
 
     public init(selecting selection: SegmentSelection) {
         self.selection = selection
+        mode = selection.mode
+        filter = selection.filter
     }
 
     /// What the meaning of the next record depends on.
@@ -91,6 +95,7 @@ public struct CaptureScanner: Sendable {
             return at
         }
         guard let kind = PcapMagic(magic) else {
+            guard available >= 8 || isFinal else { return nil }
             throw .notACapture(prefix: prefix(bytes, at, min(available, 8)))
         }
         guard available >= kind.headerLength else {
@@ -103,6 +108,18 @@ public struct CaptureScanner: Sendable {
 
     private func prefix(_ bytes: RawSpan, _ at: Int, _ count: Int) -> [UInt8] {
         (0..<count).map { bytes.u8(at + $0) }
+    }
+
+    /// Adds damage that the reader of the file met: a compressed stream that breaks off.
+    public mutating func noteDamage(_ problem: String, at offset: Int) {
+        note(problem, at: offset)
+    }
+
+    /// Gives up the rest of the file.
+    public mutating func endEarly(_ problem: String, at offset: Int, skipping count: Int) {
+        note(problem, at: offset)
+        summary.bytesSkipped += count
+        context.phase = .ended
     }
 
     mutating func note(_ problem: @autoclosure () -> String, at offset: Int) {

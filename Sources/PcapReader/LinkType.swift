@@ -21,6 +21,35 @@ public enum LinkType {
         case ipv6: .ipv6
         case linuxSLL: .cooked
         case linuxSLL2: .cooked2
+        case 6: .tokenRing
+        case 8: .slip
+        case 9: .ppp
+        case 10: .fddi
+        case 50: .pppSerial
+        case 51: .pppoe
+        case 11, 100: .llc
+        case 104: .hdlc
+        case 105: .wlan
+        case 107: .frameRelay
+        case 109: .enc
+        case 117: .pflog
+        case 119: .prism
+        case 122: .fibreChannel
+        case 123: .sunATM
+        case 127: .radiotap
+        case 129: .arcnet
+        case 163: .avs
+        case 166: .pppWithDirection
+        case 192: .ppi
+        case 219: .mpls
+        case 239: .nflog
+        case 240: .prefixedEthernet(prefix: 4)
+        case 241: .prefixedEthernet(prefix: 12)
+        case 258: .pktap
+        case 274: .prefixedEthernet(prefix: 8)
+        case 281, 284: .taggedEthernet(tag: 4)
+        case 282: .prefixedEthernet(prefix: 4)
+        case 285: .taggedEthernet(tag: 8)
         default: nil
         }
     }

@@ -84,10 +84,10 @@ extension CaptureScanner {
         summary.tcpSegments += 1
         let isReset = decoder.segment.flags.contains(.rst)
         if isReset { summary.resets += 1 }
-        switch selection {
+        switch mode {
         case .resets: guard isReset else { return }
         case .all: break
-        case .flows(let filter): guard filter.contains(decoder.segment.tuple) else { return }
+        case .flows: guard filter.contains(decoder.segment.tuple) else { return }
         }
         var captured = CapturedSegment(
             segment: decoder.segment, number: record.number, offset: offset + record.offset, time: record.time,
@@ -104,27 +104,5 @@ extension CaptureScanner {
     mutating func cover(_ first: Int64, _ last: Int64) {
         summary.firstTime = min(summary.firstTime ?? first, first)
         summary.lastTime = max(summary.lastTime ?? last, last)
-    }
-}
-
-extension SegmentSelection {
-    /// How the hot loops treat a packet that `firstLook` calls plain.
-    enum Mode { case resets, all, flows }
-
-    var mode: Mode {
-        switch self {
-        case .resets: .resets
-        case .all: .all
-        case .flows: .flows
-        }
-    }
-
-    /// Empty but for `.flows`.
-    var filterBits: [UInt64] {
-        if case .flows(let filter) = self { filter.bits } else { [] }
-    }
-
-    var filterMask: UInt64 {
-        if case .flows(let filter) = self { filter.mask } else { 0 }
     }
 }

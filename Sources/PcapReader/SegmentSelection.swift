@@ -7,40 +7,77 @@ public enum SegmentSelection: Sendable {
     case all
     /// Those of some connections, both directions, with or without RST.
     case flows(FlowFilter)
+
+    /// The same without the connections: what a hot loop can look at without counting references.
+    enum Mode { case resets, all, flows }
+
+    var mode: Mode {
+        switch self {
+        case .resets: .resets
+        case .all: .all
+        case .flows: .flows
+        }
+    }
+
+    /// Empty but for `.flows`.
+    var filter: FlowFilter {
+        if case .flows(let filter) = self { filter } else { FlowFilter([]) }
+    }
 }
 
 /// A set of connections, quick to deny.
 public struct FlowFilter: Sendable {
     /// The connections, each in one of its two directions.
-    private let tuples: Set<FourTuple>
+    private var tuples: [FourTuple] = []
+    /// A hash table with linear probing: indices into `tuples`, or -1. At most half of it is taken.
+    private var slots: [Int32]
     /// One bit a hash: a segment whose bit is clear belongs to none of the connections.
-    let bits: [UInt64]
+    private(set) var bits: [UInt64]
     let mask: UInt64
 
-    /// The direction of each tuple does not matter.
-    public init(_ flows: some Sequence<FourTuple>) {
-        var tuples = Set<FourTuple>()
-        for flow in flows where !tuples.contains(flow.reversed) { tuples.insert(flow) }
+    /// The direction of each tuple does not matter; there may be up to 2^30 of them.
+    public init(_ flows: some Collection<FourTuple>) {
+        var slotCount = 16
+        while slotCount < flows.count * 2, slotCount < 1 << 31 { slotCount *= 2 }
+        slots = [Int32](repeating: -1, count: slotCount)
         // 16 to 32 bits a connection: at most one segment in 16 of other connections passes the first test.
-        var count: UInt64 = 1024
-        while count < UInt64(tuples.count) * 16, count < 1 << 28 { count *= 2 }
-        var bits = [UInt64](repeating: 0, count: Int(count / 64))
-        let mask = count - 1
-        for tuple in tuples {
-            let bit = FlowFilter.hash(tuple) & mask
-            bits[Int(bit / 64)] |= 1 << (bit % 64)
-        }
-        self.tuples = tuples
-        self.bits = bits
-        self.mask = mask
+        var bitCount = 1024
+        while bitCount < flows.count * 16, bitCount < 1 << 30 { bitCount *= 2 }
+        bits = [UInt64](repeating: 0, count: bitCount / 64)
+        mask = UInt64(bitCount - 1)
+        tuples.reserveCapacity(flows.count)
+        for flow in flows { insert(flow) }
     }
 
+    /// How many connections there are, each counted once.
     public var count: Int { tuples.count }
 
     public func contains(_ tuple: FourTuple) -> Bool {
-        let bit = FlowFilter.hash(tuple) & mask
+        let hash = FlowFilter.hash(tuple)
+        let bit = hash & mask
         guard bits[Int(bit / 64)] & 1 << (bit % 64) != 0 else { return false }
-        return tuples.contains(tuple) || tuples.contains(tuple.reversed)
+        return slots[slot(of: tuple, hash: hash)] >= 0
+    }
+
+    private mutating func insert(_ tuple: FourTuple) {
+        let hash = FlowFilter.hash(tuple)
+        let slot = slot(of: tuple, hash: hash)
+        guard slots[slot] < 0 else { return }
+        slots[slot] = Int32(tuples.count)
+        tuples.append(tuple)
+        let bit = hash & mask
+        bits[Int(bit / 64)] |= 1 << (bit % 64)
+    }
+
+    /// Where the connection is, or the free slot where it belongs.
+    private func slot(of tuple: FourTuple, hash: UInt64) -> Int {
+        var slot = Int(truncatingIfNeeded: hash >> 20) & (slots.count - 1)
+        while slots[slot] >= 0 {
+            let other = tuples[Int(slots[slot])]
+            if other == tuple || other == tuple.reversed { break }
+            slot = (slot + 1) & (slots.count - 1)
+        }
+        return slot
     }
 
     /// The same for both directions.

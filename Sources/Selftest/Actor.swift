@@ -9,6 +9,8 @@ public enum Actor {
     /// Serves requests until standard input ends; the arguments are not used yet.
     public static func main(arguments: [String] = []) -> Never {
         try? File.write("selftest-actor", to: "/proc/self/comm")
+        // An interrupt of the terminal is for the laboratory; this process sees the end of its input then.
+        for number in [SIGINT, SIGTERM, SIGHUP] { signal(number, SIG_IGN) }
         var performer = Performer()
         while let line = readLine() {
             let words = line.split(separator: " ")
@@ -22,6 +24,7 @@ public enum Actor {
             guard write(1, bytes, bytes.count) == bytes.count else { break }
             if words.first == "burn" { burn() }
         }
+        performer.orphanLimit?.restore()
         exit(0)
     }
 
@@ -39,6 +42,7 @@ public enum Actor {
 private struct Performer {
     private var listener: Socket?
     private var connections: [Socket] = []
+    var orphanLimit: OrphanLimit?
 
     mutating func perform(_ words: [Substring]) throws -> [String] {
         switch words.first {
@@ -72,6 +76,10 @@ private struct Performer {
         case "destroy":
             try SocketDestroyer.destroy(
                 local: try endpoint(words.dropFirst()), remote: try endpoint(words.dropFirst(3)))
+        case "forbid-orphans": orphanLimit = try OrphanLimit()
+        case "allow-orphans":
+            orphanLimit?.restore()
+            orphanLimit = nil
         case "exit": exit(0)
         default: throw SelftestError.actor("unknown request")
         }

@@ -8,7 +8,7 @@ public enum Requirement: Sendable, Hashable {
     case sysctl(String)
     /// A file or device, `/dev/net/tun`.
     case file(String)
-    case kernel(major: Int, minor: Int)
+    case kernel(KernelVersion)
     /// It changes a setting of the whole host for a moment: it runs only when that is allowed.
     case hostWideSetting(String)
 
@@ -21,18 +21,9 @@ public enum Requirement: Sendable, Hashable {
             File.exists("/proc/sys/" + String(name.map { $0 == "." ? "/" : $0 }))
                 ? nil : "this kernel has no sysctl \(name)"
         case .file(let path): File.exists(path) ? nil : "there is no \(path)"
-        case .kernel(let major, let minor):
-            Self.runningKernel.map { $0 >= (major, minor) } ?? true
-                ? nil : "it needs Linux \(major).\(minor)"
+        case .kernel(let version):
+            KernelVersion.running.map { $0 >= version } ?? true ? nil : "it needs Linux \(version)"
         case .hostWideSetting(let name): "it changes \(name) of the whole host for a moment, which was not allowed"
         }
-    }
-
-    /// The first two numbers of the release.
-    static var runningKernel: (Int, Int)? {
-        let numbers = (File.read("/proc/sys/kernel/osrelease") ?? "").split { !$0.isNumber }.prefix(2).compactMap {
-            Int($0)
-        }
-        return numbers.count == 2 ? (numbers[0], numbers[1]) : nil
     }
 }

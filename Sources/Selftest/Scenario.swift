@@ -71,6 +71,8 @@ public struct ExpectedReset: Sendable, Hashable {
     public var cause: String
     /// Words that are also right on kernels that cannot tell the difference; the summary of the scenario says which.
     public var alternatives: [String] = []
+    /// The first kernel whose events prove it. Before, the report may give the same cause as inferred, or `unknown`.
+    public var provenSince: KernelVersion?
     public var outcome: Outcome = .matched
     /// The netfilter hook that rejected: INGRESS, PREROUTING, INPUT, FORWARD or OUTPUT; BRIDGE for the bridge family.
     public var netfilterHook: String?
@@ -92,6 +94,13 @@ public struct ExpectedReset: Sendable, Hashable {
     public var netns: UInt32
     /// The same reset behind a translation of addresses.
     public var alsoSeenAs: [FourTuple] = []
+
+    /// Whether the events of the running kernel prove the cause; if not, a report must not say so.
+    public var isProven: Bool {
+        guard outcome != .wireOnly else { return false }
+        guard let provenSince, let running = KernelVersion.running else { return true }
+        return running >= provenSince
+    }
 
     init(_ tuple: FourTuple, _ cause: String, at node: Node, adjust: (inout ExpectedReset) -> Void = { _ in }) {
         self.tuple = tuple

@@ -113,6 +113,22 @@ import Testing
             ])
     }
 
+    /// tshark numbers custom blocks, journal entries and sysdig events too, but not blocks it does not know.
+    @Test func numbersPacketsAsTsharkDoes() throws {
+        var builder = BlockBuilder()
+        builder.section()
+        builder.interface()
+        builder.packet(Packets.ipv4Reset)
+        for type in [0x0bad, 9, 0x204, 0x1234, 0xa] as [UInt32] {
+            builder.block(type, [UInt8](repeating: 0, count: 24))
+        }
+        builder.packet(Packets.ipv4Reset)
+        let (segments, summary) = try scanAll(builder.file)
+        #expect(segments.map(\.number) == [1, 5])
+        #expect(summary.packets == 2)
+        #expect(summary.frames == 5)
+    }
+
     @Test func skipsDamagedBlocksAndGoesOn() throws {
         var builder = BlockBuilder()
         builder.section()

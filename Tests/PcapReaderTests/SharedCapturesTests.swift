@@ -11,7 +11,6 @@ import Testing
 
     @Test(arguments: SharedCapture.all)
     func agreesWithTshark(_ capture: SharedCapture) throws {
-        guard Self.notYet[capture.file] == nil else { return }
         if let refused = Self.refused[capture.file] {
             #expect(throws: refused) { try CaptureFile(path: capture.path).scan(selecting: .resets) { _ in } }
             return
@@ -28,7 +27,7 @@ import Testing
     /// The three ways of selecting see the same segments.
     @Test(arguments: SharedCapture.all)
     func selectionsAgree(_ capture: SharedCapture) throws {
-        guard Self.notYet[capture.file] == nil, Self.refused[capture.file] == nil else { return }
+        guard Self.refused[capture.file] == nil else { return }
         let file = CaptureFile(path: capture.path)
         var all: [CapturedSegment] = []
         let summaryOfAll = try file.scan(selecting: .all) { all.append($0) }
@@ -51,16 +50,4 @@ import Testing
         "PcapPlusPlus/Tests__ExamplesTest__pcap_examples__solaris.snoop":
             .notACapture(prefix: Array("snoop\0\0\0".utf8))
     ]
-
-    static let notYet: [String: String] = Dictionary(
-        uniqueKeysWithValues: SharedCapture.all.filter { $0.format.hasPrefix("gz+") }.map { ($0.file, "gzip") } + [
-            ("PcapPlusPlus/Tests__Packet++Test__PacketExamples__CiscoHDLC.pcap", "C_HDLC"),
-            ("PcapPlusPlus/Tests__Pcap++Test__PcapExamples__one_http_stream_rst.pcap", "PPPoE"),
-            ("libpcap/tests__filter__http_PPI.pcap", "PPI"),
-            ("tcpdump/tests__arcnet-rfc1051-arp-icmp-http.pcap", "ARCNET"),
-            ("tcpdump/tests__arcnet-rfc1201-arp-icmp-http.pcap", "ARCNET"),
-            ("zeek/dns-inverse-query.pcap", "FDDI"),
-            ("zeek/nflog-http.pcap", "NFLOG"),
-            ("zeek/tunnels__gre-aruba.pcap", "802.11 in GRE"),
-        ])
 }

@@ -68,6 +68,16 @@ import Testing
         }
     }
 
+    @Test func kernelVersionsCompareAsNumbers() throws {
+        #expect(KernelVersion(6, 9) < KernelVersion(6, 10))
+        #expect(KernelVersion(5, 19) < KernelVersion(6, 0))
+        #expect(try #require(KernelVersion.running) >= KernelVersion(5, 4))
+        #expect(Requirement.kernel(KernelVersion(99, 0)).obstacle != nil)
+        #expect(Requirement.kernel(KernelVersion(5, 4)).obstacle == nil)
+        #expect(Requirement.sysctl("net.ipv4.no_such").obstacle != nil)
+        #expect(Requirement.sysctl("net.ipv4.tcp_fin_timeout").obstacle == nil)
+    }
+
     @Test func labsAtTheSameTimeHaveDifferentAddressesAndNamespaces() throws {
         let labs = try (0..<3).map { _ in try Lab(topology: .pair, ipVersion: .v4, actor: actor) }
         #expect(Set(labs.flatMap { [$0.client.address, $0.server.address] }).count == 6)

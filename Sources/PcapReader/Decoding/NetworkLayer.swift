@@ -66,6 +66,19 @@ extension PacketDecoder {
     mutating func ipProtocol(_ bytes: RawSpan, _ number: UInt8) -> Layer {
         switch number {
         case 6: return .tcp
+        case 17: return .udp
+        case 4, 94:
+            enter(.ipInIP)
+            return .ip
+        case 41:
+            enter(source.isIPv4 ? .sixInFour : .ipInIP)
+            return .ipv6
+        case 47: return .gre
+        case 97: return etherIP(bytes)
+        case 115: return l2tp3(bytes)
+        case 137:
+            enter(.mpls)
+            return .mpls
         // Hop-by-hop options, routing, destination options, mobility, HIP, Shim6 (RFC 8200, 6275, 7401, 5533).
         case 0, 43, 60, 135, 139, 140: return extensionHeader(bytes, unit: 8, extra: 1)
         // Authentication header: its length counts 4-byte words less 2 (RFC 4302, section 2.2).

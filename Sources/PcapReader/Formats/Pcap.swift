@@ -88,16 +88,16 @@ extension CaptureScanner {
         let headerLength = layout.recordHeader
         let count = bytes.byteCount
         let looksAtEthernet = layout.linkType == LinkType.ethernet
-        let mode = selection.mode
-        let mask = selection.filterMask
-        let filterBits = selection.filterBits
+        let mode = mode
+        let mask = filter.mask
+        let filterBits = filter.bits
         let filter = filterBits.span
         var at = start
         var packets = 0
         var plain = 0
-        // Seconds above, fraction below: compares like the time itself.
-        var earliest = UInt64.max
-        var latest: UInt64 = 0
+        let unit: Int64 = layout.nanoseconds ? 1 : 1000
+        var earliest = Int64.max
+        var latest = Int64.min
         var problem: String?
         while at < limit {
             guard count - at >= headerLength else {
@@ -124,9 +124,10 @@ extension CaptureScanner {
                 break
             }
             packets += 1
-            let stamp = UInt64(bytes.u32(at, order)) << 32 | UInt64(bytes.u32(at + 4, order))
-            earliest = min(earliest, stamp)
-            latest = max(latest, stamp)
+            // Both numbers have 32 bits; a damaged fraction may exceed a second.
+            let time = Int64(bytes.u32(at, order)) * 1_000_000_000 + Int64(bytes.u32(at + 4, order)) * unit
+            earliest = min(earliest, time)
+            latest = max(latest, time)
             if looksAtEthernet, mode != .all,
                 case .plain(let hash) = Self.firstLook(
                     bytes, at: packet, captured: Int(captured), hashing: mode == .flows)
@@ -140,7 +141,7 @@ extension CaptureScanner {
             }
             var record = PacketRecord(
                 offset: at, at: packet, captured: Int(captured), original: original,
-                time: Self.time(stamp, nanoseconds: layout.nanoseconds), interface: 0, linkType: layout.linkType,
+                time: time, interface: 0, linkType: layout.linkType,
                 number: summary.frames + packets)
             if layout.modified { readModifiedHeader(bytes, at: at, order: order, into: &record) }
             examine(bytes, offset: offset, record: record, body: body)
@@ -149,18 +150,9 @@ extension CaptureScanner {
         summary.packets += packets
         summary.frames += packets
         summary.tcpSegments += plain
-        if packets > 0 {
-            cover(
-                Self.time(earliest, nanoseconds: layout.nanoseconds),
-                Self.time(latest, nanoseconds: layout.nanoseconds))
-        }
+        if packets > 0 { cover(earliest, latest) }
         if let problem { return end(bytes, at: at, offset: offset, problem: problem) }
         return at
-    }
-
-    /// Nanoseconds since 1970-01-01 from seconds (above) and a fraction (below), which may exceed a second.
-    private static func time(_ stamp: UInt64, nanoseconds: Bool) -> Int64 {
-        Int64(stamp >> 32) * 1_000_000_000 + Int64(stamp & 0xffff_ffff) * (nanoseconds ? 1 : 1000)
     }
 
     /// What follows the lengths in the modified format: interface index, protocol, packet type, and a byte of padding.

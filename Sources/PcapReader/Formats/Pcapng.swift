@@ -57,9 +57,9 @@ extension CaptureScanner {
         _ bytes: RawSpan, offset: Int, from start: Int, limit: Int, isFinal: Bool, body: (CapturedSegment) -> Void
     ) -> Int {
         let count = bytes.byteCount
-        let mode = selection.mode
-        let mask = selection.filterMask
-        let filterBits = selection.filterBits
+        let mode = mode
+        let mask = filter.mask
+        let filterBits = filter.bits
         let filter = filterBits.span
         var at = start
         var packets = 0
@@ -257,6 +257,8 @@ extension CaptureScanner {
             context.phase = .ended
         } else if block.type <= BlockType.enhancedPacket || block.type == BlockType.section {
             skipBlock(block.size, at: block.offset, "the block of \(block.size) bytes is too large to be looked into")
+        } else if Self.isFrame(block.type) {
+            summary.frames += 1
         }
     }
 

@@ -35,9 +35,13 @@ extension CaptureScanner {
         return true
     }
 
-    /// Blocks without packets that tshark numbers along with the packets.
-    private static func isFrame(_ type: UInt32) -> Bool {
-        false
+    /// Blocks without packets that tshark 4.0 numbers along with the packets.
+    static func isFrame(_ type: UInt32) -> Bool {
+        switch type {
+        // systemd journal entry; sysdig events in their versions; custom blocks.
+        case 9, 0x204, 0x208, 0x216, 0x217, 0x221, 0x222, 0x0bad, 0x4000_0bad: true
+        default: false
+        }
     }
 
     /// byte-order magic, major and minor version, section length; options.

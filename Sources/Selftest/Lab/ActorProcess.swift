@@ -23,13 +23,15 @@ public final class ActorProcess {
     public var pid: Int32 { child.pid }
 
     /// With a listener, the process has it from the start, as the child of a server that forks has.
-    init(in node: Node, of lab: Lab, listener: Socket? = nil) throws {
+    /// Without a node it runs in the namespace of the caller.
+    init(in node: Node?, of lab: Lab, listener: Socket? = nil) throws {
         let command = lab.actorCommand
-        child = try node.run {
+        let start = {
             try ChildProcess(
                 path: command.path, arguments: [command.path] + command.arguments, mergingErrors: false,
                 inheriting: listener?.number)
         }
+        child = try node?.run(start) ?? start()
         try request("hello")
         if let listener { try request("adopt \(listener.family)") }
     }

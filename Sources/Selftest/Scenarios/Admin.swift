@@ -22,7 +22,7 @@ extension Scenarios {
         },
         Scenario(
             "bpf-sock-destroy", "A BPF program that iterates over the TCP sockets kills them (bpf_sock_destroy).",
-            needs: [.kernel(major: 6, minor: 5), .file("/sys/kernel/btf/vmlinux")]
+            needs: [.kernel(KernelVersion(6, 5)), .file("/sys/kernel/btf/vmlinux")]
         ) { lab in
             try destroyed(lab, "bpf-sock-destroy") { lab, _ in
                 try lab.server.run { try SocketIterator.destroyAllTCP() }

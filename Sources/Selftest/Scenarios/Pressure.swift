@@ -14,7 +14,7 @@ extension Scenarios {
             let tap = try lab.server.tap()
             let victim = try lab.connect()
             let orphan = try orphan(lab)
-            try withoutRoomForOrphans { victim.server.close() }
+            try withoutRoomForOrphans(lab) { victim.server.close() }
             try tap.awaitReset(victim.fromServer)
             _ = orphan
             return [
@@ -36,7 +36,7 @@ extension Scenarios {
             try connection.server.send(10)
             connection.server.close()
             usleep(250_000)
-            try withoutRoomForOrphans { _ = try tap.awaitReset(connection.fromServer) }
+            try withoutRoomForOrphans(lab) { _ = try tap.awaitReset(connection.fromServer) }
             return [
                 ExpectedReset(connection.fromServer, "abort-on-memory", at: lab.server) {
                     $0.reason = "TCP_ABORT_ON_MEMORY"
@@ -63,11 +63,11 @@ extension Scenarios {
         return connection.client
     }
 
-    private static func withoutRoomForOrphans(_ body: () throws -> Void) throws {
-        let path = "/proc/sys/net/ipv4/tcp_max_orphans"
-        guard let before = File.read(path) else { throw SelftestError.unsupported("this kernel has no \(limit)") }
-        try File.write("0", to: path)
-        defer { try? File.write(before, to: path) }
+    /// A process of its own holds the limit down and lifts it again, also when the laboratory is gone in between.
+    private static func withoutRoomForOrphans(_ lab: Lab, _ body: () throws -> Void) throws {
+        let guardian = try ActorProcess(in: nil, of: lab)
+        try guardian.request("forbid-orphans")
+        defer { _ = try? guardian.request("allow-orphans") }
         try body()
     }
 }

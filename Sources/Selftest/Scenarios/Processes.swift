@@ -56,7 +56,7 @@ extension Scenarios {
             let reset = try tap.next("RST") { $0.flags.contains(.rst) && $0.source == target }
             return [
                 ExpectedReset(reset.tuple, "closed-port", at: lab.server) {
-                    $0.reason = "NO_SOCKET"
+                    $0.withoutSocket()
                     $0.bystanders = [actor.pid]
                 }
             ]

@@ -31,7 +31,7 @@ extension Scenarios {
         try socket.expectRefusal(of: target)
         let tuple = FourTuple(from: target, to: source)
         try tap.awaitReset(tuple)
-        return ExpectedReset(tuple, "closed-port", at: lab.server) { $0.reason = "NO_SOCKET" }
+        return ExpectedReset(tuple, "closed-port", at: lab.server) { $0.withoutSocket() }
     }
 
     /// Connects to so many closed ports of one namespace, one after the other, as fast as one thread can.
@@ -49,7 +49,7 @@ extension Scenarios {
                     try socket.bind(source)
                     try socket.expectRefusal(of: target)
                     return ExpectedReset(FourTuple(from: target, to: source), "closed-port", at: node) {
-                        $0.reason = "NO_SOCKET"
+                        $0.withoutSocket()
                     }
                 }
             }

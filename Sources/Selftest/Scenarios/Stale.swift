@@ -105,7 +105,7 @@ extension Scenarios {
             try tap.awaitReset(connection.fromServer)
             return [
                 ExpectedReset(connection.fromServer, "data-after-full-close", at: lab.server) {
-                    $0.reason = "TCP_TIMEWAIT_SOCKET"
+                    $0.withoutSocket(reason: "TCP_TIMEWAIT_SOCKET")
                     $0.state = .timeWait
                 }
             ]
@@ -113,7 +113,7 @@ extension Scenarios {
     ]
 
     static func noSocket(_ tuple: FourTuple, _ cause: String, at node: Node) -> ExpectedReset {
-        ExpectedReset(tuple, cause, at: node) { $0.reason = "NO_SOCKET" }
+        ExpectedReset(tuple, cause, at: node) { $0.withoutSocket() }
     }
 
     /// No full socket has that local end; a request or a timewait socket may.
@@ -147,5 +147,13 @@ extension Scenarios {
         try connection.send([.syn, .ack])
         try tap.awaitReset(connection.fromRemote)
         return [noSocket(connection.fromRemote, "unexpected-syn-ack", at: lab.server)]
+    }
+}
+
+extension ExpectedReset {
+    /// Up to 6.9 tcp_send_reset tells only of full sockets: an answer without one shows neither socket nor trigger.
+    mutating func withoutSocket(reason: String = "NO_SOCKET") {
+        self.reason = reason
+        provenSince = KernelVersion(6, 10)
     }
 }

@@ -59,7 +59,7 @@ extension Scenarios {
             try outside.awaitReset(translated)
             return [
                 ExpectedReset(tuple, "closed-port", at: lab.client) {
-                    $0.reason = "NO_SOCKET"
+                    $0.withoutSocket()
                     $0.alsoSeenAs = [translated]
                 }
             ]

@@ -1,0 +1,186 @@
+import Glibc
+public import PcapReader
+
+/// An open file whose first bytes have been looked at: a regular file, a pipe, or standard input.
+public final class InputFile {
+    /// As it was given; `-` is standard input.
+    public let path: String
+    /// What the file itself is; for `.gzip`, `.zstd` and `.lz4`, `contentKind` says what it holds.
+    public let kind: FileKind
+    /// What the file holds once it is decompressed: `.pcap`, `.pcapng` or `.other`.
+    public let contentKind: FileKind
+    /// Bytes on disk; nil for a pipe.
+    public let size: Int?
+    private let descriptor: Int32
+    private let prefix: [UInt8]
+    private var wasRead = false
+
+    /// Opens a file and reads its first bytes. A named pipe is waited for until somebody writes.
+    public init(path: String) throws(FileError) {
+        self.path = path
+        if path == "-" {
+            descriptor = dup(STDIN_FILENO)
+        } else {
+            descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        }
+        guard descriptor >= 0 else { throw FileError(operation: "open", errno: errno) }
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else {
+            let failure = FileError(operation: "examine", errno: errno)
+            close(descriptor)
+            throw failure
+        }
+        guard status.st_mode & S_IFMT != S_IFDIR else {
+            close(descriptor)
+            throw FileError(operation: "read", errno: EISDIR)
+        }
+        // A file on standard input may already have been read in part: it is treated as a stream.
+        let isRegular = status.st_mode & S_IFMT == S_IFREG && path != "-"
+        size = isRegular ? Int(status.st_size) : nil
+        do {
+            prefix = try Self.readPrefix(descriptor, isRegular: isRegular)
+        } catch {
+            close(descriptor)
+            throw error
+        }
+        kind = FileKind(prefix: prefix)
+        contentKind = FileKind(prefix: Self.contentPrefix(prefix))
+    }
+
+    deinit { close(descriptor) }
+
+    /// Whether the file can be scanned more than once.
+    public var isRereadable: Bool { size != nil }
+
+    /// Scans the capture from its beginning to its end.
+    ///
+    /// - Parameters:
+    ///   - selection: which segments to deliver.
+    ///   - threads: how many threads may work on a large regular file; the result does not depend on it.
+    ///   - progress: called from time to time with the bytes of the file that are done and their total, if it is known.
+    ///   - body: called for each selected segment, on the calling thread, in the order of the file.
+    /// - Throws: `FileError`, or `CaptureError` if this is not a capture.
+    public func scan(
+        selecting selection: SegmentSelection, threads: Int = InputFile.availableThreads,
+        progress: ((_ done: Int, _ total: Int?) -> Void)? = nil, body: (CapturedSegment) -> Void
+    ) throws -> CaptureSummary {
+        var scanner = CaptureScanner(selecting: selection)
+        if let size, kind == .pcap || kind == .pcapng {
+            try scanMapped(&scanner, size: size, threads: threads, progress: progress, body: body)
+        } else {
+            let stream = try makeStream()
+            try StreamScan(stream: stream, progress: progress.map { report in { [size] in report($0, size) } })
+                .run(&scanner, body: body)
+        }
+        return scanner.summary
+    }
+
+    /// Reads the file, decompressed, window by window: for what is not a capture.
+    ///
+    /// - Returns: why the file could not be read to its end, if it is compressed and damaged.
+    public func read(_ body: (UnsafeRawBufferPointer) throws -> Void) throws -> String? {
+        let stream = try makeStream()
+        let window = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 16)
+        defer { window.deallocate() }
+        while case let count = try stream.read(into: window), count > 0 {
+            try body(UnsafeRawBufferPointer(rebasing: window[..<count]))
+        }
+        return stream.damage
+    }
+
+    /// The processors of the machine that are on.
+    public static var availableThreads: Int { max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
+}
+
+extension InputFile {
+    private func makeStream() throws -> ByteStream {
+        var prefix = prefix
+        if size != nil {
+            lseek(descriptor, 0, SEEK_SET)
+            prefix = []
+        } else if wasRead {
+            throw FileError(operation: "read again", errno: ESPIPE)
+        }
+        wasRead = true
+        do {
+            return try ByteStream(descriptor: descriptor, prefix: prefix, kind: kind)
+        } catch {
+            throw FileError(operation: "decompress", errno: ENOMEM)
+        }
+    }
+
+    /// A file that grows while it is scanned is followed to the size it has when its end is reached, once.
+    private func scanMapped(
+        _ scanner: inout CaptureScanner, size: Int, threads: Int, progress: ((Int, Int?) -> Void)?,
+        body: (CapturedSegment) -> Void
+    ) throws {
+        var size = size
+        var at = 0
+        for attempt in 0... {
+            let file = try MappedFile(descriptor: descriptor, count: size)
+            let report = progress.map { report in { (done: Int) in report(done, size) } }
+            let scan = ParallelScan(file: file, threads: threads, progress: report, currentSize: { self.currentSize })
+            at = try scan.run(&scanner, from: at, body: body)
+            let now = currentSize
+            if attempt == 0, now > size, !scanner.hasEnded {
+                size = now
+                continue
+            }
+            // What is left is a record cut short, or nothing.
+            _ = try file.withBytes { try scanner.scan($0, from: at, isFinal: true, body: body) }
+            if file.hasShrunk, !scanner.hasEnded {
+                scanner.noteDamage("the file shrank to \(now) bytes while it was read", at: at)
+            }
+            return
+        }
+    }
+
+    private var currentSize: Int {
+        var status = stat()
+        return fstat(descriptor, &status) == 0 ? Int(status.st_size) : 0
+    }
+
+    private static func readPrefix(_ descriptor: Int32, isRegular: Bool) throws(FileError) -> [UInt8] {
+        // Enough of a compressed file to see what it holds.
+        var bytes = [UInt8](repeating: 0, count: 4096)
+        var filled = 0
+        while filled < bytes.count {
+            let count = bytes.withUnsafeMutableBytes { buffer in
+                let rest = UnsafeMutableRawBufferPointer(rebasing: buffer[filled...])
+                return isRegular
+                    ? pread(descriptor, rest.baseAddress, rest.count, off_t(filled))
+                    : Glibc.read(descriptor, rest.baseAddress, rest.count)
+            }
+            if count < 0 {
+                if errno == EINTR { continue }
+                throw FileError(operation: "read", errno: errno)
+            }
+            if count == 0 { break }
+            filled += count
+            // A pipe may bring the rest much later: what came is used as soon as it says enough.
+            if !isRegular, contentPrefix(Array(bytes.prefix(filled))).count >= FileKind.prefixLength { break }
+        }
+        return Array(bytes.prefix(filled))
+    }
+
+    /// The first bytes of what a file holds, decompressed as far as they go.
+    private static func contentPrefix(_ prefix: [UInt8]) -> [UInt8] {
+        guard let decompressor = try? makeDecompressor(FileKind(prefix: prefix)) else { return prefix }
+        var head = [UInt8](repeating: 0, count: FileKind.prefixLength)
+        var filled = 0
+        prefix.withUnsafeBytes { input in
+            var rest = input[...]
+            while filled < head.count, !rest.isEmpty {
+                let step = head.withUnsafeMutableBytes { output in
+                    try? decompressor.decompress(
+                        UnsafeRawBufferPointer(rebasing: rest),
+                        into: UnsafeMutableRawBufferPointer(rebasing: output[filled...]))
+                }
+                guard let step, step != (0, 0) else { break }
+                rest = rest.dropFirst(step.used)
+                filled += step.made
+            }
+        }
+        return Array(head.prefix(filled))
+    }
+}

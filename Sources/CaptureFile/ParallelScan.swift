@@ -1,0 +1,131 @@
+import Dispatch
+import PcapReader
+import Synchronization
+
+/// Scans a mapped capture with several threads, in rounds of several parts each; what comes out is what one thread
+/// would have found.
+struct ParallelScan {
+    let file: MappedFile
+    let threads: Int
+    /// Called with the bytes scanned so far.
+    let progress: ((Int) -> Void)?
+    /// The size of the file at this moment.
+    let currentSize: () -> Int
+
+    /// Bytes of a part: small enough that the segments of a round stay few, large enough that the guess at its
+    /// beginning costs nothing.
+    var partSize = 4 << 20
+    /// Parts of a round for each thread.
+    var partsPerThread = 4
+
+    /// What one thread found in one part.
+    private struct Part {
+        var start = 0
+        var end = 0
+        var scanner: CaptureScanner
+        var segments: [CapturedSegment] = []
+    }
+
+    /// Scans up to the last whole record and returns where that ends.
+    func run(_ scanner: inout CaptureScanner, from start: Int = 0, body: (CapturedSegment) -> Void) throws -> Int {
+        var at = start
+        while at < file.count, !scanner.hasEnded {
+            // The first part is always scanned alone: it tells what the others have to know.
+            let isParallel = at > 0 && threads > 1 && file.count - at > partSize
+            let before = at
+            if noteShrinking(&scanner, at: at) { return file.count }
+            if isParallel {
+                at = try round(&scanner, from: at, body: body)
+            } else {
+                at = try file.withBytes { bytes in
+                    try scanner.scan(bytes, from: at, limit: at + partSize, isFinal: false, body: body)
+                }
+            }
+            // Only a record cut short by the end of the file is left.
+            if at == before { break }
+            file.release(from: before, to: at)
+            progress?(at)
+        }
+        return at
+    }
+
+    /// Whether the file has lost bytes since it was mapped, which is noted as damage.
+    private func noteShrinking(_ scanner: inout CaptureScanner, at: Int) -> Bool {
+        let size = currentSize()
+        guard size < file.count || file.hasShrunk else { return false }
+        if !scanner.hasEnded {
+            scanner.endEarly("the file shrank to \(size) bytes while it was read", at: at, skipping: file.count - at)
+        }
+        return true
+    }
+
+    private func round(
+        _ scanner: inout CaptureScanner, from start: Int, body: (CapturedSegment) -> Void
+    ) throws -> Int {
+        let origin = scanner.part()
+        let guide = scanner
+        let count = min(threads * partsPerThread, (file.count - start + partSize - 1) / partSize)
+        var parts = [Part?](repeating: nil, count: count)
+        parts.withUnsafeMutableBufferPointer { parts in
+            let slots = Slots(base: parts.baseAddress)
+            let next = Atomic(0)
+            DispatchQueue.concurrentPerform(iterations: min(threads, count)) { [file, partSize] _ in
+                while true {
+                    let index = next.add(1, ordering: .relaxed).oldValue
+                    guard index < count else { return }
+                    let partStart = start + index * partSize
+                    slots.base?[index] = Self.scanPart(
+                        file, from: partStart, limit: partStart + partSize, isGuess: index > 0, origin: origin,
+                        guide: guide)
+                }
+            }
+        }
+        // What was found in bytes that are gone is not worth having.
+        if noteShrinking(&scanner, at: start) { return file.count }
+        var at = start
+        for (index, part) in parts.enumerated() {
+            let limit = start + (index + 1) * partSize
+            if at >= limit { continue }
+            let base = scanner.summary.frames
+            if let part, part.start == at, scanner.absorb(part.scanner, from: origin) {
+                at = part.end
+                for var segment in part.segments {
+                    segment.number += base
+                    body(segment)
+                }
+            } else {
+                at = try file.withBytes { bytes in
+                    try scanner.scan(bytes, from: at, limit: limit, isFinal: false, body: body)
+                }
+            }
+            if scanner.hasEnded { break }
+        }
+        return at
+    }
+
+    /// Nil if no place in the part looks like the beginning of a record.
+    private static func scanPart(
+        _ file: MappedFile, from start: Int, limit: Int, isGuess: Bool, origin: CaptureScanner, guide: CaptureScanner
+    ) -> Part? {
+        file.withBytes { bytes in
+            var part = Part(start: start, scanner: origin)
+            if isGuess {
+                guard let guess = guide.guessRecord(bytes, from: start, limit: limit) else { return nil }
+                part.start = guess
+            }
+            var segments: [CapturedSegment] = []
+            let end = try? part.scanner.scan(bytes, from: part.start, limit: limit, isFinal: false) {
+                segments.append($0)
+            }
+            guard let end else { return nil }
+            part.end = end
+            part.segments = segments
+            return part
+        }
+    }
+
+    /// Each thread writes to slots of its own.
+    private struct Slots: @unchecked Sendable {
+        let base: UnsafeMutablePointer<Part?>?
+    }
+}

@@ -1,0 +1,241 @@
+import Foundation
+import Glibc
+import PcapReader
+import Testing
+
+@testable import CaptureFile
+
+@Suite struct InputFileTests {
+    static let capture: [UInt8] = {
+        var builder = PcapBuilder()
+        for _ in 0..<50 {
+            builder.add(Packets.ipv4Reset)
+            builder.add(Packets.ipv6Reset)
+            builder.add(Packets.udp)
+        }
+        return builder.file
+    }()
+
+    /// A file of these bytes while the function runs.
+    static func withFile<Result>(_ bytes: [UInt8], _ body: (String) throws -> Result) throws -> Result {
+        let file = FileManager.default.temporaryDirectory.appending(path: "input-\(UUID().uuidString)")
+        try Data(bytes).write(to: file)
+        defer { try? FileManager.default.removeItem(at: file) }
+        return try body(file.path)
+    }
+
+    /// What a program that is installed makes of the bytes.
+    static func filter(_ command: [String], _ bytes: [UInt8]) throws -> [UInt8] {
+        try withFile(bytes) { path in
+            let process = Process()
+            process.executableURL = URL(filePath: "/usr/bin/env")
+            process.arguments = command
+            process.standardInput = FileHandle(forReadingAtPath: path)
+            let output = Pipe()
+            process.standardOutput = output
+            try process.run()
+            let data = output.fileHandleForReading.readDataToEndOfFile()
+            process.waitUntilExit()
+            #expect(process.terminationStatus == 0)
+            return [UInt8](data)
+        }
+    }
+
+    static func isInstalled(_ program: String) -> Bool {
+        FileManager.default.isExecutableFile(atPath: "/usr/bin/\(program)")
+    }
+
+    /// gzip is part of every Debian system; zstd and lz4 are in the test environment's packages.
+    static let compressors: [(FileKind, [String])] = [
+        (.gzip, ["gzip", "-c"]), (.zstd, ["zstd", "-q", "-c"]), (.lz4, ["lz4", "-q", "-c"]),
+    ].filter { isInstalled($0.1[0]) }
+
+    @Test(arguments: compressors)
+    func readsCompressedFiles(kind: FileKind, command: [String]) throws {
+        let bytes = try Self.filter(command, Self.capture)
+        // Frames may follow each other.
+        for (copies, expected) in [(1, 100), (2, 200)] {
+            let second = try Self.filter(command, Array(Self.capture.dropFirst(24)))
+            try Self.withFile(copies == 1 ? bytes : bytes + second) { path in
+                let file = try InputFile(path: path)
+                #expect(file.kind == kind)
+                #expect(file.contentKind == .pcap)
+                let summary = try file.scan(selecting: .resets) { _ in }
+                #expect(summary.resets == expected)
+                #expect(summary.damage == [])
+            }
+        }
+    }
+
+    /// Wherever a compressed file is cut, the break is named and nothing traps.
+    @Test(arguments: compressors)
+    func survivesTruncationAtEveryByte(kind: FileKind, command: [String]) throws {
+        let bytes = try Self.filter(command, Self.capture)
+        for length in 0..<bytes.count {
+            try Self.withFile(Array(bytes.prefix(length))) { path in
+                do {
+                    let summary = try InputFile(path: path).scan(selecting: .resets) { _ in }
+                    #expect(summary.damageCount > 0, "cut at \(length)")
+                    #expect(
+                        summary.damage.contains { $0.problem.hasPrefix("the \(kind.rawValue) stream is damaged") },
+                        "cut at \(length)")
+                } catch is CaptureError {
+                }
+            }
+        }
+    }
+
+    @Test(arguments: compressors)
+    func survivesDamage(kind: FileKind, command: [String]) throws {
+        let bytes = try Self.filter(command, Self.capture)
+        var generator = SeededGenerator(seed: 11)
+        for _ in 0..<300 {
+            let damaged = PartsTests.damaged(bytes, generator: &generator)
+            try Self.withFile(damaged) { path in
+                do {
+                    _ = try InputFile(path: path).scan(selecting: .all) { _ in }
+                } catch is CaptureError {
+                }
+            }
+        }
+    }
+
+    @Test func namesWhatFollowsACompressedFile() throws {
+        let bytes = try Self.filter(["gzip", "-c"], Self.capture)
+        try Self.withFile(bytes + [UInt8](repeating: 0, count: 512)) { path in
+            let summary = try InputFile(path: path).scan(selecting: .resets) { _ in }
+            #expect(summary.damage == [])
+        }
+        try Self.withFile(bytes + Array("rubbish".utf8)) { path in
+            let summary = try InputFile(path: path).scan(selecting: .resets) { _ in }
+            #expect(summary.resets == 100)
+            #expect(
+                summary.damage == [
+                    CaptureDamage(
+                        offset: Self.capture.count,
+                        problem:
+                            "the gzip stream is damaged near byte \(bytes.count): 7 bytes or more follow that are not compressed"
+                    )
+                ])
+        }
+    }
+
+    @Test func readsAPipeThatBringsFewBytesAtATime() throws {
+        let path = FileManager.default.temporaryDirectory.appending(path: "pipe-\(UUID().uuidString)").path
+        try #require(mkfifo(path, 0o600) == 0)
+        defer { unlink(path) }
+        let writer = Thread {
+            let descriptor = open(path, O_WRONLY)
+            var at = 0
+            while at < Self.capture.count {
+                let count = min(97, Self.capture.count - at)
+                let written = Self.capture.withUnsafeBytes { write(descriptor, $0.baseAddress! + at, count) }
+                guard written > 0 else { break }
+                at += written
+            }
+            close(descriptor)
+        }
+        writer.start()
+        let file = try InputFile(path: path)
+        #expect(file.contentKind == .pcap)
+        #expect(!file.isRereadable)
+        var numbers: [Int] = []
+        let summary = try file.scan(selecting: .resets) { numbers.append($0.number) }
+        #expect(summary.packets == 150)
+        #expect(numbers == (0..<150).filter { $0 % 3 != 2 }.map { $0 + 1 })
+        #expect(throws: FileError(operation: "read again", errno: ESPIPE)) {
+            try file.scan(selecting: .resets) { _ in }
+        }
+    }
+
+    @Test func readsAFileThatGrows() throws {
+        try Self.withFile(Self.capture) { path in
+            // A capturing program was in the middle of a record when the file was opened, and goes on.
+            truncate(path, off_t(Self.capture.count - 30))
+            let file = try InputFile(path: path)
+            var isGrown = false
+            func grow(_ done: Int, _ total: Int?) {
+                guard !isGrown else { return }
+                isGrown = true
+                let descriptor = open(path, O_WRONLY | O_APPEND)
+                Self.capture.suffix(30).withUnsafeBytes { _ = write(descriptor, $0.baseAddress, $0.count) }
+                close(descriptor)
+            }
+            let summary = try file.scan(selecting: .resets, progress: grow, body: { _ in })
+            #expect(summary.packets == 150)
+            #expect(summary.damage == [])
+        }
+    }
+
+    @Test func readsAFileThatShrinks() throws {
+        var builder = PcapBuilder()
+        for _ in 0..<200_000 { builder.add(Packets.ipv4Reset) }
+        try Self.withFile(builder.file) { path in
+            let file = try InputFile(path: path)
+            var isCut = false
+            func cut(_ done: Int, _ total: Int?) {
+                guard !isCut else { return }
+                isCut = true
+                truncate(path, 1000)
+            }
+            let summary = try file.scan(selecting: .resets, progress: cut, body: { _ in })
+            #expect(summary.packets < 200_000)
+            #expect(summary.damage.map(\.problem) == ["the file shrank to 1000 bytes while it was read"])
+        }
+    }
+
+    /// Bytes that are gone read as zeros and do not end the process.
+    @Test func survivesLookingAtBytesThatAreGone() throws {
+        try Self.withFile([UInt8](repeating: 7, count: 100_000)) { path in
+            let descriptor = open(path, O_RDONLY)
+            defer { close(descriptor) }
+            let file = try MappedFile(descriptor: descriptor, count: 100_000)
+            #expect(!file.hasShrunk)
+            truncate(path, 10)
+            let last = file.withBytes { $0.unsafeLoad(fromByteOffset: 99_999, as: UInt8.self) }
+            #expect(last == 0)
+            #expect(file.hasShrunk)
+        }
+    }
+
+    @Test func readsText() throws {
+        let text = Array(#"{"type":"recording","schema":"rst-events/1"}"#.utf8)
+        for bytes in [text, try Self.filter(["gzip", "-c"], text)] {
+            try Self.withFile(bytes) { path in
+                let file = try InputFile(path: path)
+                #expect(file.contentKind == .other)
+                var read: [UInt8] = []
+                let problem = try file.read { read += $0 }
+                #expect(problem == nil)
+                #expect(read == text)
+            }
+        }
+    }
+
+    @Test func namesWhatCannotBeOpened() {
+        #expect(throws: FileError(operation: "open", errno: ENOENT)) { try InputFile(path: "/nonexistent/file") }
+        #expect(throws: FileError(operation: "read", errno: EISDIR)) { try InputFile(path: "/tmp") }
+        #expect(FileError(operation: "open", errno: ENOENT).description == "cannot open: No such file or directory")
+    }
+
+    @Test func reportsProgress() throws {
+        try Self.withFile(Self.capture) { path in
+            var last = (0, Int?.none)
+            _ = try InputFile(path: path).scan(selecting: .resets, progress: { last = ($0, $1) }, body: { _ in })
+            #expect(last == (Self.capture.count, Self.capture.count))
+        }
+    }
+}
+
+@Suite struct FileKindTests {
+    @Test(arguments: [
+        ("d4 c3 b2 a1", FileKind.pcap), ("a1 b2 c3 d4", .pcap), ("4d 3c b2 a1", .pcap), ("a1 b2 3c 4d", .pcap),
+        ("34 cd b2 a1", .pcap), ("ac 01 00 1c", .pcap), ("0a 0d 0d 0a", .pcapng), ("1f 8b 08", .gzip), ("1f 8b", .gzip),
+        ("28 b5 2f fd", .zstd), ("04 22 4d 18", .lz4), ("50 2a 4d 18 00 00 00 00 04 22 4d 18", .lz4),
+        ("50 2a 4d 18 00 00 00 00 28 b5 2f fd", .zstd), ("50 2a 4d 18", .zstd), ("7b 22 74 79", .other), ("", .other),
+        ("1f", .other),
+    ])
+    func recognisesMagicNumbers(prefix: String, kind: FileKind) {
+        #expect(FileKind(prefix: hex(prefix)) == kind)
+    }
+}

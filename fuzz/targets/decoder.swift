@@ -1,0 +1,15 @@
+import PcapReader
+
+/// A byte that says how much longer the packet was on the wire, the link type in two bytes, and the packet.
+@_cdecl("LLVMFuzzerTestOneInput")
+public func fuzz(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
+    let (choice, bytes) = input(data, size)
+    guard bytes.count >= 2 else { return 0 }
+    let packet = Array(bytes.dropFirst(2))
+    var writer = PcapngWriter()
+    writer.appendSection()
+    writer.appendInterface(linkType: UInt16(bytes[0]) << 8 | UInt16(bytes[1]))
+    writer.appendPacket(packet, interface: 0, time: 0, originalLength: UInt32(packet.count) + UInt32(choice) * 16)
+    check(writer.buffer, window: 1 << 20)
+    return 0
+}
