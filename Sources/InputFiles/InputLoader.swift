@@ -58,6 +58,8 @@ public struct InputLoader {
             }
             return true
         } catch EventsError.notARecording(let problem) {
+            // Other files may lie beside a recording; one that is named like events is meant to be some.
+            if isOptional, !path.hasSuffix(".jsonl") { return false }
             failures.append("\(path): neither a capture (pcap, pcapng) nor kernel events: \(problem)")
             return false
         } catch {
