@@ -32,7 +32,8 @@ import Testing
     }
 
     @Test func causeShowsOnlyThatCause() throws {
-        let result = try Program.run("report", "fixtures/closed-port-v4", "fixtures/linger-zero-v4", "--cause", "linger-zero")
+        let result = try Program.run(
+            "report", "fixtures/closed-port-v4", "fixtures/linger-zero-v4", "--cause", "linger-zero")
         #expect(result.output.contains("linger-zero"))
         #expect(!result.output.contains("closed-port"))
     }
