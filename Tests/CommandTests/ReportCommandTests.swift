@@ -71,6 +71,11 @@ import Testing
         #expect(checked >= 2)
     }
 
+    @Test func theCatalogueInTheDocumentsIsCurrent() throws {
+        let document = try String(contentsOf: Program.root.appending(path: "docs/causes.md"), encoding: .utf8)
+        #expect(try Program.run("explain", "--format", "markdown").output == document, "run make causes")
+    }
+
     @Test func outputIsValidBySchema() throws {
         for name in ["closed-port-v4", "netfilter-reject-nft-forward-v6", "masqueraded-v4", "socket-destroyed-v4"] {
             try Program.withFolder { folder in
