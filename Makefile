@@ -9,7 +9,7 @@ RELEASE = $(SWIFT) build -c release --scratch-path .build-release --product rst-
 .PHONY: help deps build release demo test check lint format bpf bpf-check fixtures causes install clean
 
 help: ## List the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
 
 deps: ## Install what is missing from Debian's packages
 	@scripts/install-deps

@@ -18,6 +18,18 @@ public struct CaptureInput: Sendable {
     public var bytesSkipped: Int
     /// One sentence a damaged place.
     public var damage: [String]
+    /// Packets that may have held a RST and could not be looked into.
+    public var undecoded: [Undecoded]
+
+    /// Why, in words, and how many.
+    public struct Undecoded: Sendable, Equatable {
+        public var reason: String
+        public var packets: Int
+        public init(reason: String, packets: Int) {
+            self.reason = reason
+            self.packets = packets
+        }
+    }
 
     public init(file: String, packets: Int, interfaces: [String?], resets: [CapturedSegment]) {
         self.file = file
@@ -28,6 +40,7 @@ public struct CaptureInput: Sendable {
         dropped = 0
         bytesSkipped = 0
         damage = []
+        undecoded = []
     }
 }
 

@@ -18,6 +18,8 @@ public struct Report: Sendable {
         public var events: Int
         /// What was damaged, a sentence each.
         public var damage: [String]
+        /// Packets that could not be looked into, of a capture.
+        public var undecoded: [CaptureInput.Undecoded]
     }
 
     /// What never reached the report.

@@ -11,7 +11,10 @@ public struct InputLoader {
     /// Files that could not be read, with the reason.
     public private(set) var failures: [String] = []
 
-    public init() {}
+    /// Called from time to time with the bytes of a capture that are done and their total, if it is known.
+    private let progress: ((_ done: Int, _ total: Int?) -> Void)?
+
+    public init(progress: ((_ done: Int, _ total: Int?) -> Void)? = nil) { self.progress = progress }
 
     /// - Parameter path: a file, a directory that stands for the files in it, or `-` for standard input.
     public mutating func load(_ path: String) {
@@ -45,66 +48,57 @@ public struct InputLoader {
     @discardableResult
     private mutating func loadFile(_ path: String, isOptional: Bool = false) -> Bool {
         do {
-            switch try kind(of: path) {
-            case .other:
-                if isOptional, try !isRecording(path) { return false }
-                try loadRecording(path)
-            case .pcap, .pcapng, .gzip, .zstd, .lz4: try loadCapture(path)
+            let file = try InputFile(path: path)
+            switch file.contentKind {
+            case .pcap, .pcapng: try loadCapture(file)
+            case .gzip, .zstd, .lz4, .other:
+                let content = try read(file)
+                if isOptional, !RecordingDecoder.looksLikeEvents(Array(content.bytes.prefix(4096))) { return false }
+                try loadRecording(path, content)
             }
             return true
+        } catch EventsError.notARecording(let problem) {
+            // Other files may lie beside a recording; one that is named like events is meant to be some.
+            if isOptional, !path.hasSuffix(".jsonl") { return false }
+            failures.append("\(path): neither a capture (pcap, pcapng) nor kernel events: \(problem)")
+            return false
         } catch {
             failures.append("\(path): \(error)")
             return false
         }
     }
 
-    private func kind(of path: String) throws -> FileKind {
-        FileKind(prefix: try prefix(path, count: FileKind.prefixLength))
-    }
-
-    private func isRecording(_ path: String) throws -> Bool {
-        try prefix(path, count: 64).first { $0 > 0x20 } == UInt8(ascii: "{") && path.hasSuffix(".jsonl")
-    }
-
-    private func prefix(_ path: String, count: Int) throws -> [UInt8] {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw InputError(description: "cannot open: \(String(cString: strerror(errno)))") }
-        defer { close(descriptor) }
-        var buffer = [UInt8](repeating: 0, count: count)
-        let read = read(descriptor, &buffer, count)
-        guard read >= 0 else { throw InputError(description: "cannot read: \(String(cString: strerror(errno)))") }
-        return Array(buffer[..<read])
-    }
-
-    private mutating func loadCapture(_ path: String) throws {
+    private mutating func loadCapture(_ file: InputFile) throws {
         var resets: [CapturedSegment] = []
-        let summary = try CaptureFile(path: path).scan(selecting: .resets) { resets.append($0) }
+        let summary = try file.scan(selecting: .resets, progress: progress) { resets.append($0) }
         var input = CaptureInput(
-            file: path, packets: summary.packets, interfaces: summary.interfaces.map(\.name), resets: resets)
+            file: file.path, packets: summary.packets, interfaces: summary.interfaces.map(\.name), resets: resets)
         input.dropped = Int(clamping: summary.dropped ?? 0)
         input.bytesSkipped = summary.bytesSkipped
         input.damage = summary.damage.map { "offset \($0.offset): \($0.problem)" }
         if summary.damageCount > summary.damage.count {
             input.damage.append("\(summary.damageCount - summary.damage.count) more damaged places")
         }
+        input.undecoded = summary.undecoded.map {
+            CaptureInput.Undecoded(reason: $0.reason.rawValue, packets: $0.count)
+        }
         captures.append(input)
     }
 
-    private mutating func loadRecording(_ path: String) throws {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw InputError(description: "cannot open: \(String(cString: strerror(errno)))") }
-        defer { close(descriptor) }
-        var status = stat()
-        guard fstat(descriptor, &status) == 0 else {
-            throw InputError(description: "cannot examine: \(String(cString: strerror(errno)))")
+    /// The whole content, decompressed, and why it ends early if it does.
+    private func read(_ file: InputFile) throws -> (bytes: [UInt8], damage: String?) {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(file.size ?? 0)
+        let damage = try file.read { bytes.append(contentsOf: $0) }
+        return (bytes, damage)
+    }
+
+    private mutating func loadRecording(_ path: String, _ content: (bytes: [UInt8], damage: String?)) throws {
+        var recording = try RecordingDecoder.decode(content.bytes)
+        if let damage = content.damage {
+            recording.damagedLines += 1
+            recording.damage.append(LineDamage(line: 0, offset: content.bytes.count, problem: damage))
         }
-        let file = try MappedFile(descriptor: descriptor, count: Int(status.st_size))
-        let recording = try file.withBytes { bytes throws(EventsError) in try RecordingDecoder.decode(bytes) }
         recordings.append(EventInput(file: path, recording: recording))
     }
-}
-
-/// Why a file cannot be read.
-struct InputError: Error, CustomStringConvertible {
-    let description: String
 }

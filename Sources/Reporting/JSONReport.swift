@@ -51,7 +51,12 @@ public struct JSONReport: Sendable {
                 if number > 0 { json.raw(",") }
                 json.string(damage)
             }
-            json.raw("]}")
+            json.raw("]")
+            if !input.undecoded.isEmpty {
+                json.raw(",\"undecoded\":")
+                counts(input.undecoded.map { ($0.reason, $0.packets) })
+            }
+            json.raw("}")
         }
         json.raw("]")
     }

@@ -60,6 +60,9 @@ public struct TextReport: Sendable {
         if losses.bytesSkipped > 0 { notes.append("\(losses.bytesSkipped) bytes of captures could not be read") }
         if losses.linesSkipped > 0 { notes.append("\(losses.linesSkipped) lines of events could not be read") }
         for input in report.inputs { notes += input.damage.map { "\(input.file): \($0)" } }
+        for input in report.inputs {
+            notes += input.undecoded.map { "\(input.file): \($0.packets) packets not looked into: \($0.reason)" }
+        }
         for note in notes { wrap("warning: " + note.printable, indent: 2, color: .yellow) }
         if !notes.isEmpty { text += "\n" }
     }
