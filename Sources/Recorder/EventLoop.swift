@@ -23,7 +23,8 @@ final class EventLoop: @unchecked Sendable {
     /// Loads and attaches the BPF programs.
     init(_ options: RecorderOptions) throws(RecorderError) {
         file = try OutputFile(path: options.eventsPath)
-        converter = EventConverter(namespaces: nil, kallsyms: { [] }, reasonName: { _ in nil })
+        converter = EventConverter(
+            namespaces: nil, symbols: LiveSymbols(kallsyms: { [] }, modules: { [] }), reasonName: { _ in nil })
         var error: Int32 = 0
         var message = [CChar](repeating: 0, count: Int(RSTBPF_MESSAGE_LENGTH))
         let context = Unmanaged.passUnretained(self).toOpaque()
@@ -42,7 +43,8 @@ final class EventLoop: @unchecked Sendable {
         programs = opened
         converter = EventConverter(
             namespaces: options.namespaces,
-            kallsyms: { readFile("/proc/kallsyms") },
+            symbols: LiveSymbols(
+                kallsyms: { readFile("/proc/kallsyms") }, modules: { readFile("/proc/modules") }),
             reasonName: { rstbpf_reason_name(opened, $0).map { String(cString: $0) } })
     }
 
