@@ -40,7 +40,7 @@ struct EventConverter {
         let record = raw.pointee
         var event = ResetEvent(
             kind: Int(record.kind) == Int(RST_EMIT.rawValue) ? .emit : .decide,
-            hook: Int(record.kind) == Int(RST_EMIT.rawValue) ? ResetEvent.emitHook : ResetEvent.decideHook,
+            hook: hook(of: record),
             monotonic: Int64(clamping: record.mono_ns),
             tuple: FourTuple(
                 source: address(record.src), sourcePort: record.sport, destination: address(record.dst),
@@ -76,6 +76,12 @@ struct EventConverter {
             comm: name(record.comm), context: frames?.context)
         encoder.append(event: event)
         events += 1
+    }
+
+    private func hook(of record: rst_event) -> String {
+        if Int(record.kind) == Int(RST_EMIT.rawValue) { return ResetEvent.emitHook }
+        guard record.has(RST_HAS_ENTRY) else { return ResetEvent.decideHook }
+        return record.ip_version == 4 ? ResetEvent.entryHooks[0] : ResetEvent.entryHooks[1]
     }
 
     private var contexts: [Int: ResetEvent.Task.Context] = [:]

@@ -29,7 +29,7 @@ final class EventLoop: @unchecked Sendable {
         var message = [CChar](repeating: 0, count: Int(RSTBPF_MESSAGE_LENGTH))
         let context = Unmanaged.passUnretained(self).toOpaque()
         let opened = rstbpf_open(
-            options.ringBuffer,
+            options.ringBuffer, options.optionalHooks,
             { context, event in
                 guard let context, let event else { return }
                 let loop = Unmanaged<EventLoop>.fromOpaque(context).takeUnretainedValue()
@@ -69,7 +69,7 @@ final class EventLoop: @unchecked Sendable {
 
     var hooks: [RecordingHeader.Hook] {
         (0..<Int32(RSTBPF_HOOKS)).compactMap { index -> RecordingHeader.Hook? in
-            guard let hook = rstbpf_hook(programs, index)?.pointee else { return nil }
+            guard let hook = rstbpf_hook(programs, index)?.pointee, !hook.unneeded else { return nil }
             let name = String(cString: hook.name)
             let detail = withUnsafeBytes(of: hook.detail) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
             return RecordingHeader.Hook(

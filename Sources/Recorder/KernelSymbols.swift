@@ -12,9 +12,10 @@ struct KernelSymbols {
     /// From the first to the last symbol of the kernel itself, which never moves.
     private var fixed: ClosedRange<UInt64>?
 
-    /// Beyond this from the nearest symbol an address belongs to something that has no name (a BPF program that was
-    /// compiled after the text was read).
-    private static let farthest: UInt64 = 1 << 20
+    /// Beyond this from the nearest symbol an address belongs to something that has no name (a module or BPF program that
+    /// came after the text was read): no function of the kernel is as long. BPF programs may be.
+    private static let farthest: UInt64 = 1 << 16
+    private static let farthestInProgram: UInt64 = 1 << 20
 
     /// - Parameter kallsyms: lines of `address type name [module]`; lines of another form are passed over.
     /// - Parameter modules: the text of /proc/modules, `name size references users state address`; without it the end of
@@ -86,9 +87,12 @@ struct KernelSymbols {
             let middle = (low + high) / 2
             if addresses[middle] <= address { low = middle + 1 } else { high = middle }
         }
-        guard low > 0, address - addresses[low - 1] < Self.farthest else { return nil }
+        guard low > 0 else { return nil }
+        let distance = address - addresses[low - 1]
+        guard distance < Self.farthestInProgram else { return nil }
         let text = names[ranges[low - 1]]
-        let offset = "+0x" + String(address - addresses[low - 1], radix: 16)
+        guard distance < Self.farthest || text.starts(with: Array("bpf_prog_".utf8)) else { return nil }
+        let offset = "+0x" + String(distance, radix: 16)
         guard let tab = text.firstIndex(of: UInt8(ascii: "\t")) else { return String(kernelName: text) + offset }
         let module = String(kernelName: text[(tab + 1)...])
         // What follows a module may be one that was loaded after the text was read.
