@@ -124,11 +124,72 @@ public struct JSONReport: Sendable {
         json.string(reset.category.rawValue)
         json.raw(",\"certainty\":")
         json.string(reset.certainty.rawValue)
+        if !reset.candidates.isEmpty { strings(",\"candidates\":[", reset.candidates.map(\.rawValue)) }
         json.raw(",\"summary\":")
         json.string(reset.summary)
         evidence(reset.evidence)
         kernelSide(reset)
+        wireSide(reset)
         json.raw("}")
+    }
+
+    private mutating func strings(_ head: StaticString, _ values: [String]) {
+        json.raw(head)
+        for (index, value) in values.enumerated() {
+            if index > 0 { json.raw(",") }
+            json.string(value)
+        }
+        json.raw("]")
+    }
+
+    private mutating func wireSide(_ reset: Reset) {
+        if let state = reset.connectionState {
+            json.raw(",\"conn_state\":")
+            json.string(state)
+        }
+        guard let flow = reset.flow else { return }
+        json.raw(",\"flow\":{\"opened_by\":")
+        json.string(flow.opener == .sender ? "src" : flow.opener == .receiver ? "dst" : "unknown")
+        side(",\"src\":{\"segments\":", flow.sender)
+        side(",\"dst\":{\"segments\":", flow.receiver)
+        if let silence = flow.silence {
+            json.raw(",\"silence_ns\":")
+            json.number(silence)
+        }
+        json.raw(",\"unacknowledged\":")
+        json.number(flow.unacknowledged)
+        json.raw(",\"src_segments_after\":")
+        json.number(flow.senderAfter)
+        json.raw(",\"dst_segments_after\":")
+        json.number(flow.receiverAfter)
+        json.raw(",\"rfc5961\":")
+        json.string(flow.acceptance)
+        json.raw("}")
+    }
+
+    private mutating func side(_ head: StaticString, _ side: FlowSummary.Side) {
+        json.raw(head)
+        json.number(side.segments)
+        json.raw(",\"bytes\":")
+        json.number(side.bytes)
+        json.raw(",\"retransmissions\":")
+        json.number(side.retransmissions)
+        json.raw(",\"keepalive_probes\":")
+        json.number(side.keepaliveProbes)
+        json.raw(",\"zero_windows\":")
+        json.number(side.zeroWindows)
+        json.raw(",\"resets\":")
+        json.number(side.resets)
+        json.raw(side.hasFIN ? ",\"fin\":true" : ",\"fin\":false")
+        if let ttl = side.ttl {
+            json.raw(",\"ttl\":")
+            json.number(ttl)
+        }
+        if side.maximumSegmentSize > 0 {
+            json.raw(",\"mss\":")
+            json.number(side.maximumSegmentSize)
+        }
+        json.raw(side.timestamps ? ",\"timestamps\":true}" : ",\"timestamps\":false}")
     }
 
     private mutating func append(_ tuple: FourTuple) {

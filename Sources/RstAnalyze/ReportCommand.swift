@@ -43,6 +43,7 @@ struct ReportCommand: ParsableCommand {
             for failure in loader.failures { log.error("\(failure)") }
             throw ExitCode(1)
         }
+        loader.loadFlows()
         var report = correlate(captures: loader.captures, recordings: loader.recordings)
         let found = Set(report.resets.map(\.cause))
         if !causes.isEmpty { report.resets.removeAll { !causes.contains($0.cause) } }
