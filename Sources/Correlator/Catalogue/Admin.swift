@@ -16,7 +16,8 @@ extension Catalogue {
                 guard wire.abortsItself, wire.silenceIsShort, !wire.usesMultipath, !wire.peerSentData,
                     wire.own.fin == nil
                 else { return nil }
-                return WireScore(40, "an administrator may have killed the socket")
+                return WireScore(
+                    wire.isPrompt ? 35 : 45, "nothing that the other end did prompted it: somebody may have killed the socket")
             }
         ) { $0.origin == .active && $0.calledFrom([.abort, .diagDestroy]) },
         Rule(

@@ -40,6 +40,7 @@ extension Catalogue {
                 case .aborts:
                     guard wire.abortsItself, !wire.usesMultipath else { return nil }
                     guard wire.silenceIsShort else { return WireScore(40, "a program may have dropped the connection") }
+                    if wire.own.probesSinceHeard > 0 { return WireScore(30, "a program may have lost patience") }
                     if wire.own.fin != nil { return WireScore(40, "the sender had ended its side in order before") }
                     if !wire.peerSentData { return WireScore(65, "nothing that the other end had sent was unread") }
                     return WireScore(55, "the sender ended the connection of its own accord")
@@ -72,7 +73,8 @@ extension Catalogue {
                 guard wire.abortsItself, wire.silenceIsShort, !wire.usesMultipath, wire.flow?.opener == .receiver,
                     wire.own.bytes == 0, wire.own.fin == nil, !wire.peerSentData
                 else { return nil }
-                return WireScore(55, "the sender never sent a byte: the connection may never have been accepted")
+                return WireScore(
+                    wire.isPrompt ? 55 : 40, "the sender never sent a byte: the connection may never have been accepted")
             }
         ) { $0.origin == .active && $0.calledFrom(.listenStop) && $0.callersLack(.mptcp) },
         Rule(

@@ -38,14 +38,20 @@ extension Catalogue {
                 "TCP_INVALID_ACK_SEQUENCE", "TCP_OLD_ACK", "TCP_TOO_OLD_ACK", "TCP_ACK_UNSENT_DATA", "TCP_RFC7323_PAWS",
             ],
             wire: { wire in
-                guard let trigger = wire.trigger, let syn = wire.own.syn else { return nil }
+                guard let trigger = wire.trigger, let syn = wire.pendingSyn else { return nil }
                 switch wire.situation {
                 case .answersSynAck:
                     if trigger.ack != syn.end { return WireScore(85, "the SYN+ACK does not acknowledge the SYN") }
                     return wire.echoesForeignTimestamp
                         ? WireScore(80, "the SYN+ACK echoes a timestamp that was never sent (RFC 7323, PAWS)") : nil
                 case .answersHandshakeAck where trigger.ack != syn.end:
-                    if syn.isPlainSyn { return WireScore(85, "an ACK came that does not acknowledge the SYN") }
+                    if syn.isPlainSyn {
+                        return WireScore(
+                            85,
+                            wire.isHalfOpen
+                                ? "the SYN met a connection that the other end still holds: half-open after a restart"
+                                : "an ACK came that does not acknowledge the SYN")
+                    }
                     let fast = wire.peer.syn.map { $0.length > 0 } == true
                     return WireScore(fast ? 65 : 45, "the ACK does not acknowledge the SYN+ACK")
                 default: return nil

@@ -102,6 +102,7 @@ extension FlowSide {
     /// Takes in a segment of this end that is not a RST.
     mutating func add(_ note: SegmentNote, _ segment: TCPSegment, peer: FlowSide) {
         let begins = segments == 0
+        let before = nextSeq
         countHeader(note, segment)
         if note.flags.contains(.syn) { addSyn(note, segment.options) }
         if note.flags.contains(.ack), highestAck.map(note.ack.follows) ?? true {
@@ -119,7 +120,8 @@ extension FlowSide {
             bytes = overflow ? .max : sum
             lastData = note
         }
-        if note.flags.contains(.fin) { fin = fin ?? note }
+        // A FIN within what was sent before is an old one, or a wrong one.
+        if note.flags.contains(.fin), begins || note.end.follows(before) { fin = fin ?? note }
         addSuspicion(note, peer: peer)
         remember(note)
     }

@@ -103,6 +103,7 @@ struct WireEvidence: Sendable {
     }
 
     private static func answersAck(_ trigger: SegmentNote, _ flow: FlowContext) -> Situation {
+        if let syn = flow.own.otherSyn, flow.own.last == syn { return .answersHandshakeAck }
         if flow.own.fin != nil { return .answersAfterFin }
         if flow.own.segments == 0 { return .answersUnknown }
         guard let syn = flow.own.syn else { return .answersOpen }
@@ -151,6 +152,15 @@ extension WireEvidence {
         return own.nextSeq &- ack
     }
 
+    /// The sender's SYN that is not answered yet: its first, or one that opens the connection anew.
+    var pendingSyn: SegmentNote? {
+        if let syn = own.otherSyn, own.last == syn { return syn }
+        return own.syn
+    }
+
+    /// The other end holds a connection that the sender has forgotten and opens anew with the same ports.
+    var isHalfOpen: Bool { own.otherSyn != nil && own.otherSyn == own.last && trigger?.isPureAck == true }
+
     /// The sender's FIN, and whether the other end had acknowledged it before the trigger.
     var finWasAcknowledged: Bool {
         guard let fin = own.fin else { return false }
@@ -180,6 +190,9 @@ extension WireEvidence {
 extension WireEvidence {
     /// From here on a silence before a RST speaks of an idle limit: the shortest that is in wide use.
     static let longSilence: UInt64 = 59_500_000_000
+
+    /// So soon after another segment that a program was probably waiting for that: who kills a socket from outside is not.
+    var isPrompt: Bool { (silence ?? .max) < 2_000_000 }
 
     var silenceIsShort: Bool { (silence ?? 0) < Self.longSilence }
 
