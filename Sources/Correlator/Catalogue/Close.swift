@@ -16,7 +16,12 @@ extension Catalogue {
             wire: { wire in
                 guard wire.abortsItself, wire.silenceIsShort, !wire.usesMultipath else { return nil }
                 guard wire.peerSentData else { return nil }
-                if wire.own.fin != nil { return WireScore(35, "the other end had sent data") }
+                if wire.acknowledgesLateData { return WireScore(40, "the other end had sent data") }
+                if wire.own.fin != nil {
+                    return wire.isPrompt && !wire.bothEnded
+                        ? WireScore(60, "the other end had sent data, and the sender ended its side just before")
+                        : WireScore(45, "the other end had sent data")
+                }
                 return wire.answeredLastData
                     ? WireScore(50, "the other end had sent data; its sender has answered the last of it")
                     : WireScore(
@@ -117,6 +122,9 @@ extension Catalogue {
             basis: "RFC 2525, section 2.17; tcp_rcv_state_process()",
             reasons: ["TCP_ABORT_ON_DATA"], fixture: "data-after-close-v4",
             wire: { wire in
+                if wire.acknowledgesLateData {
+                    return WireScore(75, "data came after the sender's FIN, and the RST acknowledges it")
+                }
                 guard wire.situation == .answersAfterFin, !wire.bothEnded, wire.answersData != false else { return nil }
                 guard wire.labelSpeaksOfSocket != false else { return nil }
                 guard wire.finWasAcknowledged else {

@@ -17,6 +17,9 @@ extension Catalogue {
             recognition: "raw_sendmsg, packet_sendmsg or tun_get_user in the stack",
             basis: "raw(7), packet(7)",
             wire: { wire in
+                if wire.situation == .aborts, wire.isOnlyOpening {
+                    return WireScore(45, "no stack resets a connection that it is only opening: half-open scanners do")
+                }
                 guard wire.situation == .isolated, !wire.answersUnseenSyn, !wire.answersUnseenAck,
                     !wire.options.kinds.contains(.timestamps)
                 else { return nil }

@@ -35,7 +35,9 @@ extension Catalogue {
                 guard wire.situation == .answersHandshakeAck, let trigger = wire.trigger, let syn = wire.own.syn,
                     syn.isSynAck, trigger.ack == syn.end
                 else { return nil }
-                return WireScore(70, "the ACK that ends the handshake is right, and is refused all the same")
+                // Linux answers so with window 0 and at once.
+                let fits = wire.reset.window == 0 && !trigger.flags.contains(.fin)
+                return WireScore(fits ? 70 : 40, "the ACK that ends the handshake is right, and is refused all the same")
             }
         ) {
             $0.origin == .passive && $0.calledFrom(.checkRequest) && $0.callersLack(.mptcp)

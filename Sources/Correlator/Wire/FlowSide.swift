@@ -21,6 +21,7 @@ struct FlowSide: Sendable, Equatable {
     /// The highest acknowledgment sent, and the packet that did.
     var highestAck: UInt32?
     var highestAckNumber = 0
+    var firstAck: UInt32?
     /// The last segment with payload.
     var lastData: SegmentNote?
     var retransmissions = 0
@@ -83,6 +84,11 @@ struct FlowSide: Sendable, Equatable {
     var last: SegmentNote? { recent.last }
     var timestampsAgreed: Bool { withTimestamps > 0 && synOptions.kinds.contains(.timestamps) }
 
+    /// A segment that another one contradicts, and that bears more signs of a stranger.
+    var injected: Suspect? {
+        suspects.first { $0.signs.contains(.conflict) && $0.signs != .conflict }
+    }
+
     mutating func remember(_ note: SegmentNote) {
         if recent.count == Self.keptSegments { recent.removeFirst() }
         recent.append(note)
@@ -105,6 +111,7 @@ extension FlowSide {
         let before = nextSeq
         countHeader(note, segment)
         if note.flags.contains(.syn) { addSyn(note, segment.options) }
+        if note.flags.contains(.ack) { firstAck = firstAck ?? note.ack }
         if note.flags.contains(.ack), highestAck.map(note.ack.follows) ?? true {
             highestAck = note.ack
             highestAckNumber = note.number

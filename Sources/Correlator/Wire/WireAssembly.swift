@@ -28,7 +28,7 @@ extension ResetAssembly {
             reference: best.reference,
             evidence: WireEvidence(
                 packet, flow: best.flow, payload: capture.payloads[packet.number] ?? [],
-                isFiltered: filter?.contains("tcpflags") == true || filter?.contains("tcp[") == true))
+                filter: filter))
     }
 
     /// The verdict on a RST of which no kernel tells.

@@ -15,6 +15,10 @@ struct WireEvidence: Sendable {
     let payload: [UInt8]
     /// The capture was restricted to some segments (SYN, FIN, RST, say), or lost some of this connection.
     let isSparse: Bool
+    /// The capture was restricted: most segments of a connection are not in it.
+    let isFiltered: Bool
+    /// The restriction lets every SYN in.
+    let hasAllSyns: Bool
     /// The segment of the other end that the RST answers, if one fits.
     let trigger: SegmentNote?
     let situation: Situation
@@ -42,8 +46,11 @@ struct WireEvidence: Sendable {
     }
 
     init(
-        _ captured: CapturedSegment, flow: FlowContext?, payload: [UInt8] = [], isFiltered: Bool = false
+        _ captured: CapturedSegment, flow: FlowContext?, payload: [UInt8] = [], filter: String? = nil
     ) {
+        let isFiltered = filter?.contains("tcpflags") == true || filter?.contains("tcp[") == true
+        self.isFiltered = isFiltered
+        hasAllSyns = isFiltered && filter?.contains("tcp-syn") == true
         let note = SegmentNote(captured)
         reset = note
         tuple = captured.segment.tuple
@@ -131,9 +138,12 @@ extension WireEvidence {
     /// Bytes of the other end that the sender of the RST had acknowledged when it sent it, as the numbers tell; nil if
     /// the capture has no beginning of the connection.
     var received: UInt32? {
-        guard reset.flags.contains(.ack), let syn = peer.syn else { return nil }
+        // The first acknowledgment of the end that opened a connection is that of the SYN+ACK.
+        guard reset.flags.contains(.ack),
+            let start = peer.syn.map({ $0.seq &+ 1 }) ?? (own.syn?.isPlainSyn == true ? own.firstAck : nil)
+        else { return nil }
         let end = peer.fin != nil && reset.ack == peer.nextSeq ? reset.ack &- 1 : reset.ack
-        let count = end &- syn.seq &- 1
+        let count = end &- start
         return count < 1 << 31 ? count : nil
     }
 
@@ -194,10 +204,37 @@ extension WireEvidence {
     /// So soon after another segment that a program was probably waiting for that: who kills a socket from outside is not.
     var isPrompt: Bool { (silence ?? .max) < 2_000_000 }
 
-    var silenceIsShort: Bool { (silence ?? 0) < Self.longSilence }
+    var silenceIsShort: Bool { (silence ?? 0) < Self.longSilence || !silenceIsCertain }
+
+    /// The connection was silent, and not only its SYNs and FINs: otherwise the numbers have moved on.
+    var silenceIsCertain: Bool { !isFiltered }
+
+    /// Neither end ever sent data, as the numbers of the RST tell.
+    var isWithoutData: Bool {
+        guard let syn = own.syn, reset.flags.contains(.ack) else { return false }
+        return reset.seq == syn.end && received == 0
+    }
+
+    /// A restricted capture has a connection that was opened, never used, and reset at least a second later.
+    var idlesUnseen: Bool {
+        isFiltered && abortsItself && own.fin == nil && isWithoutData && (silence ?? 0) >= 1_000_000_000
+    }
 
     /// The sender ended a connection that it had, and nothing provoked it.
-    var abortsItself: Bool { situation == .aborts && own.segments > 0 }
+    var abortsItself: Bool { situation == .aborts && own.segments > 0 && !isOnlyOpening }
+
+    /// The sender has sent nothing but a SYN, and the other end nothing at all.
+    var isOnlyOpening: Bool {
+        peer.segments == 0 && own.syn?.isPlainSyn == true && own.segments == 1 + own.synRepeats
+    }
+
+    /// Data of the other end came after the sender's FIN, and the RST acknowledges it, as BSD stacks answer it.
+    var acknowledgesLateData: Bool {
+        guard situation == .aborts, let fin = own.fin, let data = peer.lastData, reset.flags.contains(.ack) else {
+            return false
+        }
+        return data.number > fin.number && reset.ack == data.end && own.last?.number == fin.number
+    }
 
     /// The form of an answer to a segment without ACK (RFC 9293, section 3.5.2).
     var answersUnseenSyn: Bool { reset.flags.contains(.ack) && reset.seq == 0 && reset.window == 0 }

@@ -134,7 +134,7 @@ struct WireFacts {
             add("the sender of the RST had ended its side (FIN)\(acknowledged)", from: fin.number)
         }
         if let fin = flow.peer.fin { add("the other end had ended its side (FIN)", from: fin.number) }
-        if evidence.bothEnded { add("both ends had finished before the RST: no data was lost by it") }
+        if evidence.bothEnded, flow.own.injected == nil, flow.peer.injected == nil { add("both ends had finished before the RST: no data was lost by it") }
     }
 
     private mutating func troubles(_ side: FlowSide, _ who: String) {
@@ -165,9 +165,8 @@ struct WireFacts {
 
     /// Segments that somebody else sent in the name of an end.
     private mutating func strangers(_ side: FlowSide) {
-        for suspect in side.suspects {
+        if let suspect = side.injected {
             let signs = suspect.signs
-            guard signs.contains(.conflict), signs != .conflict else { continue }
             var parts: [String] = []
             if signs.contains(.otherTTL) { parts.append("its TTL is \(suspect.note.ttl)") }
             if signs.contains(.noTimestamps) { parts.append("it lacks the timestamps that both ends agreed on") }

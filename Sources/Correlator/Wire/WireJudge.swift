@@ -21,6 +21,9 @@ func judge(_ evidence: WireEvidence) -> Verdict {
         cause: best.rule.cause, category: best.rule.category, certainty: .inferred, summary: best.rule.meaning,
         missing: candidates.count > 1 ? [whatDecides(candidates, evidence)] : [])
     verdict.candidates = candidates.count > 1 ? candidates : []
+    if let suspect = evidence.peer.injected ?? evidence.own.injected, best.rule.cause != .injected {
+        verdict.summary += " A third party had put a segment into this connection (packet \(suspect.note.number))."
+    }
     return verdict
 }
 
