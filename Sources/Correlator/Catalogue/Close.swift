@@ -99,7 +99,7 @@ extension Catalogue {
                 {
                     return WireScore(80, "the mere acknowledgment of the sender's FIN is answered with a RST")
                 }
-                guard wire.abortsItself, wire.finWasAcknowledged else { return nil }
+                guard wire.abortsItself, wire.finWasAcknowledged || wire.isFiltered else { return nil }
                 return WireScore(
                     (wire.silence ?? 0) < 900_000_000 ? 65 : 45,
                     "its FIN was acknowledged, and it did not wait for the other end's")
@@ -158,7 +158,8 @@ extension Catalogue {
             basis: "tcp_keepalive_timer()",
             reasons: ["TCP_STATE"],
             wire: { wire in
-                guard wire.abortsItself, wire.finWasAcknowledged, !wire.bothEnded, let silence = wire.silence,
+                guard wire.abortsItself, wire.finWasAcknowledged || wire.isFiltered, wire.own.fin != nil, !wire.bothEnded,
+                    let silence = wire.silence,
                     silence >= 900_000_000
                 else { return nil }
                 return WireScore(70, "its FIN was acknowledged, and the other end's never came")

@@ -25,6 +25,8 @@ extension Catalogue {
                     return WireScore(
                         wire.flow?.opener == .sender ? 85 : 70,
                         "a segment that fits the connection is answered as if there were none")
+                case .answersSynAck where wire.isFiltered && wire.own.syn != nil:
+                    return WireScore(60, "what came after the handshake was not captured")
                 case .answersUnknown:
                     return WireScore(75, "the capture has nothing else from the end that sent the RST")
                 case .answersHandshakeAck where wire.own.syn?.isSynAck == true:
@@ -102,7 +104,11 @@ extension Catalogue {
             basis: "RFC 9293, section 3.10.7.1",
             reasons: ["NO_SOCKET"],
             wire: { wire in
-                wire.situation == .answersStray
+                if wire.situation == .isolated, wire.hasAllSyns, wire.answersUnseenSyn {
+                    return WireScore(
+                        65, "it answers a segment without ACK that is no SYN either: the capture has every SYN")
+                }
+                return wire.situation == .answersStray
                     ? WireScore(90, "the segment it answers has neither SYN nor ACK: no TCP in order sends that") : nil
             }
         ) {

@@ -13,6 +13,9 @@ extension Catalogue {
             basis: "RFC 9293, section 3.8.4; tcp_keepalive_timer()",
             reasons: ["TCP_KEEPALIVE_TIMEOUT"], fixture: "keepalive-timeout-v4",
             wire: { wire in
+                if wire.idlesUnseen {
+                    return WireScore(60, "a connection that was never used; probes would not have been captured")
+                }
                 guard wire.abortsItself, wire.own.probesSinceHeard > 0 else { return nil }
                 return WireScore(85, "\(wire.own.probesSinceHeard) keepalive probes before it were not answered")
             }
@@ -46,7 +49,7 @@ extension Catalogue {
             basis: "wire only",
             wire: { wire in
                 guard wire.situation != .answersSyn, wire.situation != .isolated, wire.own.probesSinceHeard == 0,
-                    wire.trigger == nil, let silence = wire.silence, silence >= WireEvidence.longSilence
+                    wire.trigger == nil, wire.silenceIsCertain, let silence = wire.silence, silence >= WireEvidence.longSilence
                 else { return nil }
                 return WireScore(75, "it ended a silence of \(seconds(silence))")
             }

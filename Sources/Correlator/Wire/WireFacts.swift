@@ -206,7 +206,7 @@ struct WireFacts {
     }
 
     private mutating func silence() {
-        guard let silence = evidence.silence, let last = evidence.flow?.last, silence >= WireEvidence.longSilence else {
+        guard let silence = evidence.silence, let last = evidence.flow?.last, silence >= WireEvidence.longSilence, evidence.silenceIsCertain else {
             return
         }
         let limits = IdleLimits.fitting(nanoseconds: silence)
