@@ -71,7 +71,7 @@ extension Catalogue {
                     return WireScore(
                         wire.trigger?.kinds.contains(.multipathJoin) == true ? 45 : 90, "a SYN was answered with a RST",
                         standsFor: both)
-                case .isolated where wire.answersUnseenSyn && !wire.hasAllSyns:
+                case .isolated where wire.answersUnseenSyn:
                     return WireScore(
                         60, "it acknowledges a segment without ACK, which was not captured: a SYN most likely",
                         standsFor: both)

@@ -105,8 +105,7 @@ extension Catalogue {
             reasons: ["NO_SOCKET"],
             wire: { wire in
                 if wire.situation == .isolated, wire.hasAllSyns, wire.answersUnseenSyn {
-                    return WireScore(
-                        65, "it answers a segment without ACK that is no SYN either: the capture has every SYN")
+                    return WireScore(45, "it answers a segment without ACK, and the capture should have every SYN")
                 }
                 return wire.situation == .answersStray
                     ? WireScore(90, "the segment it answers has neither SYN nor ACK: no TCP in order sends that") : nil
