@@ -6,6 +6,10 @@ public struct Report: Sendable {
     public var inputs: [Input]
     public var losses: Losses
     public var resets: [Reset]
+    /// Groups of RSTs that have one reason.
+    public var findings: [Finding] = []
+    /// How far the clocks of the captures are apart.
+    public var clocks: [ClockOffset] = []
 
     /// One file.
     public struct Input: Sendable, Equatable {

@@ -20,6 +20,8 @@ public struct JSONReport: Sendable {
         inputs(report)
         losses(report.losses)
         summary(report)
+        clocks(report.clocks)
+        findings(report.findings)
         json.raw(",\n\"resets\":[")
         for (index, reset) in report.resets.enumerated() {
             json.raw(index == 0 ? "\n" : ",\n")
@@ -81,6 +83,71 @@ public struct JSONReport: Sendable {
         json.raw(",\"by_certainty\":")
         counts(summary.byCertainty.map { ($0.0.rawValue, $0.1) })
         json.raw("}")
+    }
+
+    private mutating func clocks(_ clocks: [ClockOffset]) {
+        guard !clocks.isEmpty else { return }
+        json.raw(",\n\"clocks\":[")
+        for (index, clock) in clocks.enumerated() {
+            json.raw(index == 0 ? "\n{\"file\":" : ",\n{\"file\":")
+            json.string(clock.file)
+            json.raw(",\"reference\":")
+            json.string(clock.reference)
+            json.raw(",\"offset_ns\":")
+            json.number(clock.offset)
+            if let delay = clock.delay {
+                json.raw(",\"delay_ns\":")
+                json.number(delay)
+            }
+            json.raw(",\"segments\":")
+            json.number(clock.segments)
+            json.raw("}")
+        }
+        json.raw("]")
+    }
+
+    private mutating func findings(_ findings: [Finding]) {
+        json.raw(",\n\"findings\":[")
+        for (index, finding) in findings.enumerated() {
+            json.raw(index == 0 ? "\n{\"kind\":" : ",\n{\"kind\":")
+            json.string(finding.kind.rawValue)
+            json.raw(",\"cause\":")
+            json.string(finding.cause.rawValue)
+            json.raw(",\"count\":")
+            json.number(finding.count)
+            json.raw(",\"first\":")
+            json.string(UTCTime(nanoseconds: finding.first).rfc3339)
+            json.raw(",\"last\":")
+            json.string(UTCTime(nanoseconds: finding.last).rfc3339)
+            if let rate = finding.perThousandSeconds {
+                json.raw(",\"per_1000_s\":")
+                json.number(rate)
+            }
+            endpoints(",\"sources\":[", finding.sources)
+            endpoints(",\"destinations\":[", finding.destinations)
+            json.raw(",\"example\":")
+            json.number(finding.example)
+            json.raw(",\"summary\":")
+            json.string(finding.summary)
+            json.raw("}")
+        }
+        json.raw("]")
+    }
+
+    private mutating func endpoints(_ head: StaticString, _ endpoints: [Finding.Endpoint]) {
+        json.raw(head)
+        for (index, endpoint) in endpoints.enumerated() {
+            json.raw(index == 0 ? "{\"address\":" : ",{\"address\":")
+            json.address(endpoint.address)
+            if let port = endpoint.port {
+                json.raw(",\"port\":")
+                json.number(port)
+            }
+            json.raw(",\"count\":")
+            json.number(endpoint.count)
+            json.raw("}")
+        }
+        json.raw("]")
     }
 
     private mutating func counts(_ counts: [(String, Int)]) {

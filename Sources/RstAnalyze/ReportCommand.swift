@@ -46,7 +46,10 @@ struct ReportCommand: ParsableCommand {
         loader.loadFlows()
         var report = correlate(captures: loader.captures, recordings: loader.recordings)
         let found = Set(report.resets.map(\.cause))
-        if !causes.isEmpty { report.resets.removeAll { !causes.contains($0.cause) } }
+        if !causes.isEmpty {
+            report.resets.removeAll { !causes.contains($0.cause) }
+            report.findings = findings(in: report.resets)
+        }
         try write(report)
         if !report.isComplete {
             log.warning("something was lost or damaged: the report says what")

@@ -7,6 +7,8 @@ public import PcapReader
 /// many segments there are. What two interfaces saw of one connection is kept apart.
 public struct FlowTable: Sendable {
     private var index: [Key: Int] = [:]
+    /// By a tuple of either direction, the flows of all interfaces.
+    private var byTuple: [FourTuple: [Int]] = [:]
     private(set) var flows: [Flow] = []
     /// By the number of the RST's packet.
     private(set) var moments: [Int: Moment] = [:]
@@ -27,15 +29,9 @@ public struct FlowTable: Sendable {
         let ifindex: Int32
 
         init(_ captured: CapturedSegment) {
-            let tuple = captured.segment.tuple
-            low = Key.comesFirst(tuple) ? tuple : tuple.reversed
+            low = FlowTable.canonical(captured.segment.tuple)
             interface = captured.interface
             ifindex = captured.ifindex
-        }
-
-        private static func comesFirst(_ tuple: FourTuple) -> Bool {
-            (tuple.source.high, tuple.source.low, tuple.sourcePort)
-                <= (tuple.destination.high, tuple.destination.low, tuple.destinationPort)
         }
     }
 
@@ -104,6 +100,7 @@ public struct FlowTable: Sendable {
         } else {
             number = flows.count
             index[key] = number
+            byTuple[key.low, default: []].append(number)
             flows.append(Flow(tuple: captured.segment.tuple))
         }
         let note = SegmentNote(captured)
@@ -198,14 +195,23 @@ extension FlowTable {
             after: moment.after, final: final, firstSide: 0, duplicates: flow.duplicates)
     }
 
-    /// Whether the capture has segments of a connection, and the last packet of them.
-    func connection(of tuple: FourTuple) -> (segments: Int, sides: [FlowSide])? {
-        var found: (segments: Int, sides: [FlowSide])?
-        for flow in flows where flow.tuple == tuple || flow.tuple == tuple.reversed {
-            let segments = flow.sides[0].segments + flow.sides[1].segments
-            if segments > found?.segments ?? 0 { found = (segments, flow.sides) }
+    /// What the capture has of a connection: its ends, in the order of the tuple; nil for nothing.
+    func connection(of tuple: FourTuple) -> (source: FlowSide, destination: FlowSide, lastTime: Int64)? {
+        var found: (source: FlowSide, destination: FlowSide, lastTime: Int64)?
+        var most = 0
+        for index in byTuple[Self.canonical(tuple)] ?? [] {
+            let sides = flows[index].sides
+            guard sides[0].segments + sides[1].segments > most else { continue }
+            most = sides[0].segments + sides[1].segments
+            let last = sides.compactMap { $0.last?.time }.max() ?? 0
+            found = flows[index].tuple == tuple ? (sides[0], sides[1], last) : (sides[1], sides[0], last)
         }
         return found
+    }
+
+    private static func canonical(_ tuple: FourTuple) -> FourTuple {
+        (tuple.source.high, tuple.source.low, tuple.sourcePort)
+            <= (tuple.destination.high, tuple.destination.low, tuple.destinationPort) ? tuple : tuple.reversed
     }
 }
 

@@ -38,10 +38,13 @@ struct Injection: Sendable {
         if copied, let trigger = evidence.trigger {
             signs.append("its IP id \(reset.ipID) is copied from packet \(trigger.number)")
         }
+        if let file = evidence.absentAtSender { signs.append("\(file), taken at that end, never saw it") }
         // One sign alone may have a harmless reason: a router that rejects, an answer that crosses other segments.
         let headers = (ttlDiffers ? 1 : 0) + (idDiffers ? 1 : 0) + (copied ? 1 : 0)
         let behaviour = (goesOn == nil ? 0 : 1) + (steps == nil ? 0 : 1)
-        isClaimed = races != nil || headers >= 2 || headers >= 1 && behaviour >= 1 || behaviour >= 2
+        isClaimed =
+            races != nil || evidence.absentAtSender != nil || headers >= 2 || headers >= 1 && behaviour >= 1
+            || behaviour >= 2
     }
 
     /// The end counts its segments in IP identifications, and this one is not in that row. Linux answers with 0 whatever

@@ -28,7 +28,24 @@ extension ResetAssembly {
             reference: best.reference,
             evidence: WireEvidence(
                 packet, flow: best.flow, payload: capture.payloads[packet.number] ?? [],
-                filter: filter))
+                filter: filter, absentAtSender: absentAtSender(packet, packets)))
+    }
+
+    /// A capture near the sender that has the connection before the RST and after it, lost nothing, and never saw the RST.
+    private func absentAtSender(_ packet: CapturedSegment, _ packets: [Reference]) -> String? {
+        guard inventory.captures.count > 1 else { return nil }
+        let sources = Set(packets.map(\.source))
+        for (index, capture) in inventory.captures.enumerated() where !sources.contains(Int32(index)) {
+            guard capture.dropped == 0, capture.damage.isEmpty,
+                let connection = capture.flows.connection(of: packet.segment.tuple), connection.source.segments > 0,
+                connection.source.resetCount == 0, connection.source.lowestTTL == connection.source.highestTTL,
+                [64, 128, 255].contains(connection.source.lowestTTL)
+            else { continue }
+            let offset = inventory.clockOffsets.first { $0.file == capture.file }?.offset ?? 0
+            guard connection.lastTime.saturatingSubtract(offset) > packet.time else { continue }
+            return capture.file
+        }
+        return nil
     }
 
     /// The verdict on a RST of which no kernel tells.

@@ -19,6 +19,8 @@ struct WireEvidence: Sendable {
     let isFiltered: Bool
     /// The restriction lets every SYN in.
     let hasAllSyns: Bool
+    /// A capture at the end that the RST names as its sender, where it never appeared.
+    let absentAtSender: String?
     /// The segment of the other end that the RST answers, if one fits.
     let trigger: SegmentNote?
     let situation: Situation
@@ -46,8 +48,10 @@ struct WireEvidence: Sendable {
     }
 
     init(
-        _ captured: CapturedSegment, flow: FlowContext?, payload: [UInt8] = [], filter: String? = nil
+        _ captured: CapturedSegment, flow: FlowContext?, payload: [UInt8] = [], filter: String? = nil,
+        absentAtSender: String? = nil
     ) {
+        self.absentAtSender = absentAtSender
         let isFiltered = filter?.contains("tcpflags") == true || filter?.contains("tcp[") == true
         self.isFiltered = isFiltered
         hasAllSyns = isFiltered && filter?.contains("tcp-syn") == true

@@ -12,15 +12,14 @@ extension ResetAssembly {
 
     /// Captures that have the connection, and not this RST.
     private func absentFacts(_ evidence: WireEvidence, _ sighting: WireSighting, _ packets: [Reference]) -> [Fact] {
-        guard inventory.captures.count > 1 else { return [] }
         let sources = Set(packets.map(\.source))
         return inventory.captures.indices.compactMap { index in
             guard !sources.contains(Int32(index)),
                 let connection = inventory.captures[index].flows.connection(of: evidence.tuple)
             else { return nil }
-            let file = inventory.captures[index].file
+            let count = connection.source.segments + connection.destination.segments
             return Fact(
-                "\(file) has \(connection.segments) segments of this connection, but not this RST: it was lost on the way, or made on it",
+                "\(inventory.captures[index].file) has \(count) segments of this connection, but not this RST: it was lost on the way, or made on it",
                 from: "report")
         }
     }
@@ -134,7 +133,9 @@ struct WireFacts {
             add("the sender of the RST had ended its side (FIN)\(acknowledged)", from: fin.number)
         }
         if let fin = flow.peer.fin { add("the other end had ended its side (FIN)", from: fin.number) }
-        if evidence.bothEnded, flow.own.injected == nil, flow.peer.injected == nil { add("both ends had finished before the RST: no data was lost by it") }
+        if evidence.bothEnded, flow.own.injected == nil, flow.peer.injected == nil {
+            add("both ends had finished before the RST: no data was lost by it")
+        }
     }
 
     private mutating func troubles(_ side: FlowSide, _ who: String) {
@@ -206,7 +207,9 @@ struct WireFacts {
     }
 
     private mutating func silence() {
-        guard let silence = evidence.silence, let last = evidence.flow?.last, silence >= WireEvidence.longSilence, evidence.silenceIsCertain else {
+        guard let silence = evidence.silence, let last = evidence.flow?.last, silence >= WireEvidence.longSilence,
+            evidence.silenceIsCertain
+        else {
             return
         }
         let limits = IdleLimits.fitting(nanoseconds: silence)
