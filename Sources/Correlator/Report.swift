@@ -6,6 +6,10 @@ public struct Report: Sendable {
     public var inputs: [Input]
     public var losses: Losses
     public var resets: [Reset]
+    /// Groups of RSTs that have one reason.
+    public var findings: [Finding] = []
+    /// How far the clocks of the captures are apart.
+    public var clocks: [ClockOffset] = []
 
     /// One file.
     public struct Input: Sendable, Equatable {
@@ -58,6 +62,8 @@ public struct Reset: Sendable {
     public var category: Category
     public var certainty: Certainty
     /// One sentence for a person.
+    /// Causes that the evidence cannot tell apart, the likeliest first; empty when there is only one.
+    public var candidates: [Cause] = []
     public var summary: String
     public var evidence: [Fact]
     public var match: Match?
@@ -67,6 +73,9 @@ public struct Reset: Sendable {
     public var path: KernelPath?
     public var process: Process?
     public var netns: UInt32?
+    /// The connection in Zeek's words (conn_state), from the capture that has most of it.
+    public var connectionState: String?
+    public var flow: FlowSummary?
 
     /// A packet of a capture.
     public struct Sighting: Sendable, Equatable {
@@ -108,4 +117,39 @@ public struct Fact: Sendable, Equatable {
         self.fact = fact
         self.from = from
     }
+}
+
+/// What a capture has of a connection before one of its RSTs.
+public struct FlowSummary: Sendable, Equatable {
+    public enum Opener: String, Sendable { case sender, receiver, unknown }
+
+    /// What one end sent.
+    public struct Side: Sendable, Equatable {
+        public var segments = 0
+        public var bytes: UInt64 = 0
+        public var retransmissions = 0
+        public var keepaliveProbes = 0
+        public var zeroWindows = 0
+        public var resets = 0
+        public var hasFIN = false
+        /// TTL or hop limit of all its segments; nil if it varies.
+        public var ttl: UInt8?
+        /// 0 if it did not say.
+        public var maximumSegmentSize: UInt16 = 0
+        public var timestamps = false
+    }
+
+    /// Who opened the connection: the end that sent the RST, or the one that received it.
+    public var opener: Opener
+    public var sender = Side()
+    public var receiver = Side()
+    /// Nanoseconds without any segment before the RST.
+    public var silence: UInt64?
+    /// Bytes that the RST's sender had sent, and that were not acknowledged.
+    public var unacknowledged: UInt32 = 0
+    /// Segments after the RST, of its sender (no RSTs) and of the other end.
+    public var senderAfter = 0
+    public var receiverAfter = 0
+    /// As RFC 5961 has it: accepted, challenged, ignored, unknown.
+    public var acceptance: String
 }

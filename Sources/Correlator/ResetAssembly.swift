@@ -6,7 +6,7 @@ import PcapReader
 struct ResetAssembly {
     let inventory: Inventory
     /// Addresses of the recording hosts.
-    private let localAddresses: Set<IPAddress>
+    let localAddresses: Set<IPAddress>
 
     /// An entry, and what orders it among entries of the same time.
     struct Ordered {
@@ -34,7 +34,8 @@ struct ResetAssembly {
         let evidence = evidence(origin: origin, decision: decision, captured: !packets.isEmpty)
         let segment = packets.first.map { inventory.packet($0).segment }
         let event = lead.map(inventory.event)
-        let verdict = lead == nil ? wireVerdict(segment) : judge(evidence)
+        let wire = wireEvidence(packets)
+        let verdict = lead == nil ? wireVerdict(wire) : judge(evidence)
 
         var reset = Reset(
             time: inventory.time(first), tuple: event?.tuple ?? segment?.tuple ?? inventory.tuple(first),
@@ -53,6 +54,12 @@ struct ResetAssembly {
         }
         reset.evidence = facts(
             evidence, verdict: verdict, packets: packets, origin: origin, decision: decision, others: emits.dropFirst())
+        reset.candidates = verdict.candidates
+        if let wire {
+            if lead == nil { reset.evidence = wireFacts(wire, packets) + reset.evidence }
+            reset.connectionState = wire.evidence.flow.map { ZeekState($0.final).rawValue }
+            reset.flow = FlowSummary(wire.evidence)
+        }
         return Ordered(reset: reset, order: members.min() ?? members[0])
     }
 
@@ -147,14 +154,5 @@ struct ResetAssembly {
         }
         guard let owner = socket?.owner, path.origin == .active || path.origin == .passive else { return nil }
         return Reset.Process(pid: owner.pid, comm: owner.comm, role: .owner)
-    }
-
-    private func wireVerdict(_ segment: TCPSegment?) -> Verdict {
-        let known = segment.map { localAddresses.contains($0.tuple.destination) } == true
-        let cause: Cause = known ? .received : .unknown
-        let rule = Catalogue.rule(for: cause)
-        return Verdict(
-            cause: cause, category: rule?.category ?? .unknown, certainty: .unknown, summary: rule?.meaning ?? "",
-            missing: ["kernel events of the host that sent it"])
     }
 }

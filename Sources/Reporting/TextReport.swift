@@ -23,6 +23,8 @@ public struct TextReport: Sendable {
     public mutating func render(_ report: Report, to sink: (String) throws -> Void) rethrows {
         summary(report)
         notes(report)
+        clocks(report)
+        findings(report)
         for reset in report.resets {
             line(reset)
             if options.verbose { details(reset) }
@@ -74,6 +76,47 @@ public struct TextReport: Sendable {
         if !notes.isEmpty { text += "\n" }
     }
 
+    private mutating func clocks(_ report: Report) {
+        for clock in report.clocks {
+            let delay = clock.delay.map { ", \(span($0.magnitude)) apart on the path" } ?? ", from one direction only"
+            let sign = clock.offset < 0 ? "behind" : "ahead of"
+            wrap(
+                "clocks: \(clock.file.printable) is \(span(clock.offset.magnitude)) \(sign) \(clock.reference.printable)"
+                    + "\(delay) (\(clock.segments) segments in both)", indent: 2)
+        }
+        if !report.clocks.isEmpty { text += "\n" }
+    }
+
+    /// What many RSTs have in common; each of them stands in the list below all the same.
+    private mutating func findings(_ report: Report) {
+        for finding in report.findings {
+            let from = UTCTime(nanoseconds: finding.first).clock(digits: 3)
+            let to = UTCTime(nanoseconds: finding.last).clock(digits: 3)
+            let rate = finding.perThousandSeconds.map { ", \(self.rate($0))" } ?? ""
+            wrap("\(finding.count) x \(finding.cause.rawValue), \(from) to \(to)\(rate)", indent: 2)
+            wrap(finding.summary, indent: 6)
+            if let example = report.resets.first(where: { $0.id == finding.example }) {
+                wrap(
+                    "for example \(flow(example.tuple)) at \(UTCTime(nanoseconds: example.time).clock(digits: 6))",
+                    indent: 6)
+            }
+        }
+        if !report.findings.isEmpty { text += "\n" }
+    }
+
+    private func rate(_ perThousandSeconds: UInt64) -> String {
+        perThousandSeconds >= 1000
+            ? "\(perThousandSeconds / 1000)/s"
+            : perThousandSeconds * 60 >= 1000
+                ? "\(perThousandSeconds * 60 / 1000)/min" : "\(perThousandSeconds * 36 / 10)/h"
+    }
+
+    private func span(_ nanoseconds: UInt64) -> String {
+        nanoseconds >= 10_000_000_000
+            ? "\(nanoseconds / 1_000_000_000) s"
+            : nanoseconds >= 10_000_000 ? "\(nanoseconds / 1_000_000) ms" : "\(nanoseconds / 1000) µs"
+    }
+
     // MARK: - One reset
 
     private mutating func line(_ reset: Reset) {
@@ -90,6 +133,9 @@ public struct TextReport: Sendable {
 
     private mutating func details(_ reset: Reset) {
         wrap(reset.summary, indent: 4)
+        if reset.candidates.count > 1 {
+            wrap("candidates: \(reset.candidates.map(\.rawValue).joined(separator: ", "))", indent: 4)
+        }
         if let process = reset.process {
             text += "    process: \(process.comm.printable) (pid \(process.pid)), \(process.role.rawValue)\n"
         }

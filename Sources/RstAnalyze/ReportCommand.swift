@@ -43,9 +43,13 @@ struct ReportCommand: ParsableCommand {
             for failure in loader.failures { log.error("\(failure)") }
             throw ExitCode(1)
         }
+        loader.loadFlows()
         var report = correlate(captures: loader.captures, recordings: loader.recordings)
         let found = Set(report.resets.map(\.cause))
-        if !causes.isEmpty { report.resets.removeAll { !causes.contains($0.cause) } }
+        if !causes.isEmpty {
+            report.resets.removeAll { !causes.contains($0.cause) }
+            report.findings = findings(in: report.resets)
+        }
         try write(report)
         if !report.isComplete {
             log.warning("something was lost or damaged: the report says what")

@@ -36,6 +36,8 @@ public struct SelftestDriver: Sendable {
     private let actor: ActorCommand
     /// Whether scenarios may change settings of the whole host for a moment.
     public var allowsHostWideSettings = false
+    /// Whether every packet is captured, and not only segments with SYN, FIN or RST.
+    public var capturesEverything = false
 
     public init(tool: String, actor: ActorCommand = .thisProgram) {
         self.tool = tool
@@ -77,6 +79,7 @@ public struct SelftestDriver: Sendable {
             },
             capturePath: "\(directory)/capture.pcapng", eventsPath: "\(directory)/events.jsonl")
         options.tool = tool
+        if capturesEverything { options.filter = "" }
         options.namespaces = Set(lab.captures.map(\.netns))
         let recorder = try Recorder(options, wantsToStop: {})
         let provoked = Result { try scenario.run(in: lab) }
@@ -87,6 +90,7 @@ public struct SelftestDriver: Sendable {
         if summary.packetsDropped > 0 { run.differences.append("\(summary.packetsDropped) packets dropped") }
         var loader = InputLoader()
         loader.load(directory)
+        loader.loadFlows()
         run.differences += loader.failures
         let report = correlate(captures: loader.captures, recordings: loader.recordings)
         var comparison = Comparison(scenario, report, netns: options.namespaces ?? [])
