@@ -78,6 +78,7 @@ public struct SelftestDriver: Sendable {
             capturePath: "\(directory)/capture.pcapng", eventsPath: "\(directory)/events.jsonl")
         options.tool = tool
         options.namespaces = Set(lab.captures.map(\.netns))
+        try scenario.prepare(in: lab)
         let recorder = try Recorder(options, wantsToStop: {})
         let provoked = Result { try scenario.run(in: lab) }
         let summary = recorder.stop()
