@@ -81,6 +81,7 @@ public struct SelftestDriver: Sendable {
         options.tool = tool
         if capturesEverything { options.filter = "" }
         options.namespaces = Set(lab.captures.map(\.netns))
+        try scenario.prepare(in: lab)
         let recorder = try Recorder(options, wantsToStop: {})
         let provoked = Result { try scenario.run(in: lab) }
         let summary = recorder.stop()
