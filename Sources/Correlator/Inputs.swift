@@ -16,8 +16,9 @@ public struct CaptureInput: Sendable {
     /// Packets that the capture itself says were dropped (pcapng interface statistics).
     public var dropped: Int
     public var bytesSkipped: Int
-    /// One sentence a damaged place.
+    /// One sentence a damaged place, of the first ones.
     public var damage: [String]
+    public var damageCount: Int
     /// Packets that may have held a RST and could not be looked into.
     public var undecoded: [Undecoded]
 
@@ -40,6 +41,7 @@ public struct CaptureInput: Sendable {
         dropped = 0
         bytesSkipped = 0
         damage = []
+        damageCount = 0
         undecoded = []
     }
 }

@@ -76,9 +76,7 @@ public struct InputLoader {
         input.dropped = Int(clamping: summary.dropped ?? 0)
         input.bytesSkipped = summary.bytesSkipped
         input.damage = summary.damage.map { "offset \($0.offset): \($0.problem)" }
-        if summary.damageCount > summary.damage.count {
-            input.damage.append("\(summary.damageCount - summary.damage.count) more damaged places")
-        }
+        input.damageCount = summary.damageCount
         input.undecoded = summary.undecoded.map {
             CaptureInput.Undecoded(reason: $0.reason.rawValue, packets: $0.count)
         }

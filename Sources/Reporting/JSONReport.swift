@@ -46,7 +46,9 @@ public struct JSONReport: Sendable {
             json.number(input.packets)
             json.raw(",\"events\":")
             json.number(input.events)
-            json.raw(",\"damaged\":[")
+            json.raw(",\"damaged\":")
+            json.number(input.damageCount)
+            json.raw(",\"damage\":[")
             for (number, damage) in input.damage.enumerated() {
                 if number > 0 { json.raw(",") }
                 json.string(damage)

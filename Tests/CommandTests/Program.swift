@@ -21,7 +21,8 @@ enum Program {
     }
 
     static func run(
-        _ arguments: String..., more: [String] = [], input: Data? = nil, in folder: URL = root, environment: [String: String] = [:]
+        _ arguments: String..., more: [String] = [], input: Data? = nil, in folder: URL = root,
+        environment: [String: String] = [:]
     ) throws -> Result {
         let process = Process()
         process.executableURL = URL(filePath: path)

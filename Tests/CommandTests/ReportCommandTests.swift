@@ -32,7 +32,8 @@ import Testing
     }
 
     @Test func causeShowsOnlyThatCause() throws {
-        let result = try Program.run("report", "fixtures/closed-port-v4", "fixtures/linger-zero-v4", "--cause", "linger-zero")
+        let result = try Program.run(
+            "report", "fixtures/closed-port-v4", "fixtures/linger-zero-v4", "--cause", "linger-zero")
         #expect(result.output.contains("linger-zero"))
         #expect(!result.output.contains("closed-port"))
     }
@@ -68,6 +69,11 @@ import Testing
             checked += 1
         }
         #expect(checked >= 2)
+    }
+
+    @Test func theCatalogueInTheDocumentsIsCurrent() throws {
+        let document = try String(contentsOf: Program.root.appending(path: "docs/causes.md"), encoding: .utf8)
+        #expect(try Program.run("explain", "--format", "markdown").output == document, "run make causes")
     }
 
     @Test func outputIsValidBySchema() throws {

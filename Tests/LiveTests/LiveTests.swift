@@ -37,6 +37,15 @@ struct LiveTests {
     }
 
     @Test(arguments: [IPVersion.v4, .v6])
+    func aThousandTranslatedResetsHaveBothSightings(_ version: IPVersion) throws {
+        let run = Self.driver.run(Scenarios.translatedBurst(count: 1000), version)
+        #expect(run.status == .passed, "\(run.differences.prefix(5))")
+        let report = try #require(run.report)
+        #expect(report.resets.count == 1000)
+        #expect(report.resets.allSatisfy { $0.outcome == .matched && $0.sightings.count >= 4 })
+    }
+
+    @Test(arguments: [IPVersion.v4, .v6])
     func tenThousandResetsAreMatchedOnce(_ version: IPVersion) throws {
         let run = Self.driver.run(Scenarios.burst(count: 10_000), version)
         #expect(run.status == .passed, "\(run.differences.prefix(5))")

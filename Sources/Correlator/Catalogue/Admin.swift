@@ -9,7 +9,7 @@ extension Catalogue {
                 """,
             recognition: "tcp_abort < tcp_diag_destroy above tcp_send_active_reset",
             basis: "tcp_diag_destroy(), sock_diag(7)",
-            reasons: ["TCP_STATE"]
+            reasons: ["TCP_STATE"], fixture: "socket-destroyed-v4"
         ) { $0.origin == .active && $0.calledFrom([.abort, .diagDestroy]) },
         Rule(
             .bpfSockDestroy, .admin,
@@ -18,7 +18,7 @@ extension Catalogue {
                 "Find the program with \"bpftool prog\" and \"bpftool link\": a CNI that moves connections off a backend, for one.",
             recognition: "tcp_abort < BPF program < bpf_iter_run_prog above tcp_send_active_reset",
             basis: "bpf_sock_destroy()",
-            reasons: ["TCP_STATE"]
+            reasons: ["TCP_STATE"], fixture: "bpf-sock-destroy-v4"
         ) {
             $0.origin == .active && $0.calledFrom([.abort, .bpfProgram]) && $0.callersLack([.diagDestroy, .smc])
         },
@@ -32,14 +32,14 @@ extension Catalogue {
                 "As for abort-on-close and linger-zero: the program closed with unread data or with SO_LINGER zero.",
             recognition: "mptcp_do_fastclose above tcp_send_active_reset",
             basis: "RFC 8684, section 3.5; mptcp_do_fastclose()",
-            reasons: ["TCP_ABORT_ON_CLOSE", "TCP_STATE", "MPTCP_RST_EMPTCP"]
+            reasons: ["TCP_ABORT_ON_CLOSE", "TCP_STATE", "MPTCP_RST_EMPTCP"], fixture: "mptcp-fastclose-v4"
         ) { $0.origin == .active && $0.calledFrom(.mptcpFastclose) },
         Rule(
             .mptcpSubflowReset, .mptcp,
             meaning: "One subflow of a Multipath TCP connection was reset by the protocol.",
             advice: "Look at the MPTCP reset reason (RFC 8684, section 3.6) in the packet's MP_TCPRST option.",
             recognition: "mptcp_subflow_reset or mptcp_worker above tcp_send_active_reset",
-            basis: "RFC 8684, section 3.6; mptcp_subflow_reset()"
+            basis: "RFC 8684, section 3.6; mptcp_subflow_reset()", fixture: "mptcp-subflow-reset-v4"
         ) { $0.origin == .active && $0.calledFrom(.mptcpReset) && $0.callersLack(.mptcpFastclose) },
         Rule(
             .mptcpJoinRefused, .mptcp,
@@ -47,7 +47,7 @@ extension Catalogue {
             advice:
                 "The token or HMAC of the MP_JOIN did not fit, or the path manager's limits are reached: \"ip mptcp limits\".",
             recognition: "subflow_* between tcp_v4_send_reset and tcp_v4_rcv",
-            basis: "RFC 8684, section 3.2; subflow_syn_recv_sock()"
+            basis: "RFC 8684, section 3.2; subflow_syn_recv_sock()", fixture: "mptcp-join-refused-v4"
         ) { $0.origin == .passive && $0.calledFrom(.mptcpSubflow) },
         Rule(
             .smcAbort, .smc,

@@ -34,7 +34,7 @@ extension Catalogue {
             advice: "The program reuses the socket on purpose; close it in order if the peer should not see a reset.",
             recognition: "tcp_disconnect < __inet_stream_connect above tcp_send_active_reset",
             basis: "connect(2), AF_UNSPEC; tcp_disconnect()",
-            reasons: ["TCP_STATE", "TCP_DISCONNECT_WITH_DATA"]
+            reasons: ["TCP_STATE", "TCP_DISCONNECT_WITH_DATA"], fixture: "disconnect-v4"
         ) { $0.origin == .active && $0.calledFrom([.disconnect, .connect]) && $0.callersLack([.listenStop, .mptcp]) },
         Rule(
             .listenerClosed, .close,
@@ -56,7 +56,7 @@ extension Catalogue {
                 to an orphan with linger2 < 0
                 """,
             basis: "tcp(7), TCP_LINGER2; __tcp_close(), tcp_rcv_state_process()",
-            reasons: ["TCP_ABORT_ON_LINGER", "TCP_ABORT_ON_DATA"]
+            reasons: ["TCP_ABORT_ON_LINGER", "TCP_ABORT_ON_DATA"], fixture: "linger2-expired-v4"
         ) {
             if $0.resetsFromClose { return $0.dead == true && ($0.linger2 ?? 0) < 0 }
             return $0.meetsDataAfterEnd && $0.dead == true && $0.isLinger2Answer
@@ -84,7 +84,7 @@ extension Catalogue {
                 tcp_v4_do_rcv below tcp_v4_send_reset, state CLOSE, before it FIN_WAIT1 or FIN_WAIT2, socket still open
                 """,
             basis: "shutdown(2); tcp_rcv_state_process(), step 7",
-            reasons: ["TCP_ABORT_ON_DATA"]
+            reasons: ["TCP_ABORT_ON_DATA"], fixture: "data-after-shutdown-v4"
         ) { $0.meetsDataAfterEnd && $0.dead == false },
         Rule(
             .finWait2Timeout, .close,
@@ -93,7 +93,7 @@ extension Catalogue {
                 "The peer leaks connections, or its end was lost; net.ipv4.tcp_fin_timeout is how long this host waits.",
             recognition: "tcp_keepalive_timer above tcp_send_active_reset, state FIN_WAIT2, socket orphaned",
             basis: "tcp_keepalive_timer()",
-            reasons: ["TCP_STATE"]
+            reasons: ["TCP_STATE"], fixture: "fin-wait2-timeout-v4"
         ) {
             $0.origin == .active && $0.calledFrom(.keepaliveTimer) && $0.callersLack(.outOfResources)
                 && $0.state == .finWait2 && $0.dead == true

@@ -11,7 +11,7 @@ extension Catalogue {
                 """,
             recognition: "tcp_check_req below tcp_v4_send_reset, trigger is a SYN",
             basis: "tcp_check_req(), embryonic_reset; RFC 9293, section 3.10.7.4",
-            reasons: ["INVALID_SYN"]
+            reasons: ["INVALID_SYN"], fixture: "bad-syn-in-handshake-v4"
         ) {
             $0.origin == .passive && $0.calledFrom(.checkRequest) && $0.callersLack(.mptcp)
                 && $0.trigger?.flags.contains(.syn) == true
@@ -30,7 +30,7 @@ extension Catalogue {
             basis: "RFC 9293, sections 3.10.7.3 and 3.10.7.4; tcp_rcv_synsent_state_process()",
             reasons: [
                 "TCP_INVALID_ACK_SEQUENCE", "TCP_OLD_ACK", "TCP_TOO_OLD_ACK", "TCP_ACK_UNSENT_DATA", "TCP_RFC7323_PAWS",
-            ]
+            ], fixture: "bad-ack-in-handshake-v4"
         ) {
             guard $0.origin == .passive, $0.callersLack([.checkRequest, .mptcp]) else { return false }
             return $0.calledFrom(.stateProcessing)

@@ -29,7 +29,7 @@ extension Catalogue {
                 """,
             recognition: "tcp_check_req below tcp_v4_send_reset, listener, trigger is an ACK without SYN",
             basis: "tcp_check_req(), listen_overflow",
-            reasons: ["INVALID_SYN"]
+            reasons: ["INVALID_SYN"], fixture: "accept-queue-overflow-v4"
         ) {
             $0.origin == .passive && $0.calledFrom(.checkRequest) && $0.callersLack(.mptcp)
                 && $0.trigger.map { $0.flags.contains(.ack) && !$0.flags.contains(.syn) } == true

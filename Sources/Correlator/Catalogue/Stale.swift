@@ -41,7 +41,7 @@ extension Catalogue {
                 """,
             recognition: "tcp_v4_send_reset straight from tcp_v4_rcv, no socket, trigger is a SYN+ACK",
             basis: "RFC 9293, section 3.10.7.1",
-            reasons: ["NO_SOCKET"]
+            reasons: ["NO_SOCKET"], fixture: "unexpected-syn-ack-v4"
         ) {
             $0.answersWithoutSocket && $0.socket == .none && $0.trigger?.flags.isSuperset(of: [.syn, .ack]) == true
         },
@@ -51,7 +51,7 @@ extension Catalogue {
             advice: "No working TCP sends these. Look at the peer: it scans ports, or a device mangles flags.",
             recognition: "tcp_v4_send_reset straight from tcp_v4_rcv, no socket, trigger has neither SYN nor ACK",
             basis: "RFC 9293, section 3.10.7.1",
-            reasons: ["NO_SOCKET"]
+            reasons: ["NO_SOCKET"], fixture: "stray-xmas-v4"
         ) {
             $0.answersWithoutSocket && $0.socket == .none
                 && $0.trigger.map { $0.flags.isDisjoint(with: [.syn, .ack]) } == true
@@ -65,7 +65,7 @@ extension Catalogue {
                 """,
             recognition: "tcp_v4_send_reset straight from tcp_v4_rcv, socket in TIME_WAIT (substate FIN_WAIT2)",
             basis: "RFC 9293, section 3.6.1; tcp_timewait_state_process()",
-            reasons: ["TCP_TIMEWAIT_SOCKET"]
+            reasons: ["TCP_TIMEWAIT_SOCKET"], fixture: "data-after-full-close-v4"
         ) { $0.answersWithoutSocket && $0.state == .timeWait },
     ]
 }

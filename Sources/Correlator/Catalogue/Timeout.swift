@@ -22,7 +22,7 @@ extension Catalogue {
                 """,
             recognition: "tcp_keepalive_timer above tcp_send_active_reset, connected, TCP_USER_TIMEOUT set",
             basis: "RFC 5482; tcp_keepalive_timer()",
-            reasons: ["TCP_KEEPALIVE_TIMEOUT"]
+            reasons: ["TCP_KEEPALIVE_TIMEOUT"], fixture: "user-timeout-v4"
         ) { $0.resetsFromKeepaliveTimer && ($0.userTimeout ?? 0) > 0 },
         Rule(
             .idleTimeout, .timeout,
@@ -47,7 +47,7 @@ extension Catalogue {
                 TCP_LINGER2 not negative
                 """,
             basis: "tcp_out_of_resources(), tcp_check_oom()",
-            reasons: ["TCP_ABORT_ON_MEMORY"]
+            reasons: ["TCP_ABORT_ON_MEMORY"], fixture: "too-many-orphans-v4"
         ) {
             if $0.origin == .active, $0.calledFrom(.outOfResources) { return true }
             return $0.resetsFromClose && $0.dead == true && $0.linger2.map { $0 >= 0 } == true
