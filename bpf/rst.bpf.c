@@ -86,7 +86,7 @@ struct {
 /*
  * The headers of one segment, copied out of the packet.
  *
- * The IP version is read from ip[0] and not kept: verifiers from 5.16 to 6.7 lose sight of a constant that is stored on
+ * The IP version is read from ip[0] and not kept: the verifier of 6.1 was seen to lose sight of a constant that is stored on
  * the stack and loaded through a pointer, and take a branch on it for decided.
  */
 struct headers {

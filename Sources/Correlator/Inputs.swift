@@ -13,6 +13,8 @@ public struct CaptureInput: Sendable {
     public var resets: [CapturedSegment]
     /// Other segments of the same connections, in the order of the file.
     public var context: [CapturedSegment]
+    /// What provoked RSTs of which the kernel tells no trigger, by the number of the RST's packet.
+    public var provocations: [Int: Provocation] = [:]
     /// Packets that the capture itself says were dropped (pcapng interface statistics).
     public var dropped: Int
     public var bytesSkipped: Int

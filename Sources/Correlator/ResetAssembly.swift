@@ -31,7 +31,8 @@ struct ResetAssembly {
         let lead = origin ?? decision
         let first = packets.first ?? lead ?? members[0]
 
-        let evidence = evidence(origin: origin, decision: decision, captured: !packets.isEmpty)
+        var evidence = evidence(origin: origin, decision: decision, captured: !packets.isEmpty)
+        let provocation = decision == nil ? completeSilence(&evidence, origin: origin, packets: packets) : nil
         let segment = packets.first.map { inventory.packet($0).segment }
         let event = lead.map(inventory.event)
         let verdict = lead == nil ? wireVerdict(segment) : judge(evidence)
@@ -46,13 +47,15 @@ struct ResetAssembly {
             state: evidence.previousState.flatMap { evidence.state == .close ? $0 : nil } ?? evidence.state,
             path: evidence.path, process: process(evidence, origin: origin, decision: decision),
             netns: decision.flatMap { inventory.event($0).netns } ?? event?.netns)
+        reset.candidates = verdict.candidates
         reset.hasWallClock =
             packets.first != nil || lead.map { inventory.hasClock(recording: inventory.recordingIndex($0)) } ?? true
         if let lead, let packet = packets.first {
             reset.match = match(lead, packets: packets, first: packet)
         }
         reset.evidence = facts(
-            evidence, verdict: verdict, packets: packets, origin: origin, decision: decision, others: emits.dropFirst())
+            evidence, verdict: verdict, packets: packets, origin: origin, decision: decision, others: emits.dropFirst(),
+            provocation: provocation)
         return Ordered(reset: reset, order: members.min() ?? members[0])
     }
 
@@ -99,6 +102,27 @@ struct ResetAssembly {
             evidence.socket = .none
         }
         return evidence
+    }
+
+    /// What the silence of a kernel means that does not tell of answers without a full socket, and what a capture adds.
+    private func completeSilence(
+        _ evidence: inout Evidence, origin: Reference?, packets: [Reference]
+    ) -> (provocation: Provocation, file: String)? {
+        guard let origin, evidence.answersWithoutSocket else { return nil }
+        let recording = inventory.recordings[inventory.recordingIndex(origin)].recording
+        // A decision that was lost looks the same.
+        guard recording.header?.omitsAnswersWithoutSocket == true, let footer = recording.footer, footer.lost == 0,
+            recording.losses.isEmpty, recording.damagedLines == 0
+        else { return nil }
+        evidence.socket = .noneOrTimeWait
+        for packet in packets where inventory.packet(packet).segment.tuple == inventory.event(origin).tuple {
+            let capture = inventory.captures[Int(packet.source)]
+            guard let provocation = capture.provocations[inventory.packet(packet).number] else { continue }
+            evidence.trigger = provocation.trigger
+            evidence.timeWait = provocation.timeWait
+            return (provocation, capture.file)
+        }
+        return nil
     }
 
     private func apply(_ socket: ResetEvent.Socket?, to evidence: inout Evidence) {

@@ -131,6 +131,14 @@ public struct JSONReport: Sendable {
         json.string(reset.category.rawValue)
         json.raw(",\"certainty\":")
         json.string(reset.certainty.rawValue)
+        if !reset.candidates.isEmpty {
+            json.raw(",\"candidates\":[")
+            for (index, cause) in reset.candidates.enumerated() {
+                if index > 0 { json.raw(",") }
+                json.string(cause.rawValue)
+            }
+            json.raw("]")
+        }
         json.raw(",\"summary\":")
         json.string(reset.summary)
         evidence(reset.evidence)

@@ -90,6 +90,9 @@ public struct TextReport: Sendable {
 
     private mutating func details(_ reset: Reset) {
         wrap(reset.summary, indent: 4)
+        if !reset.candidates.isEmpty {
+            wrap("could be: " + reset.candidates.map(\.rawValue).joined(separator: ", "), indent: 4)
+        }
         if let process = reset.process {
             text += "    process: \(process.comm.printable) (pid \(process.pid)), \(process.role.rawValue)\n"
         }

@@ -9,6 +9,8 @@ public struct ScenarioRun: Sendable {
     public enum Status: Sendable, Equatable {
         case passed
         case failed
+        /// Nothing is wrong, but this kernel's events leave several causes possible, the provoked one among them.
+        case ambiguous
         /// With the reason.
         case unsupported(String)
     }
@@ -27,6 +29,8 @@ public struct ScenarioRun: Sendable {
 
     /// The causes that the report names, each once.
     public var causes: [String] { Set(resets.map(\.cause.rawValue)).sorted() }
+    /// The causes that the report could not tell apart, each once.
+    public var candidates: [String] { Set(resets.flatMap(\.candidates).map(\.rawValue)).sorted() }
     public var certainties: [String] { Set(resets.map(\.certainty.rawValue)).sorted() }
 }
 
@@ -36,6 +40,8 @@ public struct SelftestDriver: Sendable {
     private let actor: ActorCommand
     /// Whether scenarios may change settings of the whole host for a moment.
     public var allowsHostWideSettings = false
+    /// Whether to record with the hooks that not every kernel has.
+    public var optionalHooks = true
 
     public init(tool: String, actor: ActorCommand = .thisProgram) {
         self.tool = tool
@@ -77,6 +83,7 @@ public struct SelftestDriver: Sendable {
             },
             capturePath: "\(directory)/capture.pcapng", eventsPath: "\(directory)/events.jsonl")
         options.tool = tool
+        options.optionalHooks = optionalHooks
         options.namespaces = Set(lab.captures.map(\.netns))
         let recorder = try Recorder(options, wantsToStop: {})
         let provoked = Result { try scenario.run(in: lab) }
@@ -87,13 +94,17 @@ public struct SelftestDriver: Sendable {
         if summary.packetsDropped > 0 { run.differences.append("\(summary.packetsDropped) packets dropped") }
         var loader = InputLoader()
         loader.load(directory)
+        loader.complete()
         run.differences += loader.failures
         let report = correlate(captures: loader.captures, recordings: loader.recordings)
-        var comparison = Comparison(scenario, report, netns: options.namespaces ?? [])
+        var comparison = Comparison(
+            scenario, report, netns: options.namespaces ?? [],
+            tellsOfAllAnswers: loader.tellsOfAllAnswers)
         comparison.run(run.expected)
         run.report = report
         run.resets = comparison.pairs.map(\.got)
         run.differences += comparison.differences
+        if comparison.isAmbiguous { run.status = .ambiguous }
         if !run.differences.isEmpty { run.status = .failed }
     }
 
