@@ -89,13 +89,22 @@ struct {
 	__type(value, struct socket_memory);
 } sockets SEC(".maps");
 
-/* The headers of one segment, copied out of the packet. */
+/*
+ * The headers of one segment, copied out of the packet.
+ *
+ * The IP version is read from ip[0] and not kept: the verifier of 6.1 was seen to lose sight of a constant that is stored on
+ * the stack and loaded through a pointer, and take a branch on it for decided.
+ */
 struct headers {
 	__u8 ip[IPV6_HEADER];
 	__u8 tcp[TCP_HEADER];
 	__u32 payload;
-	__u8 version;
 };
+
+static __always_inline __u8 ip_version(const struct headers *h)
+{
+	return h->ip[0] >> 4;
+}
 
 /* The segment that a function which answers with a reset was called for, while it builds the answer on this CPU. */
 struct question {
@@ -169,7 +178,6 @@ static __always_inline bool read_ipv4(struct headers *h, const unsigned char *ne
 		return false;
 	header_length += (h->tcp[12] >> 4) * 4;
 	h->payload = total > header_length ? total - header_length : 0;
-	h->version = 4;
 	return true;
 }
 
@@ -213,7 +221,6 @@ static __always_inline bool read_ipv6(struct headers *h, const unsigned char *ne
 		return false;
 	header_length = offset + (h->tcp[12] >> 4) * 4;
 	h->payload = total > header_length ? total - header_length : 0;
-	h->version = 6;
 	return true;
 }
 
@@ -232,8 +239,8 @@ static __always_inline void set_tuple(struct rst_event *e, const struct headers 
 	__u8 *to = reversed ? e->src : e->dst;
 	__u16 sport = be16_at(h->tcp), dport = be16_at(h->tcp + 2);
 
-	e->ip_version = h->version;
-	if (h->version == 4) {
+	e->ip_version = ip_version(h);
+	if (e->ip_version == 4) {
 		set_ipv4(from, h->ip + 12);
 		set_ipv4(to, h->ip + 16);
 	} else {
@@ -430,9 +437,8 @@ static __always_inline void set_answer(struct rst_event *e, const struct headers
 	}
 }
 
-/* The segment that provoked a reset: where it came in, and the answer to it. */
-static __always_inline void set_provocation(struct rst_event *e, struct sk_buff *skb,
-					    const struct headers *h)
+/* Where the segment that provoked a reset came in. */
+static __always_inline void set_entrance(struct rst_event *e, struct sk_buff *skb)
 {
 	struct net_device *dev = BPF_CORE_READ(skb, dev);
 
@@ -443,10 +449,6 @@ static __always_inline void set_provocation(struct rst_event *e, struct sk_buff 
 			e->netns = BPF_CORE_READ(dev, nd_net.net, ns.inum);
 	}
 	e->trigger_mark = BPF_CORE_READ(skb, mark);
-	if (!h)
-		return;
-	set_tuple(e, h, true);
-	set_answer(e, h);
 }
 
 /*
@@ -466,7 +468,7 @@ static __always_inline void emit_decision(void *ctx, const struct headers *h)
 		return;
 	asked = tcp_flags(question->headers.tcp);
 	age = bpf_ktime_get_ns() - question->mono_ns;
-	if (age > QUESTION_NS || question->headers.version != h->version)
+	if (age > QUESTION_NS || ip_version(&question->headers) != ip_version(h))
 		return;
 	if (asked & TCP_ACK) {
 		if (flags != TCP_RST || be32_at(h->tcp + 4) != be32_at(question->headers.tcp + 8))
@@ -485,7 +487,9 @@ static __always_inline void emit_decision(void *ctx, const struct headers *h)
 	e->skb = question->skb;
 	if (question->sk)
 		set_socket(e, question->sk);
-	set_provocation(e, (void *)question->skb, &question->headers);
+	set_entrance(e, (void *)question->skb);
+	set_tuple(e, &question->headers, true);
+	set_answer(e, &question->headers);
 	if (!question->sk)
 		set_listener(e);
 	e->has |= RST_HAS_ENTRY;
@@ -513,8 +517,8 @@ static __always_inline void emit(void *ctx, struct sk_buff *skb, const struct he
 	e->ack = be32_at(h->tcp + 8);
 	e->flags = tcp_flags(h->tcp);
 	e->window = be16_at(h->tcp + 14);
-	e->ttl = h->version == 4 ? h->ip[8] : h->ip[7];
-	e->ip_id = h->version == 4 ? be16_at(h->ip + 4) : 0;
+	e->ttl = ip_version(h) == 4 ? h->ip[8] : h->ip[7];
+	e->ip_id = ip_version(h) == 4 ? be16_at(h->ip + 4) : 0;
 	e->has |= RST_HAS_SEGMENT;
 	sk = BPF_CORE_READ(skb, sk);
 	if (sk)
@@ -626,10 +630,15 @@ static __always_inline int decide(void *ctx, bool has_reason, __u32 reason)
 	e->skb = (__u64)skb;
 	if (sk)
 		set_socket(e, sk);
-	if (skb)
-		set_provocation(e, skb, read_headers(&h, skb) ? &h : 0);
-	else if (e->has & RST_HAS_TCP_SOCKET)
+	if (skb) {
+		set_entrance(e, skb);
+		if (read_headers(&h, skb)) {
+			set_tuple(e, &h, true);
+			set_answer(e, &h);
+		}
+	} else if (e->has & RST_HAS_TCP_SOCKET) {
 		set_tuple_of_socket(e, sk);
+	}
 	if (!sk)
 		set_listener(e);
 	if (has_reason) {

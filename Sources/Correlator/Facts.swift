@@ -6,7 +6,7 @@ extension ResetAssembly {
     /// What the verdict stands on, each fact with the packet or the event it comes from.
     func facts(
         _ evidence: Evidence, verdict: Verdict, process: Reset.Process?, packets: [Reference], origin: Reference?,
-        decision: Reference?, others: ArraySlice<Reference>
+        decision: Reference?, others: ArraySlice<Reference>, provocation: (provocation: Provocation, file: String)? = nil
     ) -> [Fact] {
         var facts: [Fact] = []
         if let path = evidence.path, let lead = origin ?? decision {
@@ -22,6 +22,15 @@ extension ResetAssembly {
                 facts.append(
                     Fact("sent from a softirq: the task that was running has no part in it", from: place(lead)))
             }
+        }
+        if let found = provocation?.provocation {
+            facts.append(
+                Fact(
+                    "answers a segment with flags \(found.trigger.flags), \(found.trigger.length) bytes of data",
+                    from: "packet \(found.packet)"))
+        }
+        if evidence.socket == .noneOrTimeWait, let origin {
+            facts.append(Fact("no full socket: tcp_send_reset did not tell of it", from: place(origin)))
         }
         if let decision {
             facts += decisionFacts(evidence, from: place(decision))
@@ -64,7 +73,7 @@ extension ResetAssembly {
                 let before = evidence.previousState.map { ", before that \($0.name)" } ?? ""
                 facts.append(Fact("socket in \(state.name)\(before)", from: place))
             }
-        case .notRecorded: break
+        case .notRecorded, .noneOrTimeWait: break
         }
         if evidence.dead == true { facts.append(Fact("the application had let go of the socket", from: place)) }
         if let timeout = evidence.userTimeout, timeout > 0 {

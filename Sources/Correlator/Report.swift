@@ -61,9 +61,9 @@ public struct Reset: Sendable {
     public var cause: Cause
     public var category: Category
     public var certainty: Certainty
-    /// One sentence for a person.
     /// Causes that the evidence cannot tell apart, the likeliest first; empty when there is only one.
     public var candidates: [Cause] = []
+    /// One sentence for a person.
     public var summary: String
     public var evidence: [Fact]
     public var match: Match?
