@@ -6,10 +6,10 @@ PREFIX ?= /usr/local
 RELEASE = $(SWIFT) build -c release --scratch-path .build-release --product rst-analyze
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build release demo test accuracy check lint format bpf bpf-check fixtures causes install clean
+.PHONY: help deps build release demo test accuracy check lint format bpf bpf-check fixtures bench causes fuzz readme install clean
 
 help: ## List the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
 
 deps: ## Install what is missing from Debian's packages
 	@scripts/install-deps
@@ -50,6 +50,18 @@ bpf-check: deps ## Check that the compiled BPF programs are those of bpf/
 
 fixtures: build ## Record the fixtures anew on this machine's kernel (root)
 	scripts/make-fixtures .build/debug/rst-analyze
+
+bench: release ## Measure report against a C scanner and tcpdump, with ratios
+	bench/run
+
+fuzz: deps ## Fuzz every reader of untrusted bytes (SECONDS= each, 60)
+	fuzz/run --seconds $(or $(SECONDS),60)
+
+causes: build ## Write docs/causes.md from the catalogue
+	.build/debug/rst-analyze explain --format markdown >docs/causes.md
+
+readme: build ## Run the commands of README.md and write what they print below them
+	scripts/update-readme .build/debug/rst-analyze
 
 install: release ## Install the program below PREFIX (/usr/local)
 	install -D -m 755 $(BINARY) $(DESTDIR)$(PREFIX)/bin/rst-analyze

@@ -83,9 +83,10 @@ let package = Package(
         .testTarget(
             name: "SelftestTests", dependencies: ["Selftest", "SelftestRunner", "Correlator", "NetworkTypes"],
             swiftSettings: base),
+        .testTarget(name: "CommandTests", dependencies: ["RstAnalyze"], swiftSettings: base),
         .testTarget(
             name: "LiveTests",
-            dependencies: ["Selftest", "SelftestDriver", "SelftestRunner", "Correlator", "Recorder"],
+            dependencies: ["Selftest", "SelftestDriver", "RstAnalyze", "Correlator", "Recorder"],
             swiftSettings: base),
     ]
 )

@@ -8,7 +8,10 @@
  *
  * inet_sock_set_state: remembered for the two above. The state before, and whose socket it is.
  *
- * No kprobe, no fentry: some kernels have neither.
+ * These need no kprobe and no fentry, which some kernels lack.
+ *
+ * tcp_v4_send_reset, tcp_v6_send_reset: up to 6.9 tcp_send_reset does not tell of answers to segments that met no
+ * socket or a time-wait socket; where the kernel has fentry, the entries of the two functions do.
  */
 #include "vmlinux.h"
 #include <bpf/bpf_helpers.h>
@@ -37,6 +40,8 @@
 #define IPV6_EXTENSIONS 6
 #define SOCK_DEAD_BIT 1UL
 #define PF_KTHREAD 0x00200000
+/* Far longer than building an answer takes: an interrupt may come in between. */
+#define QUESTION_NS 100000000ULL
 
 /* include/net/tcp_states.h */
 #define TCP_ESTABLISHED 1
@@ -78,6 +83,29 @@ struct {
 	__type(value, struct socket_memory);
 } sockets SEC(".maps");
 
+/* The headers of one segment, copied out of the packet. */
+struct headers {
+	__u8 ip[IPV6_HEADER];
+	__u8 tcp[TCP_HEADER];
+	__u32 payload;
+	__u8 version;
+};
+
+/* The segment that a function which answers with a reset was called for, while it builds the answer on this CPU. */
+struct question {
+	__u64 mono_ns; /* 0 if there is none */
+	__u64 skb;
+	struct sock *sk; /* none, or one that is not full */
+	struct headers headers;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct question);
+} questions SEC(".maps");
+
 /* Who listened on a port, kept after the listener is gone. */
 struct listener_key {
 	__u32 netns;
@@ -99,14 +127,6 @@ static __always_inline void count(__u32 index)
 	if (counter)
 		*counter += 1;
 }
-
-/* The headers of one segment, copied out of the packet. */
-struct headers {
-	__u8 ip[IPV6_HEADER];
-	__u8 tcp[TCP_HEADER];
-	__u32 payload;
-	__u8 version;
-};
 
 static __always_inline __u16 be16_at(const __u8 *bytes)
 {
@@ -371,6 +391,92 @@ static __always_inline struct rst_event *reserve(__u8 kind, __u32 lost)
 	return e;
 }
 
+/* The answer that tcp_v4_send_reset() and tcp_v6_send_reset() build to the segment (RFC 9293,
+ * section 3.10.7.1). */
+static __always_inline void set_answer(struct rst_event *e, const struct headers *h)
+{
+	__u16 flags = tcp_flags(h->tcp);
+	__u32 seq = be32_at(h->tcp + 4);
+
+	e->has |= RST_HAS_SEGMENT | RST_HAS_TRIGGER;
+	e->trigger_flags = flags;
+	e->trigger_seq = seq;
+	e->trigger_ack = be32_at(h->tcp + 8);
+	e->trigger_length = h->payload;
+	if (flags & TCP_ACK) {
+		e->flags = TCP_RST;
+		e->seq = e->trigger_ack;
+	} else {
+		e->flags = TCP_RST | TCP_ACK;
+		e->ack = seq + !!(flags & TCP_SYN) + !!(flags & TCP_FIN) + h->payload;
+	}
+}
+
+/* The segment that provoked a reset: where it came in, and the answer to it. */
+static __always_inline void set_provocation(struct rst_event *e, struct sk_buff *skb,
+					    const struct headers *h)
+{
+	struct net_device *dev = BPF_CORE_READ(skb, dev);
+
+	if (dev) {
+		e->ifindex = BPF_CORE_READ(dev, ifindex);
+		BPF_CORE_READ_STR_INTO(&e->ifname, dev, name);
+		if (!e->netns)
+			e->netns = BPF_CORE_READ(dev, nd_net.net, ns.inum);
+	}
+	e->trigger_mark = BPF_CORE_READ(skb, mark);
+	if (!h)
+		return;
+	set_tuple(e, h, true);
+	set_answer(e, h);
+}
+
+/*
+ * A reset that answers the segment of this CPU's question: the decision that tcp_send_reset was silent about. Only now
+ * is it sure that an answer is sent at all. Addresses and ports may have been translated meanwhile; sequence numbers
+ * are not.
+ */
+static __always_inline void emit_decision(void *ctx, const struct headers *h)
+{
+	__u32 zero = 0, expected;
+	struct question *question = bpf_map_lookup_elem(&questions, &zero);
+	__u16 asked, flags = tcp_flags(h->tcp);
+	struct rst_event *e;
+	__u64 age;
+
+	if (!question || !question->mono_ns)
+		return;
+	asked = tcp_flags(question->headers.tcp);
+	age = bpf_ktime_get_ns() - question->mono_ns;
+	if (age > QUESTION_NS || question->headers.version != h->version)
+		return;
+	if (asked & TCP_ACK) {
+		if (flags != TCP_RST || be32_at(h->tcp + 4) != be32_at(question->headers.tcp + 8))
+			return;
+	} else {
+		expected = be32_at(question->headers.tcp + 4) + !!(asked & TCP_SYN) +
+			   !!(asked & TCP_FIN) + question->headers.payload;
+		if (flags != (TCP_RST | TCP_ACK) || be32_at(h->tcp + 4) ||
+		    be32_at(h->tcp + 8) != expected)
+			return;
+	}
+	e = reserve(RST_DECIDE, RST_LOST_DECIDE);
+	if (!e)
+		return;
+	e->mono_ns = question->mono_ns;
+	e->skb = question->skb;
+	if (question->sk)
+		set_socket(e, question->sk);
+	set_provocation(e, (void *)question->skb, &question->headers);
+	if (!question->sk)
+		set_listener(e);
+	e->has |= RST_HAS_ENTRY;
+	set_task(e);
+	set_stack(e, ctx);
+	question->mono_ns = 0;
+	bpf_ringbuf_submit(e, 0);
+}
+
 static __always_inline void emit(void *ctx, struct sk_buff *skb, const struct headers *h)
 {
 	struct rst_event *e = reserve(RST_EMIT, RST_LOST_EMIT);
@@ -440,30 +546,11 @@ int net_dev_queue(__u64 *ctx)
 	} else {
 		return 0;
 	}
-	if (h.tcp[13] & TCP_RST)
+	if (h.tcp[13] & TCP_RST) {
+		emit_decision(ctx, &h);
 		emit(ctx, skb, &h);
-	return 0;
-}
-
-/* The answer that tcp_v4_send_reset() and tcp_v6_send_reset() build to the segment (RFC 9293,
- * section 3.10.7.1). */
-static __always_inline void set_answer(struct rst_event *e, const struct headers *h)
-{
-	__u16 flags = tcp_flags(h->tcp);
-	__u32 seq = be32_at(h->tcp + 4);
-
-	e->has |= RST_HAS_SEGMENT | RST_HAS_TRIGGER;
-	e->trigger_flags = flags;
-	e->trigger_seq = seq;
-	e->trigger_ack = be32_at(h->tcp + 8);
-	e->trigger_length = h->payload;
-	if (flags & TCP_ACK) {
-		e->flags = TCP_RST;
-		e->seq = e->trigger_ack;
-	} else {
-		e->flags = TCP_RST | TCP_ACK;
-		e->ack = seq + !!(flags & TCP_SYN) + !!(flags & TCP_FIN) + h->payload;
 	}
+	return 0;
 }
 
 static __always_inline void set_tuple_of_socket(struct rst_event *e, struct sock *sk)
@@ -493,6 +580,15 @@ static __always_inline void set_tuple_of_socket(struct rst_event *e, struct sock
 	e->has |= RST_HAS_SEGMENT;
 }
 
+static __always_inline bool read_headers(struct headers *h, struct sk_buff *skb)
+{
+	const unsigned char *network =
+	    BPF_CORE_READ(skb, head) + BPF_CORE_READ(skb, network_header);
+
+	return BPF_CORE_READ(skb, protocol) == bpf_htons(ETH_P_IPV6) ? read_ipv6(h, network)
+								     : read_ipv4(h, network);
+}
+
 static __always_inline int decide(void *ctx, bool has_reason, __u32 reason)
 {
 	struct rst_event *e;
@@ -512,27 +608,10 @@ static __always_inline int decide(void *ctx, bool has_reason, __u32 reason)
 	e->skb = (__u64)skb;
 	if (sk)
 		set_socket(e, sk);
-	if (skb) {
-		const unsigned char *network =
-		    BPF_CORE_READ(skb, head) + BPF_CORE_READ(skb, network_header);
-		__u16 protocol = BPF_CORE_READ(skb, protocol);
-		struct net_device *dev = BPF_CORE_READ(skb, dev);
-
-		if (dev) {
-			e->ifindex = BPF_CORE_READ(dev, ifindex);
-			BPF_CORE_READ_STR_INTO(&e->ifname, dev, name);
-			if (!e->netns)
-				e->netns = BPF_CORE_READ(dev, nd_net.net, ns.inum);
-		}
-		e->trigger_mark = BPF_CORE_READ(skb, mark);
-		if (protocol == bpf_htons(ETH_P_IPV6) ? read_ipv6(&h, network)
-						      : read_ipv4(&h, network)) {
-			set_tuple(e, &h, true);
-			set_answer(e, &h);
-		}
-	} else if (e->has & RST_HAS_TCP_SOCKET) {
+	if (skb)
+		set_provocation(e, skb, read_headers(&h, skb) ? &h : 0);
+	else if (e->has & RST_HAS_TCP_SOCKET)
 		set_tuple_of_socket(e, sk);
-	}
 	if (!sk || e->state == TCP_LISTEN)
 		set_listener(e);
 	if (has_reason) {
@@ -557,6 +636,40 @@ SEC("tp_btf/tcp_send_reset")
 int tcp_send_reset3(__u64 *ctx)
 {
 	return decide(ctx, true, (__u32)ctx[2]);
+}
+
+/* (sk, skb) both up to 6.9. */
+static __always_inline int ask(__u64 *ctx)
+{
+	struct sock *sk = (void *)ctx[0];
+	struct sk_buff *skb = (void *)ctx[1];
+	__u32 zero = 0;
+	struct question *question = bpf_map_lookup_elem(&questions, &zero);
+
+	if (!question)
+		return 0;
+	question->mono_ns = 0;
+	/* tcp_send_reset tells of the full ones. */
+	if (sk && is_full_socket(BPF_CORE_READ(sk, __sk_common.skc_state)))
+		return 0;
+	if (!read_headers(&question->headers, skb))
+		return 0;
+	question->sk = sk;
+	question->skb = (__u64)skb;
+	question->mono_ns = bpf_ktime_get_ns();
+	return 0;
+}
+
+SEC("fentry/tcp_v4_send_reset")
+int tcp_v4_send_reset(__u64 *ctx)
+{
+	return ask(ctx);
+}
+
+SEC("fentry/tcp_v6_send_reset")
+int tcp_v6_send_reset(__u64 *ctx)
+{
+	return ask(ctx);
 }
 
 /* The program that calls; nobody where the kernel itself does (an MPTCP path manager that adds a subflow). */

@@ -31,6 +31,9 @@ enum rst_event_has {
 	RST_HAS_TCP_SOCKET = 1 << 6, /* user_timeout_ms, linger2 */
 	RST_HAS_LISTENER = 1 << 7, /* owner_*: who listened on the port, not who owns the socket */
 	RST_HAS_STATE = 1 << 8,	   /* state, of any kind of socket: request and time-wait too */
+	RST_HAS_ENTRY =
+	    1
+	    << 9, /* the decision comes from the entry of tcp_v4_send_reset or tcp_v6_send_reset */
 };
 
 /* What the programs count: index into the counters map. */

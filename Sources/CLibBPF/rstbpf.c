@@ -15,7 +15,7 @@
 
 #define REASON_PREFIX "SK_RST_REASON_"
 
-enum { NET_DEV_QUEUE, TCP_SEND_RESET, INET_SOCK_SET_STATE };
+enum { NET_DEV_QUEUE, TCP_SEND_RESET, INET_SOCK_SET_STATE, TCP_V4_SEND_RESET, TCP_V6_SEND_RESET };
 
 struct rstbpf {
 	struct bpf_object *object;
@@ -137,11 +137,38 @@ const char *rstbpf_reason_name(const struct rstbpf *self, uint32_t reason)
 	return NULL;
 }
 
+static int is_optional(int hook)
+{
+	return hook == TCP_V4_SEND_RESET || hook == TCP_V6_SEND_RESET;
+}
+
+static int can_attach(const struct rstbpf *self, int hook)
+{
+	return !self->hook[hook].unneeded && !self->hook[hook].detail[0];
+}
+
+/* Which of the optional hooks tell more than the others do: those of a kernel that keeps silent about answers without a
+ * socket. */
+static void choose_optional(struct rstbpf *self, bool wanted, int arguments)
+{
+	for (int i = 0; i < RSTBPF_HOOKS; i++) {
+		if (!is_optional(i))
+			continue;
+		self->hook[i].unneeded = !wanted || arguments != 2;
+		if (self->hook[i].unneeded)
+			continue;
+		if (btf__find_by_name_kind(self->kernel, self->hook[i].name, BTF_KIND_FUNC) < 0)
+			say(self->hook[i].detail, "this kernel's BTF has no function %s",
+			    self->hook[i].name);
+	}
+}
+
 /* Decides which programs this kernel can take, before any is loaded. */
-static void choose_programs(struct rstbpf *self)
+static void choose_programs(struct rstbpf *self, bool optional)
 {
 	static const char *const names[RSTBPF_HOOKS] = {"net_dev_queue", "tcp_send_reset",
-							"inet_sock_set_state"};
+							"inet_sock_set_state", "tcp_v4_send_reset",
+							"tcp_v6_send_reset"};
 	int arguments = tracepoint_arguments(self->kernel, "tcp_send_reset");
 	const char *variant = arguments >= 3 ? "tcp_send_reset3" : "tcp_send_reset2";
 	struct bpf_program *program;
@@ -149,6 +176,7 @@ static void choose_programs(struct rstbpf *self)
 	for (int i = 0; i < RSTBPF_HOOKS; i++)
 		self->hook[i].name = names[i];
 	self->hook[TCP_SEND_RESET].reason = arguments >= 3;
+	choose_optional(self, optional, arguments);
 	bpf_object__for_each_program(program, self->object)
 	{
 		const char *name = bpf_program__name(program);
@@ -160,11 +188,17 @@ static void choose_programs(struct rstbpf *self)
 		else if (!strcmp(name, "inet_sock_set_state") &&
 			 tracepoint_arguments(self->kernel, "inet_sock_set_state") == 3)
 			self->program[INET_SOCK_SET_STATE] = program;
+		else if (!strcmp(name, names[TCP_V4_SEND_RESET]) &&
+			 can_attach(self, TCP_V4_SEND_RESET))
+			self->program[TCP_V4_SEND_RESET] = program;
+		else if (!strcmp(name, names[TCP_V6_SEND_RESET]) &&
+			 can_attach(self, TCP_V6_SEND_RESET))
+			self->program[TCP_V6_SEND_RESET] = program;
 		else
 			bpf_program__set_autoload(program, false);
 	}
 	for (int i = 0; i < RSTBPF_HOOKS; i++)
-		if (!self->program[i])
+		if (!self->program[i] && !is_optional(i))
 			say(self->hook[i].detail,
 			    "this kernel has no tracepoint %s of a form that is known", names[i]);
 }
@@ -205,10 +239,49 @@ static uint32_t ring_size(uint32_t bytes)
 	return size;
 }
 
-struct rstbpf *rstbpf_open(uint32_t ring_bytes, rstbpf_sink sink, void *context, int *error,
-			   char message[RSTBPF_MESSAGE_LENGTH])
+/* Opens the object and loads what is wanted of it: 0, or -1 with errno. */
+static int load(struct rstbpf *self, uint32_t ring_bytes, bool optional)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = "rst_analyze");
+
+	self->object = bpf_object__open_mem(rst_object, rst_object_size, &options);
+	if (!self->object)
+		return -1;
+	choose_programs(self, optional);
+	bpf_map__set_max_entries(bpf_object__find_map_by_name(self->object, "events"),
+				 ring_size(ring_bytes));
+	return bpf_object__load(self->object) ? -1 : 0;
+}
+
+/* Once more, where the reason may be a hook that need not be: 0, or -1 with errno. */
+static int load_without_optional(struct rstbpf *self, uint32_t ring_bytes)
+{
+	char detail[RSTBPF_MESSAGE_LENGTH];
+	int error = errno, tried[RSTBPF_HOOKS];
+
+	if (!self->program[TCP_V4_SEND_RESET] && !self->program[TCP_V6_SEND_RESET])
+		return -1;
+	say(detail, "the kernel refuses fentry: %s%s%.400s", strerror(error),
+	    last_warning[0] ? ": " : "", last_warning);
+	for (int i = 0; i < RSTBPF_HOOKS; i++)
+		tried[i] = is_optional(i) && self->program[i];
+	bpf_object__close(self->object);
+	memset(self->program, 0, sizeof(self->program));
+	last_warning[0] = 0;
+	if (load(self, ring_bytes, false))
+		return -1;
+	for (int i = 0; i < RSTBPF_HOOKS; i++) {
+		if (!tried[i])
+			continue;
+		self->hook[i].unneeded = false;
+		say(self->hook[i].detail, "%s", detail);
+	}
+	return 0;
+}
+
+struct rstbpf *rstbpf_open(uint32_t ring_bytes, bool optional, rstbpf_sink sink, void *context,
+			   int *error, char message[RSTBPF_MESSAGE_LENGTH])
+{
 	struct rstbpf *self = calloc(1, sizeof(*self));
 
 	message[0] = 0;
@@ -225,13 +298,8 @@ struct rstbpf *rstbpf_open(uint32_t ring_bytes, rstbpf_sink sink, void *context,
 	if (!self->kernel)
 		goto failed;
 	find_reasons(self);
-	self->object = bpf_object__open_mem(rst_object, rst_object_size, &options);
-	if (!self->object)
-		goto failed_with_errno;
-	choose_programs(self);
-	bpf_map__set_max_entries(bpf_object__find_map_by_name(self->object, "events"),
-				 ring_size(ring_bytes));
-	if (bpf_object__load(self->object))
+	if (load(self, ring_bytes, optional) &&
+	    !(optional && !load_without_optional(self, ring_bytes)))
 		goto failed_with_errno;
 	self->counters = bpf_object__find_map_fd_by_name(self->object, "counters");
 	self->ring = ring_buffer__new(bpf_object__find_map_fd_by_name(self->object, "events"),
@@ -315,11 +383,11 @@ int rstbpf_count(const struct rstbpf *self, struct rstbpf_counts *counts)
 	counts->no_room = counter(self, RST_LOST_EMIT, values, cpus) +
 			  counter(self, RST_LOST_DECIDE, values, cpus);
 	free(values);
-	for (int i = NET_DEV_QUEUE; i <= TCP_SEND_RESET; i++) {
+	for (int i = 0; i < RSTBPF_HOOKS; i++) {
 		struct bpf_prog_info info = {};
 		uint32_t length = sizeof(info);
 
-		if (self->program[i] &&
+		if (self->program[i] && i != INET_SOCK_SET_STATE &&
 		    !bpf_obj_get_info_by_fd(bpf_program__fd(self->program[i]), &info, &length))
 			counts->recursion += info.recursion_misses;
 	}
@@ -329,7 +397,7 @@ int rstbpf_count(const struct rstbpf *self, struct rstbpf_counts *counts)
 int rstbpf_probe(char message[RSTBPF_MESSAGE_LENGTH])
 {
 	int error = 0;
-	struct rstbpf *self = rstbpf_open(1, NULL, NULL, &error, message);
+	struct rstbpf *self = rstbpf_open(1, false, NULL, NULL, &error, message);
 
 	rstbpf_close(self);
 	return self ? 0 : error;

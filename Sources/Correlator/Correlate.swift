@@ -28,18 +28,22 @@ public func correlate(captures: [CaptureInput], recordings: [EventInput]) -> Rep
 
 private func reportInputs(_ inventory: Inventory) -> [Report.Input] {
     let captures = inventory.captures.map {
-        Report.Input(file: $0.file, kind: .capture, packets: $0.packets, events: 0, damage: $0.damage)
+        Report.Input(
+            file: $0.file, kind: .capture, packets: $0.packets, events: 0, damage: $0.damage,
+            damageCount: $0.damageCount,
+            undecoded: $0.undecoded)
     }
     let recordings = inventory.recordings.map { input in
         var damage = input.recording.damage.map { "line \($0.line) (offset \($0.offset)): \($0.problem)" }
-        if input.recording.damagedLines > damage.count {
-            damage.append("\(input.recording.damagedLines - damage.count) more damaged lines")
-        }
+        var count = input.recording.damagedLines
         if input.recording.header != nil, input.recording.footer == nil {
             damage.append("the recording has no end: the recorder was killed, later events are missing")
+            count += 1
         }
         return Report.Input(
-            file: input.file, kind: .events, packets: 0, events: input.recording.events.count, damage: damage)
+            file: input.file, kind: .events, packets: 0, events: input.recording.events.count, damage: damage,
+            damageCount: count,
+            undecoded: [])
     }
     return captures + recordings
 }

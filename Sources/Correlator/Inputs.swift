@@ -13,6 +13,8 @@ public struct CaptureInput: Sendable {
     public var resets: [CapturedSegment]
     /// What else the capture has of the connections of these RSTs, and of those of the other captures.
     public var flows: FlowTable
+    /// `flows` was filled: what it lacks the capture does not have.
+    public var hasFlows: Bool
     /// The beginning of what RSTs carry, by packet number.
     public var payloads: [Int: [UInt8]]
     /// The pcap-filter expression of each interface, where the file says that there was one.
@@ -20,8 +22,21 @@ public struct CaptureInput: Sendable {
     /// Packets that the capture itself says were dropped (pcapng interface statistics).
     public var dropped: Int
     public var bytesSkipped: Int
-    /// One sentence a damaged place.
+    /// One sentence a damaged place, of the first ones.
     public var damage: [String]
+    public var damageCount: Int
+    /// Packets that may have held a RST and could not be looked into.
+    public var undecoded: [Undecoded]
+
+    /// Why, in words, and how many.
+    public struct Undecoded: Sendable, Equatable {
+        public var reason: String
+        public var packets: Int
+        public init(reason: String, packets: Int) {
+            self.reason = reason
+            self.packets = packets
+        }
+    }
 
     public init(file: String, packets: Int, interfaces: [String?], resets: [CapturedSegment]) {
         self.file = file
@@ -29,11 +44,14 @@ public struct CaptureInput: Sendable {
         self.interfaces = interfaces
         self.resets = resets
         flows = FlowTable()
+        hasFlows = false
         payloads = [:]
         filters = []
         dropped = 0
         bytesSkipped = 0
         damage = []
+        damageCount = 0
+        undecoded = []
     }
 }
 

@@ -102,6 +102,11 @@ public final class KernelPath: Sendable {
                 break
             }
         }
+        // A segment that a rule sends, or a function without a name, is not passed on by what received another segment.
+        if found == .forwarded, names[..<index].contains(where: Self.mayMakeSegments) {
+            found = .unknown
+            index = 0
+        }
         if found == .unknown, let passing = Self.forwardingFrame(names[..<boundary]) {
             found = .forwarded
             index = passing
@@ -169,6 +174,11 @@ public final class KernelPath: Sendable {
         "skb_do_redirect": .forwarded, "tcf_mirred_act": .forwarded, "tcf_mirred_to_dev": .forwarded,
         "tun_get_user": .userSpace,
     ]
+
+    private static func mayMakeSegments(_ name: String) -> Bool {
+        name.hasPrefix("0x") || name.hasPrefix("nft_do_chain") || name == "cleanup_module" || name == "init_module"
+            || ["ipt_do_table", "ip6t_do_table", "ebt_do_table"].contains(name)
+    }
 
     /// Where a received segment goes out again and no transport or firewall function stands between: `ip_forward` and
     /// its kin call the output function last and leave no frame of their own.

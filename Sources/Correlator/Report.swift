@@ -20,8 +20,12 @@ public struct Report: Sendable {
         public var packets: Int
         /// Events, of a recording.
         public var events: Int
-        /// What was damaged, a sentence each.
+        /// What was damaged, a sentence each, as far as it is named.
         public var damage: [String]
+        /// How many places were damaged.
+        public var damageCount: Int
+        /// Packets that could not be looked into, of a capture.
+        public var undecoded: [CaptureInput.Undecoded]
     }
 
     /// What never reached the report.

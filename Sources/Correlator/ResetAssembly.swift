@@ -102,7 +102,7 @@ struct ResetAssembly {
             evidence.socket = .listener
         } else if evidence.state != nil {
             evidence.socket = .some
-        } else if decided.hook == "tcp_send_reset" {
+        } else if decided.hook == ResetEvent.decideHook || ResetEvent.entryHooks.contains(decided.hook) {
             evidence.socket = .none
         }
         return evidence

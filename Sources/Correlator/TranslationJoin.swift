@@ -57,21 +57,20 @@ struct TranslationJoin {
         guard a.numbers == b.numbers, a.ipID == nil || b.ipID == nil || a.ipID == b.ipID,
             a.window == nil || b.window == nil || a.window == b.window, a.tuples.isDisjoint(with: b.tuples)
         else { return nil }
+        // Two that were made are two, and so are two that one observer saw.
+        guard !(a.isMadeHere && b.isMadeHere), a.vantages.isDisjoint(with: b.vantages) else { return nil }
         let distance = a.time.distance(from: b.time)
         if a.recording == b.recording, !a.buffers.isDisjoint(with: b.buffers), distance <= Self.bufferWindow {
             return distance
         }
-        guard distance <= Self.window, a.vantages.isDisjoint(with: b.vantages) else { return nil }
         let oneEndStayed = a.tuples.contains { one in
             b.tuples.contains { other in
                 one.source == other.source && one.sourcePort == other.sourcePort
                     || one.destination == other.destination && one.destinationPort == other.destinationPort
             }
         }
-        // One of them made the RST, the other saw it pass. Two that were made are two; of two that were only seen
-        // nothing proves that they are one.
-        guard oneEndStayed, a.isMadeHere != b.isMadeHere else { return nil }
-        return distance
+        // Of two that were only seen to pass, nothing proves that they are one.
+        return oneEndStayed && a.isMadeHere != b.isMadeHere && distance <= Self.window ? distance : nil
     }
 
     private func numbers(_ reference: Reference) -> Numbers? {

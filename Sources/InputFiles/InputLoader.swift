@@ -6,16 +6,17 @@ import PcapReader
 
 /// Reads the files of a report, each for what its content says it is.
 public struct InputLoader {
-    public private(set) var captures: [CaptureInput] = []
+    public internal(set) var captures: [CaptureInput] = []
     public private(set) var recordings: [EventInput] = []
+    /// Of each capture, whether it can be read once more: a pipe cannot.
+    var isRereadable: [Bool] = []
     /// Files that could not be read, with the reason.
     public private(set) var failures: [String] = []
 
-    /// At most so many RSTs of a capture are asked what they carry, and so many bytes of each.
-    private static let keptPayloads = 10_000
-    private static let payloadBytes = 256
+    /// Called from time to time with the bytes of a capture that are done and their total, if it is known.
+    let progress: ((_ done: Int, _ total: Int?) -> Void)?
 
-    public init() {}
+    public init(progress: ((_ done: Int, _ total: Int?) -> Void)? = nil) { self.progress = progress }
 
     /// - Parameter path: a file, a directory that stands for the files in it, or `-` for standard input.
     public mutating func load(_ path: String) {
@@ -49,126 +50,57 @@ public struct InputLoader {
     @discardableResult
     private mutating func loadFile(_ path: String, isOptional: Bool = false) -> Bool {
         do {
-            switch try kind(of: path) {
-            case .other:
-                if isOptional, try !isRecording(path) { return false }
-                try loadRecording(path)
-            case .pcap, .pcapng, .gzip, .zstd, .lz4: try loadCapture(path)
+            let file = try InputFile(path: path)
+            switch file.contentKind {
+            case .pcap, .pcapng: try loadCapture(file)
+            case .gzip, .zstd, .lz4, .other:
+                let content = try read(file)
+                if isOptional, !RecordingDecoder.looksLikeEvents(Array(content.bytes.prefix(4096))) { return false }
+                try loadRecording(path, content)
             }
             return true
+        } catch EventsError.notARecording(let problem) {
+            // Other files may lie beside a recording; one that is named like events is meant to be some.
+            if isOptional, !path.hasSuffix(".jsonl") { return false }
+            failures.append("\(path): neither a capture (pcap, pcapng) nor kernel events: \(problem)")
+            return false
         } catch {
             failures.append("\(path): \(error)")
             return false
         }
     }
 
-    private func kind(of path: String) throws -> FileKind {
-        FileKind(prefix: try prefix(path, count: FileKind.prefixLength))
-    }
-
-    private func isRecording(_ path: String) throws -> Bool {
-        try prefix(path, count: 64).first { $0 > 0x20 } == UInt8(ascii: "{") && path.hasSuffix(".jsonl")
-    }
-
-    private func prefix(_ path: String, count: Int) throws -> [UInt8] {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw InputError(description: "cannot open: \(String(cString: strerror(errno)))") }
-        defer { close(descriptor) }
-        var buffer = [UInt8](repeating: 0, count: count)
-        let read = read(descriptor, &buffer, count)
-        guard read >= 0 else { throw InputError(description: "cannot read: \(String(cString: strerror(errno)))") }
-        return Array(buffer[..<read])
-    }
-
-    private mutating func loadCapture(_ path: String) throws {
+    private mutating func loadCapture(_ file: InputFile) throws {
         var resets: [CapturedSegment] = []
-        let summary = try CaptureFile(path: path).scan(selecting: .resets) { resets.append($0) }
+        let summary = try file.scan(selecting: .resets, progress: progress) { resets.append($0) }
         var input = CaptureInput(
-            file: path, packets: summary.packets, interfaces: summary.interfaces.map(\.name), resets: resets)
+            file: file.path, packets: summary.packets, interfaces: summary.interfaces.map(\.name), resets: resets)
         input.dropped = Int(clamping: summary.dropped ?? 0)
         input.bytesSkipped = summary.bytesSkipped
         input.filters = summary.interfaces.map(\.filter)
         input.damage = summary.damage.map { "offset \($0.offset): \($0.problem)" }
-        if summary.damageCount > summary.damage.count {
-            input.damage.append("\(summary.damageCount - summary.damage.count) more damaged places")
+        input.damageCount = summary.damageCount
+        input.undecoded = summary.undecoded.map {
+            CaptureInput.Undecoded(reason: $0.reason.rawValue, packets: $0.count)
         }
         captures.append(input)
+        isRereadable.append(file.isRereadable)
     }
 
-    /// Reads the captures once more, for the connections that a RST of any of them belongs to.
-    ///
-    /// To be called when all files are loaded: what one capture has of a connection that is reset in another is evidence.
-    public mutating func loadFlows() {
-        let filter = FlowFilter(captures.lazy.flatMap { $0.resets.lazy.map(\.segment.tuple) })
-        guard filter.count > 0 else { return }
-        for index in captures.indices {
-            do {
-                captures[index].flows = try flows(of: captures[index].file, filter)
-                captures[index].payloads = try payloads(of: captures[index])
-            } catch {
-                captures[index].damage.append("cannot be read a second time: \(error)")
-            }
+    /// The whole content, decompressed, and why it ends early if it does.
+    private func read(_ file: InputFile) throws -> (bytes: [UInt8], damage: String?) {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(file.size ?? 0)
+        let damage = try file.read { bytes.append(contentsOf: $0) }
+        return (bytes, damage)
+    }
+
+    private mutating func loadRecording(_ path: String, _ content: (bytes: [UInt8], damage: String?)) throws {
+        var recording = try RecordingDecoder.decode(content.bytes)
+        if let damage = content.damage {
+            recording.damagedLines += 1
+            recording.damage.append(LineDamage(line: 0, offset: content.bytes.count, problem: damage))
         }
-    }
-
-    private func flows(of path: String, _ filter: FlowFilter) throws -> FlowTable {
-        var flows = FlowTable()
-        let file = try InputFile(path: path)
-        guard file.isRereadable else { return flows }
-        _ = try file.scan(selecting: .flows(filter)) { flows.add($0) }
-        return flows
-    }
-
-    private func payloads(of capture: CaptureInput) throws -> [Int: [UInt8]] {
-        let carriers = capture.resets.lazy.filter { $0.segment.payloadOffset >= 0 && $0.segment.payloadLength > 0 }
-            .prefix(Self.keptPayloads)
-        guard !carriers.isEmpty else { return [:] }
-        let file = try InputFile(path: capture.file)
-        guard file.isRereadable else { return [:] }
-        let wanted = Array(carriers).map { carrier -> (number: Int, range: Range<Int>) in
-            let start = carrier.packetOffset + Int(carrier.segment.payloadOffset)
-            let captured = Int(carrier.capturedLength) - Int(carrier.segment.payloadOffset)
-            let count = min(captured, Int(carrier.segment.payloadLength), Self.payloadBytes)
-            return (carrier.number, start..<start + max(0, count))
-        }
-        return try ranges(wanted, of: file)
-    }
-
-    /// Reads ranges of the (decompressed) file that are in ascending order.
-    private func ranges(_ wanted: [(number: Int, range: Range<Int>)], of file: InputFile) throws -> [Int: [UInt8]] {
-        var found: [Int: [UInt8]] = [:]
-        var offset = 0
-        var next = 0
-        _ = try file.read { window in
-            let end = offset + window.count
-            while next < wanted.count, wanted[next].range.lowerBound < end {
-                let part = wanted[next].range.clamped(to: offset..<end)
-                found[wanted[next].number, default: []] +=
-                    window[(part.lowerBound - offset)..<(part.upperBound - offset)]
-                // The rest is in the next window.
-                if wanted[next].range.upperBound > end { break }
-                next += 1
-            }
-            offset = end
-        }
-        return found
-    }
-
-    private mutating func loadRecording(_ path: String) throws {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw InputError(description: "cannot open: \(String(cString: strerror(errno)))") }
-        defer { close(descriptor) }
-        var status = stat()
-        guard fstat(descriptor, &status) == 0 else {
-            throw InputError(description: "cannot examine: \(String(cString: strerror(errno)))")
-        }
-        let file = try MappedFile(descriptor: descriptor, count: Int(status.st_size))
-        let recording = try file.withBytes { bytes throws(EventsError) in try RecordingDecoder.decode(bytes) }
         recordings.append(EventInput(file: path, recording: recording))
     }
-}
-
-/// Why a file cannot be read.
-struct InputError: Error, CustomStringConvertible {
-    let description: String
 }

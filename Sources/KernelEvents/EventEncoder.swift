@@ -340,4 +340,6 @@ extension ResetEvent {
     public static let emitHook = "net_dev_queue"
     /// The hook that every `decide` comes from unless its line says otherwise.
     public static let decideHook = "tcp_send_reset"
+    /// The functions whose entries tell of answers without a full socket, of which `tcp_send_reset` is silent up to 6.9.
+    public static let entryHooks = ["tcp_v4_send_reset", "tcp_v6_send_reset"]
 }

@@ -7,9 +7,7 @@ import NetworkTypes
 struct EventConverter {
     private(set) var encoder = EventEncoder()
     private var stacks = StackTable()
-    private var symbols: KernelSymbols
-    private var symbolsRead = clockNanoseconds(CLOCK_MONOTONIC)
-    private let kallsyms: () -> [UInt8]
+    private var symbols: LiveSymbols
     /// The name of a reason number on this kernel.
     private let reasonName: (UInt32) -> String?
     private(set) var events = 0
@@ -17,11 +15,10 @@ struct EventConverter {
     /// Events of other network namespaces are passed over; nil takes all.
     private let namespaces: Set<UInt32>?
 
-    init(namespaces: Set<UInt32>?, kallsyms: @escaping () -> [UInt8], reasonName: @escaping (UInt32) -> String?) {
+    init(namespaces: Set<UInt32>?, symbols: LiveSymbols, reasonName: @escaping (UInt32) -> String?) {
         self.namespaces = namespaces
-        self.kallsyms = kallsyms
+        self.symbols = symbols
         self.reasonName = reasonName
-        symbols = KernelSymbols(kallsyms: kallsyms())
     }
 
     var hasSymbols: Bool { !symbols.isEmpty }
@@ -43,7 +40,7 @@ struct EventConverter {
         let record = raw.pointee
         var event = ResetEvent(
             kind: Int(record.kind) == Int(RST_EMIT.rawValue) ? .emit : .decide,
-            hook: Int(record.kind) == Int(RST_EMIT.rawValue) ? ResetEvent.emitHook : ResetEvent.decideHook,
+            hook: hook(of: record),
             monotonic: Int64(clamping: record.mono_ns),
             tuple: FourTuple(
                 source: address(record.src), sourcePort: record.sport, destination: address(record.dst),
@@ -81,6 +78,12 @@ struct EventConverter {
         events += 1
     }
 
+    private func hook(of record: rst_event) -> String {
+        if Int(record.kind) == Int(RST_EMIT.rawValue) { return ResetEvent.emitHook }
+        guard record.has(RST_HAS_ENTRY) else { return ResetEvent.decideHook }
+        return record.ip_version == 4 ? ResetEvent.entryHooks[0] : ResetEvent.entryHooks[1]
+    }
+
     private var contexts: [Int: ResetEvent.Task.Context] = [:]
 
     private mutating func stack(
@@ -92,23 +95,11 @@ struct EventConverter {
         switch stacks.entry(frames) {
         case .known(let id): return (id, contexts[id])
         case .new(let id):
-            let names = frames.map { symbol($0) }
+            let names = symbols.names(frames)
             encoder.append(stack: id, frames: names)
             contexts[id] = ResetEvent.Task.Context(frames: names, isWhole: count < Int(RST_STACK_FRAMES))
             return (id, contexts[id])
         }
-    }
-
-    private mutating func symbol(_ address: UInt64) -> String {
-        if let name = symbols.name(address) { return name }
-        // A module or a BPF program may have come since; the text is long, so not too often.
-        let now = clockNanoseconds(CLOCK_MONOTONIC)
-        if now - symbolsRead > 1_000_000_000 {
-            symbols = KernelSymbols(kallsyms: kallsyms())
-            symbolsRead = clockNanoseconds(CLOCK_MONOTONIC)
-            if let name = symbols.name(address) { return name }
-        }
-        return "0x" + String(address, radix: 16)
     }
 
     private func setSocket(of event: inout ResetEvent, from record: rst_event) {

@@ -23,12 +23,13 @@ final class EventLoop: @unchecked Sendable {
     /// Loads and attaches the BPF programs.
     init(_ options: RecorderOptions) throws(RecorderError) {
         file = try OutputFile(path: options.eventsPath)
-        converter = EventConverter(namespaces: nil, kallsyms: { [] }, reasonName: { _ in nil })
+        converter = EventConverter(
+            namespaces: nil, symbols: LiveSymbols(kallsyms: { [] }, modules: { [] }), reasonName: { _ in nil })
         var error: Int32 = 0
         var message = [CChar](repeating: 0, count: Int(RSTBPF_MESSAGE_LENGTH))
         let context = Unmanaged.passUnretained(self).toOpaque()
         let opened = rstbpf_open(
-            options.ringBuffer,
+            options.ringBuffer, options.optionalHooks,
             { context, event in
                 guard let context, let event else { return }
                 let loop = Unmanaged<EventLoop>.fromOpaque(context).takeUnretainedValue()
@@ -42,7 +43,8 @@ final class EventLoop: @unchecked Sendable {
         programs = opened
         converter = EventConverter(
             namespaces: options.namespaces,
-            kallsyms: { readFile("/proc/kallsyms") },
+            symbols: LiveSymbols(
+                kallsyms: { readFile("/proc/kallsyms") }, modules: { readFile("/proc/modules") }),
             reasonName: { rstbpf_reason_name(opened, $0).map { String(cString: $0) } })
     }
 
@@ -67,7 +69,7 @@ final class EventLoop: @unchecked Sendable {
 
     var hooks: [RecordingHeader.Hook] {
         (0..<Int32(RSTBPF_HOOKS)).compactMap { index -> RecordingHeader.Hook? in
-            guard let hook = rstbpf_hook(programs, index)?.pointee else { return nil }
+            guard let hook = rstbpf_hook(programs, index)?.pointee, !hook.unneeded else { return nil }
             let name = String(cString: hook.name)
             let detail = withUnsafeBytes(of: hook.detail) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
             return RecordingHeader.Hook(

@@ -1,3 +1,4 @@
+import Glibc
 import KernelEvents
 
 /// Names for kernel addresses, from the text of /proc/kallsyms.
@@ -6,14 +7,22 @@ struct KernelSymbols {
     /// Where each name begins and ends in `names`.
     private var ranges: [Range<Int>] = []
     private var names: [UInt8]
+    /// Where each module ends.
+    private let moduleEnds: [String: UInt64]
+    /// From the first to the last symbol of the kernel itself, which never moves.
+    private var fixed: ClosedRange<UInt64>?
 
-    /// Beyond this from the nearest symbol an address belongs to something that has no name (a BPF program that was
-    /// compiled after the text was read).
-    private static let farthest: UInt64 = 1 << 20
+    /// Beyond this from the nearest symbol an address belongs to something that has no name (a module or BPF program that
+    /// came after the text was read): no function of the kernel is as long. BPF programs may be.
+    private static let farthest: UInt64 = 1 << 16
+    private static let farthestInProgram: UInt64 = 1 << 20
 
     /// - Parameter kallsyms: lines of `address type name [module]`; lines of another form are passed over.
-    init(kallsyms: [UInt8]) {
+    /// - Parameter modules: the text of /proc/modules, `name size references users state address`; without it the end of
+    ///   the last function of a module is not known.
+    init(kallsyms: [UInt8], modules: [UInt8] = []) {
         names = kallsyms
+        moduleEnds = Self.moduleEnds(modules)
         var symbols: [(address: UInt64, range: Range<Int>)] = []
         symbols.reserveCapacity(kallsyms.count / 40)
         var position = 0
@@ -25,6 +34,24 @@ struct KernelSymbols {
         symbols.sort { $0.address < $1.address }
         addresses = symbols.map(\.address)
         ranges = symbols.map(\.range)
+        let kernel = symbols.lazy.filter { !kallsyms[$0.range].contains(UInt8(ascii: "\t")) }.map(\.address)
+        if let first = kernel.first, let last = kernel.max() { fixed = first...last }
+    }
+
+    /// Whether the name of the address can change while the kernel runs: modules and BPF programs come and go.
+    func isFixed(_ address: UInt64) -> Bool { fixed?.contains(address) == true }
+
+    private static func moduleEnds(_ modules: [UInt8]) -> [String: UInt64] {
+        var ends: [String: UInt64] = [:]
+        for line in String(decoding: modules, as: UTF8.self).split(separator: "\n") {
+            let words = line.split(separator: " ")
+            guard words.count >= 6, let size = UInt64(words[1]), words[5].hasPrefix("0x"),
+                let start = UInt64(words[5].dropFirst(2), radix: 16), start != 0
+            else { continue }
+            let (end, overflow) = start.addingReportingOverflow(size)
+            ends[String(words[0])] = overflow ? .max : end
+        }
+        return ends
     }
 
     /// Whether there is a name for anything: none if kernel.kptr_restrict hides the addresses.
@@ -60,10 +87,70 @@ struct KernelSymbols {
             let middle = (low + high) / 2
             if addresses[middle] <= address { low = middle + 1 } else { high = middle }
         }
-        guard low > 0, address - addresses[low - 1] < Self.farthest else { return nil }
+        guard low > 0 else { return nil }
+        let distance = address - addresses[low - 1]
+        guard distance < Self.farthestInProgram else { return nil }
         let text = names[ranges[low - 1]]
-        let offset = "+0x" + String(address - addresses[low - 1], radix: 16)
+        guard distance < Self.farthest || text.starts(with: Array("bpf_prog_".utf8)) else { return nil }
+        let offset = "+0x" + String(distance, radix: 16)
         guard let tab = text.firstIndex(of: UInt8(ascii: "\t")) else { return String(kernelName: text) + offset }
-        return String(kernelName: text[..<tab]) + offset + " " + String(kernelName: text[(tab + 1)...])
+        let module = String(kernelName: text[(tab + 1)...])
+        // What follows a module may be one that was loaded after the text was read.
+        if let end = moduleEnds[module.trimmingPrefix("[").prefix { $0 != "]" }.description], address >= end { return nil }
+        return String(kernelName: text[..<tab]) + offset + " " + module
+    }
+}
+
+/// Names for kernel addresses that stay right while modules are loaded and unloaded.
+///
+/// A reject rule is what loads nf_reject_ipv4: a table that was read before gives its addresses to whatever module lies
+/// before it in memory.
+struct LiveSymbols {
+    private let kallsyms: () -> [UInt8]
+    private let modules: () -> [UInt8]
+    private var symbols: KernelSymbols
+    private var seenModules: [UInt8]
+    private var read: Int64
+
+    init(kallsyms: @escaping () -> [UInt8], modules: @escaping () -> [UInt8]) {
+        self.kallsyms = kallsyms
+        self.modules = modules
+        // The modules first: one that comes in between is then noticed.
+        seenModules = modules()
+        symbols = KernelSymbols(kallsyms: kallsyms(), modules: seenModules)
+        read = clockNanoseconds(CLOCK_MONOTONIC)
+    }
+
+    var isEmpty: Bool { symbols.isEmpty }
+
+    /// A name for each address, or the address itself where nothing is known.
+    mutating func names(_ addresses: some Sequence<UInt64>) -> [String] {
+        let addresses = Array(addresses)
+        if !addresses.allSatisfy(symbols.isFixed) {
+            let now = modules()
+            // Users and references change all the time.
+            if Self.identities(now) != Self.identities(seenModules) { reload(now) }
+        }
+        if addresses.contains(where: { symbols.name($0) == nil }),
+            // A BPF program may have come since; the text is long, so not too often.
+            clockNanoseconds(CLOCK_MONOTONIC) - read > 1_000_000_000
+        {
+            reload(modules())
+        }
+        return addresses.map { symbols.name($0) ?? "0x" + String($0, radix: 16) }
+    }
+
+    private mutating func reload(_ now: [UInt8]) {
+        seenModules = now
+        symbols = KernelSymbols(kallsyms: kallsyms(), modules: now)
+        read = clockNanoseconds(CLOCK_MONOTONIC)
+    }
+
+    private static func identities(_ modules: [UInt8]) -> Set<String> {
+        Set(
+            String(decoding: modules, as: UTF8.self).split(separator: "\n").map { line in
+                let words = line.split(separator: " ")
+                return "\(words.first ?? "") \(words.count > 5 ? words[5] : "")"
+            })
     }
 }

@@ -43,6 +43,13 @@ public final class Recorder {
         start("events", events.run)
     }
 
+    /// Why this process cannot record kernel events here, with what to do about it; nil if it can.
+    public static var obstacle: String? {
+        var message = [CChar](repeating: 0, count: Int(RSTBPF_MESSAGE_LENGTH))
+        guard rstbpf_probe(&message) != 0 else { return nil }
+        return String(decoding: message.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+    }
+
     private static func interfaces(_ options: RecorderOptions) throws(RecorderError) -> [RecordingHeader.Interface] {
         var found: [RecordingHeader.Interface] = []
         var namespaces: [NetworkNamespace?] = [nil]

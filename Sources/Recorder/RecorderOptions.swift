@@ -22,6 +22,8 @@ public struct RecorderOptions: Sendable {
     public var captureBuffer: Int32 = 16 << 20
     /// Of the BPF programs' ring buffer.
     public var ringBuffer: UInt32 = 32 << 20
+    /// Attach hooks that not every kernel has, where they tell what the others do not; without them, less is proven.
+    public var optionalHooks = true
     /// Stop after so many packets; nil is no limit.
     public var packetLimit: Int?
     /// Record kernel events of these network namespaces only, by inode number; nil for all of the host.

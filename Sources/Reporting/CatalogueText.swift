@@ -46,3 +46,35 @@ public enum CatalogueText {
         return text + line + "\n"
     }
 }
+
+extension CatalogueText {
+    /// The catalogue as docs/causes.md has it.
+    public static var markdown: String {
+        var text = """
+            # Causes
+
+            Every cause that a report can name. Generated from the catalogue in the source by `make causes`; do not edit.
+            A verdict is `proven` only if exactly one of these fits the kernel's evidence.
+
+            """
+        for category in Category.allCases {
+            let rules = Catalogue.rules.filter { $0.category == category }
+            guard !rules.isEmpty else { continue }
+            text += "\n## \(category.rawValue)\n"
+            for rule in rules {
+                text += "\n### \(rule.cause.rawValue)\n\n\(rule.meaning)\n\n"
+                text += "- **What to do.** \(rule.advice)\n"
+                text += "- **Recognised by.** \(rule.recognition)\n"
+                text += "- **Rests on.** \(rule.basis)\n"
+                if !rule.reasons.isEmpty {
+                    let reasons = rule.reasons.sorted().map { "`\($0)`" }.joined(separator: ", ")
+                    text += "- **Kernel reasons that agree.** \(reasons)\n"
+                }
+                if let fixture = rule.fixture {
+                    text += "- **Recording that proves it.** [fixtures/\(fixture)](../fixtures/\(fixture)/README.md)\n"
+                }
+            }
+        }
+        return text
+    }
+}

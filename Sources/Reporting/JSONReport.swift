@@ -48,12 +48,19 @@ public struct JSONReport: Sendable {
             json.number(input.packets)
             json.raw(",\"events\":")
             json.number(input.events)
-            json.raw(",\"damaged\":[")
+            json.raw(",\"damaged\":")
+            json.number(input.damageCount)
+            json.raw(",\"damage\":[")
             for (number, damage) in input.damage.enumerated() {
                 if number > 0 { json.raw(",") }
                 json.string(damage)
             }
-            json.raw("]}")
+            json.raw("]")
+            if !input.undecoded.isEmpty {
+                json.raw(",\"undecoded\":")
+                counts(input.undecoded.map { ($0.reason, $0.packets) })
+            }
+            json.raw("}")
         }
         json.raw("]")
     }

@@ -11,6 +11,9 @@ public struct TextReport: Sendable {
         public init() {}
     }
 
+    /// Of each file, so many damaged places are named.
+    private static let namedDamage = 10
+
     private let options: Options
     private var text = ""
 
@@ -61,7 +64,14 @@ public struct TextReport: Sendable {
         if losses.eventsLost > 0 { notes.append("\(losses.eventsLost) kernel events were lost") }
         if losses.bytesSkipped > 0 { notes.append("\(losses.bytesSkipped) bytes of captures could not be read") }
         if losses.linesSkipped > 0 { notes.append("\(losses.linesSkipped) lines of events could not be read") }
-        for input in report.inputs { notes += input.damage.map { "\(input.file): \($0)" } }
+        for input in report.inputs {
+            notes += input.damage.prefix(Self.namedDamage).map { "\(input.file): \($0)" }
+            let more = input.damageCount - min(input.damage.count, Self.namedDamage)
+            if more > 0 { notes.append("\(input.file): \(more) more damaged places") }
+        }
+        for input in report.inputs {
+            notes += input.undecoded.map { "\(input.file): \($0.packets) packets not looked into: \($0.reason)" }
+        }
         for note in notes { wrap("warning: " + note.printable, indent: 2, color: .yellow) }
         if !notes.isEmpty { text += "\n" }
     }

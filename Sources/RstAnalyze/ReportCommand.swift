@@ -95,5 +95,5 @@ extension Cause: ExpressibleByArgument {}
 
 extension Report {
     /// Whether everything that was recorded is in the report.
-    var isComplete: Bool { losses.isEmpty && inputs.allSatisfy(\.damage.isEmpty) }
+    var isComplete: Bool { losses.isEmpty && inputs.allSatisfy { $0.damageCount == 0 } }
 }

@@ -40,7 +40,11 @@ struct SelftestCommand: ParsableCommand {
         help: ArgumentHelp("Instead of scenarios: so many connections to closed ports over lo.", valueName: "count"))
     var burst: Int?
 
+    @Flag(help: "With --burst: resets of mixed causes across a bridge and a masquerading router.")
+    var masqueraded = false
+
     func validate() throws {
+        if masqueraded, burst == nil { throw ValidationError("--masqueraded goes with --burst") }
         if let burst, !(1...1_000_000).contains(burst) { throw ValidationError("--burst is 1 to 1000000") }
         if let ip, ip != 4, ip != 6 { throw ValidationError("--ip is 4 or 6") }
         for id in scenarios where Scenarios.named(id) == nil {
@@ -61,7 +65,9 @@ struct SelftestCommand: ParsableCommand {
         var driver = SelftestDriver(tool: Version.tool)
         driver.allowsHostWideSettings = allowHostWide
         driver.capturesEverything = full
-        let chosen = burst.map { [Scenarios.burst(count: $0)] } ?? chosenScenarios
+        let chosen =
+            burst.map { [masqueraded ? Scenarios.translatedBurst(count: $0) : Scenarios.burst(count: $0)] }
+            ?? chosenScenarios
         var table = SelftestTable(isJSON: format == .json)
         for scenario in chosen {
             for version in scenario.ipVersions where ip.map({ version == ($0 == 4 ? .v4 : .v6) }) ?? true {

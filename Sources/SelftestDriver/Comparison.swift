@@ -54,6 +54,12 @@ struct Comparison {
             differ("outcome", expected.outcome.rawValue, got.outcome.rawValue)
         }
         if expected.outcome != .kernelOnly, got.sightings.isEmpty { differ("sightings", "one at least", "none") }
+        if expected.outcome == .matched, !expected.alsoSeenAs.isEmpty {
+            let seen = got.sightings.map { $0.translated ?? got.tuple }
+            for tuple in [expected.tuple] + expected.alsoSeenAs where !seen.contains(tuple) {
+                differ("sightings", "one as \(describe(tuple))", "none")
+            }
+        }
         if let hook = expected.netfilterHook, got.path?.netfilterHook != hook {
             differ("hook", hook, got.path?.netfilterHook ?? "not named")
         }

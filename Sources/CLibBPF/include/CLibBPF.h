@@ -13,12 +13,14 @@
 #include <stdint.h>
 #include "rst_event.h"
 
-#define RSTBPF_HOOKS 3
+#define RSTBPF_HOOKS 5
 #define RSTBPF_MESSAGE_LENGTH 512
 
 /* What became of one hook. */
 struct rstbpf_hook {
 	const char *name;
+	/* Optional hooks only: the kernel tells the same by another one, or the caller did not want it. */
+	bool unneeded;
 	bool attached;
 	/* tcp_send_reset: the kernel passes the reason (>= 6.10). */
 	bool reason;
@@ -45,9 +47,10 @@ typedef void (*rstbpf_sink)(void *context, const struct rst_event *event);
  * with the error in *error (a negative errno) and a sentence in message.
  *
  * ring_bytes: the size of the ring buffer; rounded up to a power of two, at least a page.
+ * optional: whether to attach hooks that not every kernel has, where they tell more.
  */
-struct rstbpf *rstbpf_open(uint32_t ring_bytes, rstbpf_sink sink, void *context, int *error,
-			   char message[RSTBPF_MESSAGE_LENGTH]);
+struct rstbpf *rstbpf_open(uint32_t ring_bytes, bool optional, rstbpf_sink sink, void *context,
+			   int *error, char message[RSTBPF_MESSAGE_LENGTH]);
 
 void rstbpf_close(struct rstbpf *self);
 

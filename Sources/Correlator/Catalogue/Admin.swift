@@ -11,13 +11,14 @@ extension Catalogue {
                 """,
             recognition: "tcp_abort < tcp_diag_destroy above tcp_send_active_reset",
             basis: "tcp_diag_destroy(), sock_diag(7)",
-            reasons: ["TCP_STATE"],
+            reasons: ["TCP_STATE"], fixture: "socket-destroyed-v4",
             wire: { wire in
                 guard wire.abortsItself, wire.silenceIsShort, !wire.usesMultipath, !wire.peerSentData,
                     wire.own.fin == nil
                 else { return nil }
                 return WireScore(
-                    wire.isPrompt ? 35 : 45, "nothing that the other end did prompted it: somebody may have killed the socket")
+                    wire.isPrompt ? 35 : 45,
+                    "nothing that the other end did prompted it: somebody may have killed the socket")
             }
         ) { $0.origin == .active && $0.calledFrom([.abort, .diagDestroy]) },
         Rule(
@@ -27,7 +28,7 @@ extension Catalogue {
                 "Find the program with \"bpftool prog\" and \"bpftool link\": a CNI that moves connections off a backend, for one.",
             recognition: "tcp_abort < BPF program < bpf_iter_run_prog above tcp_send_active_reset",
             basis: "bpf_sock_destroy()",
-            reasons: ["TCP_STATE"]
+            reasons: ["TCP_STATE"], fixture: "bpf-sock-destroy-v4"
         ) {
             $0.origin == .active && $0.calledFrom([.abort, .bpfProgram]) && $0.callersLack([.diagDestroy, .smc])
         },
@@ -41,7 +42,7 @@ extension Catalogue {
                 "As for abort-on-close and linger-zero: the program closed with unread data or with SO_LINGER zero.",
             recognition: "mptcp_do_fastclose above tcp_send_active_reset",
             basis: "RFC 8684, section 3.5; mptcp_do_fastclose()",
-            reasons: ["TCP_ABORT_ON_CLOSE", "TCP_STATE", "MPTCP_RST_EMPTCP"],
+            reasons: ["TCP_ABORT_ON_CLOSE", "TCP_STATE", "MPTCP_RST_EMPTCP"], fixture: "mptcp-fastclose-v4",
             wire: { wire in
                 guard wire.usesMultipath, wire.flow?.isKnown == true, wire.trigger == nil else { return nil }
                 if wire.options.kinds.contains(.multipathFastclose) {
@@ -56,7 +57,7 @@ extension Catalogue {
             meaning: "One subflow of a Multipath TCP connection was reset by the protocol.",
             advice: "Look at the MPTCP reset reason (RFC 8684, section 3.6) in the packet's MP_TCPRST option.",
             recognition: "mptcp_subflow_reset or mptcp_worker above tcp_send_active_reset",
-            basis: "RFC 8684, section 3.6; mptcp_subflow_reset()",
+            basis: "RFC 8684, section 3.6; mptcp_subflow_reset()", fixture: "mptcp-subflow-reset-v4",
             wire: { wire in
                 guard wire.usesMultipath else { return nil }
                 if wire.peer.kinds.contains(.multipathFastclose) {
@@ -76,7 +77,7 @@ extension Catalogue {
             advice:
                 "The token or HMAC of the MP_JOIN did not fit, or the path manager's limits are reached: \"ip mptcp limits\".",
             recognition: "subflow_* between tcp_v4_send_reset and tcp_v4_rcv",
-            basis: "RFC 8684, section 3.2; subflow_syn_recv_sock()",
+            basis: "RFC 8684, section 3.2; subflow_syn_recv_sock()", fixture: "mptcp-join-refused-v4",
             wire: { wire in
                 let joins =
                     wire.trigger?.kinds.contains(.multipathJoin) == true

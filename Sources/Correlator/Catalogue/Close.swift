@@ -62,7 +62,7 @@ extension Catalogue {
             advice: "The program reuses the socket on purpose; close it in order if the peer should not see a reset.",
             recognition: "tcp_disconnect < __inet_stream_connect above tcp_send_active_reset",
             basis: "connect(2), AF_UNSPEC; tcp_disconnect()",
-            reasons: ["TCP_STATE", "TCP_DISCONNECT_WITH_DATA"]
+            reasons: ["TCP_STATE", "TCP_DISCONNECT_WITH_DATA"], fixture: "disconnect-v4"
         ) { $0.origin == .active && $0.calledFrom([.disconnect, .connect]) && $0.callersLack([.listenStop, .mptcp]) },
         Rule(
             .listenerClosed, .close,
@@ -79,7 +79,8 @@ extension Catalogue {
                     wire.own.bytes == 0, wire.own.fin == nil, !wire.peerSentData
                 else { return nil }
                 return WireScore(
-                    wire.isPrompt ? 55 : 40, "the sender never sent a byte: the connection may never have been accepted")
+                    wire.isPrompt ? 55 : 40, "the sender never sent a byte: the connection may never have been accepted"
+                )
             }
         ) { $0.origin == .active && $0.calledFrom(.listenStop) && $0.callersLack(.mptcp) },
         Rule(
@@ -91,7 +92,7 @@ extension Catalogue {
                 to an orphan with linger2 < 0
                 """,
             basis: "tcp(7), TCP_LINGER2; __tcp_close(), tcp_rcv_state_process()",
-            reasons: ["TCP_ABORT_ON_LINGER", "TCP_ABORT_ON_DATA"],
+            reasons: ["TCP_ABORT_ON_LINGER", "TCP_ABORT_ON_DATA"], fixture: "linger2-expired-v4",
             wire: { wire in
                 guard wire.own.fin != nil, !wire.bothEnded else { return nil }
                 if wire.situation == .answersAfterFin, wire.trigger?.isPureAck == true, !wire.finWasAcknowledged,
@@ -142,7 +143,7 @@ extension Catalogue {
                 tcp_v4_do_rcv below tcp_v4_send_reset, state CLOSE, before it FIN_WAIT1 or FIN_WAIT2, socket still open
                 """,
             basis: "shutdown(2); tcp_rcv_state_process(), step 7",
-            reasons: ["TCP_ABORT_ON_DATA"],
+            reasons: ["TCP_ABORT_ON_DATA"], fixture: "data-after-shutdown-v4",
             wire: { wire in
                 guard wire.situation == .answersAfterFin, !wire.bothEnded, wire.answersData != false else { return nil }
                 guard wire.labelSpeaksOfSocket != false else { return nil }
@@ -156,9 +157,10 @@ extension Catalogue {
                 "The peer leaks connections, or its end was lost; net.ipv4.tcp_fin_timeout is how long this host waits.",
             recognition: "tcp_keepalive_timer above tcp_send_active_reset, state FIN_WAIT2, socket orphaned",
             basis: "tcp_keepalive_timer()",
-            reasons: ["TCP_STATE"],
+            reasons: ["TCP_STATE"], fixture: "fin-wait2-timeout-v4",
             wire: { wire in
-                guard wire.abortsItself, wire.finWasAcknowledged || wire.isFiltered, wire.own.fin != nil, !wire.bothEnded,
+                guard wire.abortsItself, wire.finWasAcknowledged || wire.isFiltered, wire.own.fin != nil,
+                    !wire.bothEnded,
                     let silence = wire.silence,
                     silence >= 900_000_000
                 else { return nil }

@@ -7,7 +7,7 @@ extension Catalogue {
             meaning: "The RST was not made on this host: it passed through.",
             advice: "Record on the host it came from, or look at what stands between here and there.",
             recognition: "ip_forward, br_forward or another forwarding function at the root of the stack",
-            basis: "ip_forward(), br_handle_frame()"
+            basis: "ip_forward(), br_handle_frame()", fixture: "forwarded-v4"
         ) { $0.origin == .forwarded && $0.callersLack(.tun) },
         Rule(
             .userSpace, .elsewhere,
@@ -15,7 +15,7 @@ extension Catalogue {
             advice:
                 "The report names the process where it can: a scanner, an intrusion-prevention system, a VPN or a user-space stack.",
             recognition: "raw_sendmsg, packet_sendmsg or tun_get_user in the stack",
-            basis: "raw(7), packet(7)",
+            basis: "raw(7), packet(7)", fixture: "raw-socket-v4",
             wire: { wire in
                 if wire.situation == .aborts, wire.isOnlyOpening {
                     return WireScore(45, "no stack resets a connection that it is only opening: half-open scanners do")
@@ -42,7 +42,7 @@ extension Catalogue {
             meaning: "The peer sent it, and what was captured does not tell why.",
             advice: "Record on the peer, or capture the whole conversation (--full) to let the packets speak.",
             recognition: "no kernel event; the destination is an address of this host",
-            basis: "wire only"
+            basis: "wire only", fixture: "received-v4"
         ) { _ in false },
         Rule(
             .unknown, .unknown,

@@ -11,7 +11,7 @@ extension Catalogue {
                 """,
             recognition: "tcp_check_req below tcp_v4_send_reset, trigger is a SYN",
             basis: "tcp_check_req(), embryonic_reset; RFC 9293, section 3.10.7.4",
-            reasons: ["INVALID_SYN"],
+            reasons: ["INVALID_SYN"], fixture: "bad-syn-in-handshake-v4",
             wire: { wire in
                 guard wire.situation == .answersSyn, wire.own.syn?.isSynAck == true, let trigger = wire.trigger,
                     trigger.seq != wire.peer.syn?.seq
@@ -36,7 +36,7 @@ extension Catalogue {
             basis: "RFC 9293, sections 3.10.7.3 and 3.10.7.4; tcp_rcv_synsent_state_process()",
             reasons: [
                 "TCP_INVALID_ACK_SEQUENCE", "TCP_OLD_ACK", "TCP_TOO_OLD_ACK", "TCP_ACK_UNSENT_DATA", "TCP_RFC7323_PAWS",
-            ],
+            ], fixture: "bad-ack-in-handshake-v4",
             wire: { wire in
                 guard let trigger = wire.trigger, let syn = wire.pendingSyn else { return nil }
                 switch wire.situation {

@@ -30,14 +30,15 @@ extension Catalogue {
                 """,
             recognition: "tcp_check_req below tcp_v4_send_reset, listener, trigger is an ACK without SYN",
             basis: "tcp_check_req(), listen_overflow",
-            reasons: ["INVALID_SYN"],
+            reasons: ["INVALID_SYN"], fixture: "accept-queue-overflow-v4",
             wire: { wire in
                 guard wire.situation == .answersHandshakeAck, let trigger = wire.trigger, let syn = wire.own.syn,
                     syn.isSynAck, trigger.ack == syn.end
                 else { return nil }
                 // Linux answers so with window 0 and at once.
                 let fits = wire.reset.window == 0 && !trigger.flags.contains(.fin)
-                return WireScore(fits ? 70 : 40, "the ACK that ends the handshake is right, and is refused all the same")
+                return WireScore(
+                    fits ? 70 : 40, "the ACK that ends the handshake is right, and is refused all the same")
             }
         ) {
             $0.origin == .passive && $0.calledFrom(.checkRequest) && $0.callersLack(.mptcp)

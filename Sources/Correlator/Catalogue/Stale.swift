@@ -82,7 +82,7 @@ extension Catalogue {
                 """,
             recognition: "tcp_v4_send_reset straight from tcp_v4_rcv, no socket, trigger is a SYN+ACK",
             basis: "RFC 9293, section 3.10.7.1",
-            reasons: ["NO_SOCKET"],
+            reasons: ["NO_SOCKET"], fixture: "unexpected-syn-ack-v4",
             wire: { wire in
                 guard wire.situation == .answersSynAck, let trigger = wire.trigger else { return nil }
                 guard let syn = wire.own.syn else {
@@ -102,7 +102,7 @@ extension Catalogue {
             advice: "No working TCP sends these. Look at the peer: it scans ports, or a device mangles flags.",
             recognition: "tcp_v4_send_reset straight from tcp_v4_rcv, no socket, trigger has neither SYN nor ACK",
             basis: "RFC 9293, section 3.10.7.1",
-            reasons: ["NO_SOCKET"],
+            reasons: ["NO_SOCKET"], fixture: "stray-xmas-v4",
             wire: { wire in
                 if wire.situation == .isolated, wire.hasAllSyns, wire.answersUnseenSyn {
                     return WireScore(45, "it answers a segment without ACK, and the capture should have every SYN")
@@ -123,7 +123,7 @@ extension Catalogue {
                 """,
             recognition: "tcp_v4_send_reset straight from tcp_v4_rcv, socket in TIME_WAIT (substate FIN_WAIT2)",
             basis: "RFC 9293, section 3.6.1; tcp_timewait_state_process()",
-            reasons: ["TCP_TIMEWAIT_SOCKET"],
+            reasons: ["TCP_TIMEWAIT_SOCKET"], fixture: "data-after-full-close-v4",
             wire: { wire in
                 guard wire.situation == .answersAfterFin, wire.finWasAcknowledged, !wire.bothEnded else { return nil }
                 return WireScore(

@@ -29,7 +29,7 @@ extension Catalogue {
                 """,
             recognition: "tcp_keepalive_timer above tcp_send_active_reset, connected, TCP_USER_TIMEOUT set",
             basis: "RFC 5482; tcp_keepalive_timer()",
-            reasons: ["TCP_KEEPALIVE_TIMEOUT"],
+            reasons: ["TCP_KEEPALIVE_TIMEOUT"], fixture: "user-timeout-v4",
             wire: { wire in
                 guard wire.abortsItself else { return nil }
                 if wire.own.probesSinceHeard > 0 {
@@ -49,7 +49,8 @@ extension Catalogue {
             basis: "wire only",
             wire: { wire in
                 guard wire.situation != .answersSyn, wire.situation != .isolated, wire.own.probesSinceHeard == 0,
-                    wire.trigger == nil, wire.silenceIsCertain, let silence = wire.silence, silence >= WireEvidence.longSilence
+                    wire.trigger == nil, wire.silenceIsCertain, let silence = wire.silence,
+                    silence >= WireEvidence.longSilence
                 else { return nil }
                 return WireScore(75, "it ended a silence of \(seconds(silence))")
             }
@@ -69,7 +70,7 @@ extension Catalogue {
                 TCP_LINGER2 not negative
                 """,
             basis: "tcp_out_of_resources(), tcp_check_oom()",
-            reasons: ["TCP_ABORT_ON_MEMORY"],
+            reasons: ["TCP_ABORT_ON_MEMORY"], fixture: "too-many-orphans-v4",
             wire: { wire in
                 guard wire.abortsItself, wire.own.fin != nil, !wire.finWasAcknowledged, !wire.bothEnded else {
                     return nil

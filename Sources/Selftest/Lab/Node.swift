@@ -39,6 +39,25 @@ final class Node {
         }
     }
 
+    /// Gives the first interface another address, and returns when packets for it are delivered.
+    func addAddress(_ address: IPAddress, prefixLength: Int) throws {
+        let option = address.isIPv4 ? [] : ["nodad"]
+        try run {
+            try Command.run(["ip", "addr", "add", "\(address)/\(prefixLength)", "dev", interfaces[0]] + option)
+            guard !address.isIPv4 else { return }
+            // The local route of an IPv6 address comes later than the address (addrconf_dad_work).
+            let digits = address.bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+            try wait(for: "route to \(address)") {
+                let routes = (File.read("/proc/thread-self/net/ipv6_route") ?? "").split(separator: "\n")
+                return routes.contains { route in
+                    let fields = route.split(separator: " ")
+                    let flags = fields.count > 8 ? UInt32(fields[8], radix: 16) ?? 0 : 0
+                    return route.hasPrefix("\(digits) 80 ") && flags & 0x8000_0000 /* RTF_LOCAL */ != 0
+                }
+            }
+        }
+    }
+
     func tap(_ interface: String? = nil) throws -> PacketTap {
         try run { try PacketTap(interface: interface ?? interfaces[0]) }
     }

@@ -83,6 +83,7 @@ extension Scenarios {
         ) { lab in
             let tap = try lab.server.tap()
             let (connection, socket) = try answerConnect(lab) { connection in try connection.send(.syn) }
+            defer { socket.close() }
             var bad = connection
             try socket.waitFor(.synReceived)
             bad.ack &+= 1000
@@ -92,24 +93,26 @@ extension Scenarios {
         },
         Scenario("bad-ack-syn-sent", "A SYN+ACK acknowledges something else than the SYN that this host sent.") { lab in
             let tap = try lab.server.tap()
-            let (connection, _) = try answerConnect(lab) { connection in
+            let (connection, socket) = try answerConnect(lab) { connection in
                 connection.ack &+= 1000
                 try connection.send([.syn, .ack])
             }
+            defer { socket.close() }
             try tap.awaitReset(connection.fromRemote)
             return [badAck(connection.fromRemote, lab, .synSent, reason: "TCP_INVALID_ACK_SEQUENCE")]
         },
         Scenario("bad-timestamp-syn-sent", "A SYN+ACK echoes a timestamp that this host never sent (PAWS).") { lab in
             let tap = try lab.server.tap()
-            let (connection, _) = try answerConnect(lab) { connection in
+            let (connection, socket) = try answerConnect(lab) { connection in
                 try connection.send([.syn, .ack], options: [1, 1, 8, 10, 0, 0, 0, 1, 0, 0, 0, 7])
             }
+            defer { socket.close() }
             try tap.awaitReset(connection.fromRemote)
             return [badAck(connection.fromRemote, lab, .synSent, reason: "TCP_RFC7323_PAWS")]
         },
         Scenario(
             "half-open-port-reuse",
-            "The client restarts and connects from the same port; the server, still connected, answers with an ACK, and the client resets."
+            "The client restarts and connects from the same port; the server, still connected, answers with an ACK, and the client resets. Its next SYN finds the port closed."
         ) { lab in
             let tap = try lab.client.tap()
             let old = try lab.connect()
@@ -118,13 +121,17 @@ extension Scenarios {
             try new.bind(old.clientEnd)
             try new.startConnecting(to: old.serverEnd)
             try tap.awaitReset(old.fromClient)
+            // The client repeats its SYN within milliseconds (tcp_rcv_synsent_state_process), older kernels in a second.
+            try tap.awaitReset(old.fromServer)
+            new.close()
             return [
                 ExpectedReset(old.fromClient, "bad-ack-in-handshake", at: lab.client) {
                     $0.reason = "TCP_INVALID_ACK_SEQUENCE"
                     $0.state = .synSent
                     $0.ownedBy(lab.ownPID)
                     $0.processIsOptional = true
-                }
+                },
+                noSocket(old.fromServer, "closed-port", at: lab.server),
             ]
         },
         Scenario("syn-cookie-wrong", "With SYN cookies always on, an ACK brings a cookie that this host never gave.") {

@@ -72,11 +72,7 @@ extension Scenarios {
             try supported {
                 try lab.server.command("ip", "mptcp", "limits", "set", "subflow", "0")
                 try lab.client.command("ip", "mptcp", "limits", "set", "subflow", "2")
-                try lab.client.run {
-                    let option = lab.ipVersion == .v6 ? ["nodad"] : []
-                    let prefix = lab.plan.prefixLength(lab.ipVersion)
-                    _ = try Command.run(["ip", "addr", "add", "\(second)/\(prefix)", "dev", "eth0"] + option)
-                }
+                try lab.client.addAddress(second, prefixLength: lab.plan.prefixLength(lab.ipVersion))
                 try lab.client.command("ip", "mptcp", "endpoint", "add", "\(second)", "dev", "eth0", "subflow")
             }
             let tap = try lab.server.tap()

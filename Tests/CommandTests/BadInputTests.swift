@@ -1,0 +1,96 @@
+import Foundation
+import Testing
+
+/// Whatever is fed to `report`, it says what is wrong and ends with the status that the contract names.
+@Suite struct BadInputTests {
+    struct Case: Sendable, CustomTestStringConvertible {
+        let testDescription: String
+        let content: String
+        let status: Int32
+        /// What the message must hold.
+        let says: String
+    }
+
+    private static let header =
+        #"{"type":"recording","schema":"rst-events/1","tool":"t","host":"h","kernel":"k","clock":{"realtime_ns":2,"monotonic_ns":1}}"#
+
+    static let cases = [
+        Case(testDescription: "empty", content: "", status: 1, says: "empty"),
+        Case(
+            testDescription: "text", content: "hello, world\nthis is no capture\n", status: 1, says: "neither a capture"
+        ),
+        Case(
+            testDescription: "a newer schema", content: header.replacing("rst-events/1", with: "rst-events/2") + "\n",
+            status: 1, says: "rst-events/2"),
+        Case(testDescription: "no footer", content: header + "\n", status: 2, says: "no end"),
+        Case(
+            testDescription: "broken lines",
+            content: header
+                + "\n{\"type\":\"emit\",\n{\"type\":\"end\",\"mono_ns\":1,\"events\":0,\"lost\":0,\"captured\":0,\"kernel_dropped\":0}\n",
+            status: 2, says: "line 2"),
+        Case(
+            testDescription: "lost events",
+            content: header
+                + "\n{\"type\":\"lost\",\"mono_ns\":1,\"where\":\"ring\",\"count\":7}\n{\"type\":\"end\",\"mono_ns\":1,\"events\":0,\"lost\":7,\"captured\":0,\"kernel_dropped\":0}\n",
+            status: 2, says: "7 kernel events were lost"),
+    ]
+
+    @Test(arguments: cases)
+    func messageAndStatusFit(_ test: Case) throws {
+        try Program.withFolder { folder in
+            let file = folder.appending(path: "input")
+            try Data(test.content.utf8).write(to: file)
+            let result = try Program.run("report", file.path)
+            #expect(result.status == test.status)
+            let words = (result.output + result.errors).split(whereSeparator: \.isWhitespace).joined(separator: " ")
+            #expect(words.contains(test.says), "\(words)")
+        }
+    }
+
+    @Test func aMissingFileIsNamed() throws {
+        let result = try Program.run("report", "/nonexistent/capture.pcap")
+        #expect(result.status == 1)
+        #expect(result.errors.contains("/nonexistent/capture.pcap: cannot open: No such file or directory"))
+    }
+
+    @Test func aDirectoryWithoutRecordingsIsNamed() throws {
+        try Program.withFolder { folder in
+            let result = try Program.run("report", folder.path)
+            #expect(result.status == 1)
+            #expect(result.errors.contains("no capture and no events.jsonl"))
+        }
+    }
+
+    @Test func usageErrorsHaveTheirOwnStatus() throws {
+        #expect(try Program.run("report").status == 64)
+        #expect(try Program.run("report", "x", "--cause", "no-such-cause").status == 64)
+        #expect(try Program.run("record", "--full", "--filter", "tcp").status == 64)
+        #expect(try Program.run("record", "--duration", "soon").status == 64)
+        #expect(try Program.run("nonsense").status == 64)
+    }
+
+    @Test func aCaptureCutAnywhereIsReportedOrRefused() throws {
+        let (capture, events) = try Program.fixture("closed-port-v4")
+        try Program.withFolder { folder in
+            try events.write(to: folder.appending(path: "events.jsonl"))
+            for count in stride(from: 0, through: capture.count, by: 37) {
+                try capture.prefix(count).write(to: folder.appending(path: "capture.pcapng"))
+                let result = try Program.run("report", folder.path, "--format", "json")
+                #expect([0, 1, 2].contains(result.status), "\(count) bytes: status \(result.status)")
+                if result.status != 1 { #expect(result.output.hasSuffix("]}\n")) }
+            }
+        }
+    }
+
+    @Test func aRecordingCutAnywhereIsReportedOrRefused() throws {
+        let (_, events) = try Program.fixture("closed-port-v4")
+        try Program.withFolder { folder in
+            let file = folder.appending(path: "events.jsonl")
+            for count in stride(from: 0, to: events.count - 1, by: 97) {
+                try events.prefix(count).write(to: file)
+                let result = try Program.run("report", file.path)
+                #expect([1, 2].contains(result.status), "\(count) bytes: status \(result.status)")
+            }
+        }
+    }
+}

@@ -1,0 +1,100 @@
+import NetworkTypes
+import Testing
+
+@testable import Correlator
+
+@Suite struct CatalogueTests {
+    @Test func everyWordHasOneEntry() {
+        #expect(Set(Catalogue.rules.map(\.cause)) == Set(Cause.allCases))
+        #expect(Catalogue.rules.count == Cause.allCases.count)
+    }
+
+    @Test func everyEntryIsComplete() {
+        for rule in Catalogue.rules {
+            #expect(rule.meaning.hasSuffix("."), "\(rule.cause.rawValue)")
+            #expect(rule.advice.count > 20, "\(rule.cause.rawValue)")
+            #expect(!rule.recognition.isEmpty && !rule.basis.isEmpty, "\(rule.cause.rawValue)")
+        }
+    }
+
+    /// Every combination of what the rules look at: never do two of them hold.
+    @Test func noTwoRulesHoldForOneEvidence() {
+        let stacks: [[String]] = [
+            ["tcp_v4_send_reset", "tcp_v4_rcv"], ["tcp_v4_send_reset", "tcp_v4_do_rcv", "tcp_v4_rcv"],
+            ["tcp_v4_send_reset", "tcp_check_req", "tcp_v4_rcv"],
+            ["tcp_v4_send_reset", "subflow_syn_recv_sock", "tcp_check_req", "tcp_v4_rcv"],
+            ["tcp_v6_send_reset", "tcp_v6_do_rcv", "__release_sock", "tcp_close"],
+            ["tcp_send_active_reset", "__tcp_close"], ["tcp_send_active_reset", "tcp_disconnect", "__tcp_close"],
+            ["tcp_send_active_reset", "tcp_disconnect", "__inet_stream_connect"],
+            ["tcp_send_active_reset", "tcp_disconnect", "inet_child_forget", "inet_csk_listen_stop", "__tcp_close"],
+            ["tcp_send_active_reset", "tcp_abort", "tcp_diag_destroy"],
+            ["tcp_send_active_reset", "tcp_abort", "bpf_prog_1", "bpf_iter_run_prog"],
+            ["tcp_send_active_reset", "tcp_abort", "smc_conn_abort"],
+            ["tcp_send_active_reset", "tcp_keepalive_timer"],
+            ["tcp_send_active_reset", "tcp_out_of_resources", "tcp_write_timeout"],
+            ["tcp_send_active_reset", "tcp_out_of_resources", "tcp_keepalive_timer"],
+            ["tcp_send_active_reset", "mptcp_do_fastclose", "mptcp_close"],
+            ["tcp_send_active_reset", "tcp_disconnect", "__tcp_close", "mptcp_do_fastclose"],
+            ["tcp_send_active_reset", "mptcp_subflow_reset", "mptcp_worker"],
+            ["nf_send_reset", "reject_tg", "nf_hook_slow", "ip_forward"], ["raw_sendmsg"], ["ip_forward"],
+            ["ip_forward", "tun_get_user"], ["tun_get_user"], ["some_new_function"],
+        ]
+        let triggers: [TCPFlags?] = [nil, .syn, [.syn, .ack], .ack, [.fin, .ack], .fin, []]
+        let states: [TCPState?] = [nil] + TCPState.allCases
+        for frames in stacks {
+            var evidence = Evidence()
+            evidence.path = KernelPath(frames: frames)
+            for flags in triggers {
+                evidence.trigger = flags.map { Evidence.Trigger(flags: $0, length: 0, seq: 0, ack: 0) }
+                for state in states {
+                    evidence.state = state
+                    for previous in [nil, TCPState.finWait1, .finWait2, .established] {
+                        evidence.previousState = previous
+                        for dead in [nil, false, true] {
+                            evidence.dead = dead
+                            for number in [nil, 0, 1000] as [UInt32?] {
+                                evidence.userTimeout = number
+                                evidence.linger2 = number.map { Int32($0) - 1 }
+                                for socket in [Evidence.SocketKind.notRecorded, .none, .listener, .some] {
+                                    // What the assembly never makes: a socket without a state, or the reverse.
+                                    switch socket {
+                                    case .none where state != nil, .listener where state != .listen,
+                                        .some where state == nil || state == .listen:
+                                        continue
+                                    default: evidence.socket = socket
+                                    }
+                                    let holding = Catalogue.rules.filter { $0.holds(evidence) }
+                                    if holding.count > 1 {
+                                        Issue.record("\(holding.map(\.cause.rawValue)) for \(evidence)")
+                                        return
+                                    }
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    @Test func aReasonThatDoesNotFitCastsDoubt() {
+        var evidence = Evidence()
+        evidence.path = KernelPath(frames: ["tcp_send_active_reset", "tcp_keepalive_timer", "handle_softirqs"])
+        evidence.userTimeout = 0
+        evidence.state = .established
+        #expect(judge(evidence).cause == .keepaliveTimeout)
+        #expect(judge(evidence).certainty == .proven)
+        evidence.reason = "TCP_ABORT_ON_CLOSE"
+        #expect(judge(evidence).certainty == .inferred)
+    }
+
+    @Test func withoutAPathNothingIsProven() {
+        var evidence = Evidence()
+        evidence.reason = "NO_SOCKET"
+        evidence.trigger = Evidence.Trigger(flags: .syn, length: 0, seq: 0, ack: 0)
+        evidence.socket = .none
+        let verdict = judge(evidence)
+        #expect(verdict.cause == .unknown)
+        #expect(verdict.missing.contains("the kernel's stack"))
+    }
+}

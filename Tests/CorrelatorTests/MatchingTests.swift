@@ -1,0 +1,214 @@
+import KernelEvents
+import NetworkTypes
+import PcapReader
+import Testing
+
+@testable import Correlator
+
+/// Small worlds of packets and events, with times in milliseconds.
+struct World {
+    static let tuple = FourTuple(
+        source: IPAddress(ipv4: 0x0a00_0001), sourcePort: 80, destination: IPAddress(ipv4: 0x0a00_0002),
+        destinationPort: 40000)
+
+    private var packets: [CapturedSegment] = []
+    private var recording: Recording = {
+        var recording = Recording()
+        var header = RecordingHeader()
+        header.clock = ClockSample(monotonic: 0, realtime: 1_000_000_000_000, uncertainty: 10)
+        recording.header = header
+        recording.footer = RecordingFooter(monotonic: 0, events: 0, lost: 0, captured: 0, kernelDropped: 0)
+        recording.stacks = [
+            1: ["ip_output", "tcp_v4_send_reset", "tcp_v4_rcv", "handle_softirqs"],
+            2: ["tcp_v4_send_reset", "tcp_v4_rcv", "handle_softirqs"],
+            3: ["ip_output", "ip_forward", "ip_rcv", "handle_softirqs"],
+        ]
+        return recording
+    }()
+
+    mutating func packet(at time: Double, _ tuple: FourTuple = tuple, seq: UInt32 = 1, interface: Int32 = 0) {
+        var segment = TCPSegment(tuple: tuple)
+        segment.flags = .rst
+        segment.seq = seq
+        packets.append(
+            CapturedSegment(
+                segment: segment, number: packets.count + 1, offset: 0, time: 1_000_000_000_000 + Int64(time * 1e6),
+                interface: interface))
+    }
+
+    mutating func emit(
+        at time: Double, _ tuple: FourTuple = tuple, seq: UInt32 = 1, ifindex: Int32 = 1, stack: Int = 1,
+        skb: UInt64? = nil
+    ) {
+        var event = ResetEvent(kind: .emit, hook: ResetEvent.emitHook, monotonic: Int64(time * 1e6), tuple: tuple)
+        event.seq = seq
+        event.ack = 0
+        event.flags = .rst
+        event.ipID = 0
+        event.window = 0
+        event.ifindex = ifindex
+        event.skb = skb
+        event.cpu = 0
+        event.stack = stack
+        recording.events.append(event)
+    }
+
+    mutating func decide(at time: Double, _ tuple: FourTuple = tuple, seq: UInt32 = 1, trigger: TCPFlags = .ack) {
+        var event = ResetEvent(kind: .decide, hook: ResetEvent.decideHook, monotonic: Int64(time * 1e6), tuple: tuple)
+        event.seq = seq
+        event.ack = 0
+        event.flags = .rst
+        event.cpu = 0
+        event.stack = 2
+        event.trigger = ResetEvent.Trigger(flags: trigger, seq: 0, ack: seq, length: 0)
+        recording.events.append(event)
+    }
+
+    func report() -> Report {
+        correlate(
+            captures: [CaptureInput(file: "c", packets: packets.count, interfaces: ["a", "b", "c"], resets: packets)],
+            recordings: [EventInput(file: "e", recording: recording)])
+    }
+}
+
+@Suite struct MatchingTests {
+    @Test func decisionSegmentAndPacketAreOneEntry() {
+        var world = World()
+        world.decide(at: 0.99)
+        world.emit(at: 1)
+        world.packet(at: 1.01)
+        let report = world.report()
+        #expect(report.resets.count == 1)
+        #expect(report.resets[0].outcome == .matched)
+        #expect(report.resets[0].cause == .staleConnection)
+        #expect(report.resets[0].certainty == .proven)
+        #expect(report.resets[0].match == Reset.Match(by: .exact, delta: 10_000))
+    }
+
+    @Test func manyInterfacesAreSightingsOfOneEntry() {
+        var world = World()
+        world.emit(at: 1)
+        for interface in 0..<3 { world.packet(at: 1.01 + Double(interface) / 100, interface: Int32(interface)) }
+        let report = world.report()
+        #expect(report.resets.map(\.sightings.count) == [3])
+    }
+
+    /// A SYN to a closed port that is sent again gets a RST that is the same to the last bit.
+    @Test func equalResetsOnOneInterfaceAreSeveral() {
+        var world = World()
+        for time in [0.0, 1000, 3000] {
+            world.emit(at: time)
+            world.packet(at: time + 0.01)
+        }
+        let report = world.report()
+        #expect(report.resets.count == 3)
+        #expect(report.resets.allSatisfy { $0.outcome == .matched && $0.match?.delta == 10_000 })
+    }
+
+    @Test func ofEqualResetsTheOneTheCaptureMissedIsKernelOnly() {
+        var world = World()
+        world.emit(at: 0)
+        world.emit(at: 900)
+        world.packet(at: 900.01)
+        let report = world.report()
+        #expect(report.resets.map(\.outcome) == [.kernelOnly, .matched])
+    }
+
+    @Test func otherSequenceNumbersAreOtherResets() {
+        var world = World()
+        world.emit(at: 1, seq: 1)
+        world.packet(at: 1.01, seq: 2)
+        #expect(world.report().resets.map(\.outcome) == [.kernelOnly, .wireOnly])
+    }
+
+    @Test func farApartInTimeIsNotOne() {
+        var world = World()
+        world.emit(at: 0)
+        world.packet(at: 5000)
+        #expect(world.report().resets.map(\.outcome) == [.kernelOnly, .wireOnly])
+    }
+
+    @Test func aPassiveDecisionDoesNotJoinAnotherSegment() {
+        var world = World()
+        world.decide(at: 0.99, seq: 7)
+        world.emit(at: 1, seq: 8)
+        #expect(world.report().resets.count == 2)
+    }
+
+    private static let translated = FourTuple(
+        source: IPAddress(ipv4: 0xc0a8_0001), sourcePort: 6000, destination: World.tuple.destination,
+        destinationPort: World.tuple.destinationPort)
+
+    @Test func theSameBufferBehindATranslationIsTheSameReset() {
+        var world = World()
+        world.decide(at: 0.99)
+        world.emit(at: 1, ifindex: 1, skb: 0xffff)
+        world.emit(at: 1.02, Self.translated, ifindex: 2, stack: 3, skb: 0xffff)
+        world.packet(at: 1.01, interface: 0)
+        world.packet(at: 1.03, Self.translated, interface: 1)
+        let report = world.report()
+        #expect(report.resets.count == 1)
+        #expect(report.resets[0].tuple == World.tuple)
+        #expect(report.resets[0].cause == .staleConnection)
+        #expect(report.resets[0].sightings.map(\.translated) == [nil, Self.translated])
+    }
+
+    /// A scan gives RSTs that agree in every number and in one end; one observer saw them all, so they are several.
+    @Test func aScanIsNotATranslation() {
+        var world = World()
+        for port in 1...20 {
+            let tuple = FourTuple(
+                source: World.tuple.source, sourcePort: UInt16(port), destination: World.tuple.destination,
+                destinationPort: World.tuple.destinationPort)
+            world.decide(at: Double(port) - 0.01, tuple)
+            world.emit(at: Double(port), tuple, skb: UInt64(port % 2))
+            world.packet(at: Double(port) + 0.01, tuple)
+        }
+        let report = world.report()
+        #expect(report.resets.count == 20)
+        #expect(report.resets.allSatisfy { $0.sightings.count == 1 && $0.outcome == .matched })
+    }
+
+    @Test func anotherHostsPacketWithEqualNumbersIsNotOurs() {
+        var world = World()
+        world.emit(at: 1)
+        let other = FourTuple(
+            source: IPAddress(ipv4: 0x0b00_0001), sourcePort: 81, destination: IPAddress(ipv4: 0x0b00_0002),
+            destinationPort: 40001)
+        world.packet(at: 1.01, other, interface: 1)
+        #expect(world.report().resets.count == 2)
+    }
+
+    @Test func aMillionEqualResetsEnd() {
+        var world = World()
+        for index in 0..<20_000 { world.packet(at: Double(index) / 1000) }
+        #expect(world.report().resets.count == 20_000)
+    }
+}
+
+@Suite struct ClockModelTests {
+    private func clock(_ samples: [(Int64, Int64)]) -> ClockModel? {
+        var recording = Recording()
+        recording.clocks = samples.map { ClockSample(monotonic: $0.0, realtime: $0.1, uncertainty: nil) }
+        return ClockModel(recording)
+    }
+
+    @Test func withoutSamplesThereIsNone() { #expect(clock([]) == nil) }
+
+    @Test func driftIsSpreadBetweenSamples() throws {
+        let model = try #require(clock([(0, 1000), (100, 1110)]))
+        #expect(model.realtime(0) == 1000)
+        #expect(model.realtime(50) == 1055)
+        #expect(model.realtime(100) == 1110)
+        #expect(model.realtime(200) == 1210)
+        #expect(model.realtime(-50) == 950)
+    }
+
+    @Test func extremesDoNotTrap() throws {
+        let hostile: [[(Int64, Int64)]] = [[(.min, .max)], [(.max, .min), (0, .max)], [(0, .min), (0, .max)]]
+        for samples in hostile {
+            let model = try #require(clock(samples))
+            for time in [Int64.min, -1, 0, 1, Int64.max] { _ = model.realtime(time) }
+        }
+    }
+}

@@ -1,0 +1,91 @@
+import Correlator
+import Foundation
+import InputFiles
+import Reporting
+import Testing
+
+/// The recordings in fixtures/, real ones of the real kernel: their report must stay what it is.
+@Suite struct FixtureTests {
+    static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent()
+    static let fixtures = root.appending(path: "fixtures")
+
+    static let names: [String] = {
+        let entries = (try? FileManager.default.contentsOfDirectory(atPath: fixtures.path)) ?? []
+        return entries.filter {
+            FileManager.default.fileExists(atPath: fixtures.appending(path: "\($0)/expected.json").path)
+        }.sorted()
+    }()
+
+    private static func report(_ name: String) throws -> Report {
+        var loader = InputLoader()
+        for file in ["capture.pcapng", "events.jsonl"] {
+            let path = fixtures.appending(path: "\(name)/\(file)").path
+            if FileManager.default.fileExists(atPath: path) { loader.load(path) }
+        }
+        loader.loadFlows()
+        #expect(loader.failures.isEmpty)
+        let directory = fixtures.appending(path: name).path + "/"
+        return correlate(
+            captures: loader.captures.map {
+                var capture = $0
+                capture.file = String(capture.file.dropFirst(directory.count))
+                return capture
+            },
+            recordings: loader.recordings.map {
+                EventInput(file: String($0.file.dropFirst(directory.count)), recording: $0.recording)
+            })
+    }
+
+    @Test func thereAreFixtures() {
+        #expect(Self.names.count >= 12)
+    }
+
+    /// RST_REGENERATE=1 writes the report that is there now, and fails, so that nobody does it by accident.
+    @Test(arguments: names)
+    func reportIsAsExpected(_ name: String) throws {
+        let report = try Self.report(name)
+        var renderer = JSONReport(tool: "rst-analyze 0.1.0")
+        var bytes: [UInt8] = []
+        renderer.render(report) { bytes += $0 }
+        let file = Self.fixtures.appending(path: "\(name)/expected.json")
+        if ProcessInfo.processInfo.environment["RST_REGENERATE"] != nil {
+            try Data(bytes).write(to: file)
+            Issue.record("wrote \(file.path) anew: look at the difference before it is committed")
+            return
+        }
+        let expected = try Data(contentsOf: file)
+        #expect(
+            Data(bytes) == expected,
+            "the report of \(name) has changed; RST_REGENERATE=1 writes it anew if that is meant")
+    }
+
+    /// A fixture is named for its scenario; what the kernel said must be proven.
+    @Test(arguments: names)
+    func everyVerdictOfTheKernelIsProven(_ name: String) throws {
+        let report = try Self.report(name)
+        #expect(!report.resets.isEmpty)
+        for reset in report.resets where reset.outcome != .wireOnly {
+            #expect(reset.certainty == .proven)
+            #expect(reset.cause != .unknown)
+        }
+    }
+
+    /// A cause that the kernel can prove has a recording that does.
+    @Test func theFixturesOfTheCatalogueExistAndProveTheirCause() throws {
+        for rule in Catalogue.rules {
+            guard let fixture = rule.fixture else { continue }
+            #expect(Self.names.contains(fixture), "\(rule.cause.rawValue) names a fixture that is not there")
+            guard Self.names.contains(fixture) else { continue }
+            let causes = try Self.report(fixture).resets.map(\.cause)
+            #expect(causes.contains(rule.cause), "\(fixture) does not show \(rule.cause.rawValue)")
+        }
+    }
+
+    @Test func everyFixtureSaysWhatItIs() throws {
+        for name in Self.names {
+            let readme = try String(contentsOf: Self.fixtures.appending(path: "\(name)/README.md"), encoding: .utf8)
+            #expect(readme.hasPrefix("# \(name)\n"))
+        }
+    }
+}

@@ -1,0 +1,76 @@
+import Foundation
+import NetworkTypes
+import Testing
+
+@testable import Correlator
+@testable import Reporting
+
+@Suite struct UTCTimeTests {
+    @Test(arguments: [
+        (Int64(0), "1970-01-01T00:00:00.000000000Z"), (1_795_223_793_561_466_836, "2026-11-21T01:16:33.561466836Z"),
+        (951_782_400_000_000_000, "2000-02-29T00:00:00.000000000Z"), (-1, "1969-12-31T23:59:59.999999999Z"),
+        (.max, "2262-04-11T23:47:16.854775807Z"), (.min, "1677-09-21T00:12:43.145224192Z"),
+    ])
+    func dates(_ nanoseconds: Int64, _ text: String) {
+        #expect(UTCTime(nanoseconds: nanoseconds).rfc3339 == text)
+    }
+}
+
+@Suite struct RenderingTests {
+    private func report(comm: String, interface: String) -> Report {
+        let tuple = FourTuple(
+            source: IPAddress(ipv4: 0x0a00_0001), sourcePort: 80, destination: IPAddress(ipv4: 0x0a00_0002),
+            destinationPort: 40000)
+        var reset = Reset(
+            time: 0, tuple: tuple, seq: 1, ack: 2, flags: [.rst, .ack], direction: .sent, outcome: .matched,
+            sightings: [Reset.Sighting(file: "f", packet: 1, interface: interface, time: 0)], cause: .closedPort,
+            category: .refused, certainty: .proven, summary: "s.", evidence: [], match: nil, reason: nil, state: nil,
+            path: KernelPath(frames: ["tcp_v4_send_reset+0x1"]),
+            process: Reset.Process(pid: 1, comm: comm, role: .owner), netns: nil)
+        reset.id = 1
+        return Report(inputs: [], losses: Report.Losses(), resets: [reset])
+    }
+
+    /// Names are chosen by whoever made the process, the interface or the file.
+    @Test(arguments: ["\u{1b}[31mred", "a\u{202e}b", "line\nbreak", "\u{9b}31m", "quote\"\\", "a\u{feff}", "\r\u{7}"])
+    func hostileNamesCannotSteerATerminal(_ name: String) throws {
+        var options = TextReport.Options()
+        options.verbose = true
+        var text = ""
+        var renderer = TextReport(options: options)
+        renderer.render(report(comm: name, interface: name)) { text += $0 }
+        #expect(!text.unicodeScalars.contains { $0 != "\n" && $0.properties.generalCategory == .control })
+        #expect(!text.unicodeScalars.contains { $0.properties.generalCategory == .format })
+        var json = JSONReport(tool: "t")
+        var bytes: [UInt8] = []
+        json.render(report(comm: name, interface: name)) { bytes += $0 }
+        let object = try #require(try JSONSerialization.jsonObject(with: Data(bytes)) as? [String: Any])
+        let resets = try #require(object["resets"] as? [[String: Any]])
+        let process = try #require(resets[0]["process"] as? [String: Any])
+        #expect(process["comm"] as? String == name)
+    }
+
+    @Test func withoutColourThereAreNoEscapes() {
+        var plain = ""
+        var renderer = TextReport()
+        renderer.render(report(comm: "c", interface: "i")) { plain += $0 }
+        #expect(!plain.contains("\u{1b}"))
+        var options = TextReport.Options()
+        options.color = true
+        var colored = ""
+        var other = TextReport(options: options)
+        other.render(report(comm: "c", interface: "i")) { colored += $0 }
+        #expect(colored.contains("\u{1b}[32m"))
+    }
+
+    @Test func lossesStandBeforeTheList() {
+        var report = report(comm: "c", interface: "i")
+        report.losses.eventsLost = 3
+        report.losses.captureDropped = 4
+        var text = ""
+        var renderer = TextReport()
+        renderer.render(report) { text += $0 }
+        #expect(text.contains("3 kernel events were lost"))
+        #expect(text.contains("4 packets were dropped by the capture"))
+    }
+}
