@@ -28,7 +28,8 @@ extension ResetAssembly {
             reference: best.reference,
             evidence: WireEvidence(
                 packet, flow: best.flow, payload: capture.payloads[packet.number] ?? [],
-                filter: filter, absentAtSender: absentAtSender(packet, packets)))
+                filter: filter, absentAtSender: absentAtSender(packet, packets),
+                isRead: capture.hasFlows))
     }
 
     /// A capture near the sender that has the connection before the RST and after it, lost nothing, and never saw the RST.

@@ -45,11 +45,13 @@ struct WireEvidence: Sendable {
         case aborts
         /// The capture has nothing of the connection before the RST.
         case isolated
+        /// The capture was read for its RSTs alone, as a pipe is.
+        case unread
     }
 
     init(
         _ captured: CapturedSegment, flow: FlowContext?, payload: [UInt8] = [], filter: String? = nil,
-        absentAtSender: String? = nil
+        absentAtSender: String? = nil, isRead: Bool = true
     ) {
         self.absentAtSender = absentAtSender
         let isFiltered = filter?.contains("tcpflags") == true || filter?.contains("tcp[") == true
@@ -66,7 +68,7 @@ struct WireEvidence: Sendable {
         self.flow = flow
         isSparse = isFiltered || known.map { Self.misses($0, note) } ?? false
         trigger = known.flatMap { Self.trigger(of: note, in: $0) }
-        situation = Self.situation(note, known, trigger, isSparse: isSparse)
+        situation = isRead ? Self.situation(note, known, trigger, isSparse: isSparse) : .unread
     }
 
     /// Whether the numbers of the RST speak of bytes that the capture does not have.

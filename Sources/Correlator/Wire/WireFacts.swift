@@ -47,7 +47,10 @@ struct WireFacts {
             after(flow)
             earlier(flow)
         } else {
-            add("the capture has nothing of this connection before the RST")
+            add(
+                evidence.situation == .unread
+                    ? "the capture was read once, for its RSTs alone"
+                    : "the capture has nothing of this connection before the RST")
         }
         silence()
         add(SenderSignature(evidence).sentence)

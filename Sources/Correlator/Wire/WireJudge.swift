@@ -37,6 +37,9 @@ private func undecided(_ evidence: WireEvidence, candidates: [Cause]) -> Verdict
 }
 
 private func whatDecides(_ candidates: [Cause], _ evidence: WireEvidence) -> String {
+    if evidence.situation == .unread {
+        return "the other segments of the connection: a pipe cannot be read twice, a file can"
+    }
     if evidence.situation == .isolated {
         return "the segments of the connection before the RST, and kernel events of the host that sent it"
     }
