@@ -188,7 +188,8 @@ struct ResetAssembly {
         let current = path.context == .process && !path.runsInKernelThread ? inventory.event(lead).task : nil
         switch path.origin {
         case .active:
-            let isKilled = path.callers.contains(.diagDestroy) || path.callers.contains(.bpfProgram)
+            // tcp_abort() is called on somebody else's socket, also where the caller's name is not known.
+            let isKilled = path.callers.contains(.abort) && !path.callers.contains(.smc)
             if let current { return Reset.Process(task: current, role: isKilled ? .killer : .owner) }
         case .userSpace:
             if let current { return Reset.Process(task: current, role: .owner) }
