@@ -51,6 +51,7 @@ public struct FlowTable: Sendable {
         /// Segments of the RST's sender that are no RSTs, and the first of them.
         var fromSender = 0
         var senderFirst: SegmentNote?
+        var senderFirstData: SegmentNote?
         var fromPeer = 0
         var peerFirst: SegmentNote?
         /// More RSTs of the same sender, and the first of them.
@@ -127,6 +128,9 @@ public struct FlowTable: Sendable {
             if moments[reset]!.sender == side {
                 moments[reset]!.after.fromSender += 1
                 moments[reset]!.after.senderFirst = moments[reset]!.after.senderFirst ?? note
+                if note.length > 0 {
+                    moments[reset]!.after.senderFirstData = moments[reset]!.after.senderFirstData ?? note
+                }
             } else {
                 moments[reset]!.after.fromPeer += 1
                 moments[reset]!.after.peerFirst = moments[reset]!.after.peerFirst ?? note
