@@ -53,6 +53,7 @@ public struct FlowTable: Sendable {
         /// Segments of the RST's sender that are no RSTs, and the first of them.
         var fromSender = 0
         var senderFirst: SegmentNote?
+        var senderFirstData: SegmentNote?
         var fromPeer = 0
         var peerFirst: SegmentNote?
         /// More RSTs of the same sender, and the first of them.
@@ -125,6 +126,7 @@ public struct FlowTable: Sendable {
             if moments[reset].sender == side {
                 afters[reset].fromSender += 1
                 if afters[reset].senderFirst == nil { afters[reset].senderFirst = note }
+                if note.length > 0, afters[reset].senderFirstData == nil { afters[reset].senderFirstData = note }
             } else {
                 afters[reset].fromPeer += 1
                 if afters[reset].peerFirst == nil { afters[reset].peerFirst = note }

@@ -83,11 +83,17 @@ struct WireEvidence: Sendable {
     private static func trigger(of reset: SegmentNote, in flow: FlowContext) -> SegmentNote? {
         let answersAck = !reset.flags.contains(.ack)
         // The segment need not be the last one: others may have been on their way when the RST was sent.
-        return flow.peer.latest { note in
+        let fitting = flow.peer.recent.filter { note in
             guard reset.time.distance(from: note.time) <= 10_000_000_000 else { return false }
             if answersAck { return note.flags.contains(.ack) && note.ack == reset.seq }
             return reset.seq == 0 && !note.flags.contains(.ack) && note.end == reset.ack
         }
+        // As many RSTs as segments since the sender last spoke: each segment got its own.
+        let since = flow.own.last?.number ?? 0
+        let unanswered = fitting.filter { $0.number > since }
+        let earlier = flow.own.resets.filter { $0.number > since }.count
+        if unanswered.count == earlier + 1 + flow.after.resets { return unanswered[earlier] }
+        return fitting.last
     }
 
     private static func situation(
@@ -96,7 +102,11 @@ struct WireEvidence: Sendable {
         guard let flow else { return .isolated }
         if let trigger {
             if !trigger.flags.contains(.ack) { return trigger.flags.contains(.syn) ? .answersSyn : .answersStray }
-            if trigger.isSynAck { return .answersSynAck }
+            if trigger.isSynAck {
+                // The SYN+ACK was accepted, or the RST has the window of a socket that is open.
+                let isOpen = flow.own.syn != nil && flow.own.highestAck == trigger.end
+                return isOpen || flow.own.syn != nil && reset.window > 0 ? .aborts : .answersSynAck
+            }
             if isLate(trigger, reset, flow) { return .aborts }
             return answersAck(trigger, flow)
         }
@@ -186,7 +196,12 @@ extension WireEvidence {
         }
     }
 
-    var bothEnded: Bool { own.fin != nil && peer.fin != nil }
+    /// Both ends had finished when the segment came that the RST answers, or else when the RST was sent.
+    var bothEnded: Bool {
+        guard own.fin != nil, let fin = peer.fin else { return false }
+        // Data that comes with the FIN is still data to an end that has closed.
+        return trigger.map { fin.number < $0.number || fin.number == $0.number && $0.length == 0 } ?? true
+    }
 
     /// The IPv6 flow label is that of the sender's connection: a socket answered, not the kernel for want of one.
     ///
