@@ -84,6 +84,7 @@ let package = Package(
             name: "SelftestTests", dependencies: ["Selftest", "SelftestRunner", "Correlator", "NetworkTypes"],
             swiftSettings: base),
         .testTarget(name: "CommandTests", dependencies: ["RstAnalyze"], swiftSettings: base),
+        .testTarget(name: "RecorderTests", dependencies: ["Recorder"], swiftSettings: base),
         .testTarget(
             name: "LiveTests",
             dependencies: ["Selftest", "SelftestDriver", "RstAnalyze", "Correlator", "Recorder"],

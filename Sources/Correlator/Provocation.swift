@@ -106,7 +106,7 @@ public struct ProvocationSearch: Sendable {
         guard let fin = own.fin else {
             return own.hasBegun && isComplete ? .excluded : segment.flags.contains(.syn) ? .unlikely : .possible
         }
-        guard trigger.time - fin.time <= Self.timeWaitLength else { return isComplete ? .excluded : .possible }
+        guard trigger.time.saturatingSubtract(fin.time) <= Self.timeWaitLength else { return isComplete ? .excluded : .possible }
         let peer = ends[segment.tuple]
         let acknowledged = [peer?.highestAck, segment.flags.contains(.ack) ? segment.ack : nil]
             .contains { $0?.isAtOrAfter(fin.end) == true }
