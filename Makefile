@@ -6,7 +6,7 @@ PREFIX ?= /usr/local
 RELEASE = $(SWIFT) build -c release --scratch-path .build-release --product rst-analyze
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build release demo test check lint format bpf bpf-check fixtures bench causes fuzz readme install clean
+.PHONY: help deps build release demo test accuracy check lint format bpf bpf-check fixtures bench causes fuzz readme install clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -26,6 +26,9 @@ demo: release ## Provoke a handful of resets, record them and print the report
 test: deps ## Run every test (root: the live tests too)
 	$(SWIFT) build --build-tests
 	$(SWIFT) test --skip-build
+
+accuracy: build ## Measure the wire-only verdicts against what the kernel proves (root)
+	@scripts/measure-accuracy .build/debug/rst-analyze
 
 check: deps lint bpf-check test ## Everything that CI asks: format, generated files, warnings, tests
 

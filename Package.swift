@@ -72,6 +72,7 @@ let package = Package(
             name: "CorrelatorTests",
             dependencies: ["Correlator", "KernelEvents", "PcapReader", "NetworkTypes"],
             swiftSettings: base),
+        .testTarget(name: "RecorderTests", dependencies: ["Recorder", "KernelEvents"], swiftSettings: base),
         .testTarget(
             name: "ReportingTests", dependencies: ["Reporting", "Correlator", "NetworkTypes"], swiftSettings: base),
         .testTarget(
@@ -84,7 +85,6 @@ let package = Package(
             name: "SelftestTests", dependencies: ["Selftest", "SelftestRunner", "Correlator", "NetworkTypes"],
             swiftSettings: base),
         .testTarget(name: "CommandTests", dependencies: ["RstAnalyze"], swiftSettings: base),
-        .testTarget(name: "RecorderTests", dependencies: ["Recorder"], swiftSettings: base),
         .testTarget(
             name: "LiveTests",
             dependencies: ["Selftest", "SelftestDriver", "RstAnalyze", "Correlator", "Recorder"],

@@ -19,8 +19,11 @@ public func correlate(captures: [CaptureInput], recordings: [EventInput]) -> Rep
         a.time != b.time ? a.time < b.time : a.order < b.order
     }
     for index in resets.indices { resets[index].reset.id = index + 1 }
-    return Report(
+    var report = Report(
         inputs: reportInputs(inventory), losses: losses(inventory), resets: resets.map(\.reset))
+    report.findings = findings(in: report.resets)
+    report.clocks = inventory.clockOffsets
+    return report
 }
 
 private func reportInputs(_ inventory: Inventory) -> [Report.Input] {

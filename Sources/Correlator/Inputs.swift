@@ -11,10 +11,12 @@ public struct CaptureInput: Sendable {
     public var interfaces: [String?]
     /// Segments with RST, in the order of the file.
     public var resets: [CapturedSegment]
-    /// Other segments of the same connections, in the order of the file.
-    public var context: [CapturedSegment]
-    /// What provoked RSTs of which the kernel tells no trigger, by the number of the RST's packet.
-    public var provocations: [Int: Provocation] = [:]
+    /// What else the capture has of the connections of these RSTs, and of those of the other captures.
+    public var flows: FlowTable
+    /// The beginning of what RSTs carry, by packet number.
+    public var payloads: [Int: [UInt8]]
+    /// The pcap-filter expression of each interface, where the file says that there was one.
+    public var filters: [String?]
     /// Packets that the capture itself says were dropped (pcapng interface statistics).
     public var dropped: Int
     public var bytesSkipped: Int
@@ -39,7 +41,9 @@ public struct CaptureInput: Sendable {
         self.packets = packets
         self.interfaces = interfaces
         self.resets = resets
-        context = []
+        flows = FlowTable()
+        payloads = [:]
+        filters = []
         dropped = 0
         bytesSkipped = 0
         damage = []

@@ -6,6 +6,10 @@ import PcapReader
 struct Inventory {
     let captures: [CaptureInput]
     let recordings: [EventInput]
+    /// Between captures that have segments in common.
+    let clockOffsets: [ClockOffset]
+    /// By capture, what to subtract from its times before they are compared with those of other captures.
+    private let corrections: [Int64]
     private let clocks: [ClockModel?]
     /// By recording and stack id.
     private let paths: [[Int: KernelPath]]
@@ -13,8 +17,28 @@ struct Inventory {
     init(captures: [CaptureInput], recordings: [EventInput]) {
         self.captures = captures
         self.recordings = recordings
+        clockOffsets = Correlator.clockOffsets(captures)
+        corrections = Self.corrections(clockOffsets, captures)
         clocks = recordings.map { ClockModel($0.recording) }
         paths = recordings.map { $0.recording.stacks.mapValues(KernelPath.init(frames:)) }
+    }
+
+    /// Clocks that differ by less are left alone: their difference is within what one RST may take anyway.
+    private static let toleratedOffset: UInt64 = 100_000_000
+
+    private static func corrections(_ offsets: [ClockOffset], _ captures: [CaptureInput]) -> [Int64] {
+        captures.indices.map { index in
+            // A reference is always an earlier capture, which may itself have one.
+            var correction: Int64 = 0
+            var file = index
+            while let offset = offsets.first(where: { $0.file == captures[file].file }),
+                let reference = captures[..<file].firstIndex(where: { $0.file == offset.reference })
+            {
+                correction = correction.saturatingAdd(offset.offset)
+                file = reference
+            }
+            return correction.magnitude > toleratedOffset ? correction : 0
+        }
     }
 
     func isEvent(_ reference: Reference) -> Bool { Int(reference.source) >= captures.count }
@@ -61,7 +85,8 @@ struct Inventory {
                 let reference = Reference(source: Int32(source), index: Int32(index))
                 result.append(
                     Observation(
-                        hash: ResetKey(packet.segment).hash, time: packet.time, reference: reference,
+                        hash: ResetKey(packet.segment).hash,
+                        time: packet.time.saturatingSubtract(corrections[source]), reference: reference,
                         vantage: vantage(packet, source: source)))
             }
         }

@@ -6,6 +6,10 @@ public struct Report: Sendable {
     public var inputs: [Input]
     public var losses: Losses
     public var resets: [Reset]
+    /// Groups of RSTs that have one reason.
+    public var findings: [Finding] = []
+    /// How far the clocks of the captures are apart.
+    public var clocks: [ClockOffset] = []
 
     /// One file.
     public struct Input: Sendable, Equatable {
@@ -67,8 +71,16 @@ public struct Reset: Sendable {
     /// Before the reset.
     public var state: TCPState?
     public var path: KernelPath?
+    /// Whose doing it was; nil if that is not known.
     public var process: Process?
     public var netns: UInt32?
+    /// The connection in Zeek's words (conn_state), from the capture that has most of it.
+    public var connectionState: String?
+    public var flow: FlowSummary?
+    /// The owner of the socket, where `process` is somebody else: its killer.
+    public var owner: Process?
+    /// Where the socket lives.
+    public var location: Location?
 
     /// A packet of a capture.
     public struct Sighting: Sendable, Equatable {
@@ -93,10 +105,25 @@ public struct Reset: Sendable {
     }
 
     public struct Process: Sendable, Equatable {
-        public enum Role: String, Sendable { case owner, killer, none }
-        public var pid: Int32
-        public var comm: String
+        public enum Role: String, Sendable {
+            case owner, killer
+            /// The kernel alone: there is no socket, and so no process.
+            case none
+        }
+        /// Nil for the role `none`, and so is `comm`.
+        public var pid: Int32?
+        public var comm: String?
         public var role: Role
+    }
+
+    /// Of a socket, or of the process that had it.
+    public struct Location: Sendable, Equatable {
+        /// Inode number of the network namespace.
+        public var netns: UInt32?
+        /// From the root of the hierarchy.
+        public var cgroup: String?
+        /// What the path of the cgroup says.
+        public var identity: CgroupIdentity
     }
 }
 
@@ -110,4 +137,39 @@ public struct Fact: Sendable, Equatable {
         self.fact = fact
         self.from = from
     }
+}
+
+/// What a capture has of a connection before one of its RSTs.
+public struct FlowSummary: Sendable, Equatable {
+    public enum Opener: String, Sendable { case sender, receiver, unknown }
+
+    /// What one end sent.
+    public struct Side: Sendable, Equatable {
+        public var segments = 0
+        public var bytes: UInt64 = 0
+        public var retransmissions = 0
+        public var keepaliveProbes = 0
+        public var zeroWindows = 0
+        public var resets = 0
+        public var hasFIN = false
+        /// TTL or hop limit of all its segments; nil if it varies.
+        public var ttl: UInt8?
+        /// 0 if it did not say.
+        public var maximumSegmentSize: UInt16 = 0
+        public var timestamps = false
+    }
+
+    /// Who opened the connection: the end that sent the RST, or the one that received it.
+    public var opener: Opener
+    public var sender = Side()
+    public var receiver = Side()
+    /// Nanoseconds without any segment before the RST.
+    public var silence: UInt64?
+    /// Bytes that the RST's sender had sent, and that were not acknowledged.
+    public var unacknowledged: UInt32 = 0
+    /// Segments after the RST, of its sender (no RSTs) and of the other end.
+    public var senderAfter = 0
+    public var receiverAfter = 0
+    /// As RFC 5961 has it: accepted, challenged, ignored, unknown.
+    public var acceptance: String
 }

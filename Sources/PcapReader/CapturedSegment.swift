@@ -19,6 +19,10 @@ public struct TCPSegment: Hashable, Sendable {
     public var dontFragment: Bool
     /// Bytes of TCP options, 0 to 40, as the data offset says.
     public var optionsLength: UInt8
+    /// What they say, as far as they were captured.
+    public var options: TCPOptions
+    /// IPv6 flow label, 20 bits; 0 over IPv4.
+    public var flowLabel: UInt32
     /// TCP payload in bytes as the IP header says, however much of it was captured.
     public var payloadLength: UInt32
     /// Where the payload starts in the captured bytes of the packet, or -1 when none of it was captured.
@@ -37,6 +41,8 @@ public struct TCPSegment: Hashable, Sendable {
         trafficClass = 0
         dontFragment = false
         optionsLength = 0
+        options = TCPOptions()
+        flowLabel = 0
         payloadLength = 0
         payloadOffset = -1
         tunnel = .none

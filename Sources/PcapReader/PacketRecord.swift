@@ -89,6 +89,7 @@ extension CaptureScanner {
         case .all: break
         case .flows: guard filter.contains(decoder.segment.tuple) else { return }
         }
+        decoder.readOptions(bytes)
         var captured = CapturedSegment(
             segment: decoder.segment, number: record.number, offset: offset + record.offset, time: record.time,
             interface: Int32(clamping: record.interface))

@@ -20,6 +20,8 @@ public struct JSONReport: Sendable {
         inputs(report)
         losses(report.losses)
         summary(report)
+        clocks(report.clocks)
+        findings(report.findings)
         json.raw(",\n\"resets\":[")
         for (index, reset) in report.resets.enumerated() {
             json.raw(index == 0 ? "\n" : ",\n")
@@ -90,6 +92,71 @@ public struct JSONReport: Sendable {
         json.raw("}")
     }
 
+    private mutating func clocks(_ clocks: [ClockOffset]) {
+        guard !clocks.isEmpty else { return }
+        json.raw(",\n\"clocks\":[")
+        for (index, clock) in clocks.enumerated() {
+            json.raw(index == 0 ? "\n{\"file\":" : ",\n{\"file\":")
+            json.string(clock.file)
+            json.raw(",\"reference\":")
+            json.string(clock.reference)
+            json.raw(",\"offset_ns\":")
+            json.number(clock.offset)
+            if let delay = clock.delay {
+                json.raw(",\"delay_ns\":")
+                json.number(delay)
+            }
+            json.raw(",\"segments\":")
+            json.number(clock.segments)
+            json.raw("}")
+        }
+        json.raw("]")
+    }
+
+    private mutating func findings(_ findings: [Finding]) {
+        json.raw(",\n\"findings\":[")
+        for (index, finding) in findings.enumerated() {
+            json.raw(index == 0 ? "\n{\"kind\":" : ",\n{\"kind\":")
+            json.string(finding.kind.rawValue)
+            json.raw(",\"cause\":")
+            json.string(finding.cause.rawValue)
+            json.raw(",\"count\":")
+            json.number(finding.count)
+            json.raw(",\"first\":")
+            json.string(UTCTime(nanoseconds: finding.first).rfc3339)
+            json.raw(",\"last\":")
+            json.string(UTCTime(nanoseconds: finding.last).rfc3339)
+            if let rate = finding.perThousandSeconds {
+                json.raw(",\"per_1000_s\":")
+                json.number(rate)
+            }
+            endpoints(",\"sources\":[", finding.sources)
+            endpoints(",\"destinations\":[", finding.destinations)
+            json.raw(",\"example\":")
+            json.number(finding.example)
+            json.raw(",\"summary\":")
+            json.string(finding.summary)
+            json.raw("}")
+        }
+        json.raw("]")
+    }
+
+    private mutating func endpoints(_ head: StaticString, _ endpoints: [Finding.Endpoint]) {
+        json.raw(head)
+        for (index, endpoint) in endpoints.enumerated() {
+            json.raw(index == 0 ? "{\"address\":" : ",{\"address\":")
+            json.address(endpoint.address)
+            if let port = endpoint.port {
+                json.raw(",\"port\":")
+                json.number(port)
+            }
+            json.raw(",\"count\":")
+            json.number(endpoint.count)
+            json.raw("}")
+        }
+        json.raw("]")
+    }
+
     private mutating func counts(_ counts: [(String, Int)]) {
         json.raw("{")
         for (index, entry) in counts.enumerated() {
@@ -131,19 +198,72 @@ public struct JSONReport: Sendable {
         json.string(reset.category.rawValue)
         json.raw(",\"certainty\":")
         json.string(reset.certainty.rawValue)
-        if !reset.candidates.isEmpty {
-            json.raw(",\"candidates\":[")
-            for (index, cause) in reset.candidates.enumerated() {
-                if index > 0 { json.raw(",") }
-                json.string(cause.rawValue)
-            }
-            json.raw("]")
-        }
+        if !reset.candidates.isEmpty { strings(",\"candidates\":[", reset.candidates.map(\.rawValue)) }
         json.raw(",\"summary\":")
         json.string(reset.summary)
         evidence(reset.evidence)
         kernelSide(reset)
+        wireSide(reset)
         json.raw("}")
+    }
+
+    private mutating func strings(_ head: StaticString, _ values: [String]) {
+        json.raw(head)
+        for (index, value) in values.enumerated() {
+            if index > 0 { json.raw(",") }
+            json.string(value)
+        }
+        json.raw("]")
+    }
+
+    private mutating func wireSide(_ reset: Reset) {
+        if let state = reset.connectionState {
+            json.raw(",\"conn_state\":")
+            json.string(state)
+        }
+        guard let flow = reset.flow else { return }
+        json.raw(",\"flow\":{\"opened_by\":")
+        json.string(flow.opener == .sender ? "src" : flow.opener == .receiver ? "dst" : "unknown")
+        side(",\"src\":{\"segments\":", flow.sender)
+        side(",\"dst\":{\"segments\":", flow.receiver)
+        if let silence = flow.silence {
+            json.raw(",\"silence_ns\":")
+            json.number(silence)
+        }
+        json.raw(",\"unacknowledged\":")
+        json.number(flow.unacknowledged)
+        json.raw(",\"src_segments_after\":")
+        json.number(flow.senderAfter)
+        json.raw(",\"dst_segments_after\":")
+        json.number(flow.receiverAfter)
+        json.raw(",\"rfc5961\":")
+        json.string(flow.acceptance)
+        json.raw("}")
+    }
+
+    private mutating func side(_ head: StaticString, _ side: FlowSummary.Side) {
+        json.raw(head)
+        json.number(side.segments)
+        json.raw(",\"bytes\":")
+        json.number(side.bytes)
+        json.raw(",\"retransmissions\":")
+        json.number(side.retransmissions)
+        json.raw(",\"keepalive_probes\":")
+        json.number(side.keepaliveProbes)
+        json.raw(",\"zero_windows\":")
+        json.number(side.zeroWindows)
+        json.raw(",\"resets\":")
+        json.number(side.resets)
+        json.raw(side.hasFIN ? ",\"fin\":true" : ",\"fin\":false")
+        if let ttl = side.ttl {
+            json.raw(",\"ttl\":")
+            json.number(ttl)
+        }
+        if side.maximumSegmentSize > 0 {
+            json.raw(",\"mss\":")
+            json.number(side.maximumSegmentSize)
+        }
+        json.raw(side.timestamps ? ",\"timestamps\":true}" : ",\"timestamps\":false}")
     }
 
     private mutating func append(_ tuple: FourTuple) {
@@ -217,17 +337,53 @@ public struct JSONReport: Sendable {
             json.raw("]")
         }
         if let process = reset.process {
-            json.raw(",\"process\":{\"pid\":")
-            json.number(process.pid)
-            json.raw(",\"comm\":")
-            json.string(process.comm)
-            json.raw(",\"role\":")
+            json.raw(",\"process\":{")
+            if let pid = process.pid, let comm = process.comm {
+                append(pid: pid, comm: comm)
+                json.raw(",")
+            }
+            json.raw("\"role\":")
             json.string(process.role.rawValue)
             json.raw("}")
         }
+        if let owner = reset.owner, let pid = owner.pid, let comm = owner.comm {
+            json.raw(",\"owner\":{")
+            append(pid: pid, comm: comm)
+            json.raw("}")
+        }
+        if let location = reset.location { append(location) }
         if let netns = reset.netns {
             json.raw(",\"netns\":")
             json.number(netns)
         }
+    }
+
+    private mutating func append(pid: Int32, comm: String) {
+        json.raw("\"pid\":")
+        json.number(pid)
+        json.raw(",\"comm\":")
+        json.string(comm)
+    }
+
+    private mutating func append(_ location: Reset.Location) {
+        json.raw(",\"where\":{")
+        if let netns = location.netns {
+            json.raw("\"netns\":")
+            json.number(netns)
+        }
+        let texts = [
+            ("cgroup", location.cgroup), ("container", location.identity.container), ("pod", location.identity.pod),
+            ("unit", location.identity.unit),
+        ]
+        var isFirst = location.netns == nil
+        for (key, value) in texts {
+            guard let value else { continue }
+            if !isFirst { json.raw(",") }
+            isFirst = false
+            json.string(key)
+            json.raw(":")
+            json.string(value)
+        }
+        json.raw("}")
     }
 }

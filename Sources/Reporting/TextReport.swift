@@ -23,6 +23,8 @@ public struct TextReport: Sendable {
     public mutating func render(_ report: Report, to sink: (String) throws -> Void) rethrows {
         summary(report)
         notes(report)
+        clocks(report)
+        findings(report)
         for reset in report.resets {
             line(reset)
             if options.verbose { details(reset) }
@@ -74,6 +76,47 @@ public struct TextReport: Sendable {
         if !notes.isEmpty { text += "\n" }
     }
 
+    private mutating func clocks(_ report: Report) {
+        for clock in report.clocks {
+            let delay = clock.delay.map { ", \(span($0.magnitude)) apart on the path" } ?? ", from one direction only"
+            let sign = clock.offset < 0 ? "behind" : "ahead of"
+            wrap(
+                "clocks: \(clock.file.printable) is \(span(clock.offset.magnitude)) \(sign) \(clock.reference.printable)"
+                    + "\(delay) (\(clock.segments) segments in both)", indent: 2)
+        }
+        if !report.clocks.isEmpty { text += "\n" }
+    }
+
+    /// What many RSTs have in common; each of them stands in the list below all the same.
+    private mutating func findings(_ report: Report) {
+        for finding in report.findings {
+            let from = UTCTime(nanoseconds: finding.first).clock(digits: 3)
+            let to = UTCTime(nanoseconds: finding.last).clock(digits: 3)
+            let rate = finding.perThousandSeconds.map { ", \(self.rate($0))" } ?? ""
+            wrap("\(finding.count) x \(finding.cause.rawValue), \(from) to \(to)\(rate)", indent: 2)
+            wrap(finding.summary, indent: 6)
+            if let example = report.resets.first(where: { $0.id == finding.example }) {
+                wrap(
+                    "for example \(flow(example.tuple)) at \(UTCTime(nanoseconds: example.time).clock(digits: 6))",
+                    indent: 6)
+            }
+        }
+        if !report.findings.isEmpty { text += "\n" }
+    }
+
+    private func rate(_ perThousandSeconds: UInt64) -> String {
+        perThousandSeconds >= 1000
+            ? "\(perThousandSeconds / 1000)/s"
+            : perThousandSeconds * 60 >= 1000
+                ? "\(perThousandSeconds * 60 / 1000)/min" : "\(perThousandSeconds * 36 / 10)/h"
+    }
+
+    private func span(_ nanoseconds: UInt64) -> String {
+        nanoseconds >= 10_000_000_000
+            ? "\(nanoseconds / 1_000_000_000) s"
+            : nanoseconds >= 10_000_000 ? "\(nanoseconds / 1_000_000) ms" : "\(nanoseconds / 1000) µs"
+    }
+
     // MARK: - One reset
 
     private mutating func line(_ reset: Reset) {
@@ -90,12 +133,15 @@ public struct TextReport: Sendable {
 
     private mutating func details(_ reset: Reset) {
         wrap(reset.summary, indent: 4)
-        if !reset.candidates.isEmpty {
-            wrap("could be: " + reset.candidates.map(\.rawValue).joined(separator: ", "), indent: 4)
+        if reset.candidates.count > 1 {
+            wrap("candidates: \(reset.candidates.map(\.rawValue).joined(separator: ", "))", indent: 4)
         }
         if let process = reset.process {
-            text += "    process: \(process.comm.printable) (pid \(process.pid)), \(process.role.rawValue)\n"
+            text +=
+                "    process: \(name(process).map { "\($0), \(process.role.rawValue)" } ?? "none (kernel, no socket)")\n"
         }
+        if let owner = reset.owner.flatMap(name) { text += "    owner: \(owner)\n" }
+        if let location = reset.location { place(location) }
         for sighting in reset.sightings {
             let place = sighting.interface.map { " on \($0.printable)" } ?? ""
             let tuple = sighting.translated.map { ", as \(flow($0))" } ?? ""
@@ -107,6 +153,27 @@ public struct TextReport: Sendable {
                 text += (index == 0 ? "    path: " : "        < ") + frame.printable + "\n"
             }
         }
+    }
+
+    private func name(_ process: Reset.Process) -> String? {
+        guard let pid = process.pid, let comm = process.comm else { return nil }
+        return "\(comm.printable) (pid \(pid))"
+    }
+
+    private mutating func place(_ location: Reset.Location) {
+        var parts: [String] = []
+        // The first twelve of the 64 digits are what the tools of container runtimes show.
+        let container = location.identity.container
+        if let container {
+            parts.append("container \(container.count == 64 ? String(container.prefix(12)) : container)")
+        }
+        if let pod = location.identity.pod { parts.append("pod \(pod)") }
+        if let unit = location.identity.unit, container.map({ !unit.contains($0) }) ?? true {
+            parts.append("unit \(unit)")
+        }
+        if let cgroup = location.cgroup { parts.append("cgroup \(cgroup)") }
+        if let netns = location.netns { parts.append("netns \(netns)") }
+        wrap("where: " + parts.joined(separator: ", ").printable, indent: 4)
     }
 
     private func flow(_ tuple: FourTuple) -> String {

@@ -39,14 +39,17 @@ struct ReportCommand: ParsableCommand {
     func run() throws {
         var loader = InputLoader()
         for file in files { loader.load(file) }
-        loader.complete()
         guard loader.failures.isEmpty else {
             for failure in loader.failures { log.error("\(failure)") }
             throw ExitCode(1)
         }
+        loader.loadFlows()
         var report = correlate(captures: loader.captures, recordings: loader.recordings)
         let found = Set(report.resets.map(\.cause))
-        if !causes.isEmpty { report.resets.removeAll { !causes.contains($0.cause) } }
+        if !causes.isEmpty {
+            report.resets.removeAll { !causes.contains($0.cause) }
+            report.findings = findings(in: report.resets)
+        }
         try write(report)
         if !report.isComplete {
             log.warning("something was lost or damaged: the report says what")

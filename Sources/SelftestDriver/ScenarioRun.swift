@@ -42,6 +42,8 @@ public struct SelftestDriver: Sendable {
     public var allowsHostWideSettings = false
     /// Whether to record with the hooks that not every kernel has.
     public var optionalHooks = true
+    /// Whether every packet is captured, and not only segments with SYN, FIN or RST.
+    public var capturesEverything = false
 
     public init(tool: String, actor: ActorCommand = .thisProgram) {
         self.tool = tool
@@ -84,7 +86,9 @@ public struct SelftestDriver: Sendable {
             capturePath: "\(directory)/capture.pcapng", eventsPath: "\(directory)/events.jsonl")
         options.tool = tool
         options.optionalHooks = optionalHooks
+        if capturesEverything { options.filter = "" }
         options.namespaces = Set(lab.captures.map(\.netns))
+        try scenario.prepare(in: lab)
         let recorder = try Recorder(options, wantsToStop: {})
         let provoked = Result { try scenario.run(in: lab) }
         let summary = recorder.stop()
@@ -94,7 +98,7 @@ public struct SelftestDriver: Sendable {
         if summary.packetsDropped > 0 { run.differences.append("\(summary.packetsDropped) packets dropped") }
         var loader = InputLoader()
         loader.load(directory)
-        loader.complete()
+        loader.loadFlows()
         run.differences += loader.failures
         let report = correlate(captures: loader.captures, recordings: loader.recordings)
         var comparison = Comparison(

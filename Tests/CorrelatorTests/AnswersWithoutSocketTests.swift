@@ -23,6 +23,7 @@ import Testing
         var segments: [CapturedSegment] = []
         var recording = Recording()
         var dropped = 0
+        var filter: String?
 
         init(hooks: [RecordingHeader.Hook]? = nil) {
             var header = RecordingHeader()
@@ -70,10 +71,8 @@ import Testing
                 resets: segments.filter { $0.segment.flags.contains(.rst) })
             capture.dropped = dropped
             let events = EventInput(file: "e", recording: recording)
-            if var search = ProvocationSearch(recordings: [events], capture: capture) {
-                for segment in segments where search.flows.contains(segment.segment.tuple) { search.add(segment) }
-                capture.provocations = search.found
-            }
+            capture.flows = FlowTable(segments)
+            capture.filters = [filter]
             let resets = correlate(captures: [capture], recordings: [events]).resets
             try #require(resets.count == 1)
             return resets[0]
@@ -124,6 +123,17 @@ import Testing
         old.dropped = 1
         #expect(try old.verdict().cause == .unknown)
         #expect(try old.verdict().candidates == [.staleConnection, .dataAfterFullClose])
+    }
+
+    /// A capture that takes no FIN says nothing about closing.
+    @Test func aFilterThatLeavesFINsOutDecidesNothing() throws {
+        var old = Self.connected()
+        old.segment(Self.down, [.fin, .ack], seq: 101, ack: 501, at: 2)
+        old.answer(.rst, seq: 501, ack: 0, at: 2)
+        old.filter = "tcp[tcpflags] & (tcp-syn|tcp-rst) != 0"
+        #expect(try old.verdict().candidates == [.staleConnection, .dataAfterFullClose])
+        old.filter = "tcp[tcpflags] & (tcp-syn|tcp-fin|tcp-rst) != 0"
+        #expect(try old.verdict().cause == .staleConnection)
     }
 
     @Test func dataOfAnUnknownPastMayMeetATimeWaitSocket() throws {
@@ -198,10 +208,13 @@ import Testing
         var old = Self.connected()
         old.segment(Self.up, [.fin, .ack], seq: 501, ack: 101, at: 2)
         old.segment(Self.down, [.psh, .ack], seq: 101, ack: 502, length: .max, at: 3)
+        old.answer(.rst, seq: 502, ack: 0, at: 3)
         old.segments[2].time = .min
         old.segments[3].time = .max
-        old.answer(.rst, seq: 502, ack: 0, at: 3)
-        #expect(try old.verdict().cause == .staleConnection)
+        old.segments[4].time = .max
+        let wire = WireEvidence(old.segments[4], flow: FlowTable(old.segments).context(ofPacket: 5))
+        #expect(wire.trigger?.number == 4)
+        #expect(wire.timeWaitChance(isComplete: true) == .excluded)
     }
 
     @Test func theEntryOfTheFunctionProves() throws {

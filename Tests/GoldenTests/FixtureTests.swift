@@ -24,6 +24,7 @@ import Testing
             if FileManager.default.fileExists(atPath: path) { loader.load(path) }
         }
         #expect(loader.failures.isEmpty)
+        loader.loadFlows()
         let directory = fixtures.appending(path: name).path + "/"
         return correlate(
             captures: loader.captures.map {

@@ -1,3 +1,5 @@
+import PcapReader
+
 extension Catalogue {
     static let admin: [Rule] = [
         Rule(
@@ -9,7 +11,15 @@ extension Catalogue {
                 """,
             recognition: "tcp_abort < tcp_diag_destroy above tcp_send_active_reset",
             basis: "tcp_diag_destroy(), sock_diag(7)",
-            reasons: ["TCP_STATE"], fixture: "socket-destroyed-v4"
+            reasons: ["TCP_STATE"], fixture: "socket-destroyed-v4",
+            wire: { wire in
+                guard wire.abortsItself, wire.silenceIsShort, !wire.usesMultipath, !wire.peerSentData,
+                    wire.own.fin == nil
+                else { return nil }
+                return WireScore(
+                    wire.isPrompt ? 35 : 45,
+                    "nothing that the other end did prompted it: somebody may have killed the socket")
+            }
         ) { $0.origin == .active && $0.calledFrom([.abort, .diagDestroy]) },
         Rule(
             .bpfSockDestroy, .admin,
@@ -32,14 +42,34 @@ extension Catalogue {
                 "As for abort-on-close and linger-zero: the program closed with unread data or with SO_LINGER zero.",
             recognition: "mptcp_do_fastclose above tcp_send_active_reset",
             basis: "RFC 8684, section 3.5; mptcp_do_fastclose()",
-            reasons: ["TCP_ABORT_ON_CLOSE", "TCP_STATE", "MPTCP_RST_EMPTCP"], fixture: "mptcp-fastclose-v4"
+            reasons: ["TCP_ABORT_ON_CLOSE", "TCP_STATE", "MPTCP_RST_EMPTCP"], fixture: "mptcp-fastclose-v4",
+            wire: { wire in
+                guard wire.usesMultipath, wire.flow?.isKnown == true, wire.trigger == nil else { return nil }
+                if wire.options.kinds.contains(.multipathFastclose) {
+                    return WireScore(90, "it carries MP_FASTCLOSE (RFC 8684, section 3.5)")
+                }
+                if wire.peer.kinds.contains(.multipathFastclose) { return nil }
+                return WireScore(55, "a Multipath TCP connection ends without order")
+            }
         ) { $0.origin == .active && $0.calledFrom(.mptcpFastclose) },
         Rule(
             .mptcpSubflowReset, .mptcp,
             meaning: "One subflow of a Multipath TCP connection was reset by the protocol.",
             advice: "Look at the MPTCP reset reason (RFC 8684, section 3.6) in the packet's MP_TCPRST option.",
             recognition: "mptcp_subflow_reset or mptcp_worker above tcp_send_active_reset",
-            basis: "RFC 8684, section 3.6; mptcp_subflow_reset()", fixture: "mptcp-subflow-reset-v4"
+            basis: "RFC 8684, section 3.6; mptcp_subflow_reset()", fixture: "mptcp-subflow-reset-v4",
+            wire: { wire in
+                guard wire.usesMultipath else { return nil }
+                if wire.peer.kinds.contains(.multipathFastclose) {
+                    return WireScore(85, "the other end had asked for it with MP_FASTCLOSE")
+                }
+                if wire.options.kinds.contains(.multipathReset), wire.trigger?.isPlainSyn != true {
+                    return WireScore(
+                        75, "it carries MP_TCPRST, reason \(wire.options.multipathReason) (RFC 8684, section 3.6)")
+                }
+                return wire.flow?.isKnown == true
+                    ? WireScore(40, "the protocol may have ended this subflow alone") : nil
+            }
         ) { $0.origin == .active && $0.calledFrom(.mptcpReset) && $0.callersLack(.mptcpFastclose) },
         Rule(
             .mptcpJoinRefused, .mptcp,
@@ -47,7 +77,18 @@ extension Catalogue {
             advice:
                 "The token or HMAC of the MP_JOIN did not fit, or the path manager's limits are reached: \"ip mptcp limits\".",
             recognition: "subflow_* between tcp_v4_send_reset and tcp_v4_rcv",
-            basis: "RFC 8684, section 3.2; subflow_syn_recv_sock()", fixture: "mptcp-join-refused-v4"
+            basis: "RFC 8684, section 3.2; subflow_syn_recv_sock()", fixture: "mptcp-join-refused-v4",
+            wire: { wire in
+                let joins =
+                    wire.trigger?.kinds.contains(.multipathJoin) == true
+                    || wire.peer.synOptions.kinds.contains(.multipathJoin)
+                guard joins else { return nil }
+                switch wire.situation {
+                case .answersSyn, .answersHandshakeAck, .answersOpen, .answersUnknown:
+                    return WireScore(85, "the segment asks to join a Multipath TCP connection (MP_JOIN)")
+                default: return nil
+                }
+            }
         ) { $0.origin == .passive && $0.calledFrom(.mptcpSubflow) },
         Rule(
             .smcAbort, .smc,

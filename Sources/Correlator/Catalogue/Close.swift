@@ -12,7 +12,21 @@ extension Catalogue {
                 """,
             recognition: "__tcp_close above tcp_send_active_reset, socket not yet orphaned",
             basis: "RFC 2525, section 2.17; __tcp_close()",
-            reasons: ["TCP_ABORT_ON_CLOSE"], fixture: "abort-on-close-v4"
+            reasons: ["TCP_ABORT_ON_CLOSE"], fixture: "abort-on-close-v4",
+            wire: { wire in
+                guard wire.abortsItself, wire.silenceIsShort, !wire.usesMultipath else { return nil }
+                guard wire.peerSentData else { return nil }
+                if wire.acknowledgesLateData { return WireScore(40, "the other end had sent data") }
+                if wire.own.fin != nil {
+                    return wire.isPrompt && !wire.bothEnded
+                        ? WireScore(60, "the other end had sent data, and the sender ended its side just before")
+                        : WireScore(45, "the other end had sent data")
+                }
+                return wire.answeredLastData
+                    ? WireScore(50, "the other end had sent data; its sender has answered the last of it")
+                    : WireScore(
+                        70, "the sender had received data that it had not answered: it may never have been read")
+            }
         ) { $0.resetsFromClose && $0.dead == false },
         Rule(
             .lingerZero, .close,
@@ -23,7 +37,21 @@ extension Catalogue {
                 """,
             recognition: "tcp_disconnect < __tcp_close above tcp_send_active_reset",
             basis: "socket(7), SO_LINGER; __tcp_close()",
-            reasons: ["TCP_STATE", "TCP_DISCONNECT_WITH_DATA"], fixture: "linger-zero-v4"
+            reasons: ["TCP_STATE", "TCP_DISCONNECT_WITH_DATA"], fixture: "linger-zero-v4",
+            wire: { wire in
+                switch wire.situation {
+                case .isolated where wire.reset.flags.contains(.ack) && wire.reset.seq != 0:
+                    return WireScore(40, "it ends a connection that is older than the capture")
+                case .aborts:
+                    guard wire.abortsItself, !wire.usesMultipath else { return nil }
+                    guard wire.silenceIsShort else { return WireScore(40, "a program may have dropped the connection") }
+                    if wire.own.probesSinceHeard > 0 { return WireScore(30, "a program may have lost patience") }
+                    if wire.own.fin != nil { return WireScore(40, "the sender had ended its side in order before") }
+                    if !wire.peerSentData { return WireScore(65, "nothing that the other end had sent was unread") }
+                    return WireScore(55, "the sender ended the connection of its own accord")
+                default: return nil
+                }
+            }
         ) {
             $0.origin == .active && $0.calledFrom([.disconnect, .close])
                 && $0.callersLack([.listenStop, .connect, .mptcp, .abort, .smc])
@@ -45,7 +73,15 @@ extension Catalogue {
                 """,
             recognition: "inet_csk_listen_stop above tcp_send_active_reset",
             basis: "inet_csk_listen_stop(), inet_child_forget()",
-            reasons: ["TCP_STATE"], fixture: "listener-closed-v4"
+            reasons: ["TCP_STATE"], fixture: "listener-closed-v4",
+            wire: { wire in
+                guard wire.abortsItself, wire.silenceIsShort, !wire.usesMultipath, wire.flow?.opener == .receiver,
+                    wire.own.bytes == 0, wire.own.fin == nil, !wire.peerSentData
+                else { return nil }
+                return WireScore(
+                    wire.isPrompt ? 55 : 40, "the sender never sent a byte: the connection may never have been accepted"
+                )
+            }
         ) { $0.origin == .active && $0.calledFrom(.listenStop) && $0.callersLack(.mptcp) },
         Rule(
             .linger2Expired, .close,
@@ -56,7 +92,19 @@ extension Catalogue {
                 to an orphan with linger2 < 0
                 """,
             basis: "tcp(7), TCP_LINGER2; __tcp_close(), tcp_rcv_state_process()",
-            reasons: ["TCP_ABORT_ON_LINGER", "TCP_ABORT_ON_DATA"], fixture: "linger2-expired-v4"
+            reasons: ["TCP_ABORT_ON_LINGER", "TCP_ABORT_ON_DATA"], fixture: "linger2-expired-v4",
+            wire: { wire in
+                guard wire.own.fin != nil, !wire.bothEnded else { return nil }
+                if wire.situation == .answersAfterFin, wire.trigger?.isPureAck == true, !wire.finWasAcknowledged,
+                    let fin = wire.own.fin, let trigger = wire.trigger, !fin.end.follows(trigger.ack)
+                {
+                    return WireScore(80, "the mere acknowledgment of the sender's FIN is answered with a RST")
+                }
+                guard wire.abortsItself, wire.finWasAcknowledged || wire.isFiltered else { return nil }
+                return WireScore(
+                    (wire.silence ?? 0) < 900_000_000 ? 65 : 45,
+                    "its FIN was acknowledged, and it did not wait for the other end's")
+            }
         ) {
             if $0.resetsFromClose { return $0.dead == true && ($0.linger2 ?? 0) < 0 }
             return $0.meetsDataAfterEnd && $0.dead == true && $0.isLinger2Answer
@@ -73,7 +121,18 @@ extension Catalogue {
                 tcp_v4_do_rcv below tcp_v4_send_reset, state CLOSE, before it FIN_WAIT1 or FIN_WAIT2, socket orphaned
                 """,
             basis: "RFC 2525, section 2.17; tcp_rcv_state_process()",
-            reasons: ["TCP_ABORT_ON_DATA"], fixture: "data-after-close-v4"
+            reasons: ["TCP_ABORT_ON_DATA"], fixture: "data-after-close-v4",
+            wire: { wire in
+                if wire.acknowledgesLateData {
+                    return WireScore(75, "data came after the sender's FIN, and the RST acknowledges it")
+                }
+                guard wire.situation == .answersAfterFin, !wire.bothEnded, wire.answersData != false else { return nil }
+                guard wire.labelSpeaksOfSocket != false else { return nil }
+                guard wire.finWasAcknowledged else {
+                    return WireScore(80, "data came after the sender's FIN, which the other end had not seen yet")
+                }
+                return WireScore(65, "data came after the sender's FIN")
+            }
         ) { $0.meetsDataAfterEnd && $0.dead == true && !$0.isLinger2Answer && ($0.trigger?.length ?? 0) > 0 },
         Rule(
             .dataAfterShutdown, .close,
@@ -84,7 +143,12 @@ extension Catalogue {
                 tcp_v4_do_rcv below tcp_v4_send_reset, state CLOSE, before it FIN_WAIT1 or FIN_WAIT2, socket still open
                 """,
             basis: "shutdown(2); tcp_rcv_state_process(), step 7",
-            reasons: ["TCP_ABORT_ON_DATA"], fixture: "data-after-shutdown-v4"
+            reasons: ["TCP_ABORT_ON_DATA"], fixture: "data-after-shutdown-v4",
+            wire: { wire in
+                guard wire.situation == .answersAfterFin, !wire.bothEnded, wire.answersData != false else { return nil }
+                guard wire.labelSpeaksOfSocket != false else { return nil }
+                return WireScore(60, "the program may have shut the socket down without closing it")
+            }
         ) { $0.meetsDataAfterEnd && $0.dead == false },
         Rule(
             .finWait2Timeout, .close,
@@ -93,7 +157,15 @@ extension Catalogue {
                 "The peer leaks connections, or its end was lost; net.ipv4.tcp_fin_timeout is how long this host waits.",
             recognition: "tcp_keepalive_timer above tcp_send_active_reset, state FIN_WAIT2, socket orphaned",
             basis: "tcp_keepalive_timer()",
-            reasons: ["TCP_STATE"], fixture: "fin-wait2-timeout-v4"
+            reasons: ["TCP_STATE"], fixture: "fin-wait2-timeout-v4",
+            wire: { wire in
+                guard wire.abortsItself, wire.finWasAcknowledged || wire.isFiltered, wire.own.fin != nil,
+                    !wire.bothEnded,
+                    let silence = wire.silence,
+                    silence >= 900_000_000
+                else { return nil }
+                return WireScore(70, "its FIN was acknowledged, and the other end's never came")
+            }
         ) {
             $0.origin == .active && $0.calledFrom(.keepaliveTimer) && $0.callersLack(.outOfResources)
                 && $0.state == .finWait2 && $0.dead == true

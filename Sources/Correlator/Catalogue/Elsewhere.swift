@@ -1,3 +1,5 @@
+import PcapReader
+
 extension Catalogue {
     static let elsewhere: [Rule] = [
         Rule(
@@ -13,14 +15,27 @@ extension Catalogue {
             advice:
                 "The report names the process where it can: a scanner, an intrusion-prevention system, a VPN or a user-space stack.",
             recognition: "raw_sendmsg, packet_sendmsg or tun_get_user in the stack",
-            basis: "raw(7), packet(7)", fixture: "raw-socket-v4"
+            basis: "raw(7), packet(7)", fixture: "raw-socket-v4",
+            wire: { wire in
+                if wire.situation == .aborts, wire.isOnlyOpening {
+                    return WireScore(45, "no stack resets a connection that it is only opening: half-open scanners do")
+                }
+                guard wire.situation == .isolated, !wire.answersUnseenSyn, !wire.answersUnseenAck,
+                    !wire.options.kinds.contains(.timestamps)
+                else { return nil }
+                return WireScore(45, "it belongs to no connection that the capture has: a program may have made it")
+            }
         ) { $0.origin == .userSpace || $0.origin == .forwarded && $0.calledFrom(.tun) },
         Rule(
             .injected, .elsewhere,
             meaning: "A third party between the two ends sent the RST.",
             advice: "Capture at both ends: the end that seems to have sent it did not.",
             recognition: "no kernel event; the RST does not fit the flow it claims to belong to",
-            basis: "RFC 5961, section 3"
+            basis: "RFC 5961, section 3",
+            wire: { wire in
+                let injection = Injection(wire)
+                return injection.isClaimed ? WireScore(95) : nil
+            }
         ) { _ in false },
         Rule(
             .received, .elsewhere,

@@ -11,7 +11,13 @@ extension Catalogue {
                 """,
             recognition: "tcp_check_req below tcp_v4_send_reset, trigger is a SYN",
             basis: "tcp_check_req(), embryonic_reset; RFC 9293, section 3.10.7.4",
-            reasons: ["INVALID_SYN"], fixture: "bad-syn-in-handshake-v4"
+            reasons: ["INVALID_SYN"], fixture: "bad-syn-in-handshake-v4",
+            wire: { wire in
+                guard wire.situation == .answersSyn, wire.own.syn?.isSynAck == true, let trigger = wire.trigger,
+                    trigger.seq != wire.peer.syn?.seq
+                else { return nil }
+                return WireScore(85, "a SYN with another sequence number came in the middle of the handshake")
+            }
         ) {
             $0.origin == .passive && $0.calledFrom(.checkRequest) && $0.callersLack(.mptcp)
                 && $0.trigger?.flags.contains(.syn) == true
@@ -30,7 +36,27 @@ extension Catalogue {
             basis: "RFC 9293, sections 3.10.7.3 and 3.10.7.4; tcp_rcv_synsent_state_process()",
             reasons: [
                 "TCP_INVALID_ACK_SEQUENCE", "TCP_OLD_ACK", "TCP_TOO_OLD_ACK", "TCP_ACK_UNSENT_DATA", "TCP_RFC7323_PAWS",
-            ], fixture: "bad-ack-in-handshake-v4"
+            ], fixture: "bad-ack-in-handshake-v4",
+            wire: { wire in
+                guard let trigger = wire.trigger, let syn = wire.pendingSyn else { return nil }
+                switch wire.situation {
+                case .answersSynAck:
+                    if trigger.ack != syn.end { return WireScore(85, "the SYN+ACK does not acknowledge the SYN") }
+                    return wire.echoesForeignTimestamp
+                        ? WireScore(80, "the SYN+ACK echoes a timestamp that was never sent (RFC 7323, PAWS)") : nil
+                case .answersHandshakeAck where trigger.ack != syn.end:
+                    if syn.isPlainSyn {
+                        return WireScore(
+                            85,
+                            wire.isHalfOpen
+                                ? "the SYN met a connection that the other end still holds: half-open after a restart"
+                                : "an ACK came that does not acknowledge the SYN")
+                    }
+                    let fast = wire.peer.syn.map { $0.length > 0 } == true
+                    return WireScore(fast ? 65 : 45, "the ACK does not acknowledge the SYN+ACK")
+                default: return nil
+                }
+            }
         ) {
             guard $0.origin == .passive, $0.callersLack([.checkRequest, .mptcp]) else { return false }
             return $0.calledFrom(.stateProcessing)

@@ -1,4 +1,5 @@
 import NetworkTypes
+import PcapReader
 
 extension Catalogue {
     static let refused: [Rule] = [
@@ -29,7 +30,16 @@ extension Catalogue {
                 """,
             recognition: "tcp_check_req below tcp_v4_send_reset, listener, trigger is an ACK without SYN",
             basis: "tcp_check_req(), listen_overflow",
-            reasons: ["INVALID_SYN"], fixture: "accept-queue-overflow-v4"
+            reasons: ["INVALID_SYN"], fixture: "accept-queue-overflow-v4",
+            wire: { wire in
+                guard wire.situation == .answersHandshakeAck, let trigger = wire.trigger, let syn = wire.own.syn,
+                    syn.isSynAck, trigger.ack == syn.end
+                else { return nil }
+                // Linux answers so with window 0 and at once.
+                let fits = wire.reset.window == 0 && !trigger.flags.contains(.fin)
+                return WireScore(
+                    fits ? 70 : 40, "the ACK that ends the handshake is right, and is refused all the same")
+            }
         ) {
             $0.origin == .passive && $0.calledFrom(.checkRequest) && $0.callersLack(.mptcp)
                 && $0.trigger.map { $0.flags.contains(.ack) && !$0.flags.contains(.syn) } == true
@@ -53,7 +63,22 @@ extension Catalogue {
                 with "ss -ltn" and "nft list ruleset".
                 """,
             recognition: "no kernel event; a RST with ACK answers a SYN",
-            basis: "RFC 9293, section 3.10.7.1"
+            basis: "RFC 9293, section 3.10.7.1",
+            wire: { wire in
+                let both: [Cause] = [.closedPort, .netfilterReject]
+                switch wire.situation {
+                case .answersSyn:
+                    guard wire.own.segments == 0 else { return WireScore(25, "a SYN was answered with a RST") }
+                    return WireScore(
+                        wire.trigger?.kinds.contains(.multipathJoin) == true ? 45 : 90, "a SYN was answered with a RST",
+                        standsFor: both)
+                case .isolated where wire.answersUnseenSyn:
+                    return WireScore(
+                        60, "it acknowledges a segment without ACK, which was not captured: a SYN most likely",
+                        standsFor: both)
+                default: return nil
+                }
+            }
         ) { _ in false },
     ]
 }

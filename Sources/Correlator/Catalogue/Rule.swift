@@ -16,10 +16,14 @@ public struct Rule: Sendable {
     public let fixture: String?
     /// Whether the evidence is of this cause. At most one rule of the catalogue holds for any evidence.
     public let holds: @Sendable (Evidence) -> Bool
+    /// How well the packets alone fit the cause, where no kernel event tells; nil if they do not. Several may fit.
+    let wire: @Sendable (WireEvidence) -> WireScore?
 
     init(
         _ cause: Cause, _ category: Category, meaning: String, advice: String, recognition: String, basis: String,
-        reasons: Set<String> = [], fixture: String? = nil, holds: @escaping @Sendable (Evidence) -> Bool
+        reasons: Set<String> = [], fixture: String? = nil,
+        wire: @escaping @Sendable (WireEvidence) -> WireScore? = { _ in nil },
+        holds: @escaping @Sendable (Evidence) -> Bool
     ) {
         self.cause = cause
         self.category = category
@@ -29,6 +33,7 @@ public struct Rule: Sendable {
         self.basis = basis
         self.reasons = reasons
         self.fixture = fixture
+        self.wire = wire
         self.holds = holds
     }
 }

@@ -12,7 +12,30 @@ extension Catalogue {
                 """,
             recognition: "tcp_v4_send_reset straight from tcp_v4_rcv, no socket, trigger has ACK and no SYN",
             basis: "RFC 9293, section 3.5.2, group 1; tcp_v4_rcv(), no_tcp_socket",
-            reasons: ["NO_SOCKET"], fixture: "stale-connection-v4"
+            reasons: ["NO_SOCKET"], fixture: "stale-connection-v4",
+            wire: { wire in
+                switch wire.situation {
+                case .answersAfterFin where wire.bothEnded:
+                    return WireScore(80, "both ends had finished: what came then belonged to no connection any more")
+                case .answersAfterFin:
+                    if wire.labelSpeaksOfSocket == true { return nil }
+                    return WireScore(
+                        wire.labelSpeaksOfSocket == false ? 75 : 30, "the sender may have forgotten the connection")
+                case .answersOpen:
+                    return WireScore(
+                        wire.flow?.opener == .sender ? 85 : 70,
+                        "a segment that fits the connection is answered as if there were none")
+                case .answersSynAck where wire.isFiltered && wire.own.syn != nil:
+                    return WireScore(60, "what came after the handshake was not captured")
+                case .answersUnknown:
+                    return WireScore(75, "the capture has nothing else from the end that sent the RST")
+                case .answersHandshakeAck where wire.own.syn?.isSynAck == true:
+                    return WireScore(25, "the connection to be may have been forgotten")
+                case .isolated where wire.answersUnseenAck:
+                    return WireScore(45, "its form is that of an answer to a segment with ACK, which was not captured")
+                default: return nil
+                }
+            }
         ) {
             $0.answersWithoutSocket && $0.socket == .none
                 && $0.trigger.map { $0.flags.contains(.ack) && !$0.flags.contains(.syn) } == true
@@ -27,7 +50,25 @@ extension Catalogue {
                 """,
             recognition: "tcp_v4_do_rcv below tcp_v4_send_reset, socket in LISTEN, trigger has ACK",
             basis: "RFC 9293, section 3.10.7.2; tcp_rcv_state_process()",
-            reasons: ["TCP_FLAGS"], fixture: "stale-connection-at-listener-v4"
+            reasons: ["TCP_FLAGS"], fixture: "stale-connection-at-listener-v4",
+            wire: { wire in
+                switch wire.situation {
+                case .answersOpen where wire.flow?.opener != .sender:
+                    return WireScore(65, "the port was open when the connection began")
+                case .answersUnknown: return WireScore(60, "whether somebody listens on the port does not show")
+                case .answersHandshakeAck:
+                    guard let syn = wire.own.syn, syn.isSynAck, let trigger = wire.trigger else { return nil }
+                    guard trigger.ack != syn.end else {
+                        return WireScore(50, "the listener may have forgotten the SYN it had answered")
+                    }
+                    // Only a connection that is there already (TCP Fast Open) is ended by a wrong ACK.
+                    let fast = wire.peer.syn.map { $0.length > 0 } == true
+                    return WireScore(fast ? 45 : 70, "the ACK is not that of the SYN+ACK: it belongs to nobody")
+                case .isolated where wire.answersUnseenAck:
+                    return WireScore(40, "its form is that of an answer to a segment with ACK, which was not captured")
+                default: return nil
+                }
+            }
         ) {
             $0.origin == .passive && $0.calledFrom(.stateProcessing) && $0.callersLack([.checkRequest, .mptcp])
                 && $0.socket == .listener && $0.trigger?.flags.contains(.ack) == true
@@ -41,7 +82,17 @@ extension Catalogue {
                 """,
             recognition: "tcp_v4_send_reset straight from tcp_v4_rcv, no socket, trigger is a SYN+ACK",
             basis: "RFC 9293, section 3.10.7.1",
-            reasons: ["NO_SOCKET"], fixture: "unexpected-syn-ack-v4"
+            reasons: ["NO_SOCKET"], fixture: "unexpected-syn-ack-v4",
+            wire: { wire in
+                guard wire.situation == .answersSynAck, let trigger = wire.trigger else { return nil }
+                guard let syn = wire.own.syn else {
+                    return WireScore(85, "the capture has no SYN that the SYN+ACK answers")
+                }
+                guard trigger.ack == syn.end else { return WireScore(30, "the SYN+ACK does not answer the SYN") }
+                return WireScore(
+                    wire.echoesForeignTimestamp ? 40 : 80,
+                    "the SYN+ACK answers the SYN, and is refused: nobody waits for it")
+            }
         ) {
             $0.answersWithoutSocket && $0.socket == .none && $0.trigger?.flags.isSuperset(of: [.syn, .ack]) == true
         },
@@ -51,7 +102,14 @@ extension Catalogue {
             advice: "No working TCP sends these. Look at the peer: it scans ports, or a device mangles flags.",
             recognition: "tcp_v4_send_reset straight from tcp_v4_rcv, no socket, trigger has neither SYN nor ACK",
             basis: "RFC 9293, section 3.10.7.1",
-            reasons: ["NO_SOCKET"], fixture: "stray-xmas-v4"
+            reasons: ["NO_SOCKET"], fixture: "stray-xmas-v4",
+            wire: { wire in
+                if wire.situation == .isolated, wire.hasAllSyns, wire.answersUnseenSyn {
+                    return WireScore(45, "it answers a segment without ACK, and the capture should have every SYN")
+                }
+                return wire.situation == .answersStray
+                    ? WireScore(90, "the segment it answers has neither SYN nor ACK: no TCP in order sends that") : nil
+            }
         ) {
             $0.answersWithoutSocket && $0.socket == .none
                 && $0.trigger.map { $0.flags.isDisjoint(with: [.syn, .ack]) } == true
@@ -65,7 +123,13 @@ extension Catalogue {
                 """,
             recognition: "tcp_v4_send_reset straight from tcp_v4_rcv, socket in TIME_WAIT (substate FIN_WAIT2)",
             basis: "RFC 9293, section 3.6.1; tcp_timewait_state_process()",
-            reasons: ["TCP_TIMEWAIT_SOCKET"], fixture: "data-after-full-close-v4"
+            reasons: ["TCP_TIMEWAIT_SOCKET"], fixture: "data-after-full-close-v4",
+            wire: { wire in
+                guard wire.situation == .answersAfterFin, wire.finWasAcknowledged, !wire.bothEnded else { return nil }
+                return WireScore(
+                    wire.labelSpeaksOfSocket == false ? 0 : 50,
+                    "the sender's FIN was acknowledged before: its socket may have shrunk to TIME_WAIT")
+            }
         ) { $0.answersWithoutSocket && $0.state == .timeWait },
     ]
 }

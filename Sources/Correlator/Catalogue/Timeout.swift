@@ -11,7 +11,14 @@ extension Catalogue {
                 """,
             recognition: "tcp_keepalive_timer above tcp_send_active_reset, connected, TCP_USER_TIMEOUT not set",
             basis: "RFC 9293, section 3.8.4; tcp_keepalive_timer()",
-            reasons: ["TCP_KEEPALIVE_TIMEOUT"], fixture: "keepalive-timeout-v4"
+            reasons: ["TCP_KEEPALIVE_TIMEOUT"], fixture: "keepalive-timeout-v4",
+            wire: { wire in
+                if wire.idlesUnseen {
+                    return WireScore(60, "a connection that was never used; probes would not have been captured")
+                }
+                guard wire.abortsItself, wire.own.probesSinceHeard > 0 else { return nil }
+                return WireScore(85, "\(wire.own.probesSinceHeard) keepalive probes before it were not answered")
+            }
         ) { $0.resetsFromKeepaliveTimer && $0.userTimeout == 0 },
         Rule(
             .userTimeout, .timeout,
@@ -22,7 +29,16 @@ extension Catalogue {
                 """,
             recognition: "tcp_keepalive_timer above tcp_send_active_reset, connected, TCP_USER_TIMEOUT set",
             basis: "RFC 5482; tcp_keepalive_timer()",
-            reasons: ["TCP_KEEPALIVE_TIMEOUT"], fixture: "user-timeout-v4"
+            reasons: ["TCP_KEEPALIVE_TIMEOUT"], fixture: "user-timeout-v4",
+            wire: { wire in
+                guard wire.abortsItself else { return nil }
+                if wire.own.probesSinceHeard > 0 {
+                    return WireScore(60, "TCP_USER_TIMEOUT ends a connection so, too")
+                }
+                guard wire.own.retransmissionsSinceHeard >= 3 else { return nil }
+                return WireScore(
+                    60, "\(wire.own.retransmissionsSinceHeard) retransmissions before it were not answered")
+            }
         ) { $0.resetsFromKeepaliveTimer && ($0.userTimeout ?? 0) > 0 },
         Rule(
             .idleTimeout, .timeout,
@@ -30,7 +46,14 @@ extension Catalogue {
             advice:
                 "Find the limit that fits the silence, and keep the connection busy with keepalives shorter than it.",
             recognition: "no kernel event; a RST after long silence",
-            basis: "wire only"
+            basis: "wire only",
+            wire: { wire in
+                guard wire.situation != .answersSyn, wire.situation != .isolated, wire.own.probesSinceHeard == 0,
+                    wire.trigger == nil, wire.silenceIsCertain, let silence = wire.silence,
+                    silence >= WireEvidence.longSilence
+                else { return nil }
+                return WireScore(75, "it ended a silence of \(seconds(silence))")
+            }
         ) { _ in false },
     ]
 
@@ -47,7 +70,13 @@ extension Catalogue {
                 TCP_LINGER2 not negative
                 """,
             basis: "tcp_out_of_resources(), tcp_check_oom()",
-            reasons: ["TCP_ABORT_ON_MEMORY"], fixture: "too-many-orphans-v4"
+            reasons: ["TCP_ABORT_ON_MEMORY"], fixture: "too-many-orphans-v4",
+            wire: { wire in
+                guard wire.abortsItself, wire.own.fin != nil, !wire.finWasAcknowledged, !wire.bothEnded else {
+                    return nil
+                }
+                return WireScore(40, "its FIN was never acknowledged: it may be one orphan too many")
+            }
         ) {
             if $0.origin == .active, $0.calledFrom(.outOfResources) { return true }
             return $0.resetsFromClose && $0.dead == true && $0.linger2.map { $0 >= 0 } == true

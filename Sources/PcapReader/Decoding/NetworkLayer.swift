@@ -28,6 +28,7 @@ extension PacketDecoder {
         let fragment = bytes.be16(at + 6)
         let number = bytes.u8(at + 9)
         segment.trafficClass = bytes.u8(at + 1)
+        segment.flowLabel = 0
         segment.ipID = bytes.be16(at + 4)
         segment.dontFragment = fragment & 0x4000 != 0
         segment.ttl = bytes.u8(at + 8)
@@ -48,6 +49,7 @@ extension PacketDecoder {
         let payloadLength = Int(bytes.be16(at + 4))
         let next = bytes.u8(at + 6)
         segment.trafficClass = UInt8(truncatingIfNeeded: first >> 20)
+        segment.flowLabel = first & 0xf_ffff
         segment.ipID = 0
         segment.dontFragment = false
         segment.ttl = bytes.u8(at + 7)
@@ -123,9 +125,17 @@ extension PacketDecoder {
         segment.flags = TCPFlags(rawValue: offsetAndFlags & 0x1ff)
         segment.window = bytes.be16(at + 14)
         segment.optionsLength = UInt8(truncatingIfNeeded: headerLength - 20)
+        optionsAt = at + 20
         let payload = at + headerLength
         segment.payloadLength = UInt32(clamping: wireEnd - payload)
         segment.payloadOffset = payload < end ? Int32(clamping: payload - start) : -1
         return .done(.segment)
+    }
+    /// What the options say: left out while a segment's way is found, since most are not delivered.
+    mutating func readOptions(_ bytes: RawSpan) {
+        guard segment.optionsLength > 0 else { return }
+        let optionsEnd = optionsAt + Int(segment.optionsLength)
+        segment.options = TCPOptions(bytes, from: optionsAt, to: min(optionsEnd, end))
+        if optionsEnd > end { segment.options.kinds.insert(.incomplete) }
     }
 }

@@ -32,6 +32,8 @@ struct PacketDecoder {
     var at: Int
     var end: Int
     var wireEnd: Int
+    /// Where the options of the TCP header begin, once it was found.
+    var optionsAt = 0
     /// Where the packet begins.
     let start: Int
     var segment = TCPSegment(

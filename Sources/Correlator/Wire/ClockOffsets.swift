@@ -1,0 +1,96 @@
+import NetworkTypes
+import PcapReader
+
+/// How far the clock of one capture is from that of another, estimated from segments that both have.
+public struct ClockOffset: Sendable, Equatable {
+    public var file: String
+    public var reference: String
+    /// Nanoseconds to subtract from the times of `file` to have those of `reference`.
+    public var offset: Int64
+    /// Nanoseconds from one observer to the other; nil if the segments all went one way, and `offset` then holds it.
+    public var delay: Int64?
+    /// How many segments both captures have, of those that were compared.
+    public var segments: Int
+}
+
+/// Compares captures by the segments of connections that were reset: each segment goes from one observer to the other in
+/// the delay of the path, and what is left is the difference of the clocks (as in NTP, RFC 5905, section 8).
+func clockOffsets(_ captures: [CaptureInput]) -> [ClockOffset] {
+    guard captures.count > 1 else { return [] }
+    let tables = captures.map { Dictionary($0.flows.notes(), uniquingKeysWith: { first, _ in first }) }
+    var offsets: [ClockOffset] = []
+    for later in captures.indices.dropFirst() {
+        // The first capture that has segments in common is the reference.
+        for earlier in 0..<later {
+            guard let offset = offset(tables[later], tables[earlier]) else { continue }
+            offsets.append(
+                ClockOffset(
+                    file: captures[later].file, reference: captures[earlier].file, offset: offset.offset,
+                    delay: offset.delay, segments: offset.segments))
+            break
+        }
+    }
+    return offsets
+}
+
+private func offset(
+    _ file: [SegmentKey: Int64], _ reference: [SegmentKey: Int64]
+) -> (offset: Int64, delay: Int64?, segments: Int)? {
+    var there: [Int64] = []
+    var back: [Int64] = []
+    for (key, time) in file {
+        guard let other = reference[key] else { continue }
+        let difference = time.saturatingSubtract(other)
+        if key.isForward { there.append(difference) } else { back.append(difference) }
+    }
+    guard !there.isEmpty || !back.isEmpty else { return nil }
+    let count = there.count + back.count
+    guard let one = median(&there), let other = median(&back) else {
+        return (median(&there) ?? median(&back) ?? 0, nil, count)
+    }
+    let delay = one.distance(from: other) / 2
+    return (other.saturatingAdd(one.saturatingSubtract(other) / 2), Int64(clamping: delay), count)
+}
+
+private func median(_ values: inout [Int64]) -> Int64? {
+    values.sort()
+    return values.isEmpty ? nil : values[values.count / 2]
+}
+
+/// What makes a segment the same in two captures.
+struct SegmentKey: Hashable {
+    let tuple: FourTuple
+    let seq: UInt32
+    let ack: UInt32
+    let length: UInt32
+    let timestamp: UInt32
+    let flags: UInt16
+    let ipID: UInt16
+
+    /// One of the two directions of the connection.
+    var isForward: Bool {
+        (tuple.source.high, tuple.source.low, tuple.sourcePort)
+            <= (tuple.destination.high, tuple.destination.low, tuple.destinationPort)
+    }
+}
+
+extension FlowTable {
+    /// Flows that are compared: enough for a median.
+    private static let comparedFlows = 1000
+
+    /// The segments that are kept of the first flows, with their times.
+    func notes() -> [(SegmentKey, Int64)] {
+        flows.prefix(Self.comparedFlows).flatMap { flow in
+            flow.sides.enumerated().flatMap { index, side in
+                let tuple = index == 0 ? flow.tuple : flow.tuple.reversed
+                return ([side.syn, side.fin].compactMap { $0 } + side.recent + side.resets).map { note in
+                    (
+                        SegmentKey(
+                            tuple: tuple, seq: note.seq, ack: note.ack, length: note.length, timestamp: note.timestamp,
+                            flags: note.flags.rawValue, ipID: note.ipID), note.time
+                    )
+                }
+            }
+        }
+    }
+}

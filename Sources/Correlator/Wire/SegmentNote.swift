@@ -1,0 +1,56 @@
+import NetworkTypes
+import PcapReader
+
+/// What is kept of one captured segment while its flow is followed.
+struct SegmentNote: Sendable, Equatable {
+    /// 1-based, in its capture.
+    var number: Int
+    /// Nanoseconds since 1970-01-01 UTC.
+    var time: Int64
+    var seq: UInt32
+    /// 0 without ACK.
+    var ack: UInt32
+    /// TCP payload, bytes.
+    var length: UInt32
+    var timestamp: UInt32
+    var timestampEcho: UInt32
+    var flags: TCPFlags
+    var window: UInt16
+    var ipID: UInt16
+    var ttl: UInt8
+    var kinds: TCPOptions.Kinds
+
+    init(_ captured: CapturedSegment) {
+        let segment = captured.segment
+        number = captured.number
+        time = captured.time
+        seq = segment.seq
+        flags = segment.flags
+        ack = segment.flags.contains(.ack) ? segment.ack : 0
+        length = segment.payloadLength
+        timestamp = segment.options.timestamp
+        timestampEcho = segment.options.timestampEcho
+        window = segment.window
+        ipID = segment.ipID
+        ttl = segment.ttl
+        kinds = segment.options.kinds
+    }
+
+    /// The sequence number after it (RFC 9293, section 3.4: SYN and FIN count as one).
+    var end: UInt32 {
+        seq &+ length &+ (flags.contains(.syn) ? 1 : 0) &+ (flags.contains(.fin) ? 1 : 0)
+    }
+
+    var isPlainSyn: Bool { flags.isPlainSyn }
+    var isSynAck: Bool { flags.isSuperset(of: [.syn, .ack]) }
+    /// An acknowledgment and nothing else.
+    var isPureAck: Bool { length == 0 && flags.contains(.ack) && flags.isDisjoint(with: [.syn, .fin, .rst]) }
+}
+
+extension UInt32 {
+    /// Serial number arithmetic (RFC 9293, section 3.4): whether this number comes after the other.
+    func follows(_ other: UInt32) -> Bool { Int32(bitPattern: self &- other) > 0 }
+
+    /// The number is at or after the start and before start + count.
+    func isWithin(_ start: UInt32, count: UInt32) -> Bool { self &- start < count }
+}

@@ -1,0 +1,94 @@
+import NetworkTypes
+import PcapReader
+
+/// The packet of a RST that shows most of its connection.
+struct WireSighting {
+    let reference: Reference
+    let evidence: WireEvidence
+}
+
+extension ResetAssembly {
+    /// What the captures say of a RST; nil if none has it.
+    ///
+    /// - Parameter packets: its sightings in the order of time.
+    func wireEvidence(_ packets: [Reference]) -> WireSighting? {
+        var best: (reference: Reference, flow: FlowContext?, segments: Int)?
+        for reference in packets {
+            let flow = inventory.captures[Int(reference.source)].flows.context(
+                ofPacket: inventory.packet(reference).number)
+            let segments = flow.map { $0.own.segments + $0.peer.segments } ?? -1
+            if segments > best?.segments ?? -2 { best = (reference, flow, segments) }
+        }
+        guard let best else { return nil }
+        let capture = inventory.captures[Int(best.reference.source)]
+        let packet = inventory.packet(best.reference)
+        let filter =
+            capture.filters.indices.contains(Int(packet.interface)) ? capture.filters[Int(packet.interface)] : nil
+        return WireSighting(
+            reference: best.reference,
+            evidence: WireEvidence(
+                packet, flow: best.flow, payload: capture.payloads[packet.number] ?? [],
+                filter: filter, absentAtSender: absentAtSender(packet, packets)))
+    }
+
+    /// A capture near the sender that has the connection before the RST and after it, lost nothing, and never saw the RST.
+    private func absentAtSender(_ packet: CapturedSegment, _ packets: [Reference]) -> String? {
+        guard inventory.captures.count > 1 else { return nil }
+        let sources = Set(packets.map(\.source))
+        for (index, capture) in inventory.captures.enumerated() where !sources.contains(Int32(index)) {
+            guard capture.dropped == 0, capture.damage.isEmpty,
+                let connection = capture.flows.connection(of: packet.segment.tuple), connection.source.segments > 0,
+                connection.source.resetCount == 0, connection.source.lowestTTL == connection.source.highestTTL,
+                [64, 128, 255].contains(connection.source.lowestTTL)
+            else { continue }
+            let offset = inventory.clockOffsets.first { $0.file == capture.file }?.offset ?? 0
+            guard connection.lastTime.saturatingSubtract(offset) > packet.time else { continue }
+            return capture.file
+        }
+        return nil
+    }
+
+    /// The verdict on a RST of which no kernel tells.
+    func wireVerdict(_ sighting: WireSighting?) -> Verdict {
+        guard let sighting else { return judge(Evidence()) }
+        var verdict = judge(sighting.evidence)
+        if verdict.cause == .unknown, localAddresses.contains(sighting.evidence.tuple.destination),
+            let rule = Catalogue.rule(for: .received)
+        {
+            // The host that recorded did not send it, that much is sure.
+            verdict.cause = rule.cause
+            verdict.category = rule.category
+            verdict.summary = rule.meaning
+        }
+        return verdict
+    }
+}
+
+extension FlowSummary {
+    init?(_ evidence: WireEvidence) {
+        guard let flow = evidence.flow else { return nil }
+        opener = Opener(rawValue: flow.opener.rawValue) ?? .unknown
+        sender = Side(flow.own)
+        receiver = Side(flow.peer)
+        silence = evidence.silence
+        unacknowledged = evidence.unacknowledged
+        senderAfter = flow.after.fromSender
+        receiverAfter = flow.after.fromPeer
+        acceptance = Acceptance(evidence).rawValue
+    }
+}
+
+extension FlowSummary.Side {
+    fileprivate init(_ side: FlowSide) {
+        segments = side.segments
+        bytes = side.bytes
+        retransmissions = side.retransmissions
+        keepaliveProbes = side.probes
+        zeroWindows = side.zeroWindows
+        resets = side.resetCount
+        hasFIN = side.fin != nil
+        ttl = side.segments > 0 && side.lowestTTL == side.highestTTL ? side.lowestTTL : nil
+        maximumSegmentSize = side.synOptions.maximumSegmentSize
+        timestamps = side.withTimestamps > 0
+    }
+}

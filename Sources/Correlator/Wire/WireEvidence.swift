@@ -1,0 +1,262 @@
+import NetworkTypes
+import PcapReader
+
+/// What the packets say of one RST: facts only, from the capture that saw most of its connection.
+struct WireEvidence: Sendable {
+    /// The RST itself.
+    let reset: SegmentNote
+    let tuple: FourTuple
+    let flowLabel: UInt32
+    let options: TCPOptions
+    let dontFragment: Bool
+    /// Nil if the capture has nothing of the connection, or was not asked for it.
+    let flow: FlowContext?
+    /// The RST's payload as far as it was captured.
+    let payload: [UInt8]
+    /// The capture was restricted to some segments (SYN, FIN, RST, say), or lost some of this connection.
+    let isSparse: Bool
+    /// The capture was restricted: most segments of a connection are not in it.
+    let isFiltered: Bool
+    /// The restriction lets every SYN in.
+    let hasAllSyns: Bool
+    /// The restriction lets every FIN in.
+    let filterNamesFins: Bool
+    /// A capture at the end that the RST names as its sender, where it never appeared.
+    let absentAtSender: String?
+    /// The segment of the other end that the RST answers, if one fits.
+    let trigger: SegmentNote?
+    let situation: Situation
+
+    /// What the RST ends, as far as its numbers and flags tell.
+    enum Situation: Sendable, Equatable {
+        /// Answers a SYN without ACK.
+        case answersSyn
+        /// Answers a SYN+ACK.
+        case answersSynAck
+        /// Answers a segment that has neither SYN nor ACK.
+        case answersStray
+        /// Answers an ACK that was to end the handshake.
+        case answersHandshakeAck
+        /// Answers a segment that came after the sender's own FIN.
+        case answersAfterFin
+        /// Answers a segment of a connection that the sender had not ended.
+        case answersOpen
+        /// Answers a segment of a connection of which the capture has nothing from the sender.
+        case answersUnknown
+        /// Answers nothing: the sender ended the connection of its own accord.
+        case aborts
+        /// The capture has nothing of the connection before the RST.
+        case isolated
+    }
+
+    init(
+        _ captured: CapturedSegment, flow: FlowContext?, payload: [UInt8] = [], filter: String? = nil,
+        absentAtSender: String? = nil
+    ) {
+        self.absentAtSender = absentAtSender
+        let isFiltered = filter?.contains("tcpflags") == true || filter?.contains("tcp[") == true
+        self.isFiltered = isFiltered
+        hasAllSyns = isFiltered && filter?.contains("tcp-syn") == true
+        filterNamesFins = isFiltered && filter?.contains("tcp-fin") == true
+        let note = SegmentNote(captured)
+        reset = note
+        tuple = captured.segment.tuple
+        flowLabel = captured.segment.flowLabel
+        options = captured.segment.options
+        dontFragment = captured.segment.dontFragment
+        self.payload = payload
+        let known = flow.flatMap { $0.isKnown ? $0 : nil }
+        self.flow = flow
+        isSparse = isFiltered || known.map { Self.misses($0, note) } ?? false
+        trigger = known.flatMap { Self.trigger(of: note, in: $0) }
+        situation = Self.situation(note, known, trigger, isSparse: isSparse)
+    }
+
+    /// Whether the numbers of the RST speak of bytes that the capture does not have.
+    private static func misses(_ flow: FlowContext, _ reset: SegmentNote) -> Bool {
+        if flow.own.segments > 0, reset.seq.follows(flow.own.nextSeq), reset.seq != 0 { return true }
+        if flow.peer.segments > 0, reset.flags.contains(.ack), reset.ack.follows(flow.peer.nextSeq) { return true }
+        return flow.own.holes > 0 || flow.peer.holes > 0
+    }
+
+    /// The answer to a segment with ACK takes its sequence number from there; the answer to any other has sequence
+    /// number 0 and acknowledges the segment (RFC 9293, section 3.5.2).
+    private static func trigger(of reset: SegmentNote, in flow: FlowContext) -> SegmentNote? {
+        let answersAck = !reset.flags.contains(.ack)
+        // The segment need not be the last one: others may have been on their way when the RST was sent.
+        return flow.peer.latest { note in
+            guard reset.time.distance(from: note.time) <= 10_000_000_000 else { return false }
+            if answersAck { return note.flags.contains(.ack) && note.ack == reset.seq }
+            return reset.seq == 0 && !note.flags.contains(.ack) && note.end == reset.ack
+        }
+    }
+
+    private static func situation(
+        _ reset: SegmentNote, _ flow: FlowContext?, _ trigger: SegmentNote?, isSparse: Bool
+    ) -> Situation {
+        guard let flow else { return .isolated }
+        if let trigger {
+            if !trigger.flags.contains(.ack) { return trigger.flags.contains(.syn) ? .answersSyn : .answersStray }
+            if trigger.isSynAck { return .answersSynAck }
+            if isLate(trigger, reset, flow) { return .aborts }
+            return answersAck(trigger, flow)
+        }
+        if !reset.flags.contains(.ack), reset.window == 0, isSparse {
+            // What it answers was not captured.
+            if flow.own.fin != nil { return .answersAfterFin }
+            return flow.own.segments == 0 ? .answersUnknown : .answersOpen
+        }
+        return .aborts
+    }
+
+    /// The sender went on after it had received the segment: a RST that comes much later does not answer it.
+    private static func isLate(_ trigger: SegmentNote, _ reset: SegmentNote, _ flow: FlowContext) -> Bool {
+        guard let last = flow.own.last, last.number > trigger.number else { return false }
+        return last.flags.contains(.ack) && !trigger.end.follows(last.ack)
+            && reset.time.distance(from: trigger.time) > 200_000_000
+    }
+
+    private static func answersAck(_ trigger: SegmentNote, _ flow: FlowContext) -> Situation {
+        if let syn = flow.own.otherSyn, flow.own.last == syn { return .answersHandshakeAck }
+        if flow.own.fin != nil { return .answersAfterFin }
+        if flow.own.segments == 0 { return .answersUnknown }
+        guard let syn = flow.own.syn else { return .answersOpen }
+        // In its handshake the sender has sent nothing but SYN or SYN+ACK.
+        let onlySyn = flow.own.segments == 1 + flow.own.synRepeats
+        if onlySyn, syn.isPlainSyn, flow.peer.syn?.isSynAck != true { return .answersHandshakeAck }
+        let earlierAck = flow.peer.recent.contains {
+            $0.number < trigger.number && $0.number > syn.number && $0.flags.contains(.ack) && $0.ack == syn.end
+        }
+        if onlySyn || flow.own.syn?.isPlainSyn == true && flow.peer.syn?.isPlainSyn == true, !earlierAck {
+            return .answersHandshakeAck
+        }
+        return .answersOpen
+    }
+}
+
+extension WireEvidence {
+    /// The other end as far as the capture has it; nothing is as good as an end that never spoke.
+    var peer: FlowSide { flow?.peer ?? FlowSide() }
+    var own: FlowSide { flow?.own ?? FlowSide() }
+
+    /// Nanoseconds without any segment before the RST.
+    var silence: UInt64? { flow?.last.map { reset.time.distance(from: $0.time) } }
+
+    /// Bytes of the other end that the sender of the RST had acknowledged when it sent it, as the numbers tell; nil if
+    /// the capture has no beginning of the connection.
+    var received: UInt32? {
+        // The first acknowledgment of the end that opened a connection is that of the SYN+ACK.
+        guard reset.flags.contains(.ack),
+            let start = peer.syn.map({ $0.seq &+ 1 }) ?? (own.syn?.isPlainSyn == true ? own.firstAck : nil)
+        else { return nil }
+        let end = peer.fin != nil && reset.ack == peer.nextSeq ? reset.ack &- 1 : reset.ack
+        let count = end &- start
+        return count < 1 << 31 ? count : nil
+    }
+
+    /// Whether the other end had sent data that may not have been read.
+    var peerSentData: Bool { peer.bytes > 0 || (received ?? 0) > 0 }
+
+    /// The sender of the RST sent data after it had received the last data of the other end: it had read it, or part.
+    var answeredLastData: Bool {
+        guard let theirs = peer.lastData, let mine = own.lastData else { return false }
+        return mine.number > theirs.number && !theirs.end.follows(mine.ack)
+    }
+
+    /// Bytes that the sender of the RST had sent and the other end had not acknowledged.
+    var unacknowledged: UInt32 {
+        guard own.segments > 0, let ack = peer.highestAck, own.nextSeq.follows(ack) else { return 0 }
+        return own.nextSeq &- ack
+    }
+
+    /// The sender's SYN that is not answered yet: its first, or one that opens the connection anew.
+    var pendingSyn: SegmentNote? {
+        if let syn = own.otherSyn, own.last == syn { return syn }
+        return own.syn
+    }
+
+    /// The other end holds a connection that the sender has forgotten and opens anew with the same ports.
+    var isHalfOpen: Bool { own.otherSyn != nil && own.otherSyn == own.last && trigger?.isPureAck == true }
+
+    /// The sender's FIN, and whether the other end had acknowledged it before the trigger.
+    var finWasAcknowledged: Bool {
+        guard let fin = own.fin else { return false }
+        return peer.recent.contains {
+            $0.number != trigger?.number && $0.number > fin.number && $0.flags.contains(.ack)
+                && !fin.end.follows($0.ack)
+        }
+    }
+
+    var bothEnded: Bool { own.fin != nil && peer.fin != nil }
+
+    /// The IPv6 flow label is that of the sender's connection: a socket answered, not the kernel for want of one.
+    ///
+    /// Linux derives the label of an answer from the hash of the socket, or of TIME_WAIT, and makes another one up where
+    /// there is none (tcp_v6_send_reset(), from 4.17 on for TIME_WAIT).
+    var labelSpeaksOfSocket: Bool? {
+        guard !tuple.source.isIPv4, flowLabel != 0, own.segments > 0, own.lastFlowLabel != 0 else { return nil }
+        return flowLabel == own.lastFlowLabel
+    }
+
+    var usesMultipath: Bool {
+        own.synOptions.kinds.contains(.multipath) && peer.synOptions.kinds.contains(.multipath)
+            || options.kinds.contains(.multipath)
+    }
+}
+
+extension WireEvidence {
+    /// From here on a silence before a RST speaks of an idle limit: the shortest that is in wide use.
+    static let longSilence: UInt64 = 59_500_000_000
+
+    /// So soon after another segment that a program was probably waiting for that: who kills a socket from outside is not.
+    var isPrompt: Bool { (silence ?? .max) < 2_000_000 }
+
+    var silenceIsShort: Bool { (silence ?? 0) < Self.longSilence || !silenceIsCertain }
+
+    /// The connection was silent, and not only its SYNs and FINs: otherwise the numbers have moved on.
+    var silenceIsCertain: Bool { !isFiltered }
+
+    /// Neither end ever sent data, as the numbers of the RST tell.
+    var isWithoutData: Bool {
+        guard let syn = own.syn, reset.flags.contains(.ack) else { return false }
+        return reset.seq == syn.end && received == 0
+    }
+
+    /// A restricted capture has a connection that was opened, never used, and reset at least a second later.
+    var idlesUnseen: Bool {
+        isFiltered && abortsItself && own.fin == nil && isWithoutData && (silence ?? 0) >= 1_000_000_000
+    }
+
+    /// The sender ended a connection that it had, and nothing provoked it.
+    var abortsItself: Bool { situation == .aborts && own.segments > 0 && !isOnlyOpening }
+
+    /// The sender has sent nothing but a SYN, and the other end nothing at all.
+    var isOnlyOpening: Bool {
+        peer.segments == 0 && own.syn?.isPlainSyn == true && own.segments == 1 + own.synRepeats
+    }
+
+    /// Data of the other end came after the sender's FIN, and the RST acknowledges it, as BSD stacks answer it.
+    var acknowledgesLateData: Bool {
+        guard situation == .aborts, let fin = own.fin, let data = peer.lastData, reset.flags.contains(.ack) else {
+            return false
+        }
+        return data.number > fin.number && reset.ack == data.end && own.last?.number == fin.number
+    }
+
+    /// The form of an answer to a segment without ACK (RFC 9293, section 3.5.2).
+    var answersUnseenSyn: Bool { reset.flags.contains(.ack) && reset.seq == 0 && reset.window == 0 }
+
+    /// The form of an answer to a segment with ACK.
+    var answersUnseenAck: Bool { !reset.flags.contains(.ack) && reset.window == 0 && options.kinds == [] }
+
+    /// Whether the segment that the RST answers carries data or a FIN; nil if it was not captured.
+    var answersData: Bool? { trigger.map { $0.length > 0 || $0.flags.contains(.fin) } }
+
+    /// The SYN+ACK echoes another timestamp than that of the SYN.
+    var echoesForeignTimestamp: Bool {
+        guard let trigger, let syn = own.syn, trigger.kinds.contains(.timestamps), syn.kinds.contains(.timestamps)
+        else { return false }
+        return own.synRepeats == 0
+            ? trigger.timestampEcho != syn.timestamp : trigger.timestampEcho &- syn.timestamp > 1 << 20
+    }
+}

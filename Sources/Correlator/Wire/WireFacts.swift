@@ -1,0 +1,220 @@
+import NetworkTypes
+import PcapReader
+
+extension ResetAssembly {
+    /// What the packets show, each with the packet it is seen in.
+    func wireFacts(_ sighting: WireSighting, _ packets: [Reference]) -> [Fact] {
+        let evidence = sighting.evidence
+        var facts = WireFacts(evidence).facts
+        facts += absentFacts(evidence, sighting, packets)
+        return facts
+    }
+
+    /// Captures that have the connection, and not this RST.
+    private func absentFacts(_ evidence: WireEvidence, _ sighting: WireSighting, _ packets: [Reference]) -> [Fact] {
+        let sources = Set(packets.map(\.source))
+        return inventory.captures.indices.compactMap { index in
+            guard !sources.contains(Int32(index)),
+                let connection = inventory.captures[index].flows.connection(of: evidence.tuple)
+            else { return nil }
+            let count = connection.source.segments + connection.destination.segments
+            return Fact(
+                "\(inventory.captures[index].file) has \(count) segments of this connection, but not this RST: it was lost on the way, or made on it",
+                from: "report")
+        }
+    }
+}
+
+/// Turns the evidence of packets into sentences.
+struct WireFacts {
+    private(set) var facts: [Fact] = []
+    private let evidence: WireEvidence
+
+    init(_ evidence: WireEvidence) {
+        self.evidence = evidence
+        because()
+        payload()
+        answered()
+        if let flow = evidence.flow, flow.isKnown {
+            handshake(flow)
+            traffic(flow)
+            endings(flow)
+            troubles(flow.own, "the sender of the RST")
+            troubles(flow.peer, "the other end")
+            strangers(flow.own)
+            strangers(flow.peer)
+            add(Acceptance(evidence).sentence)
+            after(flow)
+            earlier(flow)
+        } else {
+            add("the capture has nothing of this connection before the RST")
+        }
+        silence()
+        add(SenderSignature(evidence).sentence)
+        for sign in Injection(evidence).signs { add("does not fit the end it names: \(sign)") }
+    }
+
+    private mutating func add(_ fact: String?, from number: Int? = nil) {
+        guard let fact else { return }
+        facts.append(Fact(fact, from: "packet \(number ?? evidence.reset.number)"))
+    }
+
+    /// What speaks for the verdict and for its alternatives, the strongest first.
+    private mutating func because() {
+        let scores = Catalogue.rules.compactMap { rule in rule.wire(evidence).map { (rule.cause, $0) } }
+        let ranked = scores.enumerated().filter { $0.element.1.points > 0 }.sorted { a, b in
+            a.element.1.points != b.element.1.points ? a.element.1.points > b.element.1.points : a.offset < b.offset
+        }.map(\.element)
+        guard let best = ranked.first else { return }
+        for (cause, score) in ranked.prefix(WireScore.maximumCandidates)
+        where score.points + WireScore.margin >= best.1.points {
+            for reason in score.because { add("\(cause.rawValue): \(reason)") }
+        }
+    }
+
+    private mutating func payload() {
+        guard !evidence.payload.isEmpty else { return }
+        if let stated = ResetPayload(evidence.payload) {
+            add(stated.sentence)
+        } else {
+            add("the RST carries \(evidence.payload.count) bytes in no known format")
+        }
+    }
+
+    private mutating func answered() {
+        guard let trigger = evidence.trigger, evidence.situation != .aborts else { return }
+        let number =
+            trigger.flags.contains(.ack) ? "whose acknowledgment is its sequence number" : "which it acknowledges"
+        let flags = trigger.flags.rawValue & 0x1ff == 0 ? "no flags" : "flags \(trigger.flags)"
+        let age = evidence.reset.time.distance(from: trigger.time)
+        add(
+            "answers a segment with \(flags) and \(trigger.length) bytes of data, \(number), after \(seconds(age))",
+            from: trigger.number)
+    }
+
+    private mutating func handshake(_ flow: FlowContext) {
+        let mine = flow.own.syn, theirs = flow.peer.syn
+        switch (flow.opener, mine, theirs) {
+        case (.sender, let syn?, let answer):
+            add(
+                "the sender of the RST opened the connection\(answer.map { ", SYN+ACK in packet \($0.number)" } ?? "")",
+                from: syn.number)
+        case (.receiver, let answer, let syn?):
+            add(
+                "the other end opened the connection\(answer.map { ", SYN+ACK in packet \($0.number)" } ?? "")",
+                from: syn.number)
+        case (_, let mine?, let theirs?):
+            add("both ends sent a SYN (packets \(mine.number) and \(theirs.number))", from: theirs.number)
+        case (_, let syn?, nil), (_, nil, let syn?):
+            add("the capture begins with the SYN+ACK of this connection", from: syn.number)
+        default: add("the capture begins in the middle of this connection", from: flow.last?.number)
+        }
+    }
+
+    private mutating func traffic(_ flow: FlowContext) {
+        add(
+            "before it: \(flow.own.segments) segments with \(flow.own.bytes) bytes of data from the end that sends the RST, "
+                + "\(flow.peer.segments) with \(flow.peer.bytes) from the other", from: flow.last?.number)
+        if evidence.isSparse {
+            add("the capture does not have all segments of this connection", from: flow.last?.number)
+        }
+        if evidence.unacknowledged > 0 {
+            add("\(evidence.unacknowledged) bytes of its sender had not been acknowledged", from: flow.own.last?.number)
+        }
+        if let data = flow.peer.lastData, evidence.reset.flags.contains(.ack), data.end.follows(evidence.reset.ack) {
+            add("data of the other end that it does not acknowledge: it crossed the RST", from: data.number)
+        }
+        if flow.duplicates > 0 { add("\(flow.duplicates) segments were captured twice and count once") }
+    }
+
+    private mutating func endings(_ flow: FlowContext) {
+        if let fin = flow.own.fin {
+            let acknowledged = evidence.finWasAcknowledged ? ", acknowledged before the RST" : ""
+            add("the sender of the RST had ended its side (FIN)\(acknowledged)", from: fin.number)
+        }
+        if let fin = flow.peer.fin { add("the other end had ended its side (FIN)", from: fin.number) }
+        if evidence.bothEnded, flow.own.injected == nil, flow.peer.injected == nil {
+            add("both ends had finished before the RST: no data was lost by it")
+        }
+    }
+
+    private mutating func troubles(_ side: FlowSide, _ who: String) {
+        if side.synRepeats > 0, let syn = side.syn {
+            add("\(who) sent its SYN \(side.synRepeats + 1) times", from: syn.number)
+        }
+        if side.retransmissions > 0, let last = side.lastRetransmission {
+            var text = "\(who) repeated \(side.retransmissions) segment\(side.retransmissions == 1 ? "" : "s")"
+            let times = side.retransmissionTimes
+            let gaps = zip(times, times.dropFirst()).map { seconds($1.distance(from: $0)) }
+            if !gaps.isEmpty { text += ", the last of them \(gaps.joined(separator: ", ")) apart" }
+            if side.retransmissionsSinceHeard > 0 {
+                text += "; \(side.retransmissionsSinceHeard) since the other was last heard"
+            }
+            add(text, from: last.number)
+        }
+        if side.probes > 0, let last = side.lastProbe {
+            add(
+                "\(who) sent \(side.probes) keepalive probe\(side.probes == 1 ? "" : "s"), "
+                    + "\(side.probesSinceHeard) of them without an answer", from: last.number)
+        }
+        if side.zeroWindows > 0, let last = side.lastZeroWindow {
+            add(
+                "\(who) closed its window \(side.zeroWindows) times\(side.windowIsZero ? ", and it stayed closed" : "")",
+                from: last.number)
+        }
+    }
+
+    /// Segments that somebody else sent in the name of an end.
+    private mutating func strangers(_ side: FlowSide) {
+        if let suspect = side.injected {
+            let signs = suspect.signs
+            var parts: [String] = []
+            if signs.contains(.otherTTL) { parts.append("its TTL is \(suspect.note.ttl)") }
+            if signs.contains(.noTimestamps) { parts.append("it lacks the timestamps that both ends agreed on") }
+            if signs.contains(.copiedID) { parts.append("its IP id is copied from the segment it answers") }
+            if let conflict = suspect.conflict {
+                parts.append("packet \(conflict.number) (TTL \(conflict.ttl)) brings other data in its place")
+            }
+            add("an injected segment: \(parts.joined(separator: ", "))", from: suspect.note.number)
+        }
+    }
+
+    private mutating func after(_ flow: FlowContext) {
+        if let next = flow.after.senderFirst {
+            add("its sender goes on after it: \(flow.after.fromSender) more segments", from: next.number)
+        }
+        if flow.after.resets > 0, let next = flow.after.nextReset {
+            add("its sender sends \(flow.after.resets) more RST\(flow.after.resets == 1 ? "" : "s")", from: next.number)
+        }
+        if let next = flow.after.peerFirst {
+            add("the other end goes on after it: \(flow.after.fromPeer) more segments", from: next.number)
+        }
+        if let reset = flow.after.peerReset { add("the other end sends a RST, too", from: reset.number) }
+    }
+
+    private mutating func earlier(_ flow: FlowContext) {
+        if flow.own.resetCount > 0, let reset = flow.own.resets.last {
+            add(
+                "its sender had sent \(flow.own.resetCount) RST\(flow.own.resetCount == 1 ? "" : "s") before",
+                from: reset.number)
+        }
+        if let reset = flow.peer.resets.last { add("the other end had sent a RST before", from: reset.number) }
+        if let previous = flow.previous {
+            let age = (flow.last?.time ?? evidence.reset.time).distance(from: previous.time)
+            let how = previous.byReset ? "was reset" : "ended in order"
+            add("an earlier connection with the same ports \(how) \(seconds(age)) before", from: previous.number)
+        }
+    }
+
+    private mutating func silence() {
+        guard let silence = evidence.silence, let last = evidence.flow?.last, silence >= WireEvidence.longSilence,
+            evidence.silenceIsCertain
+        else {
+            return
+        }
+        let limits = IdleLimits.fitting(nanoseconds: silence)
+        let fits =
+            limits.isEmpty ? "" : ", which fits \(limits.map { "\($0.seconds) s: \($0.who)" }.joined(separator: "; "))"
+        add("nothing was sent for \(seconds(silence)) before it\(fits)", from: last.number)
+    }
+}

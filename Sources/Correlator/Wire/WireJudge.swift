@@ -1,0 +1,59 @@
+/// Judges by packets alone. Never `proven`: a third party can forge whatever a wire shows.
+func judge(_ evidence: WireEvidence) -> Verdict {
+    var scores = Catalogue.rules.compactMap { rule in rule.wire(evidence).map { (rule: rule, score: $0) } }
+    scores.removeAll { $0.score.points <= 0 }
+    if let stated = ResetPayload(evidence.payload)?.cause, let rule = Catalogue.rule(for: stated) {
+        // What the sender says of itself goes before what its packets suggest.
+        scores.removeAll { $0.rule.cause == stated }
+        scores.insert((rule, WireScore(92, "the RST says so in its payload")), at: 0)
+    }
+    // Equal scores stay in the order of the catalogue.
+    let ranked = scores.enumerated().sorted { a, b in
+        a.element.score.points != b.element.score.points
+            ? a.element.score.points > b.element.score.points : a.offset < b.offset
+    }.map(\.element)
+    guard let best = ranked.first else { return undecided(evidence, candidates: []) }
+    let near = ranked.filter { $0.score.points + WireScore.margin >= best.score.points }
+    var candidates = near.prefix(WireScore.maximumCandidates).map(\.rule.cause)
+    if near.count == 1, !best.score.standsFor.isEmpty { candidates = best.score.standsFor }
+    guard best.score.points >= WireScore.likely else { return undecided(evidence, candidates: candidates) }
+    var verdict = Verdict(
+        cause: best.rule.cause, category: best.rule.category, certainty: .inferred, summary: best.rule.meaning,
+        missing: candidates.count > 1 ? [whatDecides(candidates, evidence)] : [])
+    verdict.candidates = candidates.count > 1 ? candidates : []
+    if let suspect = evidence.peer.injected ?? evidence.own.injected, best.rule.cause != .injected {
+        verdict.summary += " A third party had put a segment into this connection (packet \(suspect.note.number))."
+    }
+    return verdict
+}
+
+private func undecided(_ evidence: WireEvidence, candidates: [Cause]) -> Verdict {
+    let rule = Catalogue.byCause[.unknown]
+    var verdict = Verdict(
+        cause: .unknown, category: .unknown, certainty: .unknown, summary: rule?.meaning ?? "",
+        missing: [whatDecides(candidates, evidence)])
+    verdict.candidates = candidates
+    return verdict
+}
+
+private func whatDecides(_ candidates: [Cause], _ evidence: WireEvidence) -> String {
+    if evidence.situation == .isolated {
+        return "the segments of the connection before the RST, and kernel events of the host that sent it"
+    }
+    if evidence.isSparse, evidence.trigger == nil {
+        return "the other segments of the connection: the capture has only some of them"
+    }
+    let kernel = "kernel events of the host that sent it"
+    return candidates.count > 1
+        ? "\(kernel), to tell \(candidates.map(\.rawValue).joined(separator: " from "))" : kernel
+}
+
+/// `12.3 s`, `350 s`, `2 h 4 min`.
+func seconds(_ nanoseconds: UInt64) -> String {
+    let whole = nanoseconds / 1_000_000_000
+    if whole >= 7200 { return "\(whole / 3600) h \(whole % 3600 / 60) min" }
+    if whole >= 100 { return "\(whole) s" }
+    if nanoseconds >= 1_000_000_000 { return "\(whole).\(nanoseconds % 1_000_000_000 / 100_000_000) s" }
+    if nanoseconds >= 1_000_000 { return "\(nanoseconds / 1_000_000) ms" }
+    return "\(nanoseconds / 1000) µs"
+}

@@ -1,0 +1,20 @@
+/// How well packets alone fit a cause.
+struct WireScore: Sendable {
+    /// 0 to 100. From `likely` on a verdict may rest on it; what lies within `margin` of the best is a candidate too.
+    let points: Int
+    /// What speaks for it, a clause each.
+    let because: [String]
+    /// Causes that this word stands for when they cannot be told apart.
+    let standsFor: [Cause]
+
+    static let likely = 50
+    static let margin = 30
+    /// No more candidates are named: a list of everything helps nobody.
+    static let maximumCandidates = 2
+
+    init(_ points: Int, _ because: String..., standsFor: [Cause] = []) {
+        self.points = points
+        self.because = because
+        self.standsFor = standsFor
+    }
+}
