@@ -19,6 +19,8 @@ struct WireEvidence: Sendable {
     let isFiltered: Bool
     /// The restriction lets every SYN in.
     let hasAllSyns: Bool
+    /// The restriction lets every FIN in.
+    let filterNamesFins: Bool
     /// A capture at the end that the RST names as its sender, where it never appeared.
     let absentAtSender: String?
     /// The segment of the other end that the RST answers, if one fits.
@@ -57,6 +59,7 @@ struct WireEvidence: Sendable {
         let isFiltered = filter?.contains("tcpflags") == true || filter?.contains("tcp[") == true
         self.isFiltered = isFiltered
         hasAllSyns = isFiltered && filter?.contains("tcp-syn") == true
+        filterNamesFins = isFiltered && filter?.contains("tcp-fin") == true
         let note = SegmentNote(captured)
         reset = note
         tuple = captured.segment.tuple
