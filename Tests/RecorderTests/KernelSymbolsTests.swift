@@ -61,6 +61,20 @@ private final class Kernel: Sendable {
         #expect(symbols.name(0xffff_ffff_c010_2000) == nil)
     }
 
+    /// Linux 6.1 lists `inet_diag_init` for ever, and gives its memory to the next module.
+    @Test func whatAModuleHasLeftIsNotItsOwn() {
+        let kallsyms = """
+            ffffffffc0300000 t tcp_diag_destroy\t[tcp_diag]
+            ffffffffc0300000 t inet_diag_init\t[inet_diag]
+            ffffffffc0400000 t inet_diag_handler_cmd\t[inet_diag]
+            """
+        let modules =
+            "tcp_diag 16384 0 - Live 0xffffffffc0300000\ninet_diag 24576 1 tcp_diag, Live 0xffffffffc0400000\n"
+        let symbols = KernelSymbols(kallsyms: Array(kallsyms.utf8), modules: Array(modules.utf8))
+        #expect(symbols.name(0xffff_ffff_c030_0038) == "tcp_diag_destroy+0x38 [tcp_diag]")
+        #expect(symbols.name(0xffff_ffff_c040_0001) == "inet_diag_handler_cmd+0x1 [inet_diag]")
+    }
+
     @Test func aModuleThatIsLoadedWhileRecordingIsNamed() {
         let kernel = Kernel()
         var symbols = kernel.symbols()
