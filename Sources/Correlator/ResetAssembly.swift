@@ -34,7 +34,7 @@ struct ResetAssembly {
         let evidence = evidence(origin: origin, decision: decision, captured: !packets.isEmpty)
         let segment = packets.first.map { inventory.packet($0).segment }
         let event = lead.map(inventory.event)
-        let wire = wireEvidence(packets)
+        let wire = wireEvidence(packets, isJudged: lead == nil)
         let verdict = lead == nil ? wireVerdict(wire) : judge(evidence)
 
         var reset = Reset(

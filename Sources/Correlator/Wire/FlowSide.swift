@@ -106,7 +106,11 @@ struct FlowSide: Sendable, Equatable {
 
 extension FlowSide {
     /// Takes in a segment of this end that is not a RST.
-    mutating func add(_ note: SegmentNote, _ segment: TCPSegment, peer: FlowSide) {
+    ///
+    /// - Parameters:
+    ///   - peerAgreed: the other end's SYN had timestamps.
+    ///   - answered: the IP identification of the other end's last segment.
+    mutating func add(_ note: SegmentNote, _ segment: TCPSegment, peerAgreed: Bool, answered: UInt16?) {
         let begins = segments == 0
         let before = nextSeq
         countHeader(note, segment)
@@ -129,7 +133,7 @@ extension FlowSide {
         }
         // A FIN within what was sent before is an old one, or a wrong one.
         if note.flags.contains(.fin), begins || note.end.follows(before) { fin = fin ?? note }
-        addSuspicion(note, peer: peer)
+        addSuspicion(note, peerAgreed: peerAgreed, answered: answered)
         remember(note)
     }
 
@@ -186,17 +190,17 @@ extension FlowSide {
         }
     }
 
-    private mutating func addSuspicion(_ note: SegmentNote, peer: FlowSide) {
+    private mutating func addSuspicion(_ note: SegmentNote, peerAgreed: Bool, answered: UInt16?) {
         if note.length > 0 { findConflict(note) }
         guard note.length > 0 || note.flags.contains(.fin), !note.flags.contains(.syn) else { return }
         var signs: Signs = []
-        if synOptions.kinds.contains(.timestamps), peer.synOptions.kinds.contains(.timestamps),
+        if synOptions.kinds.contains(.timestamps), peerAgreed,
             !note.kinds.contains(.timestamps), !note.kinds.contains(.incomplete)
         {
             signs.insert(.noTimestamps)
         }
         if let earlier = recent.last, earlier.ttl != note.ttl { signs.insert(.otherTTL) }
-        if note.ipID != 0, let answered = peer.recent.last, answered.ipID == note.ipID { signs.insert(.copiedID) }
+        if note.ipID != 0, answered == note.ipID { signs.insert(.copiedID) }
         if !signs.isEmpty, suspects.count < Self.keptSuspects {
             suspects.append(Suspect(note: note, signs: signs, conflict: nil))
         }

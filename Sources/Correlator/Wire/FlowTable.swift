@@ -121,8 +121,10 @@ public struct FlowTable: Sendable {
         }
         flows[flow].sides[1 - side].probesSinceHeard = 0
         flows[flow].sides[1 - side].retransmissionsSinceHeard = 0
-        let peer = flows[flow].sides[1 - side]
-        flows[flow].sides[side].add(note, segment, peer: peer)
+        let peerAgreed = flows[flow].sides[1 - side].synOptions.kinds.contains(.timestamps)
+        let answered = flows[flow].sides[1 - side].last?.ipID
+        flows[flow].sides[side].add(note, segment, peerAgreed: peerAgreed, answered: answered)
+        if flows[flow].watched.isEmpty { return }
         for reset in flows[flow].watched {
             guard moments[reset] != nil else { continue }
             if moments[reset]!.sender == side {
