@@ -72,6 +72,7 @@ let package = Package(
             name: "CorrelatorTests",
             dependencies: ["Correlator", "KernelEvents", "PcapReader", "NetworkTypes"],
             swiftSettings: base),
+        .testTarget(name: "RecorderTests", dependencies: ["Recorder", "KernelEvents"], swiftSettings: base),
         .testTarget(
             name: "ReportingTests", dependencies: ["Reporting", "Correlator", "NetworkTypes"], swiftSettings: base),
         .testTarget(

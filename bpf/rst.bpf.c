@@ -8,6 +8,8 @@
  *
  * inet_sock_set_state: remembered for the two above. The state before, and whose socket it is.
  *
+ * task_file: an iterator, run at the start and whenever user space asks. Who has which socket open.
+ *
  * These need no kprobe and no fentry, which some kernels lack.
  *
  * tcp_v4_send_reset, tcp_v6_send_reset: up to 6.9 tcp_send_reset does not tell of answers to segments that met no
@@ -28,6 +30,8 @@
 #define IPPROTO_AH 51
 #define IPPROTO_DSTOPTS 60
 #define IPPROTO_MPTCP 262
+#define S_IFMT 0170000
+#define S_IFSOCK 0140000
 #define AF_INET 2
 #define AF_INET6 10
 #define TCP_RST 0x04
@@ -47,8 +51,10 @@
 #define TCP_ESTABLISHED 1
 #define TCP_SYN_SENT 2
 #define TCP_SYN_RECV 3
+#define TCP_FIN_WAIT1 4
 #define TCP_TIME_WAIT 6
 #define TCP_CLOSE 7
+#define TCP_LAST_ACK 9
 #define TCP_LISTEN 10
 #define TCP_NEW_SYN_RECV 12
 
@@ -83,13 +89,22 @@ struct {
 	__type(value, struct socket_memory);
 } sockets SEC(".maps");
 
-/* The headers of one segment, copied out of the packet. */
+/*
+ * The headers of one segment, copied out of the packet.
+ *
+ * The IP version is read from ip[0] and not kept: the verifier of 6.1 was seen to lose sight of a constant that is stored on
+ * the stack and loaded through a pointer, and take a branch on it for decided.
+ */
 struct headers {
 	__u8 ip[IPV6_HEADER];
 	__u8 tcp[TCP_HEADER];
 	__u32 payload;
-	__u8 version;
 };
+
+static __always_inline __u8 ip_version(const struct headers *h)
+{
+	return h->ip[0] >> 4;
+}
 
 /* The segment that a function which answers with a reset was called for, while it builds the answer on this CPU. */
 struct question {
@@ -106,7 +121,16 @@ struct {
 	__type(value, struct question);
 } questions SEC(".maps");
 
-/* Who listened on a port, kept after the listener is gone. */
+/* Who listened on a port, kept after the listener is gone: of several, who called listen() last. */
+struct listener_memory {
+	__u64 sock;
+	__u64 since_ns;
+	__u64 closed_ns; /* 0 as long as it listens */
+	__u32 pid;
+	__u32 padding;
+	char comm[RST_COMM_LENGTH];
+};
+
 struct listener_key {
 	__u32 netns;
 	__u16 port; /* network order */
@@ -117,7 +141,7 @@ struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 8192);
 	__type(key, struct listener_key);
-	__type(value, struct socket_memory);
+	__type(value, struct listener_memory);
 } listeners SEC(".maps");
 
 static __always_inline void count(__u32 index)
@@ -154,7 +178,6 @@ static __always_inline bool read_ipv4(struct headers *h, const unsigned char *ne
 		return false;
 	header_length += (h->tcp[12] >> 4) * 4;
 	h->payload = total > header_length ? total - header_length : 0;
-	h->version = 4;
 	return true;
 }
 
@@ -198,7 +221,6 @@ static __always_inline bool read_ipv6(struct headers *h, const unsigned char *ne
 		return false;
 	header_length = offset + (h->tcp[12] >> 4) * 4;
 	h->payload = total > header_length ? total - header_length : 0;
-	h->version = 6;
 	return true;
 }
 
@@ -217,8 +239,8 @@ static __always_inline void set_tuple(struct rst_event *e, const struct headers 
 	__u8 *to = reversed ? e->src : e->dst;
 	__u16 sport = be16_at(h->tcp), dport = be16_at(h->tcp + 2);
 
-	e->ip_version = h->version;
-	if (h->version == 4) {
+	e->ip_version = ip_version(h);
+	if (e->ip_version == 4) {
 		set_ipv4(from, h->ip + 12);
 		set_ipv4(to, h->ip + 16);
 	} else {
@@ -245,11 +267,14 @@ static __always_inline void set_owner(struct rst_event *e, const struct socket_m
 static __always_inline void set_listener(struct rst_event *e)
 {
 	struct listener_key key = {.netns = e->netns, .port = bpf_htons(e->sport)};
-	struct socket_memory *memory = bpf_map_lookup_elem(&listeners, &key);
+	struct listener_memory *memory = bpf_map_lookup_elem(&listeners, &key);
 
-	if (!memory || !memory->owner_pid)
+	if (!memory || !memory->pid)
 		return;
-	set_owner(e, memory);
+	e->owner_pid = memory->pid;
+	e->owner_since_ns = memory->since_ns;
+	e->closed_ns = memory->closed_ns;
+	__builtin_memcpy(e->owner_comm, memory->comm, RST_COMM_LENGTH);
 	e->has |= RST_HAS_LISTENER;
 }
 
@@ -412,9 +437,8 @@ static __always_inline void set_answer(struct rst_event *e, const struct headers
 	}
 }
 
-/* The segment that provoked a reset: where it came in, and the answer to it. */
-static __always_inline void set_provocation(struct rst_event *e, struct sk_buff *skb,
-					    const struct headers *h)
+/* Where the segment that provoked a reset came in. */
+static __always_inline void set_entrance(struct rst_event *e, struct sk_buff *skb)
 {
 	struct net_device *dev = BPF_CORE_READ(skb, dev);
 
@@ -425,10 +449,6 @@ static __always_inline void set_provocation(struct rst_event *e, struct sk_buff 
 			e->netns = BPF_CORE_READ(dev, nd_net.net, ns.inum);
 	}
 	e->trigger_mark = BPF_CORE_READ(skb, mark);
-	if (!h)
-		return;
-	set_tuple(e, h, true);
-	set_answer(e, h);
 }
 
 /*
@@ -448,7 +468,7 @@ static __always_inline void emit_decision(void *ctx, const struct headers *h)
 		return;
 	asked = tcp_flags(question->headers.tcp);
 	age = bpf_ktime_get_ns() - question->mono_ns;
-	if (age > QUESTION_NS || question->headers.version != h->version)
+	if (age > QUESTION_NS || ip_version(&question->headers) != ip_version(h))
 		return;
 	if (asked & TCP_ACK) {
 		if (flags != TCP_RST || be32_at(h->tcp + 4) != be32_at(question->headers.tcp + 8))
@@ -467,7 +487,9 @@ static __always_inline void emit_decision(void *ctx, const struct headers *h)
 	e->skb = question->skb;
 	if (question->sk)
 		set_socket(e, question->sk);
-	set_provocation(e, (void *)question->skb, &question->headers);
+	set_entrance(e, (void *)question->skb);
+	set_tuple(e, &question->headers, true);
+	set_answer(e, &question->headers);
 	if (!question->sk)
 		set_listener(e);
 	e->has |= RST_HAS_ENTRY;
@@ -495,8 +517,8 @@ static __always_inline void emit(void *ctx, struct sk_buff *skb, const struct he
 	e->ack = be32_at(h->tcp + 8);
 	e->flags = tcp_flags(h->tcp);
 	e->window = be16_at(h->tcp + 14);
-	e->ttl = h->version == 4 ? h->ip[8] : h->ip[7];
-	e->ip_id = h->version == 4 ? be16_at(h->ip + 4) : 0;
+	e->ttl = ip_version(h) == 4 ? h->ip[8] : h->ip[7];
+	e->ip_id = ip_version(h) == 4 ? be16_at(h->ip + 4) : 0;
 	e->has |= RST_HAS_SEGMENT;
 	sk = BPF_CORE_READ(skb, sk);
 	if (sk)
@@ -608,11 +630,16 @@ static __always_inline int decide(void *ctx, bool has_reason, __u32 reason)
 	e->skb = (__u64)skb;
 	if (sk)
 		set_socket(e, sk);
-	if (skb)
-		set_provocation(e, skb, read_headers(&h, skb) ? &h : 0);
-	else if (e->has & RST_HAS_TCP_SOCKET)
+	if (skb) {
+		set_entrance(e, skb);
+		if (read_headers(&h, skb)) {
+			set_tuple(e, &h, true);
+			set_answer(e, &h);
+		}
+	} else if (e->has & RST_HAS_TCP_SOCKET) {
 		set_tuple_of_socket(e, sk);
-	if (!sk || e->state == TCP_LISTEN)
+	}
+	if (!sk)
 		set_listener(e);
 	if (has_reason) {
 		e->reason = reason;
@@ -684,6 +711,34 @@ static __always_inline void set_current(struct socket_memory *memory)
 	bpf_get_current_comm(memory->owner_comm, sizeof(memory->owner_comm));
 }
 
+static __always_inline bool is_mptcp(struct sock *sk)
+{
+	struct tcp_sock *tp = (struct tcp_sock *)sk;
+
+	return bpf_core_field_exists(tp->is_mptcp) && BPF_CORE_READ_BITFIELD_PROBED(tp, is_mptcp);
+}
+
+static __always_inline struct listener_key listener_key_of(struct sock *sk)
+{
+	struct listener_key key = {};
+
+	key.port = BPF_CORE_READ((struct inet_sock *)sk, inet_sport);
+	key.netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+	return key;
+}
+
+static __always_inline void remember_listener(struct sock *sk, const struct listener_key *key,
+					      const struct socket_memory *memory, __u64 flags)
+{
+	struct listener_memory listener = {};
+
+	listener.sock = (__u64)sk;
+	listener.since_ns = memory->owner_since_ns;
+	listener.pid = memory->owner_pid;
+	__builtin_memcpy(listener.comm, memory->owner_comm, RST_COMM_LENGTH);
+	bpf_map_update_elem(&listeners, key, &listener, flags);
+}
+
 SEC("tp_btf/inet_sock_set_state")
 int inet_sock_set_state(__u64 *ctx)
 {
@@ -692,6 +747,7 @@ int inet_sock_set_state(__u64 *ctx)
 	__u64 key = (__u64)sk;
 	struct socket_memory fresh = {}, *memory;
 	struct listener_key port = {};
+	struct listener_memory *listener;
 
 	if (BPF_CORE_READ(sk, sk_protocol) != IPPROTO_TCP)
 		return 0;
@@ -702,23 +758,100 @@ int inet_sock_set_state(__u64 *ctx)
 	identify(&fresh, sk);
 	fresh.previous = before;
 	fresh.current = after;
-	port.port = BPF_CORE_READ((struct inet_sock *)sk, inet_sport);
-	port.netns = fresh.netns;
+	port = listener_key_of(sk);
 	if (after == TCP_SYN_SENT || after == TCP_LISTEN) {
 		/* connect() and listen() run as the caller, never in an interrupt. */
 		set_current(&fresh);
 		if (after == TCP_LISTEN)
-			bpf_map_update_elem(&listeners, &port, &fresh, BPF_ANY);
+			remember_listener(sk, &port, &fresh, BPF_ANY);
+	} else if (after == TCP_FIN_WAIT1 || after == TCP_LAST_ACK) {
+		/*
+		 * Only close() and shutdown() lead here (tcp_close_state), so whoever runs had the
+		 * socket, which the listener that it inherited its owner from need not have. But
+		 * MPTCP shuts its subflows down whenever it sees fit, in a softirq too.
+		 */
+		if (!is_mptcp(sk))
+			set_current(&fresh);
 	} else if ((before == TCP_SYN_RECV || after == TCP_SYN_RECV) && !fresh.owner_pid) {
-		/* A child of a listener: whoever accepts it, it is that program's connection. */
-		memory = bpf_map_lookup_elem(&listeners, &port);
-		if (memory) {
-			fresh.owner_pid = memory->owner_pid;
-			fresh.owner_since_ns = memory->owner_since_ns;
-			__builtin_memcpy(fresh.owner_comm, memory->owner_comm, RST_COMM_LENGTH);
+		/* A child of a listener: until somebody is seen to have it, it is that program's. */
+		listener = bpf_map_lookup_elem(&listeners, &port);
+		if (listener) {
+			fresh.owner_pid = listener->pid;
+			fresh.owner_since_ns = listener->since_ns;
+			__builtin_memcpy(fresh.owner_comm, listener->comm, RST_COMM_LENGTH);
 		}
 	}
+	if (before == TCP_LISTEN && after == TCP_CLOSE) {
+		listener = bpf_map_lookup_elem(&listeners, &port);
+		if (listener && listener->sock == (__u64)sk)
+			listener->closed_ns = bpf_ktime_get_ns();
+	}
 	bpf_map_update_elem(&sockets, &key, &fresh, BPF_ANY);
+	return 0;
+}
+
+/* A socket that is older than the recorder: its owner is who has it open. */
+static __always_inline void remember_holder(struct sock *sk, const struct rst_holder *holder)
+{
+	struct socket_memory fresh = {}, *memory;
+	struct listener_key port = {};
+	__u64 key = (__u64)sk;
+
+	memory = recall(sk);
+	if (memory && memory->owner_pid)
+		return;
+	if (memory)
+		fresh = *memory;
+	identify(&fresh, sk);
+	fresh.current = BPF_CORE_READ(sk, __sk_common.skc_state);
+	fresh.owner_pid = holder->pid;
+	fresh.owner_since_ns = bpf_ktime_get_ns();
+	__builtin_memcpy(fresh.owner_comm, holder->comm, RST_COMM_LENGTH);
+	bpf_map_update_elem(&sockets, &key, &fresh, memory ? BPF_ANY : BPF_NOEXIST);
+	if (fresh.current != TCP_LISTEN)
+		return;
+	/* Since when it listens, nobody knows. */
+	fresh.owner_since_ns = 0;
+	port = listener_key_of(sk);
+	remember_listener(sk, &port, &fresh, BPF_NOEXIST);
+	/* Closed meanwhile, and the hook that would have noted it found nothing to note it in. */
+	if (BPF_CORE_READ(sk, __sk_common.skc_state) != TCP_LISTEN)
+		bpf_map_delete_elem(&listeners, &port);
+}
+
+/* Runs when user space reads it, once for every file that any task has open. */
+SEC("iter/task_file")
+int socket_holders(struct bpf_iter__task_file *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct file *file = ctx->file;
+	struct rst_holder holder = {};
+	struct socket *socket;
+	struct sock *sk;
+	__u16 family, protocol;
+
+	if (!task || !file)
+		return 0;
+	if ((BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFSOCK)
+		return 0;
+	socket = BPF_CORE_READ(file, private_data);
+	/* A file of O_PATH has the mode of a socket and is none. */
+	if (!socket || BPF_CORE_READ(socket, file) != file)
+		return 0;
+	sk = BPF_CORE_READ(socket, sk);
+	if (!sk)
+		return 0;
+	family = BPF_CORE_READ(sk, __sk_common.skc_family);
+	protocol = BPF_CORE_READ(sk, sk_protocol);
+	if ((family != AF_INET && family != AF_INET6) ||
+	    (protocol != IPPROTO_TCP && protocol != IPPROTO_MPTCP))
+		return 0;
+	holder.inode = BPF_CORE_READ(file, f_inode, i_ino);
+	holder.pid = BPF_CORE_READ(task, tgid);
+	BPF_CORE_READ_STR_INTO(&holder.comm, task, comm);
+	if (protocol == IPPROTO_TCP)
+		remember_holder(sk, &holder);
+	bpf_seq_write(ctx->meta->seq, &holder, sizeof(holder));
 	return 0;
 }
 

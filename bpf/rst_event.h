@@ -53,6 +53,7 @@ struct rst_event {
 	uint64_t cgroup;	 /* id of the socket's cgroup v2 */
 	uint64_t owner_since_ns; /* when owner_pid made the socket what it is */
 	uint64_t task_cgroup;	 /* id of the current task's cgroup v2 */
+	uint64_t closed_ns;	 /* RST_HAS_LISTENER: when it was closed; 0 if it is not */
 	uint8_t src[16];	 /* network order; IPv4 as ::ffff:a.b.c.d */
 	uint8_t dst[16];
 	uint32_t seq;
@@ -94,10 +95,20 @@ struct rst_event {
 	uint64_t stack[RST_STACK_FRAMES]; /* innermost first */
 };
 
+/* A process that has a TCP socket open: what the iterator over all files writes. */
+struct rst_holder {
+	uint64_t inode; /* of the socket's file */
+	uint32_t pid;	/* process (tgid) */
+	uint32_t padding;
+	char comm[RST_COMM_LENGTH];
+};
+
 #ifdef __cplusplus
-static_assert(sizeof(struct rst_event) == 240 + 8 * RST_STACK_FRAMES, "ABI");
+static_assert(sizeof(struct rst_holder) == 32, "ABI");
+static_assert(sizeof(struct rst_event) == 248 + 8 * RST_STACK_FRAMES, "ABI");
 #else
-_Static_assert(sizeof(struct rst_event) == 240 + 8 * RST_STACK_FRAMES, "the ABI has changed");
+_Static_assert(sizeof(struct rst_holder) == 32, "the ABI has changed");
+_Static_assert(sizeof(struct rst_event) == 248 + 8 * RST_STACK_FRAMES, "the ABI has changed");
 #endif
 
 #endif

@@ -37,12 +37,15 @@ enum bpf_map_type {
 
 enum {
 	BPF_ANY = 0,
+	BPF_NOEXIST = 1,
 };
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
 struct task_struct {
 	unsigned int flags;
+	int tgid;
+	char comm[16];
 };
 
 struct in6_addr {
@@ -102,14 +105,30 @@ struct sock_cgroup_data {
 };
 
 struct inode {
+	unsigned short i_mode;
 	unsigned long i_ino;
 };
 
 struct file {
 	struct inode *f_inode;
+	void *private_data;
 };
 
 struct socket {
+	struct file *file;
+	struct sock *sk;
+};
+
+struct seq_file;
+
+struct bpf_iter_meta {
+	struct seq_file *seq;
+};
+
+struct bpf_iter__task_file {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
+	__u32 fd;
 	struct file *file;
 };
 
@@ -143,6 +162,7 @@ struct tcp_sock {
 	__u32 rcv_nxt;
 	__u32 snd_nxt;
 	int linger2;
+	_Bool is_mptcp;
 };
 
 struct sk_buff {

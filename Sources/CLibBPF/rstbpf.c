@@ -15,7 +15,14 @@
 
 #define REASON_PREFIX "SK_RST_REASON_"
 
-enum { NET_DEV_QUEUE, TCP_SEND_RESET, INET_SOCK_SET_STATE, TCP_V4_SEND_RESET, TCP_V6_SEND_RESET };
+enum {
+	NET_DEV_QUEUE,
+	TCP_SEND_RESET,
+	INET_SOCK_SET_STATE,
+	TCP_V4_SEND_RESET,
+	TCP_V6_SEND_RESET,
+	TASK_FILE
+};
 
 struct rstbpf {
 	struct bpf_object *object;
@@ -164,11 +171,11 @@ static void choose_optional(struct rstbpf *self, bool wanted, int arguments)
 }
 
 /* Decides which programs this kernel can take, before any is loaded. */
-static void choose_programs(struct rstbpf *self, bool optional)
+static void choose_programs(struct rstbpf *self, bool optional, bool with_iterator)
 {
-	static const char *const names[RSTBPF_HOOKS] = {"net_dev_queue", "tcp_send_reset",
+	static const char *const names[RSTBPF_HOOKS] = {"net_dev_queue",       "tcp_send_reset",
 							"inet_sock_set_state", "tcp_v4_send_reset",
-							"tcp_v6_send_reset"};
+							"tcp_v6_send_reset",   "task_file"};
 	int arguments = tracepoint_arguments(self->kernel, "tcp_send_reset");
 	const char *variant = arguments >= 3 ? "tcp_send_reset3" : "tcp_send_reset2";
 	struct bpf_program *program;
@@ -188,6 +195,10 @@ static void choose_programs(struct rstbpf *self, bool optional)
 		else if (!strcmp(name, "inet_sock_set_state") &&
 			 tracepoint_arguments(self->kernel, "inet_sock_set_state") == 3)
 			self->program[INET_SOCK_SET_STATE] = program;
+		else if (!strcmp(name, "socket_holders") && with_iterator &&
+			 btf__find_by_name_kind(self->kernel, "bpf_iter_task_file", BTF_KIND_FUNC) >
+			     0)
+			self->program[TASK_FILE] = program;
 		else if (!strcmp(name, names[TCP_V4_SEND_RESET]) &&
 			 can_attach(self, TCP_V4_SEND_RESET))
 			self->program[TCP_V4_SEND_RESET] = program;
@@ -200,7 +211,10 @@ static void choose_programs(struct rstbpf *self, bool optional)
 	for (int i = 0; i < RSTBPF_HOOKS; i++)
 		if (!self->program[i] && !is_optional(i))
 			say(self->hook[i].detail,
-			    "this kernel has no tracepoint %s of a form that is known", names[i]);
+			    i == TASK_FILE
+				? "this kernel does not take the iterator %s"
+				: "this kernel has no tracepoint %s of a form that is known",
+			    names[i]);
 }
 
 static int attach(struct rstbpf *self)
@@ -240,17 +254,33 @@ static uint32_t ring_size(uint32_t bytes)
 }
 
 /* Opens the object and loads what is wanted of it: 0, or -1 with errno. */
-static int load(struct rstbpf *self, uint32_t ring_bytes, bool optional)
+static int load(struct rstbpf *self, uint32_t ring_bytes, bool optional, bool with_iterator)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = "rst_analyze");
 
 	self->object = bpf_object__open_mem(rst_object, rst_object_size, &options);
 	if (!self->object)
 		return -1;
-	choose_programs(self, optional);
+	choose_programs(self, optional, with_iterator);
 	bpf_map__set_max_entries(bpf_object__find_map_by_name(self->object, "events"),
 				 ring_size(ring_bytes));
 	return bpf_object__load(self->object) ? -1 : 0;
+}
+
+static void unload(struct rstbpf *self)
+{
+	bpf_object__close(self->object);
+	self->object = NULL;
+	memset(self->program, 0, sizeof(self->program));
+	last_warning[0] = 0;
+}
+
+/* The hooks that must be, and no more: 0, or -1 with errno. */
+static int load_again(struct rstbpf *self, uint32_t ring_bytes)
+{
+	unload(self);
+	self->hook[TASK_FILE].detail[0] = 0;
+	return load(self, ring_bytes, false, false);
 }
 
 /* Once more, where the reason may be a hook that need not be: 0, or -1 with errno. */
@@ -265,10 +295,8 @@ static int load_without_optional(struct rstbpf *self, uint32_t ring_bytes)
 	    last_warning[0] ? ": " : "", last_warning);
 	for (int i = 0; i < RSTBPF_HOOKS; i++)
 		tried[i] = is_optional(i) && self->program[i];
-	bpf_object__close(self->object);
-	memset(self->program, 0, sizeof(self->program));
-	last_warning[0] = 0;
-	if (load(self, ring_bytes, false))
+	unload(self);
+	if (load(self, ring_bytes, false, true))
 		return -1;
 	for (int i = 0; i < RSTBPF_HOOKS; i++) {
 		if (!tried[i])
@@ -298,8 +326,9 @@ struct rstbpf *rstbpf_open(uint32_t ring_bytes, bool optional, rstbpf_sink sink,
 	if (!self->kernel)
 		goto failed;
 	find_reasons(self);
-	if (load(self, ring_bytes, optional) &&
-	    !(optional && !load_without_optional(self, ring_bytes)))
+	/* One program that is refused makes the whole object fail: the optional hooks and the iterator can be done without. */
+	if (load(self, ring_bytes, optional, true) &&
+	    !(optional && !load_without_optional(self, ring_bytes)) && load_again(self, ring_bytes))
 		goto failed_with_errno;
 	self->counters = bpf_object__find_map_fd_by_name(self->object, "counters");
 	self->ring = ring_buffer__new(bpf_object__find_map_fd_by_name(self->object, "events"),
@@ -322,12 +351,17 @@ failed:
 	return NULL;
 }
 
+static void detach(struct rstbpf *self, int hook)
+{
+	bpf_link__destroy(self->link[hook]);
+	self->link[hook] = NULL;
+}
+
 void rstbpf_detach(struct rstbpf *self)
 {
-	for (int i = 0; i < RSTBPF_HOOKS; i++) {
-		bpf_link__destroy(self->link[i]);
-		self->link[i] = NULL;
-	}
+	for (int i = 0; i < RSTBPF_HOOKS; i++)
+		if (i != TASK_FILE)
+			detach(self, i);
 }
 
 void rstbpf_close(struct rstbpf *self)
@@ -335,6 +369,7 @@ void rstbpf_close(struct rstbpf *self)
 	if (!self)
 		return;
 	rstbpf_detach(self);
+	detach(self, TASK_FILE);
 	ring_buffer__free(self->ring);
 	bpf_object__close(self->object);
 	btf__free(self->kernel);
@@ -354,6 +389,32 @@ int rstbpf_poll(struct rstbpf *self, int timeout_ms)
 int rstbpf_drain(struct rstbpf *self)
 {
 	return ring_buffer__consume(self->ring);
+}
+
+int rstbpf_holders(struct rstbpf *self, rstbpf_holder_sink sink, void *context)
+{
+	/* The kernel hands over whole records: a read may be short, but never ends inside one. */
+	struct rst_holder holders[1024];
+	int iterator, error = 0;
+	ssize_t length;
+
+	if (!self->link[TASK_FILE])
+		return -ENOENT;
+	iterator = bpf_iter_create(bpf_link__fd(self->link[TASK_FILE]));
+	if (iterator < 0)
+		return iterator;
+	while ((length = read(iterator, holders, sizeof(holders))) != 0) {
+		if (length < 0 && (errno == EINTR || errno == EAGAIN))
+			continue;
+		if (length < 0) {
+			error = -errno;
+			break;
+		}
+		for (size_t i = 0; i < (size_t)length / sizeof(holders[0]); i++)
+			sink(context, &holders[i]);
+	}
+	close(iterator);
+	return error;
 }
 
 /* One counter, summed over all processors. */

@@ -2,7 +2,9 @@
 #define _GNU_SOURCE
 #include "CLinux.h"
 
+#include <fcntl.h>
 #include <sched.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -14,4 +16,16 @@ int linux_enter_network_namespace(int descriptor)
 int linux_pidfd_open(int pid)
 {
 	return (int)syscall(SYS_pidfd_open, pid, 0);
+}
+
+int linux_open_cgroup(int mount, uint64_t id)
+{
+	union {
+		struct file_handle handle;
+		unsigned char bytes[sizeof(struct file_handle) + sizeof(id)];
+	} buffer = {
+	    .handle = {.handle_bytes = sizeof(id), .handle_type = 0xfe /* FILEID_KERNFS */}};
+
+	memcpy(buffer.handle.f_handle, &id, sizeof(id));
+	return open_by_handle_at(mount, &buffer.handle, O_PATH | O_DIRECTORY | O_CLOEXEC);
 }

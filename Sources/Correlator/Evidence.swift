@@ -24,6 +24,8 @@ public struct Evidence: Sendable {
     public var flags: TCPFlags?
     /// The RST is on the wire, whatever the kernel said.
     public var captured = false
+    /// Of a trigger that only a capture shows: whether it may have met a time-wait socket.
+    public var timeWait: Provocation.TimeWait?
 
     public init() {}
 
@@ -33,6 +35,8 @@ public struct Evidence: Sendable {
         case notRecorded
         /// The kernel found no socket for the segment.
         case none
+        /// No full socket, and the kernel does not say more: none, or one in TIME_WAIT.
+        case noneOrTimeWait
         case listener
         /// A request socket, TIME_WAIT, or a full one: `state` tells which.
         case some
@@ -58,8 +62,5 @@ public struct Evidence: Sendable {
     var origin: KernelPath.Origin? { path?.origin }
 
     /// A passive reset that is sent straight from segment lookup: no socket took the segment in.
-    var answersWithoutSocket: Bool {
-        origin == .passive && calledFrom(.receive)
-            && path?.callers.isDisjoint(with: [.stateProcessing, .checkRequest, .mptcp]) == true
-    }
+    var answersWithoutSocket: Bool { path?.answersWithoutSocket == true }
 }

@@ -5,8 +5,8 @@ import PcapReader
 extension ResetAssembly {
     /// What the verdict stands on, each fact with the packet or the event it comes from.
     func facts(
-        _ evidence: Evidence, verdict: Verdict, packets: [Reference], origin: Reference?, decision: Reference?,
-        others: ArraySlice<Reference>
+        _ evidence: Evidence, verdict: Verdict, process: Reset.Process?, packets: [Reference], origin: Reference?,
+        decision: Reference?, others: ArraySlice<Reference>, provocation: (provocation: Provocation, file: String)? = nil
     ) -> [Fact] {
         var facts: [Fact] = []
         if let path = evidence.path, let lead = origin ?? decision {
@@ -23,7 +23,27 @@ extension ResetAssembly {
                     Fact("sent from a softirq: the task that was running has no part in it", from: place(lead)))
             }
         }
-        if let decision { facts += decisionFacts(evidence, from: place(decision)) }
+        if let found = provocation?.provocation {
+            facts.append(
+                Fact(
+                    "answers a segment with flags \(found.trigger.flags), \(found.trigger.length) bytes of data",
+                    from: "packet \(found.packet)"))
+        }
+        if evidence.socket == .noneOrTimeWait, let origin {
+            facts.append(Fact("no full socket: tcp_send_reset did not tell of it", from: place(origin)))
+        }
+        if let decision {
+            facts += decisionFacts(evidence, from: place(decision))
+            if let listener = inventory.event(decision).listener {
+                facts.append(
+                    Fact(listener.history(at: inventory.event(decision).monotonic), from: place(decision)))
+            }
+        }
+        if let lead = decision ?? origin, let socket = socket(origin: origin, decision: decision),
+            let fact = Self.ownership(socket, process)
+        {
+            facts.append(Fact(fact, from: place(lead)))
+        }
         if origin == nil, decision != nil, packets.isEmpty {
             facts.append(Fact("decided, but no device was given the segment", from: place(decision!)))
         }
@@ -53,7 +73,7 @@ extension ResetAssembly {
                 let before = evidence.previousState.map { ", before that \($0.name)" } ?? ""
                 facts.append(Fact("socket in \(state.name)\(before)", from: place))
             }
-        case .notRecorded: break
+        case .notRecorded, .noneOrTimeWait: break
         }
         if evidence.dead == true { facts.append(Fact("the application had let go of the socket", from: place)) }
         if let timeout = evidence.userTimeout, timeout > 0 {
@@ -63,8 +83,43 @@ extension ResetAssembly {
         return facts
     }
 
+    /// What the name of an owner stands on; without one, what there is to find it with.
+    private static func ownership(_ socket: ResetEvent.Socket, _ process: Reset.Process?) -> String? {
+        if let owner = socket.owner {
+            guard let holders = owner.holders else { return nil }
+            let others = holders > 1 ? ", and so had \(holders - 1) other\(holders == 2 ? "" : "s")" : ""
+            return "\(owner.comm) (pid \(owner.pid)) had the socket open\(others)"
+        }
+        guard process == nil else { return nil }
+        let inode = socket.inode.map { "inode \($0)" }
+        let uid = socket.uid.map { "uid \($0)" }
+        let known = [inode, uid].compactMap(\.self).joined(separator: ", ")
+        return known.isEmpty ? nil : "the owner of the socket is not known; \(known)"
+    }
+
     func place(_ reference: Reference) -> String {
         if !inventory.isEvent(reference) { return "packet \(inventory.packet(reference).number)" }
         return "event line \(inventory.event(reference).line)"
+    }
+}
+
+extension ResetEvent.Listener {
+    /// What it has to do with a reset at that time, CLOCK_MONOTONIC in nanoseconds.
+    fileprivate func history(at time: Int64) -> String {
+        let name = "\(comm) (pid \(pid))"
+        guard let closed else {
+            return "\(name) listens on this port, but not for this segment: its socket has another address, IP version "
+                + "or device"
+        }
+        return "\(name) listened on this port until \(Self.text(time.saturatingSubtract(closed))) before"
+    }
+
+    /// Nanoseconds for a person.
+    private static func text(_ nanoseconds: Int64) -> String {
+        let units: [(Int64, String)] = [(1_000_000_000, "s"), (1_000_000, "ms"), (1000, "us")]
+        guard nanoseconds >= 0 else { return "a moment" }
+        guard let (size, unit) = units.first(where: { nanoseconds >= $0.0 }) else { return "\(nanoseconds) ns" }
+        let tenths = nanoseconds % size / (size / 10)
+        return "\(nanoseconds / size).\(tenths) \(unit)"
     }
 }

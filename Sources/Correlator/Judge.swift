@@ -15,6 +15,7 @@ public struct Verdict: Sendable, Equatable {
 
 /// Judges by stack, state and trigger; the kernel's reason can only confirm or cast doubt.
 public func judge(_ evidence: Evidence) -> Verdict {
+    if evidence.socket == .noneOrTimeWait { return judgeWithoutSocket(evidence) }
     let holding = Catalogue.rules.filter { $0.holds(evidence) }
     guard holding.count == 1, let rule = holding.first else {
         return undecided(evidence, candidates: holding)
@@ -28,6 +29,47 @@ public func judge(_ evidence: Evidence) -> Verdict {
     return verdict
 }
 
+/// An answer of which the kernel did not say whether it met no socket or one in TIME_WAIT: judges what either would mean.
+private func judgeWithoutSocket(_ evidence: Evidence) -> Verdict {
+    let triggers = evidence.trigger.map { [$0] } ?? conceivableTriggers(flags: evidence.flags)
+    var possible: [Rule] = []
+    for trigger in triggers {
+        var assumed = evidence
+        assumed.trigger = trigger
+        assumed.socket = .none
+        possible += Catalogue.rules.filter { $0.holds(assumed) }
+    }
+    let timeWait = evidence.trigger == nil ? .possible : evidence.timeWait ?? .possible
+    if timeWait != .excluded {
+        var assumed = evidence
+        assumed.socket = .some
+        assumed.state = .timeWait
+        let rules = Catalogue.rules.filter { $0.holds(assumed) }
+        possible = timeWait == .likely ? rules + possible : possible + rules
+    }
+    let isDecided = possible.count == 1 || timeWait == .likely || timeWait == .unlikely
+    guard let rule = possible.first, isDecided else {
+        return undecided(evidence, candidates: possible)
+    }
+    return Verdict(
+        cause: rule.cause, category: rule.category, certainty: .inferred, summary: sentence(rule, evidence),
+        missing: [whatTheKernelOmits], candidates: possible.count == 1 ? [] : possible.map(\.cause))
+}
+
+private let whatTheKernelOmits =
+    "the socket that the segment met: tcp_send_reset of this kernel tells of full sockets only (Linux 6.10 tells of all)"
+
+/// RFC 9293, section 3.10.7.1: an answer with ACK is one to a segment without.
+private func conceivableTriggers(flags: TCPFlags?) -> [Evidence.Trigger] {
+    let conceivable: [TCPFlags] =
+        switch flags?.contains(.ack) {
+        case true?: [.syn, .fin]
+        case false?: [[.psh, .ack], [.syn, .ack]]
+        case nil: [.syn, .fin, [.psh, .ack], [.syn, .ack]]
+        }
+    return conceivable.map { Evidence.Trigger(flags: $0, length: 0, seq: 0, ack: 0) }
+}
+
 private func undecided(_ evidence: Evidence, candidates: [Rule]) -> Verdict {
     var missing: [String] = []
     if !candidates.isEmpty {
@@ -36,6 +78,7 @@ private func undecided(_ evidence: Evidence, candidates: [Rule]) -> Verdict {
     if evidence.path == nil { missing.append("the kernel's stack") }
     switch evidence.origin {
     case .passive:
+        if evidence.socket == .noneOrTimeWait { missing.append(whatTheKernelOmits) }
         if evidence.socket == .notRecorded { missing.append("the socket that the segment met (tcp_send_reset event)") }
         if evidence.trigger == nil { missing.append("the segment that provoked the reset") }
         if evidence.state == .close, evidence.previousState == nil { missing.append("the state before CLOSE") }

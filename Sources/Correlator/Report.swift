@@ -61,9 +61,9 @@ public struct Reset: Sendable {
     public var cause: Cause
     public var category: Category
     public var certainty: Certainty
-    /// One sentence for a person.
     /// Causes that the evidence cannot tell apart, the likeliest first; empty when there is only one.
     public var candidates: [Cause] = []
+    /// One sentence for a person.
     public var summary: String
     public var evidence: [Fact]
     public var match: Match?
@@ -71,11 +71,16 @@ public struct Reset: Sendable {
     /// Before the reset.
     public var state: TCPState?
     public var path: KernelPath?
+    /// Whose doing it was; nil if that is not known.
     public var process: Process?
     public var netns: UInt32?
     /// The connection in Zeek's words (conn_state), from the capture that has most of it.
     public var connectionState: String?
     public var flow: FlowSummary?
+    /// The owner of the socket, where `process` is somebody else: its killer.
+    public var owner: Process?
+    /// Where the socket lives.
+    public var location: Location?
 
     /// A packet of a capture.
     public struct Sighting: Sendable, Equatable {
@@ -100,10 +105,25 @@ public struct Reset: Sendable {
     }
 
     public struct Process: Sendable, Equatable {
-        public enum Role: String, Sendable { case owner, killer, none }
-        public var pid: Int32
-        public var comm: String
+        public enum Role: String, Sendable {
+            case owner, killer
+            /// The kernel alone: there is no socket, and so no process.
+            case none
+        }
+        /// Nil for the role `none`, and so is `comm`.
+        public var pid: Int32?
+        public var comm: String?
         public var role: Role
+    }
+
+    /// Of a socket, or of the process that had it.
+    public struct Location: Sendable, Equatable {
+        /// Inode number of the network namespace.
+        public var netns: UInt32?
+        /// From the root of the hierarchy.
+        public var cgroup: String?
+        /// What the path of the cgroup says.
+        public var identity: CgroupIdentity
     }
 }
 

@@ -7,6 +7,8 @@ struct ResetAssembly {
     let inventory: Inventory
     /// Addresses of the recording hosts.
     let localAddresses: Set<IPAddress>
+    /// By the path of the cgroup: a recording has few of them.
+    private let identities: [String: CgroupIdentity]
 
     /// An entry, and what orders it among entries of the same time.
     struct Ordered {
@@ -19,6 +21,13 @@ struct ResetAssembly {
         self.inventory = inventory
         localAddresses = Set(
             inventory.recordings.flatMap { $0.recording.header?.interfaces.flatMap(\.addresses) ?? [] })
+        var identities: [String: CgroupIdentity] = [:]
+        for event in inventory.recordings.lazy.flatMap(\.recording.events) {
+            for path in [event.socket?.cgroupPath, event.task?.cgroupPath] {
+                if let path, identities[path] == nil { identities[path] = CgroupIdentity(path: path) }
+            }
+        }
+        self.identities = identities
     }
 
     func reset(of members: [Reference]) -> Ordered {
@@ -31,7 +40,8 @@ struct ResetAssembly {
         let lead = origin ?? decision
         let first = packets.first ?? lead ?? members[0]
 
-        let evidence = evidence(origin: origin, decision: decision, captured: !packets.isEmpty)
+        var evidence = evidence(origin: origin, decision: decision, captured: !packets.isEmpty)
+        let provocation = decision == nil ? completeSilence(&evidence, origin: origin, packets: packets) : nil
         let segment = packets.first.map { inventory.packet($0).segment }
         let event = lead.map(inventory.event)
         let wire = wireEvidence(packets, isJudged: lead == nil)
@@ -47,13 +57,18 @@ struct ResetAssembly {
             state: evidence.previousState.flatMap { evidence.state == .close ? $0 : nil } ?? evidence.state,
             path: evidence.path, process: process(evidence, origin: origin, decision: decision),
             netns: decision.flatMap { inventory.event($0).netns } ?? event?.netns)
+        if reset.process?.role == .killer {
+            reset.owner = socket(origin: origin, decision: decision)?.owner.map(Reset.Process.init(owner:))
+        }
+        reset.location = location(of: reset, origin: origin, decision: decision)
         reset.hasWallClock =
             packets.first != nil || lead.map { inventory.hasClock(recording: inventory.recordingIndex($0)) } ?? true
         if let lead, let packet = packets.first {
             reset.match = match(lead, packets: packets, first: packet)
         }
         reset.evidence = facts(
-            evidence, verdict: verdict, packets: packets, origin: origin, decision: decision, others: emits.dropFirst())
+            evidence, verdict: verdict, process: reset.process, packets: packets, origin: origin, decision: decision,
+            others: emits.dropFirst(), provocation: provocation)
         reset.candidates = verdict.candidates
         if let wire {
             if lead == nil { reset.evidence = wireFacts(wire, packets) + reset.evidence }
@@ -108,6 +123,27 @@ struct ResetAssembly {
         return evidence
     }
 
+    /// What the silence of a kernel means that does not tell of answers without a full socket, and what a capture adds.
+    private func completeSilence(
+        _ evidence: inout Evidence, origin: Reference?, packets: [Reference]
+    ) -> (provocation: Provocation, file: String)? {
+        guard let origin, evidence.answersWithoutSocket else { return nil }
+        let recording = inventory.recordings[inventory.recordingIndex(origin)].recording
+        // A decision that was lost looks the same.
+        guard recording.header?.omitsAnswersWithoutSocket == true, let footer = recording.footer, footer.lost == 0,
+            recording.losses.isEmpty, recording.damagedLines == 0
+        else { return nil }
+        evidence.socket = .noneOrTimeWait
+        for packet in packets where inventory.packet(packet).segment.tuple == inventory.event(origin).tuple {
+            let capture = inventory.captures[Int(packet.source)]
+            guard let provocation = capture.provocations[inventory.packet(packet).number] else { continue }
+            evidence.trigger = provocation.trigger
+            evidence.timeWait = provocation.timeWait
+            return (provocation, capture.file)
+        }
+        return nil
+    }
+
     private func apply(_ socket: ResetEvent.Socket?, to evidence: inout Evidence) {
         guard let socket else { return }
         evidence.state = evidence.state ?? socket.state
@@ -135,24 +171,50 @@ struct ResetAssembly {
         return .unknown
     }
 
+    /// What is recorded of the socket that the RST comes from, by the decision or else by the packet that left.
+    func socket(origin: Reference?, decision: Reference?) -> ResetEvent.Socket? {
+        switch (origin ?? decision).flatMap(inventory.path)?.origin {
+        case .active, .passive, .userSpace, .unknown, nil: break
+        // Whoever's socket it is, it did not make this RST.
+        case .forwarded, .netfilter: return nil
+        }
+        return decision.flatMap { inventory.event($0).socket } ?? origin.flatMap { inventory.event($0).socket }
+    }
+
     /// Whose doing it was. The task that happened to run owns the socket only in process context; a reset without a
     /// socket is nobody's.
     private func process(_ evidence: Evidence, origin: Reference?, decision: Reference?) -> Reset.Process? {
         guard let lead = decision ?? origin, let path = evidence.path else { return nil }
-        let event = inventory.event(lead)
-        let socket = event.socket ?? origin.flatMap { inventory.event($0).socket }
-        let current = path.context == .process && !path.runsInKernelThread ? event.task : nil
+        let current = path.context == .process && !path.runsInKernelThread ? inventory.event(lead).task : nil
         switch path.origin {
         case .active:
-            if path.callers.contains(.diagDestroy) || path.callers.contains(.bpfProgram), let current {
-                return Reset.Process(pid: current.pid, comm: current.comm, role: .killer)
-            }
-            if let current { return Reset.Process(pid: current.pid, comm: current.comm, role: .owner) }
+            let isKilled = path.callers.contains(.diagDestroy) || path.callers.contains(.bpfProgram)
+            if let current { return Reset.Process(task: current, role: isKilled ? .killer : .owner) }
         case .userSpace:
-            if let current { return Reset.Process(pid: current.pid, comm: current.comm, role: .owner) }
+            if let current { return Reset.Process(task: current, role: .owner) }
+        case .passive where evidence.socket == .none: return Reset.Process(pid: nil, comm: nil, role: .none)
         case .forwarded, .netfilter, .unknown, .passive: break
         }
-        guard let owner = socket?.owner, path.origin == .active || path.origin == .passive else { return nil }
-        return Reset.Process(pid: owner.pid, comm: owner.comm, role: .owner)
+        guard path.origin == .active || path.origin == .passive else { return nil }
+        return socket(origin: origin, decision: decision)?.owner.map(Reset.Process.init(owner:))
     }
+
+    /// Where the socket lives, or else the task that is the owner.
+    private func location(of reset: Reset, origin: Reference?, decision: Reference?) -> Reset.Location? {
+        var cgroup = socket(origin: origin, decision: decision)?.cgroupPath
+        if cgroup == nil, reset.process?.role == .owner, let lead = decision ?? origin {
+            let task = inventory.event(lead).task
+            if task?.pid == reset.process?.pid { cgroup = task?.cgroupPath }
+        }
+        guard reset.netns != nil || cgroup != nil else { return nil }
+        return Reset.Location(
+            netns: reset.netns, cgroup: cgroup,
+            identity: cgroup.flatMap { identities[$0] } ?? CgroupIdentity(path: ""))
+    }
+}
+
+extension Reset.Process {
+    fileprivate init(owner: ResetEvent.Owner) { self.init(pid: owner.pid, comm: owner.comm, role: .owner) }
+
+    fileprivate init(task: ResetEvent.Task, role: Role) { self.init(pid: task.pid, comm: task.comm, role: role) }
 }

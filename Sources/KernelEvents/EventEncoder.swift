@@ -132,6 +132,7 @@ public struct EventEncoder: Sendable {
             json.string(state.name)
         }
         if let trigger = event.trigger { append(trigger: trigger) }
+        if let listener = event.listener { append(listener: listener) }
         if let stack = event.stack {
             json.raw(#","stack":"#)
             json.number(stack)
@@ -216,6 +217,22 @@ public struct EventEncoder: Sendable {
         json.raw("}")
     }
 
+    private mutating func append(listener: ResetEvent.Listener) {
+        json.raw(#","listener":{"pid":"#)
+        json.number(listener.pid)
+        json.raw(#","comm":"#)
+        json.string(listener.comm)
+        if let since = listener.since {
+            json.raw(#","since_mono_ns":"#)
+            json.number(since)
+        }
+        if let closed = listener.closed {
+            json.raw(#","closed_mono_ns":"#)
+            json.number(closed)
+        }
+        json.raw("}")
+    }
+
     private mutating func append(task: ResetEvent.Task) {
         json.raw(#","task":{"pid":"#)
         json.number(task.pid)
@@ -230,6 +247,14 @@ public struct EventEncoder: Sendable {
         case .softirq: json.raw(#","context":"softirq""#)
         case .hardirq: json.raw(#","context":"hardirq""#)
         case nil: break
+        }
+        if let cgroup = task.cgroup {
+            json.raw(#","cgroup":"#)
+            json.number(cgroup)
+        }
+        if let path = task.cgroupPath {
+            json.raw(#","cgroup_path":"#)
+            json.string(path)
         }
         json.raw("}")
     }
@@ -267,12 +292,21 @@ public struct EventEncoder: Sendable {
             json.raw(#""cgroup":"#)
             json.number(cgroup)
         }
+        if let path = socket.cgroupPath {
+            separate(&json)
+            json.raw(#""cgroup_path":"#)
+            json.string(path)
+        }
         if let owner = socket.owner {
             separate(&json)
             json.raw(#""owner":{"pid":"#)
             json.number(owner.pid)
             json.raw(#","comm":"#)
             json.string(owner.comm)
+            if let holders = owner.holders {
+                json.raw(#","holders":"#)
+                json.number(holders)
+            }
             json.raw("}")
         }
         if let dead = socket.dead {

@@ -8,10 +8,12 @@ struct EventReader {
     private var socketKeys = KeyOrder()
     private var ownerKeys = KeyOrder()
     private var triggerKeys = KeyOrder()
+    private var listenerKeys = KeyOrder()
     private var hooks = NameCache()
     private var interfaceNames = NameCache()
     private var commands = NameCache()
     private var reasons = NameCache()
+    private var paths = NameCache()
 
     /// An event of which nothing has been read.
     static func blank(_ kind: ResetEvent.Kind) -> ResetEvent {
@@ -55,6 +57,7 @@ struct EventReader {
             case .state: event.state = try scanner.state()
             case .previousState: event.previousState = try scanner.state()
             case .trigger: event.trigger = try trigger(&scanner)
+            case .listener: event.listener = try listener(&scanner)
             default: try scanner.skipValue()
             }
         }
@@ -77,6 +80,8 @@ struct EventReader {
         var uid: UInt32?
         var comm: String?
         var context: ResetEvent.Task.Context?
+        var cgroup: UInt64?
+        var path: String?
         try scanner.beginObject()
         var isFirst = true
         while let key = try scanner.nextKey(&isFirst, &taskKeys) {
@@ -86,12 +91,17 @@ struct EventReader {
             case .uid: uid = try scanner.integer()
             case .comm: comm = try scanner.string(from: &commands)
             case .context: context = try scanner.context()
+            case .cgroup: cgroup = try scanner.integer()
+            case .cgroupPath: path = try scanner.string(from: &paths)
             default: try scanner.skipValue()
             }
         }
         guard let pid = pid ?? tid else { return nil }
-        return ResetEvent.Task(
+        var task = ResetEvent.Task(
             pid: pid, tid: tid ?? pid, uid: uid ?? ResetEvent.Task.unknownUID, comm: comm ?? "", context: context)
+        task.cgroup = cgroup
+        task.cgroupPath = path
+        return task
     }
 
     private mutating func socket(_ scanner: inout LineScanner) throws(LineProblem) -> ResetEvent.Socket? {
@@ -106,6 +116,7 @@ struct EventReader {
             case .inode: socket.inode = try scanner.integer()
             case .uid: socket.uid = try scanner.integer()
             case .cgroup: socket.cgroup = try scanner.integer()
+            case .cgroupPath: socket.cgroupPath = try scanner.string(from: &paths)
             case .owner: socket.owner = try owner(&scanner)
             case .dead: socket.dead = try scanner.boolean()
             case .userTimeoutMs: socket.userTimeout = try scanner.integer()
@@ -120,17 +131,40 @@ struct EventReader {
         if try scanner.skipNull() { return nil }
         var pid: Int32?
         var comm: String?
+        var holders: Int32?
         try scanner.beginObject()
         var isFirst = true
         while let key = try scanner.nextKey(&isFirst, &ownerKeys) {
             switch key {
             case .pid: pid = try scanner.integer(from: 0)
             case .comm: comm = try scanner.string(from: &commands)
+            case .holders: holders = try scanner.integer(from: 0)
             default: try scanner.skipValue()
             }
         }
         guard let pid else { return nil }
-        return ResetEvent.Owner(pid: pid, comm: comm ?? "")
+        return ResetEvent.Owner(pid: pid, comm: comm ?? "", holders: holders)
+    }
+
+    private mutating func listener(_ scanner: inout LineScanner) throws(LineProblem) -> ResetEvent.Listener? {
+        if try scanner.skipNull() { return nil }
+        var pid: Int32?
+        var comm: String?
+        var since: Int64?
+        var closed: Int64?
+        try scanner.beginObject()
+        var isFirst = true
+        while let key = try scanner.nextKey(&isFirst, &listenerKeys) {
+            switch key {
+            case .pid: pid = try scanner.integer(from: 0)
+            case .comm: comm = try scanner.string(from: &commands)
+            case .sinceMonoNs: since = try scanner.nanoseconds()
+            case .closedMonoNs: closed = try scanner.nanoseconds()
+            default: try scanner.skipValue()
+            }
+        }
+        guard let pid else { return nil }
+        return ResetEvent.Listener(pid: pid, comm: comm ?? "", since: since, closed: closed)
     }
 
     private mutating func trigger(_ scanner: inout LineScanner) throws(LineProblem) -> ResetEvent.Trigger? {

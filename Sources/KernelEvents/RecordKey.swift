@@ -9,6 +9,7 @@ enum RecordKey: UInt8, CaseIterable {
     case events, lost, schema, tool, host, kernel, bootID, arch
     case started, clock, hooks, name, status, detail, captured, kernelDropped
     case previousState, userTimeoutMs, realtimeNs, monotonicNs, uncertaintyNs, interfaces, addresses
+    case holders, listener, cgroupPath, sinceMonoNs, closedMonoNs
 
     /// Keys of one to seven bytes with their closing quote, packed as a little-endian number: the first byte is lowest.
     @inline(__always)
@@ -68,6 +69,7 @@ enum RecordKey: UInt8, CaseIterable {
         case 0x22656d616e: self = .name  // name
         case 0x22737574617473: self = .status  // status
         case 0x226c6961746564: self = .detail  // detail
+        case 0x22737265646c6f68: self = .holders  // holders
         default: return nil
         }
     }
@@ -85,6 +87,10 @@ enum RecordKey: UInt8, CaseIterable {
         case (0x6961747265636e75, 0x736e5f79746e): self = .uncertaintyNs  // uncertainty_ns
         case (0x6361667265746e69, 0x7365): self = .interfaces  // interfaces
         case (0x6573736572646461, 0x73): self = .addresses  // addresses
+        case (0x72656e657473696c, 0x0): self = .listener  // listener
+        case (0x705f70756f726763, 0x687461): self = .cgroupPath  // cgroup_path
+        case (0x6f6d5f65636e6973, 0x736e5f6f6e): self = .sinceMonoNs  // since_mono_ns
+        case (0x6d5f6465736f6c63, 0x736e5f6f6e6f): self = .closedMonoNs  // closed_mono_ns
         default: return nil
         }
     }
@@ -162,6 +168,11 @@ enum RecordKey: UInt8, CaseIterable {
         case .uncertaintyNs: "uncertainty_ns"
         case .interfaces: "interfaces"
         case .addresses: "addresses"
+        case .holders: "holders"
+        case .listener: "listener"
+        case .cgroupPath: "cgroup_path"
+        case .sinceMonoNs: "since_mono_ns"
+        case .closedMonoNs: "closed_mono_ns"
         }
     }
 }

@@ -44,6 +44,8 @@ public struct ResetEvent: Sendable, Equatable {
     public var previousState: TCPState?
     /// The segment that provoked a passive reset.
     public var trigger: Trigger?
+    /// Without a socket only: who listens on the port that the reset is sent from, or did until shortly before.
+    public var listener: Listener?
     /// Files of other tools only: whether a segment provoked the reset (the hook was given one). Nil if not told.
     public var provoked: Bool?
     /// Files of other tools only: functions the reset passed through, innermost first, without what stood between
@@ -75,6 +77,10 @@ public struct ResetEvent: Sendable, Equatable {
         public var comm: String
         /// Nil where the kernel did not tell.
         public var context: Context?
+        /// The id of its cgroup v2.
+        public var cgroup: UInt64?
+        /// The same as a path, see `Socket.cgroupPath`.
+        public var cgroupPath: String?
         public init(pid: Int32, tid: Int32, uid: UInt32, comm: String, context: Context?) {
             self.pid = pid
             self.tid = tid
@@ -92,12 +98,16 @@ public struct ResetEvent: Sendable, Equatable {
         public var uid: UInt32?
         /// The id of the cgroup v2 the socket was made in.
         public var cgroup: UInt64?
+        /// The same as a path below the cgroup mount, `/system.slice/nginx.service`; where cgroup v2 says nothing, the
+        /// owner's path in the hierarchy of systemd, or of another controller of cgroup v1.
+        public var cgroupPath: String?
         public var owner: Owner?
         /// `SOCK_DEAD`: the application has let go of the socket.
         public var dead: Bool?
         /// `icsk_user_timeout`, in milliseconds; 0 is off.
         public var userTimeout: UInt32?
-        /// `tcp_sock.linger2`, in seconds when positive; negative means no FIN_WAIT2 at all.
+        /// `tcp_sock.linger2`, in the kernel's jiffies (1/CONFIG_HZ s): only its sign means something elsewhere. 0 is the
+        /// default, negative means no FIN_WAIT2 at all.
         public var linger2: Int32?
         public init() {}
     }
@@ -105,9 +115,28 @@ public struct ResetEvent: Sendable, Equatable {
     public struct Owner: Sendable, Equatable {
         public var pid: Int32
         public var comm: String
-        public init(pid: Int32, comm: String) {
+        /// How many processes had the socket open when the event was read; nil if nobody was seen to have it, and the
+        /// owner is who made it or closed it.
+        public var holders: Int32?
+        public init(pid: Int32, comm: String, holders: Int32? = nil) {
             self.pid = pid
             self.comm = comm
+            self.holders = holders
+        }
+    }
+
+    public struct Listener: Sendable, Equatable {
+        public var pid: Int32
+        public var comm: String
+        /// CLOCK_MONOTONIC in nanoseconds of listen(); nil if that was before the recording.
+        public var since: Int64?
+        /// When it ceased to listen; nil if it listens still (at another address, or for the other IP version).
+        public var closed: Int64?
+        public init(pid: Int32, comm: String, since: Int64? = nil, closed: Int64? = nil) {
+            self.pid = pid
+            self.comm = comm
+            self.since = since
+            self.closed = closed
         }
     }
 

@@ -10,16 +10,25 @@ struct EventConverter {
     private var symbols: LiveSymbols
     /// The name of a reason number on this kernel.
     private let reasonName: (UInt32) -> String?
+    private var holders: SocketHolders
+    private var groups = ControlGroups()
     private(set) var events = 0
 
     /// Events of other network namespaces are passed over; nil takes all.
     private let namespaces: Set<UInt32>?
 
-    init(namespaces: Set<UInt32>?, symbols: LiveSymbols, reasonName: @escaping (UInt32) -> String?) {
+    init(
+        namespaces: Set<UInt32>?, symbols: LiveSymbols, reasonName: @escaping (UInt32) -> String?,
+        holders: @escaping () -> SocketHolders.Table
+    ) {
+        self.holders = SocketHolders(read: holders) { clockNanoseconds(CLOCK_MONOTONIC) }
         self.namespaces = namespaces
         self.symbols = symbols
         self.reasonName = reasonName
     }
+
+    /// Lets go of what it has open.
+    func close() { groups.close() }
 
     var hasSymbols: Bool { !symbols.isEmpty }
 
@@ -62,18 +71,22 @@ struct EventConverter {
             event.ttl = record.ttl
             if record.ip_version == 4 { event.ipID = record.ip_id }
         }
-        setSocket(of: &event, from: record)
+        let frames = stack(raw, count: Int(min(record.stack_frames, UInt32(RST_STACK_FRAMES))))
+        event.stack = frames?.id
+        setSocket(of: &event, from: record, context: frames?.context)
+        event.task = task(record, context: frames?.context, socket: event.socket)
+        if record.has(RST_HAS_LISTENER) {
+            event.listener = ResetEvent.Listener(
+                pid: Int32(bitPattern: record.owner_pid), comm: name(record.owner_comm),
+                since: record.owner_since_ns == 0 ? nil : Int64(clamping: record.owner_since_ns),
+                closed: record.closed_ns == 0 ? nil : Int64(clamping: record.closed_ns))
+        }
         if record.has(RST_HAS_REASON) { event.reason = reasonName(record.reason) ?? "REASON_\(record.reason)" }
         if record.has(RST_HAS_TRIGGER) {
             event.trigger = ResetEvent.Trigger(
                 flags: TCPFlags(rawValue: record.trigger_flags), seq: record.trigger_seq, ack: record.trigger_ack,
                 length: record.trigger_length)
         }
-        let frames = stack(raw, count: Int(min(record.stack_frames, UInt32(RST_STACK_FRAMES))))
-        event.stack = frames?.id
-        event.task = ResetEvent.Task(
-            pid: Int32(bitPattern: record.pid), tid: Int32(bitPattern: record.tid), uid: record.uid,
-            comm: name(record.comm), context: frames?.context)
         encoder.append(event: event)
         events += 1
     }
@@ -102,7 +115,41 @@ struct EventConverter {
         }
     }
 
-    private func setSocket(of event: inout ResetEvent, from record: rst_event) {
+    private mutating func task(
+        _ record: rst_event, context: ResetEvent.Task.Context?, socket: ResetEvent.Socket?
+    ) -> ResetEvent.Task {
+        var task = ResetEvent.Task(
+            pid: Int32(bitPattern: record.pid), tid: Int32(bitPattern: record.tid), uid: record.uid,
+            comm: name(record.comm), context: context)
+        // Where a bystander lives is nobody's concern.
+        guard context == .process else { return task }
+        task.cgroup = record.task_cgroup == 0 ? nil : record.task_cgroup
+        let path = cgroupPath(id: record.task_cgroup, process: task.pid)
+        task.cgroupPath = path == socket?.cgroupPath ? nil : path
+        return task
+    }
+
+    /// Where cgroup v2 has everything in its root, the services and containers are in cgroup v1.
+    private mutating func cgroupPath(id: UInt64, process: Int32?) -> String? {
+        let path = groups.path(id: id)
+        guard path == nil || path == "/", let process else { return path }
+        return groups.path(process: process) ?? path
+    }
+
+    private mutating func owner(
+        of record: rst_event, context: ResetEvent.Task.Context?
+    ) -> ResetEvent.Owner? {
+        let remembered =
+            record.has(RST_HAS_OWNER)
+            ? ResetEvent.Owner(pid: Int32(bitPattern: record.owner_pid), comm: name(record.owner_comm)) : nil
+        // A program that closes its own socket has it no more; nor has anybody a socket without a file.
+        guard record.inode != 0, context != .process || record.owner_pid != record.pid else { return remembered }
+        return holders.owner(inode: record.inode, remembered: remembered)
+    }
+
+    private mutating func setSocket(
+        of event: inout ResetEvent, from record: rst_event, context: ResetEvent.Task.Context?
+    ) {
         let state = TCPState(rawValue: record.state)
         if event.kind == .decide, record.has(RST_HAS_STATE) { event.state = state }
         if event.kind == .decide, record.has(RST_HAS_PREVIOUS_STATE) {
@@ -121,11 +168,10 @@ struct EventConverter {
             socket.userTimeout = record.user_timeout_ms
             socket.linger2 = record.linger2
         }
-        if record.has(RST_HAS_OWNER) {
-            socket.owner = ResetEvent.Owner(
-                pid: Int32(bitPattern: record.owner_pid), comm: name(record.owner_comm))
-        }
-        if record.has(RST_HAS_SOCKET) { event.socket = socket }
+        guard record.has(RST_HAS_SOCKET) else { return }
+        if record.has(RST_HAS_TCP_SOCKET) { socket.owner = owner(of: record, context: context) }
+        socket.cgroupPath = cgroupPath(id: record.cgroup, process: socket.owner?.pid)
+        event.socket = socket
     }
 
     private func address(_ bytes: AddressBytes) -> IPAddress {

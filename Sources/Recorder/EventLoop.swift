@@ -24,7 +24,8 @@ final class EventLoop: @unchecked Sendable {
     init(_ options: RecorderOptions) throws(RecorderError) {
         file = try OutputFile(path: options.eventsPath)
         converter = EventConverter(
-            namespaces: nil, symbols: LiveSymbols(kallsyms: { [] }, modules: { [] }), reasonName: { _ in nil })
+            namespaces: nil, symbols: LiveSymbols(kallsyms: { [] }, modules: { [] }), reasonName: { _ in nil },
+            holders: { [:] })
         var error: Int32 = 0
         var message = [CChar](repeating: 0, count: Int(RSTBPF_MESSAGE_LENGTH))
         let context = Unmanaged.passUnretained(self).toOpaque()
@@ -41,14 +42,35 @@ final class EventLoop: @unchecked Sendable {
                 String(decoding: message.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self))
         }
         programs = opened
+        converter.close()
         converter = EventConverter(
             namespaces: options.namespaces,
             symbols: LiveSymbols(
                 kallsyms: { readFile("/proc/kallsyms") }, modules: { readFile("/proc/modules") }),
-            reasonName: { rstbpf_reason_name(opened, $0).map { String(cString: $0) } })
+            reasonName: { rstbpf_reason_name(opened, $0).map { String(cString: $0) } },
+            holders: { Self.holders(opened) })
     }
 
-    deinit { rstbpf_close(programs) }
+    deinit {
+        converter.close()
+        rstbpf_close(programs)
+    }
+
+    /// Which process has which TCP socket open at the moment.
+    private static func holders(_ programs: OpaquePointer) -> SocketHolders.Table {
+        var table: SocketHolders.Table = [:]
+        withUnsafeMutablePointer(to: &table) { table in
+            _ = rstbpf_holders(
+                programs,
+                { table, holder in
+                    guard let table, let holder = holder?.pointee else { return }
+                    let name = withUnsafeBytes(of: holder.comm) { String(kernelName: $0) }
+                    table.assumingMemoryBound(to: SocketHolders.Table.self).pointee[holder.inode, default: []].append(
+                        SocketHolders.Holder(pid: Int32(bitPattern: holder.pid), comm: name))
+                }, table)
+        }
+        return table
+    }
 
     var events: Int { converter.events }
 

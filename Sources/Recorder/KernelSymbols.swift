@@ -96,7 +96,9 @@ struct KernelSymbols {
         guard let tab = text.firstIndex(of: UInt8(ascii: "\t")) else { return String(kernelName: text) + offset }
         let module = String(kernelName: text[(tab + 1)...])
         // What follows a module may be one that was loaded after the text was read.
-        if let end = moduleEnds[module.trimmingPrefix("[").prefix { $0 != "]" }.description], address >= end { return nil }
+        if let end = moduleEnds[module.trimmingPrefix("[").prefix { $0 != "]" }.description], address >= end {
+            return nil
+        }
         return String(kernelName: text[..<tab]) + offset + " " + module
     }
 }

@@ -12,7 +12,7 @@ public struct NetworkNamespace: Sendable, Equatable {
     /// The one the calling thread is in.
     static let current = "/proc/thread-self/ns/net"
 
-    /// The namespace's number, as `readlink` shows it; nil if the path cannot be examined.
+    /// The number of a namespace of any kind, as `readlink` shows it; nil if the path cannot be examined.
     static func number(_ path: String) -> UInt32? {
         var status = stat()
         guard stat(path, &status) == 0 else { return nil }

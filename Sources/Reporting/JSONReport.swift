@@ -337,17 +337,53 @@ public struct JSONReport: Sendable {
             json.raw("]")
         }
         if let process = reset.process {
-            json.raw(",\"process\":{\"pid\":")
-            json.number(process.pid)
-            json.raw(",\"comm\":")
-            json.string(process.comm)
-            json.raw(",\"role\":")
+            json.raw(",\"process\":{")
+            if let pid = process.pid, let comm = process.comm {
+                append(pid: pid, comm: comm)
+                json.raw(",")
+            }
+            json.raw("\"role\":")
             json.string(process.role.rawValue)
             json.raw("}")
         }
+        if let owner = reset.owner, let pid = owner.pid, let comm = owner.comm {
+            json.raw(",\"owner\":{")
+            append(pid: pid, comm: comm)
+            json.raw("}")
+        }
+        if let location = reset.location { append(location) }
         if let netns = reset.netns {
             json.raw(",\"netns\":")
             json.number(netns)
         }
+    }
+
+    private mutating func append(pid: Int32, comm: String) {
+        json.raw("\"pid\":")
+        json.number(pid)
+        json.raw(",\"comm\":")
+        json.string(comm)
+    }
+
+    private mutating func append(_ location: Reset.Location) {
+        json.raw(",\"where\":{")
+        if let netns = location.netns {
+            json.raw("\"netns\":")
+            json.number(netns)
+        }
+        let texts = [
+            ("cgroup", location.cgroup), ("container", location.identity.container), ("pod", location.identity.pod),
+            ("unit", location.identity.unit),
+        ]
+        var isFirst = location.netns == nil
+        for (key, value) in texts {
+            guard let value else { continue }
+            if !isFirst { json.raw(",") }
+            isFirst = false
+            json.string(key)
+            json.raw(":")
+            json.string(value)
+        }
+        json.raw("}")
     }
 }

@@ -133,12 +133,15 @@ public struct TextReport: Sendable {
 
     private mutating func details(_ reset: Reset) {
         wrap(reset.summary, indent: 4)
-        if reset.candidates.count > 1 {
+        if reset.candidates.count > 1 || reset.cause == .unknown && !reset.candidates.isEmpty {
             wrap("candidates: \(reset.candidates.map(\.rawValue).joined(separator: ", "))", indent: 4)
         }
         if let process = reset.process {
-            text += "    process: \(process.comm.printable) (pid \(process.pid)), \(process.role.rawValue)\n"
+            text +=
+                "    process: \(name(process).map { "\($0), \(process.role.rawValue)" } ?? "none (kernel, no socket)")\n"
         }
+        if let owner = reset.owner.flatMap(name) { text += "    owner: \(owner)\n" }
+        if let location = reset.location { place(location) }
         for sighting in reset.sightings {
             let place = sighting.interface.map { " on \($0.printable)" } ?? ""
             let tuple = sighting.translated.map { ", as \(flow($0))" } ?? ""
@@ -150,6 +153,27 @@ public struct TextReport: Sendable {
                 text += (index == 0 ? "    path: " : "        < ") + frame.printable + "\n"
             }
         }
+    }
+
+    private func name(_ process: Reset.Process) -> String? {
+        guard let pid = process.pid, let comm = process.comm else { return nil }
+        return "\(comm.printable) (pid \(pid))"
+    }
+
+    private mutating func place(_ location: Reset.Location) {
+        var parts: [String] = []
+        // The first twelve of the 64 digits are what the tools of container runtimes show.
+        let container = location.identity.container
+        if let container {
+            parts.append("container \(container.count == 64 ? String(container.prefix(12)) : container)")
+        }
+        if let pod = location.identity.pod { parts.append("pod \(pod)") }
+        if let unit = location.identity.unit, container.map({ !unit.contains($0) }) ?? true {
+            parts.append("unit \(unit)")
+        }
+        if let cgroup = location.cgroup { parts.append("cgroup \(cgroup)") }
+        if let netns = location.netns { parts.append("netns \(netns)") }
+        wrap("where: " + parts.joined(separator: ", ").printable, indent: 4)
     }
 
     private func flow(_ tuple: FourTuple) -> String {

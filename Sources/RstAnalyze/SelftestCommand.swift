@@ -33,6 +33,9 @@ struct SelftestCommand: ParsableCommand {
     @Flag(help: "Capture every packet, not only segments with SYN, FIN or RST.")
     var full = false
 
+    @Flag(help: "Record without the hooks that not every kernel has (fentry).")
+    var basicHooks = false
+
     @Flag(help: "Allow scenarios that change a setting of the whole host for a moment.")
     var allowHostWide = false
 
@@ -65,6 +68,7 @@ struct SelftestCommand: ParsableCommand {
         var driver = SelftestDriver(tool: Version.tool)
         driver.allowsHostWideSettings = allowHostWide
         driver.capturesEverything = full
+        driver.optionalHooks = !basicHooks
         let chosen =
             burst.map { [masqueraded ? Scenarios.translatedBurst(count: $0) : Scenarios.burst(count: $0)] }
             ?? chosenScenarios

@@ -9,6 +9,7 @@ struct SelftestTable {
     private(set) var failed = 0
     private var passed = 0
     private var unsupported = 0
+    private var ambiguous = 0
 
     init(isJSON: Bool) { self.isJSON = isJSON }
 
@@ -16,19 +17,23 @@ struct SelftestTable {
         if isJSON {
             print(jsonLine(run))
         } else {
-            if passed + failed + unsupported == 0 { print(row("SCENARIO", "IP", "EXPECTED", "GOT", "TIME")) }
+            if passed + failed + unsupported + ambiguous == 0 {
+                print(row("SCENARIO", "IP", "EXPECTED", "GOT", "TIME"))
+            }
             printRow(run)
         }
         switch run.status {
         case .passed: passed += 1
         case .failed: failed += 1
+        case .ambiguous: ambiguous += 1
         case .unsupported: unsupported += 1
         }
     }
 
     func finish() {
         guard !isJSON else { return }
-        print("\(passed) passed, \(failed) failed, \(unsupported) unsupported here")
+        let open = ambiguous > 0 ? "\(ambiguous) not to be told apart here, " : ""
+        print("\(passed) passed, \(failed) failed, \(open)\(unsupported) unsupported here")
     }
 
     private func printRow(_ run: ScenarioRun) {
@@ -37,6 +42,7 @@ struct SelftestTable {
         switch run.status {
         case .passed: got = "\(run.causes.joined(separator: ", ")), \(run.certainties.joined(separator: ", "))"
         case .failed: got = run.causes.isEmpty ? "FAILED" : "FAILED: \(run.causes.joined(separator: ", "))"
+        case .ambiguous: got = "one of: \(run.candidates.joined(separator: ", "))"
         case .unsupported: got = "unsupported"
         }
         let milliseconds = run.duration / 1_000_000
@@ -59,6 +65,7 @@ struct SelftestTable {
         switch run.status {
         case .passed: status = "passed"
         case .failed: status = "failed"
+        case .ambiguous: status = "ambiguous"
         case .unsupported(let why):
             status = "unsupported"
             reason = why
@@ -70,6 +77,7 @@ struct SelftestTable {
         fields.append(("expected", .strings(Set(run.expected.map(\.cause)).sorted())))
         fields.append(("got", .strings(run.causes)))
         fields.append(("certainty", .strings(run.certainties)))
+        fields.append(("candidates", .strings(run.candidates)))
         fields.append(("resets", .number(run.expected.count)))
         fields.append(("milliseconds", .number(Int(run.duration / 1_000_000))))
         fields.append(("differences", .strings(run.differences)))

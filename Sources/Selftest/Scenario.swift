@@ -11,11 +11,14 @@ public struct Scenario: Sendable {
     public let topology: Topology
     /// Some of its resets pass only `lo`.
     public let capturesLoopback: Bool
+    /// Makes what must be older than the recorder.
+    let before: (@Sendable (Lab) throws -> PreparedSockets)?
     let provoke: @Sendable (Lab) throws -> [ExpectedReset]
 
     init(
         _ id: String, _ summary: String, on topology: Topology = .pair, ipVersions: [IPVersion] = IPVersion.allCases,
         needs: [Requirement] = [], capturesLoopback: Bool = false,
+        before: (@Sendable (Lab) throws -> PreparedSockets)? = nil,
         provoke: @escaping @Sendable (Lab) throws -> [ExpectedReset]
     ) {
         self.id = id
@@ -24,6 +27,7 @@ public struct Scenario: Sendable {
         self.ipVersions = ipVersions
         self.needs = needs
         self.capturesLoopback = capturesLoopback
+        self.before = before
         self.provoke = provoke
     }
 
@@ -38,11 +42,25 @@ public struct Scenario: Sendable {
         return nil
     }
 
+    /// Makes the sockets that the scenario wants to be older than the recorder. `run` does it if nobody did before.
+    public func prepare(in lab: Lab) throws {
+        if lab.prepared == nil, let before { lab.prepared = try before(lab) }
+    }
+
     /// Provokes the scenario in a lab that was built for it, and returns every reset that it caused, in no set order.
     ///
     /// When it returns, each of them has been sent. Throws `SelftestError.unsupported` where the kernel lacks what it
     /// takes.
-    public func run(in lab: Lab) throws -> [ExpectedReset] { try provoke(lab) }
+    public func run(in lab: Lab) throws -> [ExpectedReset] {
+        try prepare(in: lab)
+        return try provoke(lab)
+    }
+}
+
+/// A server's process and what a client has of it, made before anything is recorded.
+struct PreparedSockets {
+    let server: ActorProcess
+    var client: Socket?
 }
 
 /// A reset that a scenario caused, and what a truthful report says about it.
@@ -86,6 +104,10 @@ public struct ExpectedReset: Sendable, Hashable {
     public var pid: Int32?
     /// The owner, where `pid` is the killer.
     public var owner: Int32?
+    /// Words that one of the report's facts must contain.
+    public var fact: String?
+    /// The cgroup of the socket.
+    public var cgroup: String?
     /// Decided outside the owner's context: a report that names no process is right too.
     public var processIsOptional = false
     /// Processes that may run while the reset is sent and must never be named.

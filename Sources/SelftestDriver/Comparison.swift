@@ -7,11 +7,16 @@ struct Comparison {
     private let scenario: Scenario
     /// Entries of the lab's own namespaces; the hooks see the whole host.
     private var remaining: [Reset]
+    /// The kernel's events show what an answer's segment met, socket or none.
+    private let tellsOfAllAnswers: Bool
+    /// A report names no cause where none can be proven, and has the right one among its candidates.
+    private(set) var isAmbiguous = false
     private(set) var differences: [String] = []
     private(set) var pairs: [(expected: ExpectedReset, got: Reset)] = []
 
-    init(_ scenario: Scenario, _ report: Report, netns: Set<UInt32>) {
+    init(_ scenario: Scenario, _ report: Report, netns: Set<UInt32>, tellsOfAllAnswers: Bool = true) {
         self.scenario = scenario
+        self.tellsOfAllAnswers = tellsOfAllAnswers
         remaining = report.resets.filter { reset in
             !reset.sightings.isEmpty || reset.netns.map(netns.contains) == true
         }
@@ -42,10 +47,17 @@ struct Comparison {
             differences.append("\(place): \(what) is \(have), expected \(wanted)")
         }
         let accepted = [expected.cause] + expected.alternatives
+        let isProven = expected.isProven || tellsOfAllAnswers && expected.outcome != .wireOnly
         // Of a RST that no kernel tells of, the packets may suggest more than that it came.
         let isJudgedByPackets = expected.outcome == .wireOnly && got.outcome == .wireOnly
-        if !isJudgedByPackets, !accepted.contains(got.cause.rawValue) { differ("cause", expected.cause, got.cause.rawValue) }
-        if expected.outcome == .wireOnly {
+        if !isProven, !isJudgedByPackets, got.cause == .unknown,
+            got.candidates.contains(where: { accepted.contains($0.rawValue) })
+        {
+            isAmbiguous = true
+        } else if !isJudgedByPackets, !accepted.contains(got.cause.rawValue) {
+            differ("cause", expected.cause, got.cause.rawValue)
+        }
+        if !isProven {
             if got.certainty == .proven { differ("certainty", "not proven", "proven") }
         } else if got.certainty != .proven {
             differ("certainty", "proven", got.certainty.rawValue)
@@ -63,24 +75,31 @@ struct Comparison {
         if let hook = expected.netfilterHook, got.path?.netfilterHook != hook {
             differ("hook", hook, got.path?.netfilterHook ?? "not named")
         }
-        if let state = expected.state, got.state != state {
+        if let state = expected.state, got.state != state, isProven || got.state != nil {
             differ("state", state.name, got.state?.name ?? "not named")
         }
         if let reason = expected.reason, let named = got.reason, named != reason { differ("reason", reason, named) }
+        // Without the kernel's proof there is no decision, which is what knows of listeners.
+        if let fact = expected.fact, expected.isProven, !got.evidence.contains(where: { $0.fact.contains(fact) }) {
+            differ("evidence", "\"\(fact)\"", got.evidence.map(\.fact).joined(separator: "; "))
+        }
+        if let cgroup = expected.cgroup, got.location?.cgroup != cgroup {
+            differ("cgroup", cgroup, got.location?.cgroup ?? "not named")
+        }
         compareProcess(expected, got, differ)
     }
 
     private func compareProcess(
         _ expected: ExpectedReset, _ got: Reset, _ differ: (String, String, String) -> Void
     ) {
-        let named = got.process.map { "\($0.role.rawValue) \($0.pid) (\($0.comm))" } ?? "nobody"
-        if let process = got.process, expected.bystanders.contains(process.pid) {
-            differ("process", "no bystander", named)
+        let named = describe(got.process)
+        for process in [got.process, got.owner] {
+            if let pid = process?.pid, expected.bystanders.contains(pid) { differ("process", "no bystander", named) }
         }
         if expected.processIsOptional, got.process == nil { return }
         switch expected.role {
         case .none:
-            if got.process != nil { differ("process", "nobody", named) }
+            if let process = got.process, process.role != .none { differ("process", "nobody", named) }
         case .owner, .killer:
             guard let process = got.process, process.role.rawValue == expected.role.rawValue,
                 expected.pid == nil || expected.pid == process.pid
@@ -89,6 +108,12 @@ struct Comparison {
                 return
             }
         }
+        if let owner = expected.owner, got.owner?.pid != owner { differ("owner", "\(owner)", describe(got.owner)) }
+    }
+
+    private func describe(_ process: Reset.Process?) -> String {
+        guard let process, let pid = process.pid else { return "nobody" }
+        return "\(process.role.rawValue) \(pid) (\(process.comm ?? ""))"
     }
 
     private func describe(_ tuple: FourTuple) -> String {

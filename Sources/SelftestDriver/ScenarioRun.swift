@@ -9,6 +9,8 @@ public struct ScenarioRun: Sendable {
     public enum Status: Sendable, Equatable {
         case passed
         case failed
+        /// Nothing is wrong, but this kernel's events leave several causes possible, the provoked one among them.
+        case ambiguous
         /// With the reason.
         case unsupported(String)
     }
@@ -27,6 +29,8 @@ public struct ScenarioRun: Sendable {
 
     /// The causes that the report names, each once.
     public var causes: [String] { Set(resets.map(\.cause.rawValue)).sorted() }
+    /// The causes that the report could not tell apart, each once.
+    public var candidates: [String] { Set(resets.flatMap(\.candidates).map(\.rawValue)).sorted() }
     public var certainties: [String] { Set(resets.map(\.certainty.rawValue)).sorted() }
 }
 
@@ -38,6 +42,8 @@ public struct SelftestDriver: Sendable {
     public var allowsHostWideSettings = false
     /// Whether every packet is captured, and not only segments with SYN, FIN or RST.
     public var capturesEverything = false
+    /// Whether to record with the hooks that not every kernel has.
+    public var optionalHooks = true
 
     public init(tool: String, actor: ActorCommand = .thisProgram) {
         self.tool = tool
@@ -80,7 +86,9 @@ public struct SelftestDriver: Sendable {
             capturePath: "\(directory)/capture.pcapng", eventsPath: "\(directory)/events.jsonl")
         options.tool = tool
         if capturesEverything { options.filter = "" }
+        options.optionalHooks = optionalHooks
         options.namespaces = Set(lab.captures.map(\.netns))
+        try scenario.prepare(in: lab)
         let recorder = try Recorder(options, wantsToStop: {})
         let provoked = Result { try scenario.run(in: lab) }
         let summary = recorder.stop()
@@ -91,13 +99,17 @@ public struct SelftestDriver: Sendable {
         var loader = InputLoader()
         loader.load(directory)
         loader.loadFlows()
+        loader.complete()
         run.differences += loader.failures
         let report = correlate(captures: loader.captures, recordings: loader.recordings)
-        var comparison = Comparison(scenario, report, netns: options.namespaces ?? [])
+        var comparison = Comparison(
+            scenario, report, netns: options.namespaces ?? [],
+            tellsOfAllAnswers: loader.tellsOfAllAnswers)
         comparison.run(run.expected)
         run.report = report
         run.resets = comparison.pairs.map(\.got)
         run.differences += comparison.differences
+        if comparison.isAmbiguous { run.status = .ambiguous }
         if !run.differences.isEmpty { run.status = .failed }
     }
 

@@ -25,6 +25,7 @@ import Testing
         }
         loader.loadFlows()
         #expect(loader.failures.isEmpty)
+        loader.loadFlows()
         let directory = fixtures.appending(path: name).path + "/"
         return correlate(
             captures: loader.captures.map {

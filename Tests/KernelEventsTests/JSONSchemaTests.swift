@@ -88,12 +88,24 @@ import Testing
            "sightings": [{"file": "a.pcap", "packet": 2, "interface": "eth0", "time": null}],
            "cause": "closed-port", "category": "refused", "certainty": "proven", "summary": "Nobody listens.",
            "evidence": [{"fact": "no socket", "from": "event line 4"}], "match": {"by": "exact", "delta_ns": -5},
-           "reason": "NO_SOCKET", "state": null, "stack": [], "process": {"role": "none"}, "netns": 1}]}
+           "reason": "NO_SOCKET", "state": null, "stack": [],
+           "process": {"pid": 5, "comm": "ss", "role": "killer"}, "owner": {"pid": 6, "comm": "nginx"},
+           "where": {"netns": 1, "cgroup": "/a.slice", "container": "c", "unit": "u.service",
+                     "pod": "214f3ba8-4b69-4bdb-a7d5-5ecc73f04ae9"}, "netns": 1}]}
         """#
 
     @Test func aReportThatFitsIsValid() throws {
         let (status, output) = try validate(report.bytes, name: "report.json")
         #expect(status == 0, "\(output)")
+    }
+
+    @Test func nobodyHasNoNumber() throws {
+        let killer = #"{"pid": 5, "comm": "ss", "role": "killer"}, "owner": {"pid": 6, "comm": "nginx"}"#
+        let nobody = report.replacing(killer, with: #"{"role": "none"}"#)
+        #expect(nobody != report)
+        #expect(try validate(nobody.bytes, name: "report.json").status == 0)
+        let numbered = nobody.replacing(#"{"role": "none"}"#, with: #"{"pid": 5, "comm": "ss", "role": "none"}"#)
+        #expect(try validate(numbered.bytes, name: "report.json").status == 1)
     }
 
     @Test func reportsThatDoNotFitAreNot() throws {
@@ -103,7 +115,11 @@ import Testing
             ("\"certainty\": \"proven\",", "\"certainty\": \"sure\",", "10: resets/0/certainty"),
             ("\"outcome\": \"matched\"", "\"outcome\": \"wire-only\"", "10: resets/0/certainty: 'proven'"),
             ("\"outcome\": \"matched\"", "\"outcome\": \"kernel-only\"", "9: resets/0/sightings"),
-            ("\"role\": \"none\"", "\"role\": \"victim\"", "12: resets/0/process/role"),
+            ("\"role\": \"killer\"", "\"role\": \"victim\"", "13: resets/0/process/role"),
+            ("\"role\": \"killer\"", "\"role\": \"owner\"", "13: resets/0/process/role"),
+            ("\"pid\": 6", "\"pid\": null", "13: resets/0/owner/pid"),
+            ("\"/a.slice\"", "\"a.slice\"", "14: resets/0/where/cgroup"),
+            ("\"214f", "\"x14f", "15: resets/0/where/pod"),
             ("\"by\": \"exact\"", "\"by\": \"guess\"", "11: resets/0/match/by"),
             ("\"resets\": 1", "\"resets\": 2", "1: summary/resets: 2"),
             ("{\"closed-port\": 1}", "{\"closed-port\": 3}", "1: summary/by_cause: its counts add up to 3"),

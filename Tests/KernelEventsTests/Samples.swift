@@ -71,6 +71,10 @@ struct Samples {
             event.reason = maybe { $0.text() }
             event.state = maybe { $0.state() }
             event.previousState = maybe { $0.state() }
+            event.listener = maybe {
+                ResetEvent.Listener(
+                    pid: $0.id(), comm: $0.text(), since: $0.maybe { $0.time() }, closed: $0.maybe { $0.time() })
+            }
             event.trigger = maybe {
                 ResetEvent.Trigger(flags: $0.flags(), seq: $0.unsigned(), ack: $0.unsigned(), length: $0.unsigned())
             }
@@ -94,6 +98,8 @@ struct Samples {
                 pid: $0.id(), tid: $0.id(), uid: $0.unsigned(), comm: $0.text(),
                 context: $0.maybe { [.process, .softirq, .hardirq].randomElement(using: &$0.random)! })
         }
+        event.task?.cgroup = maybe { $0.unsigned() }
+        event.task?.cgroupPath = maybe { $0.text() }
         event.socket = maybe { $0.socket() }
         return event
     }
@@ -105,7 +111,8 @@ struct Samples {
         socket.inode = maybe { $0.unsigned() }
         socket.uid = maybe { $0.unsigned() }
         socket.cgroup = maybe { $0.unsigned() }
-        socket.owner = maybe { ResetEvent.Owner(pid: $0.id(), comm: $0.text()) }
+        socket.cgroupPath = maybe { $0.text() }
+        socket.owner = maybe { ResetEvent.Owner(pid: $0.id(), comm: $0.text(), holders: $0.maybe { $0.id() }) }
         socket.dead = maybe { Bool.random(using: &$0.random) }
         socket.userTimeout = maybe { $0.unsigned() }
         socket.linger2 = maybe { $0.number(-Int32.max...Int32.max) }

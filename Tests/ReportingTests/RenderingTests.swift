@@ -28,6 +28,9 @@ import Testing
             path: KernelPath(frames: ["tcp_v4_send_reset+0x1"]),
             process: Reset.Process(pid: 1, comm: comm, role: .owner), netns: nil)
         reset.id = 1
+        reset.owner = Reset.Process(pid: 2, comm: comm, role: .owner)
+        reset.location = Reset.Location(
+            netns: 3, cgroup: "/lxc.payload." + comm, identity: CgroupIdentity(path: "/lxc.payload." + comm))
         return Report(inputs: [], losses: Report.Losses(), resets: [reset])
     }
 
@@ -48,6 +51,47 @@ import Testing
         let resets = try #require(object["resets"] as? [[String: Any]])
         let process = try #require(resets[0]["process"] as? [String: Any])
         #expect(process["comm"] as? String == name)
+        let owner = try #require(resets[0]["owner"] as? [String: Any])
+        #expect(owner["comm"] as? String == name)
+        let place = try #require(resets[0]["where"] as? [String: Any])
+        #expect(place["cgroup"] as? String == "/lxc.payload." + name)
+        #expect(place["container"] as? String == name)
+        #expect(place["netns"] as? Int == 3)
+    }
+
+    @Test func nobodyIsSaidToBeNobody() throws {
+        var report = report(comm: "c", interface: "i")
+        report.resets[0].process = Reset.Process(pid: nil, comm: nil, role: .none)
+        report.resets[0].owner = nil
+        report.resets[0].location = nil
+        var options = TextReport.Options()
+        options.verbose = true
+        var text = ""
+        var renderer = TextReport(options: options)
+        renderer.render(report) { text += $0 }
+        #expect(text.contains("\n    process: none (kernel, no socket)\n"))
+        #expect(!text.contains("owner"))
+        #expect(!text.contains("where"))
+        var json = JSONReport(tool: "t")
+        var bytes: [UInt8] = []
+        json.render(report) { bytes += $0 }
+        let rendered = String(decoding: bytes, as: UTF8.self)
+        #expect(rendered.contains(#""process":{"role":"none"}"#))
+        #expect(!rendered.contains("null"))
+    }
+
+    @Test func aContainerIsShownAsItsToolsShowIt() {
+        var report = report(comm: "c", interface: "i")
+        let id = String(repeating: "0123456789abcdef", count: 4)
+        let path = "/system.slice/docker-\(id).scope"
+        report.resets[0].location = Reset.Location(netns: 3, cgroup: path, identity: CgroupIdentity(path: path))
+        var options = TextReport.Options()
+        options.verbose = true
+        var text = ""
+        var renderer = TextReport(options: options)
+        renderer.render(report) { text += $0 }
+        #expect(text.contains("where: container 0123456789ab, cgroup"))
+        #expect(text.contains(path))
     }
 
     @Test func withoutColourThereAreNoEscapes() {

@@ -13,7 +13,7 @@
 #include <stdint.h>
 #include "rst_event.h"
 
-#define RSTBPF_HOOKS 5
+#define RSTBPF_HOOKS 6
 #define RSTBPF_MESSAGE_LENGTH 512
 
 /* What became of one hook. */
@@ -64,7 +64,16 @@ int rstbpf_poll(struct rstbpf *self, int timeout_ms);
 /* Hands over what is in the ring buffer now. Returns the number of events, or a negative errno. */
 int rstbpf_drain(struct rstbpf *self);
 
-/* No hook runs after this, but for those that run already. */
+typedef void (*rstbpf_holder_sink)(void *context, const struct rst_holder *holder);
+
+/*
+ * Hands over which process has which TCP socket open, once for each descriptor, in no order. Also makes the hooks know
+ * the owners of sockets that are older than they. Returns 0, or a negative errno. Takes about 0.2 us for each open file
+ * of the host.
+ */
+int rstbpf_holders(struct rstbpf *self, rstbpf_holder_sink sink, void *context);
+
+/* No hook runs after this, but for those that run already; rstbpf_holders still works. */
 void rstbpf_detach(struct rstbpf *self);
 
 int rstbpf_count(const struct rstbpf *self, struct rstbpf_counts *counts);

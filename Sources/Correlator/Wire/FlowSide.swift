@@ -89,6 +89,17 @@ struct FlowSide: Sendable, Equatable {
         suspects.first { $0.signs.contains(.conflict) && $0.signs != .conflict }
     }
 
+    /// Whether an equal segment came just before: one that was captured twice (a mirror port, a bridge).
+    func hasJustSeen(_ note: SegmentNote, within window: UInt64) -> Bool {
+        // Without an identification two equal acknowledgments may well be two.
+        guard note.ipID != 0 || note.length > 0 || note.flags.contains(.syn) else { return false }
+        return recent.suffix(4).contains {
+            $0.seq == note.seq && $0.ack == note.ack && $0.flags == note.flags && $0.length == note.length
+                && $0.window == note.window && $0.ipID == note.ipID && $0.timestamp == note.timestamp
+                && $0.time.distance(from: note.time) <= window
+        }
+    }
+
     mutating func remember(_ note: SegmentNote) {
         if recent.count == Self.keptSegments { recent.removeFirst() }
         recent.append(note)
@@ -108,9 +119,11 @@ extension FlowSide {
     /// Takes in a segment of this end that is not a RST.
     ///
     /// - Parameters:
-    ///   - peerAgreed: the other end's SYN had timestamps.
-    ///   - answered: the IP identification of the other end's last segment.
-    mutating func add(_ note: SegmentNote, _ segment: TCPSegment, peerAgreed: Bool, answered: UInt16?) {
+    ///   - peerKinds: the options of the other end's SYN.
+    ///   - peerID: IP identification of the other end's last segment.
+    mutating func add(
+        _ note: SegmentNote, _ segment: TCPSegment, peerKinds: TCPOptions.Kinds, peerID: UInt16?
+    ) {
         let begins = segments == 0
         let before = nextSeq
         countHeader(note, segment)
@@ -133,7 +146,7 @@ extension FlowSide {
         }
         // A FIN within what was sent before is an old one, or a wrong one.
         if note.flags.contains(.fin), begins || note.end.follows(before) { fin = fin ?? note }
-        addSuspicion(note, peerAgreed: peerAgreed, answered: answered)
+        addSuspicion(note, peerKinds: peerKinds, peerID: peerID)
         remember(note)
     }
 
@@ -190,17 +203,17 @@ extension FlowSide {
         }
     }
 
-    private mutating func addSuspicion(_ note: SegmentNote, peerAgreed: Bool, answered: UInt16?) {
+    private mutating func addSuspicion(_ note: SegmentNote, peerKinds: TCPOptions.Kinds, peerID: UInt16?) {
         if note.length > 0 { findConflict(note) }
         guard note.length > 0 || note.flags.contains(.fin), !note.flags.contains(.syn) else { return }
         var signs: Signs = []
-        if synOptions.kinds.contains(.timestamps), peerAgreed,
+        if synOptions.kinds.contains(.timestamps), peerKinds.contains(.timestamps),
             !note.kinds.contains(.timestamps), !note.kinds.contains(.incomplete)
         {
             signs.insert(.noTimestamps)
         }
         if let earlier = recent.last, earlier.ttl != note.ttl { signs.insert(.otherTTL) }
-        if note.ipID != 0, answered == note.ipID { signs.insert(.copiedID) }
+        if note.ipID != 0, peerID == note.ipID { signs.insert(.copiedID) }
         if !signs.isEmpty, suspects.count < Self.keptSuspects {
             suspects.append(Suspect(note: note, signs: signs, conflict: nil))
         }

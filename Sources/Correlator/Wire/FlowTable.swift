@@ -10,8 +10,11 @@ public struct FlowTable: Sendable {
     /// By a tuple of either direction, the flows of all interfaces.
     private var byTuple: [FourTuple: [Int]] = [:]
     private(set) var flows: [Flow] = []
+    /// One for each RST, in the order of the capture, and what followed it.
+    private var moments: [Moment] = []
+    private var afters: [After] = []
     /// By the number of the RST's packet.
-    private(set) var moments: [Int: Moment] = [:]
+    private var momentIndex: [Int: Int] = [:]
 
     public init() {}
 
@@ -43,7 +46,6 @@ public struct FlowTable: Sendable {
         let sides: [FlowSide]
         let previous: Flow.Ended?
         let generation: Int
-        var after = After()
     }
 
     /// What followed a RST in its connection.
@@ -64,13 +66,17 @@ public struct FlowTable: Sendable {
     struct Flow: Sendable {
         /// From the sender of the first segment to the other end.
         let tuple: FourTuple
-        var sides = [FlowSide(), FlowSide()]
+        /// The sender of the first segment, and the other end. Two properties, not an array: a segment changes one while
+        /// the other is looked at, and neither is copied.
+        var first = FlowSide()
+        var second = FlowSide()
+        var sides: [FlowSide] { [first, second] }
         /// How many connections with these addresses and ports came before this one.
         var generation = 0
         /// Each connection at its end, the current one not among them.
         var past: [[FlowSide]] = []
         var previous: Ended?
-        /// RSTs of this connection that are still watched, by packet number.
+        /// RSTs of this connection that are still watched, by their place in `moments`.
         var watched: [Int] = []
         var duplicates = 0
 
@@ -90,7 +96,7 @@ public struct FlowTable: Sendable {
     /// Earlier connections of one flow that are kept.
     private static let keptGenerations = 1024
     /// Two equal segments so near to each other are one that was captured twice (a mirror port, a bridge).
-    private static let duplicateWindow: UInt64 = 1_000_000
+    fileprivate static let duplicateWindow: UInt64 = 1_000_000
 
     /// Takes in the next segment of the capture.
     public mutating func add(_ captured: CapturedSegment) {
@@ -115,48 +121,39 @@ public struct FlowTable: Sendable {
     }
 
     private mutating func addSegment(_ note: SegmentNote, _ segment: TCPSegment, flow: Int, side: Int) {
-        if isDuplicate(note, flows[flow].sides[side]) {
-            flows[flow].duplicates += 1
-            return
-        }
-        flows[flow].sides[1 - side].probesSinceHeard = 0
-        flows[flow].sides[1 - side].retransmissionsSinceHeard = 0
-        let peerAgreed = flows[flow].sides[1 - side].synOptions.kinds.contains(.timestamps)
-        let answered = flows[flow].sides[1 - side].last?.ipID
-        flows[flow].sides[side].add(note, segment, peerAgreed: peerAgreed, answered: answered)
-        if flows[flow].watched.isEmpty { return }
+        guard flows[flow].take(note, segment, side: side) else { return }
         for reset in flows[flow].watched {
-            guard moments[reset] != nil else { continue }
-            if moments[reset]!.sender == side {
-                moments[reset]!.after.fromSender += 1
-                moments[reset]!.after.senderFirst = moments[reset]!.after.senderFirst ?? note
-                if note.length > 0 {
-                    moments[reset]!.after.senderFirstData = moments[reset]!.after.senderFirstData ?? note
-                }
+            if moments[reset].sender == side {
+                afters[reset].fromSender += 1
+                if afters[reset].senderFirst == nil { afters[reset].senderFirst = note }
+                if note.length > 0, afters[reset].senderFirstData == nil { afters[reset].senderFirstData = note }
             } else {
-                moments[reset]!.after.fromPeer += 1
-                moments[reset]!.after.peerFirst = moments[reset]!.after.peerFirst ?? note
+                afters[reset].fromPeer += 1
+                if afters[reset].peerFirst == nil { afters[reset].peerFirst = note }
             }
         }
     }
 
     private mutating func addReset(_ note: SegmentNote, flow: Int, side: Int) {
         for reset in flows[flow].watched {
-            guard moments[reset] != nil else { continue }
-            if moments[reset]!.sender == side {
-                moments[reset]!.after.resets += 1
-                moments[reset]!.after.nextReset = moments[reset]!.after.nextReset ?? note
+            if moments[reset].sender == side {
+                afters[reset].resets += 1
+                if afters[reset].nextReset == nil { afters[reset].nextReset = note }
             } else {
-                moments[reset]!.after.peerResets += 1
-                moments[reset]!.after.peerReset = moments[reset]!.after.peerReset ?? note
+                afters[reset].peerResets += 1
+                if afters[reset].peerReset == nil { afters[reset].peerReset = note }
             }
         }
-        moments[note.number] = Moment(
-            flow: flow, sender: side, sides: flows[flow].sides, previous: flows[flow].previous,
-            generation: flows[flow].generation)
-        flows[flow].sides[side].rememberReset(note)
+        let place = moments.count
+        momentIndex[note.number] = place
+        moments.append(
+            Moment(
+                flow: flow, sender: side, sides: flows[flow].sides, previous: flows[flow].previous,
+                generation: flows[flow].generation))
+        afters.append(After())
+        if side == 0 { flows[flow].first.rememberReset(note) } else { flows[flow].second.rememberReset(note) }
         if flows[flow].watched.count == Self.watchedResets { flows[flow].watched.removeFirst() }
-        flows[flow].watched.append(note.number)
+        flows[flow].watched.append(place)
     }
 
     /// A SYN after the end of a connection begins another one with the same addresses and ports.
@@ -171,26 +168,38 @@ public struct FlowTable: Sendable {
             time: lastTime, number: lastNumber, byReset: wasReset,
             resetNumber: sides.compactMap { $0.resets.last?.number }.max(), nextSeq: sides.map(\.nextSeq))
         if flows[flow].past.count < Self.keptGenerations { flows[flow].past.append(sides) }
-        flows[flow].sides = [FlowSide(), FlowSide()]
+        flows[flow].first = FlowSide()
+        flows[flow].second = FlowSide()
         flows[flow].generation += 1
         flows[flow].watched = []
     }
+}
 
-    private func isDuplicate(_ note: SegmentNote, _ side: FlowSide) -> Bool {
-        // Without an identification two equal acknowledgments may well be two.
-        guard note.ipID != 0 || note.length > 0 || note.flags.contains(.syn) else { return false }
-        return side.recent.suffix(4).contains {
-            $0.seq == note.seq && $0.ack == note.ack && $0.flags == note.flags && $0.length == note.length
-                && $0.window == note.window && $0.ipID == note.ipID && $0.timestamp == note.timestamp
-                && $0.time.distance(from: note.time) <= Self.duplicateWindow
-        }
+extension FlowTable.Flow {
+    /// Takes in a segment of one end that is no RST; false if it is one that was captured twice.
+    fileprivate mutating func take(_ note: SegmentNote, _ segment: TCPSegment, side: Int) -> Bool {
+        let isNew = side == 0
+            ? Self.take(note, segment, own: &first, peer: &second) : Self.take(note, segment, own: &second, peer: &first)
+        if !isNew { duplicates += 1 }
+        return isNew
+    }
+
+    private static func take(
+        _ note: SegmentNote, _ segment: TCPSegment, own: inout FlowSide, peer: inout FlowSide
+    ) -> Bool {
+        guard !own.hasJustSeen(note, within: FlowTable.duplicateWindow) else { return false }
+        peer.probesSinceHeard = 0
+        peer.retransmissionsSinceHeard = 0
+        own.add(note, segment, peerKinds: peer.synOptions.kinds, peerID: peer.recent.last?.ipID)
+        return true
     }
 }
 
 extension FlowTable {
     /// What is known of the connection of a RST; nil if the table did not see that packet.
     func context(ofPacket number: Int) -> FlowContext? {
-        guard let moment = moments[number] else { return nil }
+        guard let place = momentIndex[number] else { return nil }
+        let moment = moments[place]
         let flow = flows[moment.flow]
         let final =
             moment.generation == flow.generation
@@ -198,7 +207,7 @@ extension FlowTable {
         return FlowContext(
             own: moment.sides[moment.sender], peer: moment.sides[1 - moment.sender],
             senderCameFirst: moment.sender == 0, previous: moment.previous, previousSender: moment.sender,
-            after: moment.after, final: final, firstSide: 0, duplicates: flow.duplicates)
+            after: afters[place], final: final, firstSide: 0, duplicates: flow.duplicates)
     }
 
     /// What the capture has of a connection: its ends, in the order of the tuple; nil for nothing.

@@ -18,6 +18,8 @@ public final class Lab {
     let server: Node
     /// Nil where the topology has none.
     let router: Node?
+    /// What the scenario made before it was run.
+    var prepared: PreparedSockets?
     private let threads: [NamespaceThread]
 
     /// Builds the namespaces and returns when packets pass between them, or throws and leaves nothing behind.
