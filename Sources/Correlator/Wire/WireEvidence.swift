@@ -11,6 +11,10 @@ struct WireEvidence: Sendable {
     let dontFragment: Bool
     /// Nil if the capture has nothing of the connection, or was not asked for it.
     let flow: FlowContext?
+    /// The end that sent the RST and the other one, as far as the capture has them; an end that it does not have is as
+    /// good as one that never spoke.
+    let own: FlowSide
+    let peer: FlowSide
     /// The RST's payload as far as it was captured.
     let payload: [UInt8]
     /// The capture was restricted to some segments (SYN, FIN, RST, say), or lost some of this connection.
@@ -69,6 +73,8 @@ struct WireEvidence: Sendable {
         self.payload = payload
         let known = flow.flatMap { $0.isKnown ? $0 : nil }
         self.flow = flow
+        own = flow?.own ?? FlowSide()
+        peer = flow?.peer ?? FlowSide()
         isSparse = isFiltered || known.map { Self.misses($0, note) } ?? false
         trigger = known.flatMap { Self.trigger(of: note, in: $0) }
         situation = isRead ? Self.situation(note, known, trigger, isSparse: isSparse) : .unread
@@ -147,10 +153,6 @@ struct WireEvidence: Sendable {
 }
 
 extension WireEvidence {
-    /// The other end as far as the capture has it; nothing is as good as an end that never spoke.
-    var peer: FlowSide { flow?.peer ?? FlowSide() }
-    var own: FlowSide { flow?.own ?? FlowSide() }
-
     /// Nanoseconds without any segment before the RST.
     var silence: UInt64? { flow?.last.map { reset.time.distance(from: $0.time) } }
 
