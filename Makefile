@@ -6,7 +6,7 @@ PREFIX ?= /usr/local
 RELEASE = $(SWIFT) build -c release --scratch-path .build-release --product rst-analyze
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build release demo test accuracy check lint format bpf bpf-check fixtures bench causes fuzz readme install clean
+.PHONY: help deps build release demo test accuracy check lint format bpf bpf-check fixtures bench causes fuzz readme install clean test-kernels test-kernel-6.1
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -65,6 +65,12 @@ readme: build ## Run the commands of README.md and write what they print below t
 
 install: release ## Install the program below PREFIX (/usr/local)
 	install -D -m 755 $(BINARY) $(DESTDIR)$(PREFIX)/bin/rst-analyze
+
+test-kernels: deps ## Run selftest on Debian's kernels 5.10, 6.1 and 6.12 and write docs/kernels.md
+	scripts/test-kernels --write
+
+test-kernel-6.1: deps ## The same on 6.1 alone, as CI does
+	scripts/test-kernels --quick
 
 clean: ## Remove what was built
 	rm -rf .build .build-*

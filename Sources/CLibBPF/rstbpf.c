@@ -448,7 +448,7 @@ int rstbpf_count(const struct rstbpf *self, struct rstbpf_counts *counts)
 		struct bpf_prog_info info = {};
 		uint32_t length = sizeof(info);
 
-		if (self->program[i] && i != INET_SOCK_SET_STATE &&
+		if (self->program[i] && i != INET_SOCK_SET_STATE && i != TASK_FILE &&
 		    !bpf_obj_get_info_by_fd(bpf_program__fd(self->program[i]), &info, &length))
 			counts->recursion += info.recursion_misses;
 	}

@@ -25,7 +25,7 @@ public struct Evidence: Sendable {
     /// The RST is on the wire, whatever the kernel said.
     public var captured = false
     /// Of a trigger that only a capture shows: whether it may have met a time-wait socket.
-    public var timeWait: Provocation.TimeWait?
+    public var timeWait: TimeWaitChance?
 
     public init() {}
 

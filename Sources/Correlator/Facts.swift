@@ -6,7 +6,7 @@ extension ResetAssembly {
     /// What the verdict stands on, each fact with the packet or the event it comes from.
     func facts(
         _ evidence: Evidence, verdict: Verdict, process: Reset.Process?, packets: [Reference], origin: Reference?,
-        decision: Reference?, others: ArraySlice<Reference>, provocation: (provocation: Provocation, file: String)? = nil
+        decision: Reference?, others: ArraySlice<Reference>, trigger: SegmentNote? = nil
     ) -> [Fact] {
         var facts: [Fact] = []
         if let path = evidence.path, let lead = origin ?? decision {
@@ -23,11 +23,11 @@ extension ResetAssembly {
                     Fact("sent from a softirq: the task that was running has no part in it", from: place(lead)))
             }
         }
-        if let found = provocation?.provocation {
+        if let trigger {
             facts.append(
                 Fact(
-                    "answers a segment with flags \(found.trigger.flags), \(found.trigger.length) bytes of data",
-                    from: "packet \(found.packet)"))
+                    "answers a segment with flags \(trigger.flags), \(trigger.length) bytes of data",
+                    from: "packet \(trigger.number)"))
         }
         if evidence.socket == .noneOrTimeWait, let origin {
             facts.append(Fact("no full socket: tcp_send_reset did not tell of it", from: place(origin)))

@@ -19,8 +19,6 @@ public struct CaptureInput: Sendable {
     public var payloads: [Int: [UInt8]]
     /// The pcap-filter expression of each interface, where the file says that there was one.
     public var filters: [String?]
-    /// What provoked RSTs of which the kernel tells no trigger, by the number of the RST's packet.
-    public var provocations: [Int: Provocation] = [:]
     /// Packets that the capture itself says were dropped (pcapng interface statistics).
     public var dropped: Int
     public var bytesSkipped: Int

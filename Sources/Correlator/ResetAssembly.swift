@@ -41,10 +41,10 @@ struct ResetAssembly {
         let first = packets.first ?? lead ?? members[0]
 
         var evidence = evidence(origin: origin, decision: decision, captured: !packets.isEmpty)
-        let provocation = decision == nil ? completeSilence(&evidence, origin: origin, packets: packets) : nil
         let segment = packets.first.map { inventory.packet($0).segment }
         let event = lead.map(inventory.event)
-        let wire = wireEvidence(packets)
+        let wire = wireEvidence(packets, isJudged: decision == nil)
+        let hasCapturedTrigger = decision == nil && completeSilence(&evidence, origin: origin, wire: wire)
         let verdict = lead == nil ? wireVerdict(wire) : judge(evidence)
 
         var reset = Reset(
@@ -68,7 +68,7 @@ struct ResetAssembly {
         }
         reset.evidence = facts(
             evidence, verdict: verdict, process: reset.process, packets: packets, origin: origin, decision: decision,
-            others: emits.dropFirst(), provocation: provocation)
+            others: emits.dropFirst(), trigger: hasCapturedTrigger ? wire?.evidence.trigger : nil)
         reset.candidates = verdict.candidates
         if let wire {
             if lead == nil { reset.evidence = wireFacts(wire, packets) + reset.evidence }
@@ -121,27 +121,6 @@ struct ResetAssembly {
             evidence.socket = .none
         }
         return evidence
-    }
-
-    /// What the silence of a kernel means that does not tell of answers without a full socket, and what a capture adds.
-    private func completeSilence(
-        _ evidence: inout Evidence, origin: Reference?, packets: [Reference]
-    ) -> (provocation: Provocation, file: String)? {
-        guard let origin, evidence.answersWithoutSocket else { return nil }
-        let recording = inventory.recordings[inventory.recordingIndex(origin)].recording
-        // A decision that was lost looks the same.
-        guard recording.header?.omitsAnswersWithoutSocket == true, let footer = recording.footer, footer.lost == 0,
-            recording.losses.isEmpty, recording.damagedLines == 0
-        else { return nil }
-        evidence.socket = .noneOrTimeWait
-        for packet in packets where inventory.packet(packet).segment.tuple == inventory.event(origin).tuple {
-            let capture = inventory.captures[Int(packet.source)]
-            guard let provocation = capture.provocations[inventory.packet(packet).number] else { continue }
-            evidence.trigger = provocation.trigger
-            evidence.timeWait = provocation.timeWait
-            return (provocation, capture.file)
-        }
-        return nil
     }
 
     private func apply(_ socket: ResetEvent.Socket?, to evidence: inout Evidence) {

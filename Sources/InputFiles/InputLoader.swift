@@ -50,23 +50,6 @@ public struct InputLoader {
         recordings.contains { $0.recording.header?.tellsOfAllAnswers == true }
     }
 
-    /// Looks once more into the captures for what the kernel's events leave open; to be called when all files are loaded.
-    public mutating func complete() {
-        for index in captures.indices {
-            guard var search = ProvocationSearch(recordings: recordings, capture: captures[index]) else { continue }
-            let path = captures[index].file
-            do {
-                let file = try InputFile(path: path)
-                // A pipe is gone once it is read: the report then says what is missing.
-                guard file.isRereadable else { continue }
-                _ = try file.scan(selecting: .flows(search.flows)) { search.add($0) }
-                captures[index].provocations = search.found
-            } catch {
-                failures.append("\(path): \(error)")
-            }
-        }
-    }
-
     /// - Parameter isOptional: a file of a directory that is neither a capture nor events is passed over.
     /// - Returns: whether the file was one of both.
     @discardableResult

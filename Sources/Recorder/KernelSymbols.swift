@@ -7,8 +7,8 @@ struct KernelSymbols {
     /// Where each name begins and ends in `names`.
     private var ranges: [Range<Int>] = []
     private var names: [UInt8]
-    /// Where each module ends.
-    private let moduleEnds: [String: UInt64]
+    /// Where each module lies.
+    private let extents: [String: Range<UInt64>]
     /// From the first to the last symbol of the kernel itself, which never moves.
     private var fixed: ClosedRange<UInt64>?
 
@@ -18,17 +18,20 @@ struct KernelSymbols {
     private static let farthestInProgram: UInt64 = 1 << 20
 
     /// - Parameter kallsyms: lines of `address type name [module]`; lines of another form are passed over.
-    /// - Parameter modules: the text of /proc/modules, `name size references users state address`; without it the end of
-    ///   the last function of a module is not known.
+    /// - Parameter modules: the text of /proc/modules, `name size references users state address`. The kernel goes on to
+    ///   list a module's init functions where they were, and another module may be there now: only what lies within
+    ///   its module counts.
     init(kallsyms: [UInt8], modules: [UInt8] = []) {
         names = kallsyms
-        moduleEnds = Self.moduleEnds(modules)
+        extents = Self.extents(modules)
         var symbols: [(address: UInt64, range: Range<Int>)] = []
         symbols.reserveCapacity(kallsyms.count / 40)
         var position = 0
         while position < kallsyms.count {
             let end = kallsyms[position...].firstIndex(of: UInt8(ascii: "\n")) ?? kallsyms.count
-            if let symbol = Self.symbol(kallsyms, position..<end) { symbols.append(symbol) }
+            if let symbol = Self.symbol(kallsyms, position..<end), isInPlace(symbol.0, kallsyms[symbol.1]) {
+                symbols.append(symbol)
+            }
             position = end + 1
         }
         symbols.sort { $0.address < $1.address }
@@ -38,24 +41,36 @@ struct KernelSymbols {
         if let first = kernel.first, let last = kernel.max() { fixed = first...last }
     }
 
+    /// Whether there is a name for anything: none if kernel.kptr_restrict hides the addresses.
+    var isEmpty: Bool { addresses.isEmpty }
+
     /// Whether the name of the address can change while the kernel runs: modules and BPF programs come and go.
     func isFixed(_ address: UInt64) -> Bool { fixed?.contains(address) == true }
 
-    private static func moduleEnds(_ modules: [UInt8]) -> [String: UInt64] {
-        var ends: [String: UInt64] = [:]
-        for line in String(decoding: modules, as: UTF8.self).split(separator: "\n") {
+    private static func extents(_ text: [UInt8]) -> [String: Range<UInt64>] {
+        var extents: [String: Range<UInt64>] = [:]
+        for line in String(decoding: text, as: UTF8.self).split(separator: "\n") {
             let words = line.split(separator: " ")
             guard words.count >= 6, let size = UInt64(words[1]), words[5].hasPrefix("0x"),
                 let start = UInt64(words[5].dropFirst(2), radix: 16), start != 0
             else { continue }
             let (end, overflow) = start.addingReportingOverflow(size)
-            ends[String(words[0])] = overflow ? .max : end
+            extents[String(words[0])] = start..<(overflow ? .max : end)
         }
-        return ends
+        return extents
     }
 
-    /// Whether there is a name for anything: none if kernel.kptr_restrict hides the addresses.
-    var isEmpty: Bool { addresses.isEmpty }
+    private func isInPlace(_ address: UInt64, _ text: ArraySlice<UInt8>) -> Bool {
+        guard let extent = extent(text) else { return true }
+        return extent.contains(address)
+    }
+
+    /// Of the module that the symbol belongs to; nil for the kernel itself and for BPF programs.
+    private func extent(_ text: ArraySlice<UInt8>) -> Range<UInt64>? {
+        guard let bracket = text.lastIndex(of: UInt8(ascii: "[")) else { return nil }
+        let module = text[text.index(after: bracket)...].prefix { $0 != UInt8(ascii: "]") }
+        return extents[String(decoding: module, as: UTF8.self)]
+    }
 
     private static func symbol(_ text: [UInt8], _ line: Range<Int>) -> (UInt64, Range<Int>)? {
         var address: UInt64 = 0
@@ -94,12 +109,9 @@ struct KernelSymbols {
         guard distance < Self.farthest || text.starts(with: Array("bpf_prog_".utf8)) else { return nil }
         let offset = "+0x" + String(distance, radix: 16)
         guard let tab = text.firstIndex(of: UInt8(ascii: "\t")) else { return String(kernelName: text) + offset }
-        let module = String(kernelName: text[(tab + 1)...])
         // What follows a module may be one that was loaded after the text was read.
-        if let end = moduleEnds[module.trimmingPrefix("[").prefix { $0 != "]" }.description], address >= end {
-            return nil
-        }
-        return String(kernelName: text[..<tab]) + offset + " " + module
+        if let extent = extent(text), !extent.contains(address) { return nil }
+        return String(kernelName: text[..<tab]) + offset + " " + String(kernelName: text[(tab + 1)...])
     }
 }
 

@@ -39,7 +39,6 @@ struct ReportCommand: ParsableCommand {
     func run() throws {
         var loader = InputLoader()
         for file in files { loader.load(file) }
-        loader.complete()
         guard loader.failures.isEmpty else {
             for failure in loader.failures { log.error("\(failure)") }
             throw ExitCode(1)

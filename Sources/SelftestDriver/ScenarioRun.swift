@@ -99,7 +99,6 @@ public struct SelftestDriver: Sendable {
         var loader = InputLoader()
         loader.load(directory)
         loader.loadFlows()
-        loader.complete()
         run.differences += loader.failures
         let report = correlate(captures: loader.captures, recordings: loader.recordings)
         var comparison = Comparison(

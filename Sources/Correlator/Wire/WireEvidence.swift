@@ -11,6 +11,10 @@ struct WireEvidence: Sendable {
     let dontFragment: Bool
     /// Nil if the capture has nothing of the connection, or was not asked for it.
     let flow: FlowContext?
+    /// The end that sent the RST and the other one, as far as the capture has them; an end that it does not have is as
+    /// good as one that never spoke.
+    let own: FlowSide
+    let peer: FlowSide
     /// The RST's payload as far as it was captured.
     let payload: [UInt8]
     /// The capture was restricted to some segments (SYN, FIN, RST, say), or lost some of this connection.
@@ -19,6 +23,8 @@ struct WireEvidence: Sendable {
     let isFiltered: Bool
     /// The restriction lets every SYN in.
     let hasAllSyns: Bool
+    /// The restriction lets every FIN in.
+    let filterNamesFins: Bool
     /// A capture at the end that the RST names as its sender, where it never appeared.
     let absentAtSender: String?
     /// The segment of the other end that the RST answers, if one fits.
@@ -57,6 +63,7 @@ struct WireEvidence: Sendable {
         let isFiltered = filter?.contains("tcpflags") == true || filter?.contains("tcp[") == true
         self.isFiltered = isFiltered
         hasAllSyns = isFiltered && filter?.contains("tcp-syn") == true
+        filterNamesFins = isFiltered && filter?.contains("tcp-fin") == true
         let note = SegmentNote(captured)
         reset = note
         tuple = captured.segment.tuple
@@ -66,6 +73,8 @@ struct WireEvidence: Sendable {
         self.payload = payload
         let known = flow.flatMap { $0.isKnown ? $0 : nil }
         self.flow = flow
+        own = flow?.own ?? FlowSide()
+        peer = flow?.peer ?? FlowSide()
         isSparse = isFiltered || known.map { Self.misses($0, note) } ?? false
         trigger = known.flatMap { Self.trigger(of: note, in: $0) }
         situation = isRead ? Self.situation(note, known, trigger, isSparse: isSparse) : .unread
@@ -83,11 +92,17 @@ struct WireEvidence: Sendable {
     private static func trigger(of reset: SegmentNote, in flow: FlowContext) -> SegmentNote? {
         let answersAck = !reset.flags.contains(.ack)
         // The segment need not be the last one: others may have been on their way when the RST was sent.
-        return flow.peer.latest { note in
+        let fitting = flow.peer.recent.filter { note in
             guard reset.time.distance(from: note.time) <= 10_000_000_000 else { return false }
             if answersAck { return note.flags.contains(.ack) && note.ack == reset.seq }
             return reset.seq == 0 && !note.flags.contains(.ack) && note.end == reset.ack
         }
+        // As many RSTs as segments since the sender last spoke: each segment got its own.
+        let since = flow.own.last?.number ?? 0
+        let unanswered = fitting.filter { $0.number > since }
+        let earlier = flow.own.resets.filter { $0.number > since }.count
+        if unanswered.count == earlier + 1 + flow.after.resets { return unanswered[earlier] }
+        return fitting.last
     }
 
     private static func situation(
@@ -96,7 +111,11 @@ struct WireEvidence: Sendable {
         guard let flow else { return .isolated }
         if let trigger {
             if !trigger.flags.contains(.ack) { return trigger.flags.contains(.syn) ? .answersSyn : .answersStray }
-            if trigger.isSynAck { return .answersSynAck }
+            if trigger.isSynAck {
+                // The SYN+ACK was accepted, or the RST has the window of a socket that is open.
+                let isOpen = flow.own.syn != nil && flow.own.highestAck == trigger.end
+                return isOpen || flow.own.syn != nil && reset.window > 0 ? .aborts : .answersSynAck
+            }
             if isLate(trigger, reset, flow) { return .aborts }
             return answersAck(trigger, flow)
         }
@@ -134,10 +153,6 @@ struct WireEvidence: Sendable {
 }
 
 extension WireEvidence {
-    /// The other end as far as the capture has it; nothing is as good as an end that never spoke.
-    var peer: FlowSide { flow?.peer ?? FlowSide() }
-    var own: FlowSide { flow?.own ?? FlowSide() }
-
     /// Nanoseconds without any segment before the RST.
     var silence: UInt64? { flow?.last.map { reset.time.distance(from: $0.time) } }
 
@@ -186,7 +201,12 @@ extension WireEvidence {
         }
     }
 
-    var bothEnded: Bool { own.fin != nil && peer.fin != nil }
+    /// Both ends had finished when the segment came that the RST answers, or else when the RST was sent.
+    var bothEnded: Bool {
+        guard own.fin != nil, let fin = peer.fin else { return false }
+        // Data that comes with the FIN is still data to an end that has closed.
+        return trigger.map { fin.number < $0.number || fin.number == $0.number && $0.length == 0 } ?? true
+    }
 
     /// The IPv6 flow label is that of the sender's connection: a socket answered, not the kernel for want of one.
     ///
