@@ -6,7 +6,8 @@ extension ResetAssembly {
     /// What the verdict stands on, each fact with the packet or the event it comes from.
     func facts(
         _ evidence: Evidence, verdict: Verdict, process: Reset.Process?, packets: [Reference], origin: Reference?,
-        decision: Reference?, others: ArraySlice<Reference>, provocation: (provocation: Provocation, file: String)? = nil
+        decision: Reference?, others: ArraySlice<Reference>,
+        provocation: (provocation: Provocation, file: String)? = nil
     ) -> [Fact] {
         var facts: [Fact] = []
         if let path = evidence.path, let lead = origin ?? decision {

@@ -178,8 +178,10 @@ public struct FlowTable: Sendable {
 extension FlowTable.Flow {
     /// Takes in a segment of one end that is no RST; false if it is one that was captured twice.
     fileprivate mutating func take(_ note: SegmentNote, _ segment: TCPSegment, side: Int) -> Bool {
-        let isNew = side == 0
-            ? Self.take(note, segment, own: &first, peer: &second) : Self.take(note, segment, own: &second, peer: &first)
+        let isNew =
+            side == 0
+            ? Self.take(note, segment, own: &first, peer: &second)
+            : Self.take(note, segment, own: &second, peer: &first)
         if !isNew { duplicates += 1 }
         return isNew
     }
