@@ -168,6 +168,9 @@ extension WireEvidence {
         return count < 1 << 31 ? count : nil
     }
 
+    /// Whether the other end sent data does not show: a filter kept it out, and the RST acknowledges nothing.
+    var dataIsUnseen: Bool { isFiltered && received == nil && peer.bytes == 0 }
+
     /// Whether the other end had sent data that may not have been read.
     var peerSentData: Bool { peer.bytes > 0 || (received ?? 0) > 0 }
 
