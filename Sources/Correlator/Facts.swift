@@ -44,18 +44,38 @@ extension ResetAssembly {
         {
             facts.append(Fact(fact, from: place(lead)))
         }
-        if origin == nil, decision != nil, packets.isEmpty {
-            facts.append(Fact("decided, but no device was given the segment", from: place(decision!)))
-        }
-        if let origin, packets.isEmpty {
-            let event = inventory.event(origin)
-            facts.append(Fact("given to \(event.ifname ?? "a device"), but not in any capture", from: place(origin)))
+        if packets.isEmpty, let lead = origin ?? decision {
+            facts.append(Fact(absence(origin: origin, lead: lead), from: place(lead)))
         }
         for other in others {
             facts.append(Fact("passed on to \(inventory.event(other).ifname ?? "another device")", from: place(other)))
         }
         facts += verdict.missing.map { Fact("missing: \($0)", from: "report") }
         return facts
+    }
+
+    /// Why no capture has a RST that the kernel tells of, as far as the recording shows it.
+    private func absence(origin: Reference?, lead: Reference) -> String {
+        let recording = inventory.recordings[inventory.recordingIndex(lead)].recording
+        guard let origin else {
+            // Only a hook that was there and lost nothing can say that nothing left.
+            let watched = recording.header?.hooks.contains { $0.name == ResetEvent.emitHook && $0.status == "attached" }
+            return watched == true && recording.losses.isEmpty
+                ? "decided, but no device was given the segment: dropped in OUTPUT, or no route"
+                : "decided; whether a segment left was not recorded"
+        }
+        let event = inventory.event(origin)
+        let name = event.ifname ?? "a device"
+        let device = recording.header?.interfaces.first {
+            $0.ifindex == event.ifindex && ($0.netns == nil || event.netns == nil || $0.netns == event.netns)
+        }
+        switch device?.captured {
+        case true?:
+            return
+                "given to \(name), which was captured, but not in the capture: dropped behind the hook, filtered out, or lost"
+        case false?: return "given to \(name), which was not captured"
+        case nil: return "given to \(name), but not in any capture"
+        }
     }
 
     private func decisionFacts(_ evidence: Evidence, from place: String) -> [Fact] {

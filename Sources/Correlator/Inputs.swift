@@ -13,6 +13,8 @@ public struct CaptureInput: Sendable {
     public var resets: [CapturedSegment]
     /// What else the capture has of the connections of these RSTs, and of those of the other captures.
     public var flows: FlowTable
+    /// `flows` was filled: what it lacks the capture does not have.
+    public var hasFlows: Bool
     /// The beginning of what RSTs carry, by packet number.
     public var payloads: [Int: [UInt8]]
     /// The pcap-filter expression of each interface, where the file says that there was one.
@@ -42,6 +44,7 @@ public struct CaptureInput: Sendable {
         self.interfaces = interfaces
         self.resets = resets
         flows = FlowTable()
+        hasFlows = false
         payloads = [:]
         filters = []
         dropped = 0

@@ -43,7 +43,7 @@ struct ResetAssembly {
         var evidence = evidence(origin: origin, decision: decision, captured: !packets.isEmpty)
         let segment = packets.first.map { inventory.packet($0).segment }
         let event = lead.map(inventory.event)
-        let wire = wireEvidence(packets)
+        let wire = wireEvidence(packets, isJudged: decision == nil)
         let hasCapturedTrigger = decision == nil && completeSilence(&evidence, origin: origin, wire: wire)
         let verdict = lead == nil ? wireVerdict(wire) : judge(evidence)
 
@@ -167,7 +167,8 @@ struct ResetAssembly {
         let current = path.context == .process && !path.runsInKernelThread ? inventory.event(lead).task : nil
         switch path.origin {
         case .active:
-            let isKilled = path.callers.contains(.diagDestroy) || path.callers.contains(.bpfProgram)
+            // tcp_abort() is called on somebody else's socket, also where the caller's name is not known.
+            let isKilled = path.callers.contains(.abort) && !path.callers.contains(.smc)
             if let current { return Reset.Process(task: current, role: isKilled ? .killer : .owner) }
         case .userSpace:
             if let current { return Reset.Process(task: current, role: .owner) }

@@ -6,17 +6,15 @@ import PcapReader
 
 /// Reads the files of a report, each for what its content says it is.
 public struct InputLoader {
-    public private(set) var captures: [CaptureInput] = []
+    public internal(set) var captures: [CaptureInput] = []
     public private(set) var recordings: [EventInput] = []
+    /// Of each capture, whether it can be read once more: a pipe cannot.
+    var isRereadable: [Bool] = []
     /// Files that could not be read, with the reason.
     public private(set) var failures: [String] = []
 
-    /// At most so many RSTs of a capture are asked what they carry, and so many bytes of each.
-    private static let keptPayloads = 10_000
-    private static let payloadBytes = 256
-
     /// Called from time to time with the bytes of a capture that are done and their total, if it is known.
-    private let progress: ((_ done: Int, _ total: Int?) -> Void)?
+    let progress: ((_ done: Int, _ total: Int?) -> Void)?
 
     public init(progress: ((_ done: Int, _ total: Int?) -> Void)? = nil) { self.progress = progress }
 
@@ -91,66 +89,7 @@ public struct InputLoader {
             CaptureInput.Undecoded(reason: $0.reason.rawValue, packets: $0.count)
         }
         captures.append(input)
-    }
-
-    /// Reads the captures once more, for the connections that a RST of any of them belongs to.
-    ///
-    /// To be called when all files are loaded: what one capture has of a connection that is reset in another is evidence.
-    public mutating func loadFlows() {
-        let filter = FlowFilter(captures.lazy.flatMap { $0.resets.lazy.map(\.segment.tuple) })
-        guard filter.count > 0 else { return }
-        for index in captures.indices {
-            do {
-                captures[index].flows = try flows(of: captures[index].file, filter)
-                captures[index].payloads = try payloads(of: captures[index])
-            } catch {
-                captures[index].damage.append("cannot be read a second time: \(error)")
-                captures[index].damageCount += 1
-            }
-        }
-    }
-
-    private func flows(of path: String, _ filter: FlowFilter) throws -> FlowTable {
-        var flows = FlowTable()
-        let file = try InputFile(path: path)
-        guard file.isRereadable else { return flows }
-        _ = try file.scan(selecting: .flows(filter)) { flows.add($0) }
-        return flows
-    }
-
-    private func payloads(of capture: CaptureInput) throws -> [Int: [UInt8]] {
-        let carriers = capture.resets.lazy.filter { $0.segment.payloadOffset >= 0 && $0.segment.payloadLength > 0 }
-            .prefix(Self.keptPayloads)
-        guard !carriers.isEmpty else { return [:] }
-        let file = try InputFile(path: capture.file)
-        guard file.isRereadable else { return [:] }
-        let wanted = Array(carriers).map { carrier -> (number: Int, range: Range<Int>) in
-            let start = carrier.packetOffset + Int(carrier.segment.payloadOffset)
-            let captured = Int(carrier.capturedLength) - Int(carrier.segment.payloadOffset)
-            let count = min(captured, Int(carrier.segment.payloadLength), Self.payloadBytes)
-            return (carrier.number, start..<start + max(0, count))
-        }
-        return try ranges(wanted, of: file)
-    }
-
-    /// Reads ranges of the (decompressed) file that are in ascending order.
-    private func ranges(_ wanted: [(number: Int, range: Range<Int>)], of file: InputFile) throws -> [Int: [UInt8]] {
-        var found: [Int: [UInt8]] = [:]
-        var offset = 0
-        var next = 0
-        _ = try file.read { window in
-            let end = offset + window.count
-            while next < wanted.count, wanted[next].range.lowerBound < end {
-                let part = wanted[next].range.clamped(to: offset..<end)
-                found[wanted[next].number, default: []] +=
-                    window[(part.lowerBound - offset)..<(part.upperBound - offset)]
-                // The rest is in the next window.
-                if wanted[next].range.upperBound > end { break }
-                next += 1
-            }
-            offset = end
-        }
-        return found
+        isRereadable.append(file.isRereadable)
     }
 
     /// The whole content, decompressed, and why it ends early if it does.

@@ -71,9 +71,14 @@ struct EventConverter {
             event.ttl = record.ttl
             if record.ip_version == 4 { event.ipID = record.ip_id }
         }
+        // Before the stack, whose names may take long to find: the process may not have the socket much longer.
+        setSocket(of: &event, from: record)
         let frames = stack(raw, count: Int(min(record.stack_frames, UInt32(RST_STACK_FRAMES))))
         event.stack = frames?.id
-        setSocket(of: &event, from: record, context: frames?.context)
+        if record.isOfOwner, frames?.context != .process, record.has(RST_HAS_TCP_SOCKET) {
+            // It was only the owner's turn on the processor.
+            event.socket?.owner = holder(of: record)
+        }
         event.task = task(record, context: frames?.context, socket: event.socket)
         if record.has(RST_HAS_LISTENER) {
             event.listener = ResetEvent.Listener(
@@ -136,20 +141,19 @@ struct EventConverter {
         return groups.path(process: process) ?? path
     }
 
-    private mutating func owner(
-        of record: rst_event, context: ResetEvent.Task.Context?
-    ) -> ResetEvent.Owner? {
-        let remembered =
-            record.has(RST_HAS_OWNER)
-            ? ResetEvent.Owner(pid: Int32(bitPattern: record.owner_pid), comm: name(record.owner_comm)) : nil
-        // A program that closes its own socket has it no more; nor has anybody a socket without a file.
-        guard record.inode != 0, context != .process || record.owner_pid != record.pid else { return remembered }
-        return holders.owner(inode: record.inode, remembered: remembered)
+    private func remembered(_ record: rst_event) -> ResetEvent.Owner? {
+        guard record.has(RST_HAS_OWNER) else { return nil }
+        return ResetEvent.Owner(pid: Int32(bitPattern: record.owner_pid), comm: name(record.owner_comm))
     }
 
-    private mutating func setSocket(
-        of event: inout ResetEvent, from record: rst_event, context: ResetEvent.Task.Context?
-    ) {
+    /// Who has the socket open, or else who is remembered.
+    private mutating func holder(of record: rst_event) -> ResetEvent.Owner? {
+        // Nobody has a socket without a file.
+        guard record.inode != 0 else { return remembered(record) }
+        return holders.owner(inode: record.inode, remembered: remembered(record))
+    }
+
+    private mutating func setSocket(of event: inout ResetEvent, from record: rst_event) {
         let state = TCPState(rawValue: record.state)
         if event.kind == .decide, record.has(RST_HAS_STATE) { event.state = state }
         if event.kind == .decide, record.has(RST_HAS_PREVIOUS_STATE) {
@@ -169,7 +173,10 @@ struct EventConverter {
             socket.linger2 = record.linger2
         }
         guard record.has(RST_HAS_SOCKET) else { return }
-        if record.has(RST_HAS_TCP_SOCKET) { socket.owner = owner(of: record, context: context) }
+        // A program that closes its own socket has it no more.
+        if record.has(RST_HAS_TCP_SOCKET) {
+            socket.owner = record.isOfOwner ? remembered(record) : holder(of: record)
+        }
         socket.cgroupPath = cgroupPath(id: record.cgroup, process: socket.owner?.pid)
         event.socket = socket
     }
@@ -192,5 +199,8 @@ struct EventConverter {
 }
 
 extension rst_event {
+    /// The owner that is remembered was the current task.
+    fileprivate var isOfOwner: Bool { has(RST_HAS_OWNER) && owner_pid == pid }
+
     fileprivate func has(_ bit: rst_event_has) -> Bool { UInt32(has) & UInt32(bit.rawValue) != 0 }
 }

@@ -133,7 +133,7 @@ public struct TextReport: Sendable {
 
     private mutating func details(_ reset: Reset) {
         wrap(reset.summary, indent: 4)
-        if reset.candidates.count > 1 {
+        if reset.candidates.count > 1 || reset.cause == .unknown && !reset.candidates.isEmpty {
             wrap("candidates: \(reset.candidates.map(\.rawValue).joined(separator: ", "))", indent: 4)
         }
         if let process = reset.process {

@@ -30,11 +30,11 @@ struct SelftestCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Keep each recording in DIR/<scenario>-v4 or -v6.", valueName: "dir"))
     var keep: String?
 
-    @Flag(help: "Record without the hooks that not every kernel has (fentry).")
-    var basicHooks = false
-
     @Flag(help: "Capture every packet, not only segments with SYN, FIN or RST.")
     var full = false
+
+    @Flag(help: "Record without the hooks that not every kernel has (fentry).")
+    var basicHooks = false
 
     @Flag(help: "Allow scenarios that change a setting of the whole host for a moment.")
     var allowHostWide = false
@@ -67,8 +67,8 @@ struct SelftestCommand: ParsableCommand {
         if let keep { mkdir(keep, 0o755) }
         var driver = SelftestDriver(tool: Version.tool)
         driver.allowsHostWideSettings = allowHostWide
-        driver.optionalHooks = !basicHooks
         driver.capturesEverything = full
+        driver.optionalHooks = !basicHooks
         let chosen =
             burst.map { [masqueraded ? Scenarios.translatedBurst(count: $0) : Scenarios.burst(count: $0)] }
             ?? chosenScenarios

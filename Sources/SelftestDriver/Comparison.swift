@@ -50,7 +50,9 @@ struct Comparison {
         let isProven = expected.isProven || tellsOfAllAnswers && expected.outcome != .wireOnly
         // Of a RST that no kernel tells of, the packets may suggest more than that it came.
         let isJudgedByPackets = expected.outcome == .wireOnly && got.outcome == .wireOnly
-        if !isProven, got.cause == .unknown, got.candidates.contains(where: { accepted.contains($0.rawValue) }) {
+        if !isProven, !isJudgedByPackets, got.cause == .unknown,
+            got.candidates.contains(where: { accepted.contains($0.rawValue) })
+        {
             isAmbiguous = true
         } else if !isJudgedByPackets, !accepted.contains(got.cause.rawValue) {
             differ("cause", expected.cause, got.cause.rawValue)

@@ -40,10 +40,10 @@ public struct SelftestDriver: Sendable {
     private let actor: ActorCommand
     /// Whether scenarios may change settings of the whole host for a moment.
     public var allowsHostWideSettings = false
-    /// Whether to record with the hooks that not every kernel has.
-    public var optionalHooks = true
     /// Whether every packet is captured, and not only segments with SYN, FIN or RST.
     public var capturesEverything = false
+    /// Whether to record with the hooks that not every kernel has.
+    public var optionalHooks = true
 
     public init(tool: String, actor: ActorCommand = .thisProgram) {
         self.tool = tool
@@ -85,8 +85,8 @@ public struct SelftestDriver: Sendable {
             },
             capturePath: "\(directory)/capture.pcapng", eventsPath: "\(directory)/events.jsonl")
         options.tool = tool
-        options.optionalHooks = optionalHooks
         if capturesEverything { options.filter = "" }
+        options.optionalHooks = optionalHooks
         options.namespaces = Set(lab.captures.map(\.netns))
         try scenario.prepare(in: lab)
         let recorder = try Recorder(options, wantsToStop: {})

@@ -61,6 +61,13 @@ import Testing
         #expect(try self.reset(Self.killing, owner: nil).owner == nil)
     }
 
+    @Test(arguments: ["0xffffffffc0309038", "bpf_prog_1_kill", "inet_diag_init"])
+    func aKillerWithoutANameIsNoOwner(_ caller: String) throws {
+        let reset = try reset(["tcp_send_active_reset", "tcp_abort", caller, "do_syscall_64"], owner: owner)
+        #expect(reset.process?.role == .killer)
+        #expect(reset.owner?.pid == 8)
+    }
+
     @Test func withoutASocketItIsNobody() throws {
         let reset = try reset(Self.refusing, owner: nil, state: nil) {
             $0.trigger = ResetEvent.Trigger(flags: .syn, seq: 0, ack: 0, length: 0)

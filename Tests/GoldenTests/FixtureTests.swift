@@ -23,6 +23,7 @@ import Testing
             let path = fixtures.appending(path: "\(name)/\(file)").path
             if FileManager.default.fileExists(atPath: path) { loader.load(path) }
         }
+        loader.loadFlows()
         #expect(loader.failures.isEmpty)
         loader.loadFlows()
         let directory = fixtures.appending(path: name).path + "/"

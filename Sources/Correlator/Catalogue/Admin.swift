@@ -14,6 +14,7 @@ extension Catalogue {
             reasons: ["TCP_STATE"], fixture: "socket-destroyed-v4",
             wire: { wire in
                 guard wire.abortsItself, wire.silenceIsShort, !wire.usesMultipath, !wire.peerSentData,
+                    !wire.dataIsUnseen,
                     wire.own.fin == nil
                 else { return nil }
                 return WireScore(

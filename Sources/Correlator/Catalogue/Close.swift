@@ -15,6 +15,9 @@ extension Catalogue {
             reasons: ["TCP_ABORT_ON_CLOSE"], fixture: "abort-on-close-v4",
             wire: { wire in
                 guard wire.abortsItself, wire.silenceIsShort, !wire.usesMultipath else { return nil }
+                if wire.dataIsUnseen {
+                    return WireScore(50, "whether there was unread data does not show: the capture has no data")
+                }
                 guard wire.peerSentData else { return nil }
                 if wire.acknowledgesLateData { return WireScore(40, "the other end had sent data") }
                 if wire.own.fin != nil {
@@ -47,6 +50,9 @@ extension Catalogue {
                     guard wire.silenceIsShort else { return WireScore(40, "a program may have dropped the connection") }
                     if wire.own.probesSinceHeard > 0 { return WireScore(30, "a program may have lost patience") }
                     if wire.own.fin != nil { return WireScore(40, "the sender had ended its side in order before") }
+                    if wire.dataIsUnseen {
+                        return WireScore(50, "it ended the connection of its own accord, as far as the capture shows")
+                    }
                     if !wire.peerSentData { return WireScore(65, "nothing that the other end had sent was unread") }
                     return WireScore(55, "the sender ended the connection of its own accord")
                 default: return nil
@@ -76,7 +82,8 @@ extension Catalogue {
             reasons: ["TCP_STATE"], fixture: "listener-closed-v4",
             wire: { wire in
                 guard wire.abortsItself, wire.silenceIsShort, !wire.usesMultipath, wire.flow?.opener == .receiver,
-                    wire.own.bytes == 0, wire.own.fin == nil, !wire.peerSentData
+                    wire.own.bytes == 0, wire.own.fin == nil, !wire.peerSentData,
+                    !wire.dataIsUnseen
                 else { return nil }
                 return WireScore(
                     wire.isPrompt ? 55 : 40, "the sender never sent a byte: the connection may never have been accepted"

@@ -42,7 +42,7 @@ extension Catalogue {
             meaning: "The peer sent it, and what was captured does not tell why.",
             advice: "Record on the peer, or capture the whole conversation (--full) to let the packets speak.",
             recognition: "no kernel event; the destination is an address of this host",
-            basis: "wire only", fixture: "received-v4"
+            basis: "wire only"
         ) { _ in false },
         Rule(
             .unknown, .unknown,

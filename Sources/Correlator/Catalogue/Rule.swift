@@ -17,12 +17,12 @@ public struct Rule: Sendable {
     /// Whether the evidence is of this cause. At most one rule of the catalogue holds for any evidence.
     public let holds: @Sendable (Evidence) -> Bool
     /// How well the packets alone fit the cause, where no kernel event tells; nil if they do not. Several may fit.
-    let wire: @Sendable (WireEvidence) -> WireScore?
+    let wire: (@Sendable (WireEvidence) -> WireScore?)?
 
     init(
         _ cause: Cause, _ category: Category, meaning: String, advice: String, recognition: String, basis: String,
         reasons: Set<String> = [], fixture: String? = nil,
-        wire: @escaping @Sendable (WireEvidence) -> WireScore? = { _ in nil },
+        wire: (@Sendable (WireEvidence) -> WireScore?)? = nil,
         holds: @escaping @Sendable (Evidence) -> Bool
     ) {
         self.cause = cause
@@ -42,6 +42,9 @@ public struct Rule: Sendable {
 public enum Catalogue {
     public static let rules: [Rule] =
         refused + stale + handshake + close + timeout + pressure + admin + multipath + elsewhere
+
+    /// Those that packets alone can speak for.
+    static let wireRules = rules.filter { $0.wire != nil }
 
     static let byCause = Dictionary(uniqueKeysWithValues: rules.map { ($0.cause, $0) })
 

@@ -53,6 +53,7 @@ public struct FlowTable: Sendable {
         /// Segments of the RST's sender that are no RSTs, and the first of them.
         var fromSender = 0
         var senderFirst: SegmentNote?
+        var senderFirstData: SegmentNote?
         var fromPeer = 0
         var peerFirst: SegmentNote?
         /// More RSTs of the same sender, and the first of them.
@@ -125,6 +126,7 @@ public struct FlowTable: Sendable {
             if moments[reset].sender == side {
                 afters[reset].fromSender += 1
                 if afters[reset].senderFirst == nil { afters[reset].senderFirst = note }
+                if note.length > 0, afters[reset].senderFirstData == nil { afters[reset].senderFirstData = note }
             } else {
                 afters[reset].fromPeer += 1
                 if afters[reset].peerFirst == nil { afters[reset].peerFirst = note }
@@ -176,8 +178,10 @@ public struct FlowTable: Sendable {
 extension FlowTable.Flow {
     /// Takes in a segment of one end that is no RST; false if it is one that was captured twice.
     fileprivate mutating func take(_ note: SegmentNote, _ segment: TCPSegment, side: Int) -> Bool {
-        let isNew = side == 0
-            ? Self.take(note, segment, own: &first, peer: &second) : Self.take(note, segment, own: &second, peer: &first)
+        let isNew =
+            side == 0
+            ? Self.take(note, segment, own: &first, peer: &second)
+            : Self.take(note, segment, own: &second, peer: &first)
         if !isNew { duplicates += 1 }
         return isNew
     }

@@ -10,8 +10,8 @@ struct Injection: Sendable {
 
     /// Steps between the sequence numbers of RSTs that known devices send in a row.
     private static let knownSteps: [(step: [UInt32], who: String)] = [
-        ([1460, 2920, 4380], "the steps of the Great Firewall of China (Weaver et al. 2009, section 5)"),
-        ([12503], "the step of Sandvine devices (Weaver et al. 2009, section 5)"),
+        ([1460, 2920, 4380], "a step of the Great Firewall of China (Clayton, Murdoch and Watson, PET 2006)"),
+        ([12503], "the step of Sandvine devices (Weaver et al. 2009)"),
     ]
 
     init(_ evidence: WireEvidence) {
@@ -60,15 +60,9 @@ struct Injection: Sendable {
 
     /// The end that "sent" the RST goes on with new data as if it had not.
     private static func goesOn(_ evidence: WireEvidence) -> String? {
-        guard let flow = evidence.flow, let next = flow.after.senderFirst, !next.flags.contains(.syn) else {
-            return nil
-        }
-        // An answer to a stray segment does not end the sender's connection.
-        guard evidence.trigger == nil || !evidence.reset.flags.contains(.ack) && evidence.own.segments > 1 else {
-            return nil
-        }
+        guard let next = evidence.flow?.after.senderFirstData, !next.flags.contains(.syn) else { return nil }
         // What had been sent before the RST may come in after it.
-        guard next.time.distance(from: evidence.reset.time) > 1_000_000, next.length > 0,
+        guard next.time.distance(from: evidence.reset.time) > 1_000_000,
             !evidence.own.recent.contains(where: { $0.seq == next.seq })
         else { return nil }
         let isNew = evidence.own.segments == 0 || !evidence.own.nextSeq.follows(next.seq)
@@ -91,9 +85,7 @@ struct Injection: Sendable {
         guard let flow = evidence.flow else { return nil }
         let others = flow.own.resets + [flow.after.nextReset].compactMap { $0 }
         for other in others where other.time.distance(from: evidence.reset.time) < 1_000_000_000 {
-            let step =
-                max(other.seq &- evidence.reset.seq, evidence.reset.seq &- other.seq) == 0
-                ? 0 : min(other.seq &- evidence.reset.seq, evidence.reset.seq &- other.seq)
+            let step = min(other.seq &- evidence.reset.seq, evidence.reset.seq &- other.seq)
             guard step != 0 else { continue }
             if let known = knownSteps.first(where: { $0.step.contains(step) }) {
                 return "its sequence number and that of packet \(other.number) differ by \(step): \(known.who)"

@@ -5,13 +5,17 @@ import PcapReader
 struct WireSighting {
     let reference: Reference
     let evidence: WireEvidence
+    /// Only where the packets have to speak for themselves.
+    let scores: WireScores?
 }
 
 extension ResetAssembly {
     /// What the captures say of a RST; nil if none has it.
     ///
-    /// - Parameter packets: its sightings in the order of time.
-    func wireEvidence(_ packets: [Reference]) -> WireSighting? {
+    /// - Parameters:
+    ///   - packets: its sightings in the order of time.
+    ///   - isJudged: no kernel tells why it was sent.
+    func wireEvidence(_ packets: [Reference], isJudged: Bool) -> WireSighting? {
         var best: (reference: Reference, flow: FlowContext?, segments: Int)?
         for reference in packets {
             let flow = inventory.captures[Int(reference.source)].flows.context(
@@ -24,11 +28,12 @@ extension ResetAssembly {
         let packet = inventory.packet(best.reference)
         let filter =
             capture.filters.indices.contains(Int(packet.interface)) ? capture.filters[Int(packet.interface)] : nil
+        let evidence = WireEvidence(
+            packet, flow: best.flow, payload: capture.payloads[packet.number] ?? [],
+            filter: filter, absentAtSender: absentAtSender(packet, packets),
+            isRead: capture.hasFlows)
         return WireSighting(
-            reference: best.reference,
-            evidence: WireEvidence(
-                packet, flow: best.flow, payload: capture.payloads[packet.number] ?? [],
-                filter: filter, absentAtSender: absentAtSender(packet, packets)))
+            reference: best.reference, evidence: evidence, scores: isJudged ? WireScores(evidence) : nil)
     }
 
     /// A capture near the sender that has the connection before the RST and after it, lost nothing, and never saw the RST.
@@ -51,7 +56,7 @@ extension ResetAssembly {
     /// The verdict on a RST of which no kernel tells.
     func wireVerdict(_ sighting: WireSighting?) -> Verdict {
         guard let sighting else { return judge(Evidence()) }
-        var verdict = judge(sighting.evidence)
+        var verdict = judge(sighting.evidence, sighting.scores ?? WireScores(sighting.evidence))
         if verdict.cause == .unknown, localAddresses.contains(sighting.evidence.tuple.destination),
             let rule = Catalogue.rule(for: .received)
         {

@@ -11,6 +11,10 @@ struct WireEvidence: Sendable {
     let dontFragment: Bool
     /// Nil if the capture has nothing of the connection, or was not asked for it.
     let flow: FlowContext?
+    /// The end that sent the RST and the other one, as far as the capture has them; an end that it does not have is as
+    /// good as one that never spoke.
+    let own: FlowSide
+    let peer: FlowSide
     /// The RST's payload as far as it was captured.
     let payload: [UInt8]
     /// The capture was restricted to some segments (SYN, FIN, RST, say), or lost some of this connection.
@@ -47,11 +51,13 @@ struct WireEvidence: Sendable {
         case aborts
         /// The capture has nothing of the connection before the RST.
         case isolated
+        /// The capture was read for its RSTs alone, as a pipe is.
+        case unread
     }
 
     init(
         _ captured: CapturedSegment, flow: FlowContext?, payload: [UInt8] = [], filter: String? = nil,
-        absentAtSender: String? = nil
+        absentAtSender: String? = nil, isRead: Bool = true
     ) {
         self.absentAtSender = absentAtSender
         let isFiltered = filter?.contains("tcpflags") == true || filter?.contains("tcp[") == true
@@ -67,9 +73,11 @@ struct WireEvidence: Sendable {
         self.payload = payload
         let known = flow.flatMap { $0.isKnown ? $0 : nil }
         self.flow = flow
+        own = flow?.own ?? FlowSide()
+        peer = flow?.peer ?? FlowSide()
         isSparse = isFiltered || known.map { Self.misses($0, note) } ?? false
         trigger = known.flatMap { Self.trigger(of: note, in: $0) }
-        situation = Self.situation(note, known, trigger, isSparse: isSparse)
+        situation = isRead ? Self.situation(note, known, trigger, isSparse: isSparse) : .unread
     }
 
     /// Whether the numbers of the RST speak of bytes that the capture does not have.
@@ -84,11 +92,17 @@ struct WireEvidence: Sendable {
     private static func trigger(of reset: SegmentNote, in flow: FlowContext) -> SegmentNote? {
         let answersAck = !reset.flags.contains(.ack)
         // The segment need not be the last one: others may have been on their way when the RST was sent.
-        return flow.peer.latest { note in
+        let fitting = flow.peer.recent.filter { note in
             guard reset.time.distance(from: note.time) <= 10_000_000_000 else { return false }
             if answersAck { return note.flags.contains(.ack) && note.ack == reset.seq }
             return reset.seq == 0 && !note.flags.contains(.ack) && note.end == reset.ack
         }
+        // As many RSTs as segments since the sender last spoke: each segment got its own.
+        let since = flow.own.last?.number ?? 0
+        let unanswered = fitting.filter { $0.number > since }
+        let earlier = flow.own.resets.filter { $0.number > since }.count
+        if unanswered.count == earlier + 1 + flow.after.resets { return unanswered[earlier] }
+        return fitting.last
     }
 
     private static func situation(
@@ -97,7 +111,11 @@ struct WireEvidence: Sendable {
         guard let flow else { return .isolated }
         if let trigger {
             if !trigger.flags.contains(.ack) { return trigger.flags.contains(.syn) ? .answersSyn : .answersStray }
-            if trigger.isSynAck { return .answersSynAck }
+            if trigger.isSynAck {
+                // The SYN+ACK was accepted, or the RST has the window of a socket that is open.
+                let isOpen = flow.own.syn != nil && flow.own.highestAck == trigger.end
+                return isOpen || flow.own.syn != nil && reset.window > 0 ? .aborts : .answersSynAck
+            }
             if isLate(trigger, reset, flow) { return .aborts }
             return answersAck(trigger, flow)
         }
@@ -135,10 +153,6 @@ struct WireEvidence: Sendable {
 }
 
 extension WireEvidence {
-    /// The other end as far as the capture has it; nothing is as good as an end that never spoke.
-    var peer: FlowSide { flow?.peer ?? FlowSide() }
-    var own: FlowSide { flow?.own ?? FlowSide() }
-
     /// Nanoseconds without any segment before the RST.
     var silence: UInt64? { flow?.last.map { reset.time.distance(from: $0.time) } }
 
@@ -153,6 +167,9 @@ extension WireEvidence {
         let count = end &- start
         return count < 1 << 31 ? count : nil
     }
+
+    /// Whether the other end sent data does not show: a filter kept it out, and the RST acknowledges nothing.
+    var dataIsUnseen: Bool { isFiltered && received == nil && peer.bytes == 0 }
 
     /// Whether the other end had sent data that may not have been read.
     var peerSentData: Bool { peer.bytes > 0 || (received ?? 0) > 0 }
@@ -187,7 +204,12 @@ extension WireEvidence {
         }
     }
 
-    var bothEnded: Bool { own.fin != nil && peer.fin != nil }
+    /// Both ends had finished when the segment came that the RST answers, or else when the RST was sent.
+    var bothEnded: Bool {
+        guard own.fin != nil, let fin = peer.fin else { return false }
+        // Data that comes with the FIN is still data to an end that has closed.
+        return trigger.map { fin.number < $0.number || fin.number == $0.number && $0.length == 0 } ?? true
+    }
 
     /// The IPv6 flow label is that of the sender's connection: a socket answered, not the kernel for want of one.
     ///

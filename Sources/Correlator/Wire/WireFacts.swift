@@ -5,7 +5,7 @@ extension ResetAssembly {
     /// What the packets show, each with the packet it is seen in.
     func wireFacts(_ sighting: WireSighting, _ packets: [Reference]) -> [Fact] {
         let evidence = sighting.evidence
-        var facts = WireFacts(evidence).facts
+        var facts = WireFacts(evidence, sighting.scores ?? WireScores(evidence)).facts
         facts += absentFacts(evidence, sighting, packets)
         return facts
     }
@@ -30,9 +30,9 @@ struct WireFacts {
     private(set) var facts: [Fact] = []
     private let evidence: WireEvidence
 
-    init(_ evidence: WireEvidence) {
+    init(_ evidence: WireEvidence, _ scores: WireScores) {
         self.evidence = evidence
-        because()
+        because(scores)
         payload()
         answered()
         if let flow = evidence.flow, flow.isKnown {
@@ -47,7 +47,10 @@ struct WireFacts {
             after(flow)
             earlier(flow)
         } else {
-            add("the capture has nothing of this connection before the RST")
+            add(
+                evidence.situation == .unread
+                    ? "the capture was read once, for its RSTs alone"
+                    : "the capture has nothing of this connection before the RST")
         }
         silence()
         add(SenderSignature(evidence).sentence)
@@ -60,15 +63,9 @@ struct WireFacts {
     }
 
     /// What speaks for the verdict and for its alternatives, the strongest first.
-    private mutating func because() {
-        let scores = Catalogue.rules.compactMap { rule in rule.wire(evidence).map { (rule.cause, $0) } }
-        let ranked = scores.enumerated().filter { $0.element.1.points > 0 }.sorted { a, b in
-            a.element.1.points != b.element.1.points ? a.element.1.points > b.element.1.points : a.offset < b.offset
-        }.map(\.element)
-        guard let best = ranked.first else { return }
-        for (cause, score) in ranked.prefix(WireScore.maximumCandidates)
-        where score.points + WireScore.margin >= best.1.points {
-            for reason in score.because { add("\(cause.rawValue): \(reason)") }
+    private mutating func because(_ scores: WireScores) {
+        for (rule, score) in scores.near.prefix(WireScore.maximumCandidates) {
+            for reason in score.because { add("\(rule.cause.rawValue): \(reason)") }
         }
     }
 

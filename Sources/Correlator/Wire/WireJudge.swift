@@ -1,19 +1,42 @@
 /// Judges by packets alone. Never `proven`: a third party can forge whatever a wire shows.
-func judge(_ evidence: WireEvidence) -> Verdict {
-    var scores = Catalogue.rules.compactMap { rule in rule.wire(evidence).map { (rule: rule, score: $0) } }
-    scores.removeAll { $0.score.points <= 0 }
-    if let stated = ResetPayload(evidence.payload)?.cause, let rule = Catalogue.rule(for: stated) {
-        // What the sender says of itself goes before what its packets suggest.
-        scores.removeAll { $0.rule.cause == stated }
-        scores.insert((rule, WireScore(92, "the RST says so in its payload")), at: 0)
+func judge(_ evidence: WireEvidence) -> Verdict { judge(evidence, WireScores(evidence)) }
+
+/// What the catalogue's rules make of the evidence, the best first.
+struct WireScores {
+    let ranked: [(rule: Rule, score: WireScore)]
+
+    init(_ evidence: WireEvidence) {
+        var scores: [(rule: Rule, score: WireScore)] = []
+        for rule in Catalogue.wireRules {
+            if let score = rule.wire?(evidence), score.points > 0 { scores.append((rule, score)) }
+        }
+        if !evidence.payload.isEmpty, let stated = ResetPayload(evidence.payload)?.cause,
+            let rule = Catalogue.rule(for: stated)
+        {
+            // What the sender says of itself goes before what its packets suggest.
+            scores.removeAll { $0.rule.cause == stated }
+            scores.insert((rule, WireScore(92, "the RST says so in its payload")), at: 0)
+        }
+        // Equal scores stay in the order of the catalogue.
+        ranked =
+            scores.count < 2
+            ? scores
+            : scores.enumerated().sorted { a, b in
+                a.element.score.points != b.element.score.points
+                    ? a.element.score.points > b.element.score.points : a.offset < b.offset
+            }.map(\.element)
     }
-    // Equal scores stay in the order of the catalogue.
-    let ranked = scores.enumerated().sorted { a, b in
-        a.element.score.points != b.element.score.points
-            ? a.element.score.points > b.element.score.points : a.offset < b.offset
-    }.map(\.element)
-    guard let best = ranked.first else { return undecided(evidence, candidates: []) }
-    let near = ranked.filter { $0.score.points + WireScore.margin >= best.score.points }
+
+    /// The best, and what lies so near to it that it may be the cause as well.
+    var near: ArraySlice<(rule: Rule, score: WireScore)> {
+        guard let best = ranked.first else { return [] }
+        return ranked.prefix { $0.score.points + WireScore.margin >= best.score.points }
+    }
+}
+
+func judge(_ evidence: WireEvidence, _ scores: WireScores) -> Verdict {
+    guard let best = scores.ranked.first else { return undecided(evidence, candidates: []) }
+    let near = scores.near
     var candidates = near.prefix(WireScore.maximumCandidates).map(\.rule.cause)
     if near.count == 1, !best.score.standsFor.isEmpty { candidates = best.score.standsFor }
     guard best.score.points >= WireScore.likely else { return undecided(evidence, candidates: candidates) }
@@ -37,6 +60,9 @@ private func undecided(_ evidence: WireEvidence, candidates: [Cause]) -> Verdict
 }
 
 private func whatDecides(_ candidates: [Cause], _ evidence: WireEvidence) -> String {
+    if evidence.situation == .unread {
+        return "the other segments of the connection: a pipe cannot be read twice, a file can"
+    }
     if evidence.situation == .isolated {
         return "the segments of the connection before the RST, and kernel events of the host that sent it"
     }

@@ -1,0 +1,78 @@
+import CaptureFile
+import Correlator
+import Glibc
+import PcapReader
+
+extension InputLoader {
+    /// At most so many RSTs of a capture are asked what they carry, and so many bytes of each.
+    private static let keptPayloads = 10_000
+    private static let payloadBytes = 256
+
+    /// Reads the captures once more, for the connections that a RST of any of them belongs to.
+    ///
+    /// To be called when all files are loaded: what one capture has of a connection that is reset in another is evidence.
+    public mutating func loadFlows() {
+        let filter = FlowFilter(captures.lazy.flatMap { $0.resets.lazy.map(\.segment.tuple) })
+        guard filter.count > 0 else { return }
+        for index in captures.indices where isRereadable[index] {
+            do {
+                let file = try InputFile(path: captures[index].file)
+                captures[index].payloads = try payloads(captures[index].resets, file)
+                var flows = FlowTable()
+                _ = try file.scan(selecting: .flows(filter), progress: progress) { flows.add($0) }
+                captures[index].flows = flows
+                captures[index].hasFlows = true
+            } catch {
+                captures[index].damage.append("cannot be read a second time: \(error)")
+                captures[index].damageCount += 1
+            }
+        }
+    }
+
+    /// What RSTs carry, by packet number.
+    private func payloads(_ resets: [CapturedSegment], _ file: InputFile) throws -> [Int: [UInt8]] {
+        let carriers = resets.lazy.filter { $0.segment.payloadOffset >= 0 && $0.segment.payloadLength > 0 }
+        let wanted = carriers.prefix(Self.keptPayloads).map { carrier -> (number: Int, range: Range<Int>) in
+            let start = carrier.packetOffset + Int(carrier.segment.payloadOffset)
+            let captured = Int(carrier.capturedLength) - Int(carrier.segment.payloadOffset)
+            let count = min(captured, Int(carrier.segment.payloadLength), Self.payloadBytes)
+            return (carrier.number, start..<start + max(0, count))
+        }
+        guard !wanted.isEmpty else { return [:] }
+        let isPlain = file.kind == .pcap || file.kind == .pcapng
+        return isPlain ? plainRanges(Array(wanted), file.path) : try ranges(Array(wanted), file)
+    }
+
+    private func plainRanges(_ wanted: [(number: Int, range: Range<Int>)], _ path: String) -> [Int: [UInt8]] {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return [:] }
+        defer { close(descriptor) }
+        var found: [Int: [UInt8]] = [:]
+        for (number, range) in wanted {
+            var bytes = [UInt8](repeating: 0, count: range.count)
+            let count = pread(descriptor, &bytes, range.count, off_t(range.lowerBound))
+            if count > 0 { found[number] = Array(bytes.prefix(count)) }
+        }
+        return found
+    }
+
+    /// - Parameter wanted: ranges of the decompressed file in ascending order.
+    private func ranges(_ wanted: [(number: Int, range: Range<Int>)], _ file: InputFile) throws -> [Int: [UInt8]] {
+        var found: [Int: [UInt8]] = [:]
+        var offset = 0
+        var next = 0
+        _ = try file.read { window in
+            let end = offset + window.count
+            while next < wanted.count, wanted[next].range.lowerBound < end {
+                let part = wanted[next].range.clamped(to: offset..<end)
+                found[wanted[next].number, default: []] +=
+                    window[(part.lowerBound - offset)..<(part.upperBound - offset)]
+                // The rest is in the next window.
+                if wanted[next].range.upperBound > end { break }
+                next += 1
+            }
+            offset = end
+        }
+        return found
+    }
+}

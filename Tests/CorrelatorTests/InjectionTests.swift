@@ -1,0 +1,99 @@
+import NetworkTypes
+import PcapReader
+import Testing
+
+@testable import Correlator
+
+@Suite struct InjectionTests {
+    /// A request and its answer, with a RST in the name of the server in between.
+    private func racing(_ adjust: (inout TCPSegment) -> Void, answers: Bool = true) -> Conversation {
+        var flow = Conversation()
+        flow.open()
+        flow.send(.client, [.psh, .ack], length: 100)
+        flow.send(.server, .rst, adjust: adjust)
+        flow.time += 20_000_000
+        if answers {
+            flow.send(.server, .ack)
+            flow.send(.server, [.psh, .ack], length: 500)
+        }
+        return flow
+    }
+
+    @Test func anotherTTLAndAnEndThatGoesOn() throws {
+        let flow = racing {
+            $0.ttl = 47
+            $0.window = 0
+            $0.ipID = 54321
+        }
+        let reset = try #require(flow.resets.first)
+        #expect(reset.cause == .injected)
+        #expect(reset.certainty == .inferred)
+        #expect(reset.evidence.contains { $0.fact.contains("TTL 47, but 64") })
+    }
+
+    @Test func anotherTTLAloneIsNotEnough() throws {
+        // A router that rejects has another distance than the end it speaks for.
+        let flow = racing(
+            {
+                $0.ttl = 63
+                $0.window = 0
+                $0.ipID = 0
+            }, answers: false)
+        #expect(flow.resets.first?.cause != .injected)
+    }
+
+    @Test func aSynThatIsRefusedAndAccepted() throws {
+        var flow = Conversation()
+        flow.send(.client, .syn)
+        flow.answer(from: .server, to: flow.last)
+        flow.send(.server, [.syn, .ack])
+        let reset = try #require(flow.resets.first)
+        #expect(reset.cause == .injected)
+        #expect(reset.evidence.contains { $0.fact.contains("packet 3 accepts the SYN") })
+    }
+
+    @Test func aSecondTryMayBeAccepted() throws {
+        var flow = Conversation()
+        flow.send(.client, .syn)
+        let syn = flow.last
+        flow.answer(from: .server, to: syn)
+        flow.append(syn)
+        flow.send(.server, [.syn, .ack])
+        #expect(flow.resets.first?.cause == .connectionRefused)
+    }
+
+    @Test func knownStepsAreNamed() throws {
+        var flow = Conversation()
+        flow.open()
+        flow.send(.client, [.psh, .ack], length: 100)
+        let next = flow.serverSeq
+        for step in [0, 1460, 4380] as [UInt32] {
+            flow.send(.server, [.rst, .ack]) {
+                $0.seq = next &+ step
+                $0.ttl = 90
+                $0.window = 0
+            }
+        }
+        #expect(flow.resets.map(\.cause) == [.injected, .injected, .injected])
+    }
+
+    @Test func whatOneEndNeverSawWasMadeOnTheWay() throws {
+        var sender = Conversation()
+        sender.open()
+        sender.send(.client, [.psh, .ack], length: 100)
+        sender.send(.server, [.psh, .ack], length: 100)
+        var receiver = sender
+        receiver.send(.server, [.rst, .ack])
+        // The sender's capture goes on.
+        sender.time += 500_000_000
+        sender.send(.server, .ack)
+        let report = correlate(
+            captures: [receiver.capture(named: "receiver"), sender.capture(named: "sender")], recordings: [])
+        #expect(report.resets.first?.cause == .injected)
+        // A capture that lost packets proves nothing.
+        var lossy = sender.capture(named: "sender")
+        lossy.dropped = 3
+        let other = correlate(captures: [receiver.capture(named: "receiver"), lossy], recordings: [])
+        #expect(other.resets.first?.cause != .injected)
+    }
+}

@@ -1,0 +1,203 @@
+import NetworkTypes
+import PcapReader
+import Testing
+
+@testable import Correlator
+
+@Suite struct ResetPayloadTests {
+    @Test func reasonOfTheDraft() throws {
+        let payload = try #require(ResetPayload([0x33, 0xaa, 0, 3, 0, 0, 0, 0]))
+        #expect(payload.format == .diagnostic)
+        #expect(payload.cause == .dataAfterClose)
+        let later = try #require(ResetPayload([0x30, 0x39, 0, 4, 0, 0, 0, 14]))
+        #expect(later.cause == .idleTimeout)
+        let vendor = try #require(ResetPayload([0x30, 0x39, 0, 8, 0, 0, 0x04, 0xde, 0, 0, 0x7e, 0xd9]))
+        #expect(vendor.sentence.contains("reason 1246 of enterprise 32473"))
+    }
+
+    @Test func textOfAnAppliance() throws {
+        let payload = try #require(ResetPayload(Array("BIG-IP: [0x1a2b3c4:1234] Flow expired (sweeper)".utf8)))
+        #expect(payload.cause == .idleTimeout)
+        #expect(payload.sentence.contains("F5 BIG-IP"))
+    }
+
+    @Test(arguments: [
+        [], [0x33], [0x33, 0xaa, 0, 1], [1, 2, 3, 4, 5, 6, 7, 8], [0x30, 0x39, 0xff, 0xff, 0xff, 0xff],
+    ])
+    func damageIsNoReason(_ bytes: [UInt8]) {
+        // Nothing traps, and nothing is made up.
+        #expect(ResetPayload(bytes)?.cause == nil)
+    }
+
+    @Test func aStatedCauseGoesFirst() throws {
+        var flow = Conversation()
+        flow.open()
+        flow.send(.server, [.rst, .ack], length: 8)
+        var capture = flow.capture
+        capture.payloads = [4: [0x33, 0xaa, 0, 14, 0, 0, 0, 0]]
+        let reset = try #require(correlate(captures: [capture], recordings: []).resets.first)
+        #expect(reset.cause == .idleTimeout)
+        #expect(reset.certainty == .inferred)
+    }
+}
+
+@Suite struct AcceptanceTests {
+    private func acceptance(_ offset: UInt32) throws -> String? {
+        var flow = Conversation()
+        flow.open()
+        flow.send(.server, [.psh, .ack], length: 100)
+        flow.send(.client, .ack)
+        flow.send(.server, [.rst, .ack]) { $0.seq &+= offset }
+        return try #require(flow.resets.first).flow?.acceptance
+    }
+
+    /// The client's window is 500 bytes, not scaled.
+    @Test func exactInWindowAndOutside() throws {
+        #expect(try acceptance(0) == "accepted")
+        #expect(try acceptance(1) == "challenged")
+        #expect(try acceptance(499) == "challenged")
+        #expect(try acceptance(500) == "ignored")
+        #expect(try acceptance(.max) == "ignored")
+    }
+
+    @Test func inSynSentTheAckCounts() throws {
+        var flow = Conversation()
+        flow.send(.client, .syn)
+        flow.send(.server, [.rst, .ack]) {
+            $0.seq = 0
+            $0.ack = 77
+        }
+        #expect(flow.resets.first?.flow?.acceptance == "ignored")
+    }
+}
+
+@Suite struct FlowTableTests {
+    @Test func countsAndRepetitions() throws {
+        var flow = Conversation()
+        flow.open()
+        flow.send(.client, [.psh, .ack], length: 100)
+        var again = flow.last
+        again.ipID &+= 50
+        flow.time += 200_000_000
+        flow.append(again)
+        flow.send(.server, [.rst, .ack])
+        let summary = try #require(flow.resets.first?.flow)
+        #expect(summary.receiver.segments == 4)
+        #expect(summary.receiver.bytes == 200)
+        #expect(summary.receiver.retransmissions == 1)
+        #expect(summary.opener == .receiver)
+    }
+
+    @Test func aSegmentCapturedTwiceCountsOnce() throws {
+        var flow = Conversation()
+        flow.open()
+        flow.send(.client, [.psh, .ack], length: 100)
+        flow.time -= 999_000
+        flow.append(flow.last)
+        flow.send(.server, [.rst, .ack])
+        #expect(flow.resets.first?.flow?.receiver.bytes == 100)
+        #expect(flow.resets.first?.flow?.receiver.retransmissions == 0)
+    }
+
+    @Test func aNewConnectionBeginsWithItsSyn() throws {
+        var flow = Conversation()
+        flow.open()
+        flow.send(.server, [.rst, .ack])
+        flow.send(.client, .syn) { $0.seq = 70_000 }
+        flow.answer(from: .server, to: flow.last)
+        let resets = flow.resets
+        #expect(resets.map(\.cause) == [.lingerZero, .connectionRefused])
+        #expect(resets[1].evidence.contains { $0.fact.contains("an earlier connection with the same ports was reset") })
+        #expect(resets.map(\.connectionState) == ["RSTR", "REJ"])
+    }
+
+    @Test func whatFollowsIsCounted() throws {
+        var flow = Conversation()
+        flow.open()
+        flow.send(.server, [.rst, .ack])
+        flow.send(.client, .ack)
+        flow.send(.client, .ack)
+        #expect(flow.resets.first?.flow?.receiverAfter == 2)
+    }
+}
+
+@Suite struct ClockOffsetTests {
+    @Test(arguments: [0, 3_600_000_000_000, -250_000_000] as [Int64])
+    func bothDirectionsGiveTheOffset(_ offset: Int64) throws {
+        var near = Conversation()
+        near.open()
+        near.send(.client, [.psh, .ack], length: 10)
+        near.send(.server, [.rst, .ack])
+        // The far observer sees what the client sends 2 ms later, and what the server sends 2 ms before.
+        let far = near.segments.map { segment -> CapturedSegment in
+            var copy = segment
+            let fromClient = segment.segment.tuple.source == Conversation.client
+            copy.time += offset + (fromClient ? 2_000_000 : -2_000_000)
+            return copy
+        }
+        var other = CaptureInput(
+            file: "far", packets: far.count, interfaces: ["eth0"],
+            resets: far.filter { $0.segment.flags.contains(.rst) })
+        other.flows = FlowTable(far)
+        other.hasFlows = true
+        let report = correlate(captures: [near.capture(named: "near"), other], recordings: [])
+        let clock = try #require(report.clocks.first)
+        #expect(clock.offset == offset)
+        #expect(clock.delay == 2_000_000)
+        #expect(clock.segments == 5)
+        // However far the clocks are apart, it is one RST.
+        #expect(report.resets.count == 1)
+        #expect(report.resets[0].sightings.count == 2)
+    }
+}
+
+@Suite struct FindingTests {
+    @Test func aScanIsOneFinding() throws {
+        var captures: [CapturedSegment] = []
+        for port in 0..<40 as Range<UInt16> {
+            var segment = TCPSegment(
+                tuple: FourTuple(
+                    source: Conversation.server, sourcePort: 1000 + port, destination: Conversation.client,
+                    destinationPort: 50000))
+            segment.flags = [.rst, .ack]
+            segment.ack = 77
+            captures.append(
+                CapturedSegment(
+                    segment: segment, number: Int(port) + 1, offset: 0, time: Int64(port) * 100_000_000, interface: 0))
+        }
+        var input = CaptureInput(file: "scan", packets: 40, interfaces: [nil], resets: captures)
+        input.flows = FlowTable(captures)
+        input.hasFlows = true
+        let report = correlate(captures: [input], recordings: [])
+        #expect(report.resets.count == 40)
+        let finding = try #require(report.findings.first)
+        #expect(report.findings.count == 1)
+        #expect(finding.kind == .scan)
+        #expect(finding.count == 40)
+        #expect(finding.perThousandSeconds == 10_000)
+        #expect(finding.destinations == [Finding.Endpoint(address: Conversation.client, port: 50000, count: 40)])
+        #expect(finding.sources == [Finding.Endpoint(address: Conversation.server, port: nil, count: 40)])
+    }
+
+    @Test func aDeadBackendIsOneFinding() throws {
+        var all: [CapturedSegment] = []
+        for client in 0..<5 as Range<UInt16> {
+            var flow = Conversation()
+            flow.clientPort = 40000 + client
+            flow.send(.client, .syn)
+            flow.answer(from: .server, to: flow.last)
+            all += flow.segments.map {
+                var copy = $0
+                copy.number += Int(client) * 2
+                return copy
+            }
+        }
+        var input = CaptureInput(
+            file: "backend", packets: 10, interfaces: [nil], resets: all.filter { $0.segment.flags.contains(.rst) })
+        input.flows = FlowTable(all)
+        input.hasFlows = true
+        let report = correlate(captures: [input], recordings: [])
+        #expect(report.findings.map(\.kind) == [.endpoint])
+        #expect(report.findings.first?.count == 5)
+    }
+}

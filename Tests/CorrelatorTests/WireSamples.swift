@@ -1,0 +1,85 @@
+import NetworkTypes
+import PcapReader
+
+@testable import Correlator
+
+/// Builds one connection packet by packet, 1 ms apart if not told otherwise.
+struct Conversation {
+    static let client = IPAddress(ipv4: 0x0a00_0002)
+    static let server = IPAddress(ipv4: 0x0a00_0001)
+    private(set) var segments: [CapturedSegment] = []
+    var clientPort: UInt16 = 40000
+    private(set) var clientSeq: UInt32 = 1000
+    private(set) var serverSeq: UInt32 = 5000
+    /// Nanoseconds.
+    var time: Int64 = 1_000_000_000
+    private var ids: [UInt16] = [100, 7000]
+
+    enum End { case client, server }
+
+    /// Appends a segment with the next numbers of its end.
+    mutating func send(
+        _ end: End, _ flags: TCPFlags, length: UInt32 = 0, adjust: (inout TCPSegment) -> Void = { _ in }
+    ) {
+        let fromClient = end == .client
+        let forward = FourTuple(
+            source: Self.client, sourcePort: clientPort, destination: Self.server, destinationPort: 80)
+        var segment = TCPSegment(tuple: fromClient ? forward : forward.reversed)
+        segment.flags = flags
+        segment.seq = fromClient ? clientSeq : serverSeq
+        segment.ack = flags.contains(.ack) ? (fromClient ? serverSeq : clientSeq) : 0
+        segment.payloadLength = length
+        segment.window = 500
+        segment.ttl = 64
+        segment.dontFragment = true
+        segment.ipID = ids[fromClient ? 0 : 1]
+        ids[fromClient ? 0 : 1] += 1
+        adjust(&segment)
+        let used = length &+ (flags.contains(.syn) ? 1 : 0) &+ (flags.contains(.fin) ? 1 : 0)
+        if !flags.contains(.rst) {
+            if fromClient { clientSeq = segment.seq &+ used } else { serverSeq = segment.seq &+ used }
+        }
+        append(segment)
+    }
+
+    mutating func append(_ segment: TCPSegment) {
+        segments.append(
+            CapturedSegment(segment: segment, number: segments.count + 1, offset: 0, time: time, interface: 0))
+        time += 1_000_000
+    }
+
+    mutating func open() {
+        send(.client, .syn)
+        send(.server, [.syn, .ack])
+        send(.client, .ack)
+    }
+
+    /// The answer of a Linux kernel to the last segment of the other end.
+    mutating func answer(from end: End, to trigger: TCPSegment) {
+        send(end, trigger.flags.contains(.ack) ? .rst : [.rst, .ack]) {
+            $0.window = 0
+            $0.ipID = 0
+            if trigger.flags.contains(.ack) {
+                $0.seq = trigger.ack
+            } else {
+                $0.seq = 0
+                $0.ack = trigger.seq &+ trigger.payloadLength &+ (trigger.flags.contains(.syn) ? 1 : 0)
+            }
+        }
+    }
+
+    var last: TCPSegment { segments[segments.count - 1].segment }
+
+    var capture: CaptureInput { capture(named: "capture.pcap") }
+
+    func capture(named file: String) -> CaptureInput {
+        var input = CaptureInput(
+            file: file, packets: segments.count, interfaces: ["eth0"],
+            resets: segments.filter { $0.segment.flags.contains(.rst) })
+        input.flows = FlowTable(segments)
+        input.hasFlows = true
+        return input
+    }
+
+    var resets: [Reset] { correlate(captures: [capture], recordings: []).resets }
+}

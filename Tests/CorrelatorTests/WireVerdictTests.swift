@@ -1,0 +1,178 @@
+import NetworkTypes
+import PcapReader
+import Testing
+
+@testable import Correlator
+
+@Suite struct WireVerdictTests {
+    @Test func aRefusedSynIsClosedPortOrReject() throws {
+        var flow = Conversation()
+        flow.send(.client, .syn)
+        flow.answer(from: .server, to: flow.last)
+        let reset = try #require(flow.resets.first)
+        #expect(reset.cause == .connectionRefused)
+        #expect(reset.candidates == [.closedPort, .netfilterReject])
+        #expect(reset.certainty == .inferred)
+        #expect(reset.connectionState == "REJ")
+        #expect(reset.flow?.acceptance == "accepted")
+    }
+
+    @Test func unreadDataComesBeforeLinger() throws {
+        var flow = Conversation()
+        flow.open()
+        flow.send(.client, [.psh, .ack], length: 10)
+        flow.send(.server, .ack)
+        flow.send(.server, [.rst, .ack])
+        let reset = try #require(flow.resets.first)
+        #expect(reset.candidates == [.abortOnClose, .lingerZero])
+        #expect(reset.connectionState == "RSTR")
+        #expect(reset.flow?.receiver.bytes == 10)
+    }
+
+    @Test func withoutDataNothingWasUnread() throws {
+        var flow = Conversation()
+        flow.open()
+        flow.send(.server, [.rst, .ack])
+        let reset = try #require(flow.resets.first)
+        #expect(reset.cause == .lingerZero)
+        #expect(!reset.candidates.contains(.abortOnClose))
+    }
+
+    @Test func dataThatCrossesTheFinIsDataAfterClose() throws {
+        var flow = Conversation()
+        flow.open()
+        flow.send(.server, [.fin, .ack])
+        let acknowledged = flow.serverSeq &- 1
+        flow.send(.client, [.psh, .ack], length: 10) { $0.ack = acknowledged }
+        flow.answer(from: .server, to: flow.last)
+        #expect(flow.resets.first?.cause == .dataAfterClose)
+    }
+
+    @Test func segmentsAfterBothFinsBelongToNothing() throws {
+        var flow = Conversation()
+        flow.open()
+        flow.send(.server, [.fin, .ack])
+        flow.send(.client, [.fin, .ack])
+        flow.send(.server, .ack)
+        flow.send(.client, .ack)
+        flow.answer(from: .server, to: flow.last)
+        let reset = try #require(flow.resets.first)
+        #expect(reset.cause == .staleConnection)
+        #expect(reset.evidence.contains { $0.fact.contains("no data was lost") })
+    }
+
+    @Test func aConnectionThatIsForgottenIsStale() throws {
+        var flow = Conversation()
+        flow.open()
+        flow.send(.client, [.psh, .ack], length: 10)
+        flow.answer(from: .server, to: flow.last)
+        #expect(flow.resets.first?.candidates == [.staleConnection, .staleConnectionAtListener])
+        // The client's port is its own: nobody can listen there.
+        var other = Conversation()
+        other.open()
+        other.send(.server, [.psh, .ack], length: 10)
+        other.answer(from: .client, to: other.last)
+        #expect(other.resets.first?.cause == .staleConnection)
+        #expect(other.resets.first?.candidates == [])
+    }
+
+    @Test func unansweredProbesAreAKeepaliveTimeout() throws {
+        var flow = Conversation()
+        flow.open()
+        for _ in 0..<3 {
+            flow.time += 75_000_000_000
+            let probe = flow.serverSeq &- 1
+            flow.send(.server, .ack) { $0.seq = probe }
+            // The probe takes no sequence number.
+            flow.send(.server, .ack) { $0.seq = probe &+ 1 }
+        }
+        flow.time += 75_000_000_000
+        flow.send(.server, [.rst, .ack])
+        let reset = try #require(flow.resets.first)
+        #expect(reset.candidates == [.keepaliveTimeout, .userTimeout])
+        #expect(reset.flow?.sender.keepaliveProbes == 3)
+    }
+
+    @Test(arguments: [(61, true), (350, true), (30, false)])
+    func silenceIsAnIdleTimeout(_ seconds: Int, _ isIdle: Bool) throws {
+        var flow = Conversation()
+        flow.open()
+        flow.send(.client, [.psh, .ack], length: 10)
+        flow.send(.server, [.psh, .ack], length: 10)
+        flow.send(.client, .ack)
+        flow.time += Int64(seconds) * 1_000_000_000
+        flow.send(.server, [.rst, .ack])
+        let reset = try #require(flow.resets.first)
+        #expect((reset.cause == .idleTimeout) == isIdle)
+        #expect(reset.evidence.contains { $0.fact.contains("NLB") } == (seconds == 350))
+    }
+
+    @Test func aRestartedClientMeetsAHalfOpenConnection() throws {
+        var flow = Conversation()
+        flow.open()
+        let expected = flow.clientSeq
+        flow.send(.client, .syn) { $0.seq = 90_000 }
+        flow.send(.server, .ack) { $0.ack = expected }
+        flow.answer(from: .client, to: flow.last)
+        let reset = try #require(flow.resets.first)
+        #expect(reset.cause == .badAckInHandshake)
+        #expect(reset.evidence.contains { $0.fact.contains("half-open") })
+    }
+
+    @Test func theLastAckOfAHandshakeCanBeRefused() throws {
+        var flow = Conversation()
+        flow.open()
+        flow.answer(from: .server, to: flow.last)
+        #expect(flow.resets.first?.cause == .acceptQueueOverflow)
+        #expect(flow.resets.first?.candidates == [.acceptQueueOverflow, .staleConnectionAtListener])
+    }
+
+    @Test func nothingAroundItIsUnknown() throws {
+        var flow = Conversation()
+        flow.send(.server, [.rst, .ack])
+        let reset = try #require(flow.resets.first)
+        #expect(reset.cause == .unknown)
+        #expect(reset.certainty == .unknown)
+        #expect(reset.evidence.contains { $0.fact.hasPrefix("missing: ") })
+    }
+
+    @Test func aCaptureThatWasReadOnceSaysSo() throws {
+        var flow = Conversation()
+        flow.open()
+        flow.send(.server, [.rst, .ack])
+        var capture = flow.capture
+        capture.flows = FlowTable()
+        capture.hasFlows = false
+        let reset = try #require(correlate(captures: [capture], recordings: []).resets.first)
+        #expect(reset.cause == .unknown)
+        #expect(reset.evidence.contains { $0.fact.contains("cannot be read twice") })
+    }
+
+    /// Whatever the packets are, they prove nothing, and never trap.
+    @Test func nothingOnAWireIsProven() {
+        var generator = SystemRandomNumberGenerator()
+        for _ in 0..<300 {
+            var flow = Conversation()
+            for _ in 0..<Int.random(in: 1...12, using: &generator) {
+                let end: Conversation.End = Bool.random(using: &generator) ? .client : .server
+                flow.send(
+                    end, TCPFlags(rawValue: UInt16.random(in: 0...63, using: &generator)),
+                    length: [0, 1, 10, .max].randomElement(using: &generator)!
+                ) {
+                    if Bool.random(using: &generator) { $0.seq = .random(in: 0...UInt32.max, using: &generator) }
+                    if Bool.random(using: &generator) { $0.ack = .random(in: 0...UInt32.max, using: &generator) }
+                    $0.window = .random(in: 0...UInt16.max, using: &generator)
+                    $0.ttl = .random(in: 0...255, using: &generator)
+                }
+                flow.time =
+                    Bool.random(using: &generator) ? flow.time : [.min, .max, 0].randomElement(using: &generator)!
+                if flow.time > .max - 10_000_000 { flow.time -= 100_000_000 }
+            }
+            flow.send(.server, .rst)
+            for reset in flow.resets {
+                #expect(reset.certainty != .proven)
+                #expect(reset.candidates.count <= WireScore.maximumCandidates)
+            }
+        }
+    }
+}

@@ -1,0 +1,77 @@
+import Correlator
+import Foundation
+import InputFiles
+import Reporting
+import Testing
+
+/// Real captures of the shared collection, whose reports are argued in fixtures/wire/*/README.md.
+@Suite struct WireGoldenTests {
+    static let directory = FixtureTests.fixtures.appending(path: "wire")
+
+    static let names: [String] = ((try? FileManager.default.contentsOfDirectory(atPath: directory.path)) ?? []).sorted()
+
+    /// The path of the capture, as the golden report has it: relative to the repository.
+    private static func capture(of name: String) throws -> String {
+        let path = try String(contentsOf: directory.appending(path: "\(name)/capture"), encoding: .utf8)
+        return "../shared/captures/" + path.trimmingCharacters(in: .whitespacesAndNewlines)
+    }
+
+    private static func report(_ name: String) throws -> Report {
+        let path = try capture(of: name)
+        var loader = InputLoader()
+        loader.load(FixtureTests.root.appending(path: path).path)
+        loader.loadFlows()
+        #expect(loader.failures.isEmpty)
+        return correlate(
+            captures: loader.captures.map {
+                var capture = $0
+                capture.file = path
+                return capture
+            }, recordings: [])
+    }
+
+    @Test func thereAreEnough() {
+        #expect(Self.names.count >= 15)
+    }
+
+    @Test(arguments: names)
+    func reportIsAsExpected(_ name: String) throws {
+        var renderer = JSONReport(tool: "rst-analyze 0.1.0")
+        var bytes: [UInt8] = []
+        renderer.render(try Self.report(name)) { bytes += $0 }
+        let file = Self.directory.appending(path: "\(name)/expected.json")
+        if ProcessInfo.processInfo.environment["RST_REGENERATE"] != nil {
+            try Data(bytes).write(to: file)
+            Issue.record("wrote \(file.path) anew: look at the difference before it is committed")
+            return
+        }
+        #expect(
+            Data(bytes) == (try Data(contentsOf: file)),
+            "the report of \(name) has changed; RST_REGENERATE=1 writes it anew if that is meant")
+    }
+
+    @Test(arguments: names)
+    func aWireProvesNothing(_ name: String) throws {
+        let readme = try String(contentsOf: Self.directory.appending(path: "\(name)/README.md"), encoding: .utf8)
+        for reset in try Self.report(name).resets {
+            #expect(reset.certainty != .proven)
+            // The README argues from the packet of each RST.
+            #expect(reset.sightings.contains { readme.contains("\($0.packet)") })
+        }
+    }
+
+    /// Real injected segments are named for what they are; their victims' RSTs are not called injected.
+    @Test(arguments: ["quantum-insert-http", "inject-with-copied-headers"])
+    func injectedSegmentsAreNamed(_ name: String) throws {
+        for reset in try Self.report(name).resets {
+            #expect(reset.cause != .injected)
+            #expect(reset.summary.contains("A third party had put a segment into this connection (packet 5)."))
+            #expect(reset.evidence.contains { $0.fact.hasPrefix("an injected segment") && $0.from == "packet 5" })
+        }
+    }
+
+    @Test func thePayloadOfARSTIsRead() throws {
+        let report = try Self.report("diagnostic-payload")
+        #expect(report.resets[0].evidence.contains { $0.fact.contains("reason 1: illegal option") })
+    }
+}
