@@ -200,6 +200,8 @@ public final class KernelPath: Sendable {
 
     private static func originByPrefix(_ name: String) -> Origin? {
         if name.hasPrefix("nft_reject_") || name.hasPrefix("nf_reject_skb_") { return .netfilter }
+        // A bridge's reject leaves by it as well.
+        if name == "br_forward_finish" { return nil }
         if name.hasPrefix("br_forward") || name.hasPrefix("__br_forward") || name.hasPrefix("ovs_") {
             return .forwarded
         }

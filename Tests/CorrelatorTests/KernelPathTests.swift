@@ -3,6 +3,37 @@ import Testing
 @testable import Correlator
 
 @Suite struct KernelPathTests {
+    /// As Linux 6.12 sends it: by the function that a bridge forwards with.
+    @Test func aRejectOfABridgeIsNotForwarded() {
+        let path = KernelPath(frames: [
+            "__dev_queue_xmit+0x4bd", "br_dev_queue_push_xmit+0x150 [bridge]", "br_forward_finish+0x4d [bridge]",
+            "nft_reject_bridge_eval+0xdf [nft_reject_bridge]", "nft_do_chain+0x102 [nf_tables]",
+            "nft_do_chain_bridge+0x214 [nf_tables]", "br_handle_frame+0x269 [bridge]",
+            "__netif_receive_skb_core.constprop.0+0x562", "handle_softirqs+0xcf",
+        ])
+        #expect(path.origin == .netfilter)
+        #expect(path.netfilterHook == "BRIDGE")
+    }
+
+    @Test func whatABridgePassesOnIsForwarded() {
+        let path = KernelPath(frames: [
+            "__dev_queue_xmit+0x4bd", "br_dev_queue_push_xmit+0x150 [bridge]", "br_forward_finish+0x4d [bridge]",
+            "__br_forward+0x10 [bridge]", "br_handle_frame_finish+0x200 [bridge]", "br_handle_frame+0x269 [bridge]",
+            "handle_softirqs+0xcf",
+        ])
+        #expect(path.origin == .forwarded)
+    }
+
+    /// What received the rejected segment does not forward what a rule sends, known or not.
+    @Test(arguments: ["0xffffffffc0301234", "cleanup_module+0xa0c6 [other]", "nft_do_chain+0x198 [nf_tables]"])
+    func anUnknownSenderBelowABridgeIsNotForwarded(_ frame: String) {
+        let path = KernelPath(frames: [
+            "__dev_queue_xmit+0x490", "br_dev_queue_push_xmit+0xaf [bridge]", frame, "br_handle_frame+0x261 [bridge]",
+            "__netif_receive_skb_core.constprop.0+0x37f", "handle_softirqs+0xd7",
+        ])
+        #expect(path.origin == .unknown)
+    }
+
     @Test func theOriginIsReadFromTheInnermostFrameOutwards() {
         // Over loopback the close() that sent data and the RST that answers it share one stack.
         let path = KernelPath(frames: [
