@@ -93,6 +93,19 @@ import Testing
         #expect(reset.flow?.sender.keepaliveProbes == 3)
     }
 
+    /// An idle connection that is older than the capture: the first segment of it is a probe.
+    @Test func probesAreRecognisedWithoutAHandshake() throws {
+        var flow = Conversation()
+        let next = flow.serverSeq
+        flow.send(.server, .ack) { $0.seq = next &- 1 }
+        flow.send(.client, .ack) { $0.ack = next }
+        flow.time += 75_000_000_000
+        flow.send(.server, .ack) { $0.seq = next &- 1 }
+        flow.time += 75_000_000_000
+        flow.send(.server, [.rst, .ack]) { $0.seq = next }
+        #expect(flow.resets.first?.candidates == [.keepaliveTimeout, .userTimeout])
+    }
+
     @Test(arguments: [(61, true), (350, true), (30, false)])
     func silenceIsAnIdleTimeout(_ seconds: Int, _ isIdle: Bool) throws {
         var flow = Conversation()

@@ -193,6 +193,11 @@ extension FlowTable.Flow {
         peer.probesSinceHeard = 0
         peer.retransmissionsSinceHeard = 0
         own.add(note, segment, peerKinds: peer.synOptions.kinds, peerID: peer.recent.last?.ipID)
+        // Where the capture begins in the middle, an acknowledgment tells how far the other end had come: its first
+        // captured segment may well be a keepalive probe, which looks back.
+        if peer.syn == nil, peer.segments > 0, note.flags.contains(.ack), note.ack.follows(peer.nextSeq) {
+            peer.nextSeq = note.ack
+        }
         return true
     }
 }

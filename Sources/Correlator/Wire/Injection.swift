@@ -10,8 +10,7 @@ struct Injection: Sendable {
 
     /// Steps between the sequence numbers of RSTs that known devices send in a row.
     private static let knownSteps: [(step: [UInt32], who: String)] = [
-        ([1460, 2920, 4380], "a step of the Great Firewall of China (Clayton, Murdoch and Watson, PET 2006)"),
-        ([12503], "the step of Sandvine devices (Weaver et al. 2009)"),
+        ([1460, 2920, 4380], "a step of the Great Firewall of China (Clayton, Murdoch and Watson, PET 2006)")
     ]
 
     init(_ evidence: WireEvidence) {
