@@ -20,6 +20,8 @@ public final class Lab {
     let router: Node?
     /// What the scenario made before it was run.
     var prepared: PreparedSockets?
+    /// Processes that outlive the scenario: the recorder may look for the owner of a socket some time after its RST.
+    private var kept: [ActorProcess] = []
     private let threads: [NamespaceThread]
 
     /// Builds the namespaces and returns when packets pass between them, or throws and leaves nothing behind.
@@ -60,6 +62,9 @@ public final class Lab {
         }
         captures = points
     }
+
+    /// Lets the process live as long as the lab, and not only as long as the scenario.
+    func keep(_ actor: ActorProcess) { kept.append(actor) }
 
     /// Ends the namespaces' threads and closes their descriptors. Safe to call twice.
     public func close() {

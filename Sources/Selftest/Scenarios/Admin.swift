@@ -38,6 +38,7 @@ extension Scenarios {
     ) throws -> [ExpectedReset] {
         let tap = try lab.server.tap()
         let (owner, client) = try accepted(lab)
+        lab.keep(owner)
         let tuple = FourTuple(from: lab.serverEnd, to: try client.local())
         let killer = try kill(lab, tuple)
         do {

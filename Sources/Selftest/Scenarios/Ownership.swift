@@ -164,6 +164,7 @@ extension Scenarios {
     ) throws -> (child: ActorProcess, client: Socket, listener: Socket) {
         let listener = try lab.server.listen(Lab.port)
         let child = try ActorProcess(in: lab.server, of: lab, listener: listener)
+        lab.keep(child)
         let client = try lab.client.connect(to: lab.serverEnd)
         try child.request("accept")
         return (child, client, listener)
