@@ -25,7 +25,7 @@ demo: release ## Provoke a handful of resets, record them and print the report
 
 test: deps ## Run every test (root: the live tests too)
 	$(SWIFT) build --build-tests
-	$(SWIFT) test --skip-build
+	@SWIFT="$(SWIFT)" scripts/run-tests
 
 accuracy: build ## Measure the wire-only verdicts against what the kernel proves (root)
 	@scripts/measure-accuracy .build/debug/rst-analyze

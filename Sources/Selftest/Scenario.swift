@@ -42,6 +42,11 @@ public struct Scenario: Sendable {
         return nil
     }
 
+    /// Whether resets of any other laboratory on this machine may come out differently while this one runs.
+    var changesHostSettings: Bool {
+        needs.contains { if case .hostWideSetting = $0 { true } else { false } }
+    }
+
     /// Makes the sockets that the scenario wants to be older than the recorder. `run` does it if nobody did before.
     public func prepare(in lab: Lab) throws {
         if lab.prepared == nil, let before { lab.prepared = try before(lab) }

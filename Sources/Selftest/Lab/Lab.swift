@@ -23,19 +23,25 @@ public final class Lab {
     /// Processes that outlive the scenario: the recorder may look for the owner of a socket some time after its RST.
     private var kept: [ActorProcess] = []
     private let threads: [NamespaceThread]
+    /// Held as long as the lab lives: no setting of the whole host changes below it.
+    private let hostSettings: HostSettingsLock
 
     /// Builds the namespaces and returns when packets pass between them, or throws and leaves nothing behind.
     public convenience init(for scenario: Scenario, ipVersion: IPVersion, actor: ActorCommand = .thisProgram) throws {
         try self.init(
             topology: scenario.topology, ipVersion: ipVersion, capturingLoopback: scenario.capturesLoopback,
-            actor: actor)
+            changesHostSettings: scenario.changesHostSettings, actor: actor)
     }
 
     /// As above, without a scenario. `capturingLoopback` adds every `lo` to the capture points.
+    ///
+    /// Waits for the labs of this machine that stand in the way of `changesHostSettings`, or are it.
     public init(
-        topology: Topology, ipVersion: IPVersion, capturingLoopback: Bool = false, actor: ActorCommand = .thisProgram
+        topology: Topology, ipVersion: IPVersion, capturingLoopback: Bool = false, changesHostSettings: Bool = false,
+        actor: ActorCommand = .thisProgram
     ) throws {
         guard geteuid() == 0 else { throw SelftestError.unsupported("network namespaces need root") }
+        hostSettings = HostSettingsLock(isExclusive: changesHostSettings)
         self.topology = topology
         self.ipVersion = ipVersion
         actorCommand = actor
@@ -69,6 +75,7 @@ public final class Lab {
     /// Ends the namespaces' threads and closes their descriptors. Safe to call twice.
     public func close() {
         for thread in threads { thread.close() }
+        hostSettings.release()
     }
 
     deinit { close() }
