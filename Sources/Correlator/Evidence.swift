@@ -5,6 +5,8 @@ public import NetworkTypes
 public struct Evidence: Sendable {
     /// The stack that the judgement reads: of the packet that left, or else of the decision.
     public var path: KernelPath?
+    /// Functions are missing from the path, and nobody knows which.
+    public var isPathPartial = false
     /// TCP said itself that it resets (`tcp_send_reset`).
     public var decided = false
     public var socket: SocketKind = .notRecorded

@@ -13,6 +13,8 @@ struct Inventory {
     private let clocks: [ClockModel?]
     /// By recording and stack id.
     private let paths: [[Int: KernelPath]]
+    /// Of recordings that name some functions instead of a stack.
+    private let partialPaths: [[String]: KernelPath]
 
     init(captures: [CaptureInput], recordings: [EventInput]) {
         self.captures = captures
@@ -21,6 +23,13 @@ struct Inventory {
         corrections = Self.corrections(clockOffsets, captures)
         clocks = recordings.map { ClockModel($0.recording) }
         paths = recordings.map { $0.recording.stacks.mapValues(KernelPath.init(frames:)) }
+        var partial: [[String]: KernelPath] = [:]
+        for input in recordings where input.recording.header == nil {
+            for event in input.recording.events where !event.functions.isEmpty && partial[event.functions] == nil {
+                partial[event.functions] = KernelPath(frames: event.functions)
+            }
+        }
+        partialPaths = partial
     }
 
     /// Clocks that differ by less are left alone: their difference is within what one RST may take anyway.
@@ -124,9 +133,17 @@ struct Inventory {
         return mix(UInt64(source) | 1 << 63, place)
     }
 
-    /// The kernel path of an event; nil if it has none.
+    /// The kernel path of an event, or what of it the recording names; nil if it has none.
     func path(_ reference: Reference) -> KernelPath? {
-        event(reference).stack.flatMap { paths[recordingIndex(reference)][$0] }
+        let event = event(reference)
+        if let path = event.stack.flatMap({ paths[recordingIndex(reference)][$0] }) { return path }
+        return event.functions.isEmpty ? nil : partialPaths[event.functions]
+    }
+
+    /// Whether the event names functions that the reset passed through, and not all of them.
+    func hasPartialPath(_ reference: Reference) -> Bool {
+        let event = event(reference)
+        return event.stack == nil && !event.functions.isEmpty
     }
 
     /// Whether the event is of a RST that only passes through.

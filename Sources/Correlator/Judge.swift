@@ -15,6 +15,8 @@ public struct Verdict: Sendable, Equatable {
 
 /// Judges by stack, state and trigger; the kernel's reason can only confirm or cast doubt.
 public func judge(_ evidence: Evidence) -> Verdict {
+    if evidence.path == nil, let reason = evidence.reason { return judge(reason: reason, evidence) }
+    if evidence.isPathPartial, let path = evidence.path { return judge(partial: path, evidence) }
     if evidence.socket == .noneOrTimeWait { return judgeWithoutSocket(evidence) }
     let holding = Catalogue.rules.filter { $0.holds(evidence) }
     guard holding.count == 1, let rule = holding.first else {
@@ -27,6 +29,44 @@ public func judge(_ evidence: Evidence) -> Verdict {
         verdict.missing = ["the kernel's reason \(reason) does not fit this cause"]
     }
     return verdict
+}
+
+/// Recordings of other programs tell the kernel's reason and no stack. Several causes share most reasons; one that stands
+/// alone is inferred, since a later kernel may use its reason elsewhere too.
+private func judge(reason: String, _ evidence: Evidence) -> Verdict {
+    let candidates = Catalogue.rules.filter { $0.reasons.contains(reason) }
+    guard candidates.count == 1, let rule = candidates.first else { return undecided(evidence, candidates: candidates) }
+    return Verdict(
+        cause: rule.cause, category: rule.category, certainty: .inferred, summary: sentence(rule, evidence),
+        missing: ["the kernel's stack"])
+}
+
+/// Judges by the functions that a recording names instead of a stack.
+private func judge(partial path: KernelPath, _ evidence: Evidence) -> Verdict {
+    let causes = path.names.lazy.reversed().compactMap { NamedFunction.causes[$0] }.first ?? []
+    let candidates = causes.compactMap(Catalogue.rule(for:))
+    guard candidates.count == 1, let rule = candidates.first else { return undecided(evidence, candidates: candidates) }
+    return Verdict(
+        cause: rule.cause, category: rule.category, certainty: .inferred, summary: sentence(rule, evidence),
+        missing: ["the functions that the recording does not name"])
+}
+
+/// What a function says by itself, where nothing is known of those that called it: `tcp_disconnect` is called by connect()
+/// and by close() with SO_LINGER 0. Those are the functions that tcprst-gadget tells apart.
+private enum NamedFunction {
+    /// The likeliest first.
+    static let causes: [String: [Cause]] = [
+        "nf_send_reset": [.netfilterReject],
+        "tcp_out_of_resources": [.abortOnMemory],
+        "tcp_abort": [.socketDestroyed, .bpfSockDestroy],
+        "tcp_close": [.abortOnClose, .linger2Expired, .abortOnMemory],
+        "tcp_disconnect": [.lingerZero, .disconnect, .listenerClosed],
+        "tcp_keepalive_timer": [.keepaliveTimeout, .userTimeout, .finWait2Timeout],
+        "tcp_v4_rcv": [.closedPort, .staleConnection, .unexpectedSynAck, .straySegment, .dataAfterFullClose],
+        "tcp_v4_do_rcv": [
+            .staleConnectionAtListener, .dataAfterClose, .dataAfterShutdown, .linger2Expired, .badAckInHandshake,
+        ],
+    ]
 }
 
 /// An answer of which the kernel did not say whether it met no socket or one in TIME_WAIT: judges what either would mean.

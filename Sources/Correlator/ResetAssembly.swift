@@ -96,6 +96,7 @@ struct ResetAssembly {
         let decidePath = decision.flatMap(inventory.path)
         // The packet's own stack is the nearest witness; where it is cut or unknown, the decision's speaks.
         evidence.path = emitPath.flatMap { $0.origin == .unknown && decidePath != nil ? nil : $0 } ?? decidePath
+        evidence.isPathPartial = emitPath == nil && decision.map(inventory.hasPartialPath) == true
         let emitted = origin.map(inventory.event)
         evidence.flags = emitted?.flags
         guard let decision else {
