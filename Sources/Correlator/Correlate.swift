@@ -14,13 +14,16 @@ public func correlate(captures: [CaptureInput], recordings: [EventInput]) -> Rep
     TranslationJoin(inventory).run(into: &clusters)
 
     let assembly = ResetAssembly(inventory)
-    var resets = clusters.members.filter { !$0.isEmpty }.map { assembly.reset(of: $0) }
-    resets.sort { a, b in
-        a.time != b.time ? a.time < b.time : a.order < b.order
+    let ordered = clusters.members.filter { !$0.isEmpty }.concurrentMap { assembly.reset(of: $0) }
+    let places = ordered.indices.sorted { a, b in
+        ordered[a].time != ordered[b].time ? ordered[a].time < ordered[b].time : ordered[a].order < ordered[b].order
     }
-    for index in resets.indices { resets[index].reset.id = index + 1 }
-    var report = Report(
-        inputs: reportInputs(inventory), losses: losses(inventory), resets: resets.map(\.reset))
+    let resets = places.enumerated().map { number, place in
+        var reset = ordered[place].reset
+        reset.id = number + 1
+        return reset
+    }
+    var report = Report(inputs: reportInputs(inventory), losses: losses(inventory), resets: resets)
     report.findings = findings(in: report.resets)
     report.clocks = inventory.clockOffsets
     return report

@@ -46,35 +46,31 @@ public func findings(in resets: [Reset]) -> [Finding] {
     // Without a wall clock nobody knows what came at one time.
     var rest = resets.indices.filter { resets[$0].hasWallClock }
     var found: [Finding] = []
-    func take(_ kind: Finding.Kind, by key: (Reset) -> GroupKey?, accepting: ([Reset]) -> Bool) {
+    func take(_ kind: Finding.Kind, by key: (Reset) -> GroupKey?, accepting: ([FourTuple]) -> Bool = { _ in true }) {
         var groups: [GroupKey: [Int]] = [:]
         for index in rest {
             if let key = key(resets[index]) { groups[key, default: []].append(index) }
         }
         var taken: Set<Int> = []
         for group in groups.values where group.count >= Finding.least {
-            let members = group.map { resets[$0] }
-            guard accepting(members) else { continue }
-            found.append(Finding(kind, members))
+            guard accepting(group.map { resets[$0].tuple }) else { continue }
+            found.append(Finding(kind, group, of: resets))
             taken.formUnion(group)
         }
         if !taken.isEmpty { rest.removeAll(where: taken.contains) }
     }
     take(.scan, by: { $0.turnsAway ? GroupKey(destination: $0.tuple.destination) : nil }) { members in
-        Set(members.map { GroupKey(source: $0.tuple.source, sourcePort: $0.tuple.sourcePort) }).count
+        Set(members.map { GroupKey(source: $0.source, sourcePort: $0.sourcePort) }).count
             >= Finding.scannedPorts
     }
-    take(.endpoint, by: { GroupKey(cause: $0.cause, source: $0.tuple.source, sourcePort: $0.tuple.sourcePort) }) { _ in
-        true
-    }
+    take(.endpoint, by: { GroupKey(cause: $0.cause, source: $0.tuple.source, sourcePort: $0.tuple.sourcePort) })
     take(
         .client,
         by: {
             GroupKey(
                 cause: $0.cause, source: $0.tuple.source, destination: $0.tuple.destination,
                 destinationPort: $0.tuple.destinationPort)
-        }
-    ) { _ in true }
+        })
     return found.sorted { ($1.count, $0.first, $0.example) < ($0.count, $1.first, $1.example) }
 }
 
@@ -99,23 +95,24 @@ extension Reset {
 }
 
 extension Finding {
-    /// - Parameter members: in the order of time, not empty.
-    fileprivate init(_ kind: Kind, _ members: [Reset]) {
+    /// - Parameter members: places of RSTs, in the order of time, not empty.
+    fileprivate init(_ kind: Kind, _ members: [Int], of resets: [Reset]) {
         self.kind = kind
         count = members.count
-        first = members.map(\.time).min() ?? 0
-        last = members.map(\.time).max() ?? 0
-        example = members.first?.id ?? 0
+        first = members.lazy.map { resets[$0].time }.min() ?? 0
+        last = members.lazy.map { resets[$0].time }.max() ?? 0
+        example = members.first.map { resets[$0].id } ?? 0
         var causes: [Cause: Int] = [:]
-        for member in members { causes[member.cause, default: 0] += 1 }
+        for member in members { causes[resets[member].cause, default: 0] += 1 }
         cause = causes.max { ($0.value, $1.key.rawValue) < ($1.value, $0.key.rawValue) }?.key ?? .unknown
         let span = last.distance(from: first)
         perThousandSeconds =
             span == 0 ? nil : UInt64(min(Double(members.count - 1) * 1e12 / Double(span), 1e15))
-        sources = Self.top(members.map { ($0.tuple.source, $0.tuple.sourcePort) })
-        destinations = Self.top(members.map { ($0.tuple.destination, $0.tuple.destinationPort) })
+        let tuples = members.map { resets[$0].tuple }
+        sources = Self.top(tuples.map { ($0.source, $0.sourcePort) })
+        destinations = Self.top(tuples.map { ($0.destination, $0.destinationPort) })
         summary = ""
-        summary = sentence(members)
+        summary = sentence(tuples)
     }
 
     /// Endpoints by address and port if a port comes again, by address alone if every port is another one.
@@ -138,24 +135,25 @@ extension Finding {
         return Array(ranked.prefix(keptEndpoints))
     }
 
-    private func sentence(_ members: [Reset]) -> String {
-        let hosts = Set(members.map(\.tuple.destination)).count
+    private func sentence(_ tuples: [FourTuple]) -> String {
+        let hosts = Set(tuples.map(\.destination)).count
         switch kind {
         case .scan:
-            let ports = Set(members.map { GroupKey(source: $0.tuple.source, sourcePort: $0.tuple.sourcePort) }).count
-            let targets = Set(members.map(\.tuple.source)).count
-            let who = members[0].tuple.destination
+            let ports = Set(tuples.map { GroupKey(source: $0.source, sourcePort: $0.sourcePort) }).count
+            let targets = Set(tuples.map(\.source)).count
+            let who = tuples[0].destination
             return
                 "\(who) asked \(ports) ports of \(targets) host\(targets == 1 ? "" : "s") and was turned away: a scan, or a program that looks for a service"
         case .endpoint:
-            let tuple = members[0].tuple
+            let tuple = tuples[0]
+            let connections = Set(tuples).count
             let what =
-                Set(members.map(\.tuple)).count == 1
+                connections == 1
                 ? "one connection"
-                : "\(Set(members.map(\.tuple)).count) connections of \(hosts) host\(hosts == 1 ? "" : "s")"
+                : "\(connections) connections of \(hosts) host\(hosts == 1 ? "" : "s")"
             return "\(text(tuple.source, tuple.sourcePort)) reset \(what) for one reason, \(cause.rawValue)"
         case .client:
-            let tuple = members[0].tuple
+            let tuple = tuples[0]
             return
                 "\(tuple.source) reset \(count) connections to \(text(tuple.destination, tuple.destinationPort)) for one reason, \(cause.rawValue)"
         }

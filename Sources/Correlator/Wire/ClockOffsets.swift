@@ -81,7 +81,7 @@ extension FlowTable {
     /// The segments that are kept of the first flows, with their times.
     func notes() -> [(SegmentKey, Int64)] {
         flows.prefix(Self.comparedFlows).flatMap { flow in
-            flow.sides.enumerated().flatMap { index, side in
+            flow.ends.both.enumerated().flatMap { index, side in
                 let tuple = index == 0 ? flow.tuple : flow.tuple.reversed
                 return ([side.syn, side.fin].compactMap { $0 } + side.recent + side.resets).map { note in
                     (

@@ -43,7 +43,7 @@ public struct FlowTable: Sendable {
         let flow: Int
         /// 0 if the end that sent the first segment sent the RST, else 1.
         let sender: Int
-        let sides: [FlowSide]
+        let ends: Ends
         let previous: Flow.Ended?
         let generation: Int
     }
@@ -66,15 +66,11 @@ public struct FlowTable: Sendable {
     struct Flow: Sendable {
         /// From the sender of the first segment to the other end.
         let tuple: FourTuple
-        /// The sender of the first segment, and the other end. Two properties, not an array: a segment changes one while
-        /// the other is looked at, and neither is copied.
-        var first = FlowSide()
-        var second = FlowSide()
-        var sides: [FlowSide] { [first, second] }
+        var ends = Ends()
         /// How many connections with these addresses and ports came before this one.
         var generation = 0
         /// Each connection at its end, the current one not among them.
-        var past: [[FlowSide]] = []
+        var past: [Ends] = []
         var previous: Ended?
         /// RSTs of this connection that are still watched, by their place in `moments`.
         var watched: [Int] = []
@@ -148,17 +144,17 @@ public struct FlowTable: Sendable {
         momentIndex[note.number] = place
         moments.append(
             Moment(
-                flow: flow, sender: side, sides: flows[flow].sides, previous: flows[flow].previous,
+                flow: flow, sender: side, ends: flows[flow].ends, previous: flows[flow].previous,
                 generation: flows[flow].generation))
         afters.append(After())
-        if side == 0 { flows[flow].first.rememberReset(note) } else { flows[flow].second.rememberReset(note) }
+        flows[flow].ends[side].rememberReset(note)
         if flows[flow].watched.count == Self.watchedResets { flows[flow].watched.removeFirst() }
         flows[flow].watched.append(place)
     }
 
     /// A SYN after the end of a connection begins another one with the same addresses and ports.
     private mutating func beginAnew(_ note: SegmentNote, flow: Int, side: Int) {
-        let sides = flows[flow].sides
+        let sides = flows[flow].ends.both
         let wasReset = sides[0].resetCount + sides[1].resetCount > 0
         let isOver = wasReset || sides[0].fin != nil && sides[1].fin != nil
         guard isOver, sides[side].syn?.seq != note.seq else { return }
@@ -167,9 +163,8 @@ public struct FlowTable: Sendable {
         flows[flow].previous = Flow.Ended(
             time: lastTime, number: lastNumber, byReset: wasReset,
             resetNumber: sides.compactMap { $0.resets.last?.number }.max(), nextSeq: sides.map(\.nextSeq))
-        if flows[flow].past.count < Self.keptGenerations { flows[flow].past.append(sides) }
-        flows[flow].first = FlowSide()
-        flows[flow].second = FlowSide()
+        if flows[flow].past.count < Self.keptGenerations { flows[flow].past.append(flows[flow].ends) }
+        flows[flow].ends = Ends()
         flows[flow].generation += 1
         flows[flow].watched = []
     }
@@ -178,10 +173,7 @@ public struct FlowTable: Sendable {
 extension FlowTable.Flow {
     /// Takes in a segment of one end that is no RST; false if it is one that was captured twice.
     fileprivate mutating func take(_ note: SegmentNote, _ segment: TCPSegment, side: Int) -> Bool {
-        let isNew =
-            side == 0
-            ? Self.take(note, segment, own: &first, peer: &second)
-            : Self.take(note, segment, own: &second, peer: &first)
+        let isNew = ends.withEnds(of: side) { Self.take(note, segment, own: &$0, peer: &$1) }
         if !isNew { duplicates += 1 }
         return isNew
     }
@@ -210,11 +202,11 @@ extension FlowTable {
         let flow = flows[moment.flow]
         let final =
             moment.generation == flow.generation
-            ? flow.sides : flow.past.indices.contains(moment.generation) ? flow.past[moment.generation] : moment.sides
+            ? flow.ends : flow.past.indices.contains(moment.generation) ? flow.past[moment.generation] : moment.ends
         return FlowContext(
-            own: moment.sides[moment.sender], peer: moment.sides[1 - moment.sender],
+            own: moment.ends[moment.sender], peer: moment.ends[1 - moment.sender],
             senderCameFirst: moment.sender == 0, previous: moment.previous, previousSender: moment.sender,
-            after: afters[place], final: final, firstSide: 0, duplicates: flow.duplicates)
+            after: afters[place], final: final.both, firstSide: 0, duplicates: flow.duplicates)
     }
 
     /// What the capture has of a connection: its ends, in the order of the tuple; nil for nothing.
@@ -222,7 +214,7 @@ extension FlowTable {
         var found: (source: FlowSide, destination: FlowSide, lastTime: Int64)?
         var most = 0
         for index in byTuple[Self.canonical(tuple)] ?? [] {
-            let sides = flows[index].sides
+            let sides = flows[index].ends.both
             guard sides[0].segments + sides[1].segments > most else { continue }
             most = sides[0].segments + sides[1].segments
             let last = sides.compactMap { $0.last?.time }.max() ?? 0
