@@ -18,9 +18,9 @@ extension InputLoader {
             do {
                 let file = try InputFile(path: captures[index].file)
                 captures[index].payloads = try payloads(captures[index].resets, file)
-                var flows = FlowTable()
+                var flows = FlowTable.Builder()
                 _ = try file.scan(selecting: .flows(filter), progress: progress) { flows.add($0) }
-                captures[index].flows = flows
+                captures[index].flows = flows.finish()
                 captures[index].hasFlows = true
             } catch {
                 captures[index].damage.append("cannot be read a second time: \(error)")

@@ -37,13 +37,16 @@ struct ReportCommand: ParsableCommand {
     var verbose = false
 
     func run() throws {
-        var loader = InputLoader()
+        let progress = ProgressLine()
+        var loader = InputLoader { progress.update(done: $0, total: $1) }
         for file in files { loader.load(file) }
+        progress.clear()
         guard loader.failures.isEmpty else {
             for failure in loader.failures { log.error("\(failure)") }
             throw ExitCode(1)
         }
         loader.loadFlows()
+        progress.clear()
         var report = correlate(captures: loader.captures, recordings: loader.recordings)
         let found = Set(report.resets.map(\.cause))
         if !causes.isEmpty {

@@ -74,13 +74,10 @@ struct SegmentKey: Hashable {
     }
 }
 
-extension FlowTable {
-    /// Flows that are compared: enough for a median.
-    private static let comparedFlows = 1000
-
+extension FlowShard {
     /// The segments that are kept of the first flows, with their times.
-    func notes() -> [(SegmentKey, Int64)] {
-        flows.prefix(Self.comparedFlows).flatMap { flow in
+    func notes(ofFlows count: Int) -> [(SegmentKey, Int64)] {
+        flows.prefix(count).flatMap { flow in
             flow.ends.both.enumerated().flatMap { index, side in
                 let tuple = index == 0 ? flow.tuple : flow.tuple.reversed
                 return ([side.syn, side.fin].compactMap { $0 } + side.recent + side.resets).map { note in

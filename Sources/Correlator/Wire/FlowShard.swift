@@ -1,0 +1,256 @@
+import NetworkTypes
+import PcapReader
+
+/// Some of the connections of one capture, and for each of their RSTs what came before it and after it.
+///
+/// Keeps a few segments of each end and counts the rest: the memory is that of the connections and of their RSTs, however
+/// many segments there are. What two interfaces saw of one connection is kept apart.
+struct FlowShard: Sendable {
+    private var index: [Key: Int] = [:]
+    /// By a tuple of either direction, the flows of all interfaces.
+    private var byTuple: [FourTuple: [Int]] = [:]
+    private(set) var flows: [Flow] = []
+    /// One for each RST, in the order of the capture, and what followed it.
+    private var moments: [Moment] = []
+    private var afters: [After] = []
+    /// By the number of the RST's packet.
+    private var momentIndex: [Int: Int] = [:]
+
+    var isEmpty: Bool { flows.isEmpty }
+
+    /// A connection at one interface, direction left aside.
+    private struct Key: Hashable {
+        let low: FourTuple
+        let interface: Int32
+        let ifindex: Int32
+
+        init(_ captured: CapturedSegment) {
+            low = captured.segment.tuple.canonical
+            interface = captured.interface
+            ifindex = captured.ifindex
+        }
+    }
+
+    /// A connection as it was just before a RST, and what came after.
+    struct Moment: Sendable {
+        let flow: Int
+        /// 0 if the end that sent the first segment sent the RST, else 1.
+        let sender: Int
+        let ends: Ends
+        let previous: Flow.Ended?
+        let generation: Int
+    }
+
+    /// What followed a RST in its connection.
+    struct After: Sendable, Equatable {
+        /// Segments of the RST's sender that are no RSTs, and the first of them.
+        var fromSender = 0
+        var senderFirst: SegmentNote?
+        var senderFirstData: SegmentNote?
+        var fromPeer = 0
+        var peerFirst: SegmentNote?
+        /// More RSTs of the same sender, and the first of them.
+        var resets = 0
+        var nextReset: SegmentNote?
+        var peerResets = 0
+        var peerReset: SegmentNote?
+    }
+
+    struct Flow: Sendable {
+        /// From the sender of the first segment to the other end.
+        let tuple: FourTuple
+        var ends = Ends()
+        /// How many connections with these addresses and ports came before this one.
+        var generation = 0
+        /// Each connection at its end, the current one not among them.
+        var past: [Ends] = []
+        var previous: Ended?
+        /// RSTs of this connection that are still watched, by their place in `moments`.
+        var watched: [Int] = []
+        var duplicates = 0
+
+        /// How an earlier connection with the same addresses and ports ended.
+        struct Ended: Sendable, Equatable {
+            var time: Int64
+            var number: Int
+            var byReset: Bool
+            var resetNumber: Int?
+            /// The highest sequence number of each end.
+            var nextSeq: [UInt32]
+        }
+    }
+
+    /// RSTs of one connection that are watched at a time: the latest.
+    private static let watchedResets = 16
+    /// Earlier connections of one flow that are kept.
+    private static let keptGenerations = 1024
+    /// Two equal segments so near to each other are one that was captured twice (a mirror port, a bridge).
+    fileprivate static let duplicateWindow: UInt64 = 1_000_000
+
+    /// Takes in the next segment of the capture.
+    mutating func add(_ captured: CapturedSegment) {
+        let key = Key(captured)
+        let number: Int
+        if let known = index[key] {
+            number = known
+        } else {
+            number = flows.count
+            index[key] = number
+            byTuple[key.low, default: []].append(number)
+            flows.append(Flow(tuple: captured.segment.tuple))
+        }
+        let note = SegmentNote(captured)
+        let side = captured.segment.tuple == flows[number].tuple ? 0 : 1
+        if note.flags.contains(.rst) {
+            addReset(note, flow: number, side: side)
+        } else {
+            if note.isPlainSyn { beginAnew(note, flow: number, side: side) }
+            addSegment(note, captured.segment, flow: number, side: side)
+        }
+    }
+
+    private mutating func addSegment(_ note: SegmentNote, _ segment: TCPSegment, flow: Int, side: Int) {
+        guard flows[flow].take(note, segment, side: side) else { return }
+        for reset in flows[flow].watched {
+            if moments[reset].sender == side {
+                afters[reset].fromSender += 1
+                if afters[reset].senderFirst == nil { afters[reset].senderFirst = note }
+                if note.length > 0, afters[reset].senderFirstData == nil { afters[reset].senderFirstData = note }
+            } else {
+                afters[reset].fromPeer += 1
+                if afters[reset].peerFirst == nil { afters[reset].peerFirst = note }
+            }
+        }
+    }
+
+    private mutating func addReset(_ note: SegmentNote, flow: Int, side: Int) {
+        for reset in flows[flow].watched {
+            if moments[reset].sender == side {
+                afters[reset].resets += 1
+                if afters[reset].nextReset == nil { afters[reset].nextReset = note }
+            } else {
+                afters[reset].peerResets += 1
+                if afters[reset].peerReset == nil { afters[reset].peerReset = note }
+            }
+        }
+        let place = moments.count
+        momentIndex[note.number] = place
+        moments.append(
+            Moment(
+                flow: flow, sender: side, ends: flows[flow].ends, previous: flows[flow].previous,
+                generation: flows[flow].generation))
+        afters.append(After())
+        flows[flow].ends[side].rememberReset(note)
+        if flows[flow].watched.count == Self.watchedResets { flows[flow].watched.removeFirst() }
+        flows[flow].watched.append(place)
+    }
+
+    /// A SYN after the end of a connection begins another one with the same addresses and ports.
+    private mutating func beginAnew(_ note: SegmentNote, flow: Int, side: Int) {
+        let sides = flows[flow].ends.both
+        let wasReset = sides[0].resetCount + sides[1].resetCount > 0
+        let isOver = wasReset || sides[0].fin != nil && sides[1].fin != nil
+        guard isOver, sides[side].syn?.seq != note.seq else { return }
+        let lastTime = sides.flatMap { [$0.last?.time, $0.resets.last?.time] }.compactMap { $0 }.max() ?? note.time
+        let lastNumber = sides.flatMap { [$0.last?.number, $0.resets.last?.number] }.compactMap { $0 }.max() ?? 0
+        flows[flow].previous = Flow.Ended(
+            time: lastTime, number: lastNumber, byReset: wasReset,
+            resetNumber: sides.compactMap { $0.resets.last?.number }.max(), nextSeq: sides.map(\.nextSeq))
+        if flows[flow].past.count < Self.keptGenerations { flows[flow].past.append(flows[flow].ends) }
+        flows[flow].ends = Ends()
+        flows[flow].generation += 1
+        flows[flow].watched = []
+    }
+}
+
+extension FlowShard.Flow {
+    /// Takes in a segment of one end that is no RST; false if it is one that was captured twice.
+    fileprivate mutating func take(_ note: SegmentNote, _ segment: TCPSegment, side: Int) -> Bool {
+        let isNew = ends.withEnds(of: side) { Self.take(note, segment, own: &$0, peer: &$1) }
+        if !isNew { duplicates += 1 }
+        return isNew
+    }
+
+    private static func take(
+        _ note: SegmentNote, _ segment: TCPSegment, own: inout FlowSide, peer: inout FlowSide
+    ) -> Bool {
+        guard !own.hasJustSeen(note, within: FlowShard.duplicateWindow) else { return false }
+        peer.probesSinceHeard = 0
+        peer.retransmissionsSinceHeard = 0
+        own.add(note, segment, peerKinds: peer.synOptions.kinds, peerID: peer.recent.last?.ipID)
+        // Where the capture begins in the middle, an acknowledgment tells how far the other end had come: its first
+        // captured segment may well be a keepalive probe, which looks back.
+        if peer.syn == nil, peer.segments > 0, note.flags.contains(.ack), note.ack.follows(peer.nextSeq) {
+            peer.nextSeq = note.ack
+        }
+        return true
+    }
+}
+
+extension FlowShard {
+    /// What is known of the connection of a RST; nil if the shard did not see that packet.
+    func context(ofPacket number: Int) -> FlowContext? {
+        guard let place = momentIndex[number] else { return nil }
+        let moment = moments[place]
+        let flow = flows[moment.flow]
+        let final =
+            moment.generation == flow.generation
+            ? flow.ends : flow.past.indices.contains(moment.generation) ? flow.past[moment.generation] : moment.ends
+        return FlowContext(
+            own: moment.ends[moment.sender], peer: moment.ends[1 - moment.sender],
+            senderCameFirst: moment.sender == 0, previous: moment.previous, previousSender: moment.sender,
+            after: afters[place], final: final.both, firstSide: 0, duplicates: flow.duplicates)
+    }
+
+    /// What the shard has of a connection: its ends, in the order of the tuple; nil for nothing.
+    func connection(of tuple: FourTuple) -> (source: FlowSide, destination: FlowSide, lastTime: Int64)? {
+        var found: (source: FlowSide, destination: FlowSide, lastTime: Int64)?
+        var most = 0
+        for index in byTuple[tuple.canonical] ?? [] {
+            let sides = flows[index].ends.both
+            guard sides[0].segments + sides[1].segments > most else { continue }
+            most = sides[0].segments + sides[1].segments
+            let last = sides.compactMap { $0.last?.time }.max() ?? 0
+            found = flows[index].tuple == tuple ? (sides[0], sides[1], last) : (sides[1], sides[0], last)
+        }
+        return found
+    }
+}
+
+/// What one observer saw of a connection before and after a RST.
+struct FlowContext: Sendable {
+    /// The end that sent the RST, and the other one, before the RST.
+    let own: FlowSide
+    let peer: FlowSide
+    /// The sender of the RST sent the first segment of the connection that was captured.
+    let senderCameFirst: Bool
+    /// An earlier connection with the same addresses and ports.
+    let previous: FlowShard.Flow.Ended?
+    /// Which of its ends sent this RST.
+    let previousSender: Int
+    let after: FlowShard.After
+    /// Both ends when the capture ended or the next connection began, the sender of the first segment first.
+    let final: [FlowSide]
+    let firstSide: Int
+    let duplicates: Int
+
+    /// The capture has segments of the connection before the RST.
+    var isKnown: Bool { own.segments + peer.segments > 0 }
+
+    /// Who opened the connection.
+    enum Opener: String, Sendable { case sender, receiver, unknown }
+
+    var opener: Opener {
+        if own.syn?.isPlainSyn == true { return peer.syn?.isPlainSyn == true ? .unknown : .sender }
+        if peer.syn?.isPlainSyn == true { return .receiver }
+        if own.syn?.isSynAck == true { return .receiver }
+        if peer.syn?.isSynAck == true { return .sender }
+        return .unknown
+    }
+
+    /// The last segment before the RST, of either end.
+    var last: SegmentNote? {
+        guard let mine = own.last, let theirs = peer.last else { return own.last ?? peer.last }
+        return mine.number > theirs.number ? mine : theirs
+    }
+}
