@@ -2,10 +2,18 @@ import KernelEvents
 import NetworkTypes
 import PcapReader
 
+/// How much a report says of each RST.
+public enum Detail: Sendable {
+    /// The verdict, for who prints a line a RST: sentences that nobody reads cost most of the time.
+    case verdict
+    /// The verdict and all its evidence.
+    case evidence
+}
+
 /// Finds out for every RST of the inputs why it was sent.
 ///
 /// Pure: the same inputs give the same report, whatever their order in the command line did to reference numbers.
-public func correlate(captures: [CaptureInput], recordings: [EventInput]) -> Report {
+public func correlate(captures: [CaptureInput], recordings: [EventInput], detail: Detail = .evidence) -> Report {
     let inventory = Inventory(captures: captures, recordings: recordings)
     var clusters = Clusters()
     clusterExact(inventory, into: &clusters)
@@ -14,7 +22,7 @@ public func correlate(captures: [CaptureInput], recordings: [EventInput]) -> Rep
     TranslationJoin(inventory).run(into: &clusters)
 
     let assembly = ResetAssembly(inventory)
-    let ordered = clusters.members.filter { !$0.isEmpty }.concurrentMap { assembly.reset(of: $0) }
+    let ordered = clusters.members.filter { !$0.isEmpty }.concurrentMap { assembly.reset(of: $0, detail: detail) }
     let places = ordered.indices.sorted { a, b in
         ordered[a].time != ordered[b].time ? ordered[a].time < ordered[b].time : ordered[a].order < ordered[b].order
     }

@@ -42,6 +42,20 @@ public struct Report: Sendable {
     }
 }
 
+extension Report {
+    /// The RST with that id; nil if it was left out of the report.
+    public func reset(id: Int) -> Reset? {
+        // Ids ascend, and are their places unless some were left out.
+        var low = 0
+        var high = resets.count
+        while low < high {
+            let middle = low + (high - low) / 2
+            if resets[middle].id < id { low = middle + 1 } else { high = middle }
+        }
+        return low < resets.count && resets[low].id == id ? resets[low] : nil
+    }
+}
+
 /// One RST, however often it was seen.
 public struct Reset: Sendable {
     /// 1-based, in the order of time.

@@ -30,7 +30,7 @@ struct ResetAssembly {
         self.identities = identities
     }
 
-    func reset(of members: [Reference]) -> Ordered {
+    func reset(of members: [Reference], detail: Detail = .evidence) -> Ordered {
         let packets = members.filter { !inventory.isEvent($0) }.sorted { inventory.time($0) < inventory.time($1) }
         let events = members.filter(inventory.isEvent).sorted { inventory.time($0) < inventory.time($1) }
         let emits = events.filter { inventory.event($0).kind == .emit }
@@ -66,14 +66,16 @@ struct ResetAssembly {
         if let lead, let packet = packets.first {
             reset.match = match(lead, packets: packets, first: packet)
         }
-        reset.evidence = facts(
-            evidence, verdict: verdict, process: reset.process, packets: packets, origin: origin, decision: decision,
-            others: emits.dropFirst(), trigger: hasCapturedTrigger ? wire?.evidence.trigger : nil)
         reset.candidates = verdict.candidates
-        if let wire {
-            if lead == nil { reset.evidence = wireFacts(wire, packets) + reset.evidence }
-            reset.connectionState = wire.evidence.flow.map { ZeekState($0.final).rawValue }
-            reset.flow = FlowSummary(wire.evidence)
+        // What many RSTs have in common is seen in their connections.
+        reset.flow = wire.flatMap { FlowSummary($0.evidence) }
+        if detail == .evidence {
+            reset.evidence = facts(
+                evidence, verdict: verdict, process: reset.process, packets: packets, origin: origin,
+                decision: decision, others: emits.dropFirst(),
+                trigger: hasCapturedTrigger ? wire?.evidence.trigger : nil)
+            if let wire, lead == nil { reset.evidence = wireFacts(wire, packets) + reset.evidence }
+            reset.connectionState = wire?.evidence.flow.map { ZeekState($0.final).rawValue }
         }
         return Ordered(reset: reset, order: members.min() ?? members[0])
     }

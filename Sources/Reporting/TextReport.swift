@@ -95,7 +95,7 @@ public struct TextReport: Sendable {
             let rate = finding.perThousandSeconds.map { ", \(self.rate($0))" } ?? ""
             wrap("\(finding.count) x \(finding.cause.rawValue), \(from) to \(to)\(rate)", indent: 2)
             wrap(finding.summary, indent: 6)
-            if let example = report.resets.first(where: { $0.id == finding.example }) {
+            if let example = report.reset(id: finding.example) {
                 wrap(
                     "for example \(flow(example.tuple)) at \(UTCTime(nanoseconds: example.time).clock(digits: 6))",
                     indent: 6)

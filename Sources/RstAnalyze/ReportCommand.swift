@@ -47,7 +47,9 @@ struct ReportCommand: ParsableCommand {
         }
         loader.loadFlows()
         progress.clear()
-        var report = correlate(captures: loader.captures, recordings: loader.recordings)
+        var report = correlate(
+            captures: loader.captures, recordings: loader.recordings,
+            detail: format == .text && !verbose ? .verdict : .evidence)
         let found = Set(report.resets.map(\.cause))
         if !causes.isEmpty {
             report.resets.removeAll { !causes.contains($0.cause) }
