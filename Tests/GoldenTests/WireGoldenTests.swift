@@ -4,14 +4,16 @@ import InputFiles
 import Reporting
 import Testing
 
+private enum Collection {
+    static let isThere = FileManager.default.fileExists(
+        atPath: FixtureTests.root.appending(path: "../shared/captures").path)
+}
+
 /// Real captures of the shared collection, whose reports are argued in fixtures/wire/*/README.md.
 ///
 /// Skipped, with the reason, where the repository stands without the collection beside it.
-@Suite(.enabled(if: WireGoldenTests.hasCaptures, "the collection of captures, ../shared/captures, is not there"))
+@Suite(.enabled(if: Collection.isThere, "the collection of captures, ../shared/captures, is not there"))
 struct WireGoldenTests {
-    static let hasCaptures = FileManager.default.fileExists(
-        atPath: FixtureTests.root.appending(path: "../shared/captures").path)
-
     static let directory = FixtureTests.fixtures.appending(path: "wire")
 
     static let names: [String] = ((try? FileManager.default.contentsOfDirectory(atPath: directory.path)) ?? []).sorted()

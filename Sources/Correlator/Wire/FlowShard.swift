@@ -6,9 +6,10 @@ import PcapReader
 /// Keeps a few segments of each end and counts the rest: the memory is that of the connections and of their RSTs, however
 /// many segments there are. What two interfaces saw of one connection is kept apart.
 struct FlowShard: Sendable {
-    private var index: [Key: Int] = [:]
-    /// By a tuple of either direction, the flows of all interfaces.
-    private var byTuple: [FourTuple: [Int]] = [:]
+    /// A hash table with linear probing: indices into `flows`, or -1. At most half of it is taken.
+    private var slots = [Int32](repeating: -1, count: 16)
+    /// Nobody who writes a capture knows it, and so nobody can make its connections collide.
+    private static let seed = UInt64.random(in: .min ... .max)
     private(set) var flows: [Flow] = []
     /// One for each RST, in the order of the capture, and what followed it.
     private var moments: [Moment] = []
@@ -17,19 +18,6 @@ struct FlowShard: Sendable {
     private var momentIndex: [Int: Int] = [:]
 
     var isEmpty: Bool { flows.isEmpty }
-
-    /// A connection at one interface, direction left aside.
-    private struct Key: Hashable {
-        let low: FourTuple
-        let interface: Int32
-        let ifindex: Int32
-
-        init(_ captured: CapturedSegment) {
-            low = captured.segment.tuple.canonical
-            interface = captured.interface
-            ifindex = captured.ifindex
-        }
-    }
 
     /// A connection as it was just before a RST, and what came after.
     struct Moment: Sendable {
@@ -59,6 +47,8 @@ struct FlowShard: Sendable {
     struct Flow: Sendable {
         /// From the sender of the first segment to the other end.
         let tuple: FourTuple
+        let interface: Int32
+        let ifindex: Int32
         var ends = Ends()
         /// How many connections with these addresses and ports came before this one.
         var generation = 0
@@ -88,17 +78,10 @@ struct FlowShard: Sendable {
     fileprivate static let duplicateWindow: UInt64 = 1_000_000
 
     /// Takes in the next segment of the capture.
-    mutating func add(_ captured: CapturedSegment) {
-        let key = Key(captured)
-        let number: Int
-        if let known = index[key] {
-            number = known
-        } else {
-            number = flows.count
-            index[key] = number
-            byTuple[key.low, default: []].append(number)
-            flows.append(Flow(tuple: captured.segment.tuple))
-        }
+    ///
+    /// - Parameter hash: of its tuple, as `flowHash` has it.
+    mutating func add(_ captured: CapturedSegment, hash: UInt64) {
+        let number = flow(of: captured, hash: hash)
         let note = SegmentNote(captured)
         let side = captured.segment.tuple == flows[number].tuple ? 0 : 1
         if note.flags.contains(.rst) {
@@ -106,6 +89,37 @@ struct FlowShard: Sendable {
         } else {
             if note.isPlainSyn { beginAnew(note, flow: number, side: side) }
             addSegment(note, captured.segment, flow: number, side: side)
+        }
+    }
+
+    /// The connection at the interface of the segment, which may be a new one.
+    private mutating func flow(of captured: CapturedSegment, hash: UInt64) -> Int {
+        let tuple = captured.segment.tuple
+        var slot = slot(hash)
+        while slots[slot] >= 0 {
+            let number = Int(slots[slot])
+            if flows[number].isBetween(tuple), flows[number].interface == captured.interface,
+                flows[number].ifindex == captured.ifindex
+            {
+                return number
+            }
+            slot = (slot + 1) & (slots.count - 1)
+        }
+        let number = flows.count
+        flows.append(Flow(tuple: tuple, interface: captured.interface, ifindex: captured.ifindex))
+        slots[slot] = Int32(number)
+        if flows.count * 2 > slots.count { grow() }
+        return number
+    }
+
+    private func slot(_ hash: UInt64) -> Int { Int(truncatingIfNeeded: mix(hash, Self.seed)) & (slots.count - 1) }
+
+    private mutating func grow() {
+        slots = [Int32](repeating: -1, count: slots.count * 2)
+        for number in flows.indices {
+            var slot = slot(flows[number].tuple.flowHash)
+            while slots[slot] >= 0 { slot = (slot + 1) & (slots.count - 1) }
+            slots[slot] = Int32(number)
         }
     }
 
@@ -164,6 +178,9 @@ struct FlowShard: Sendable {
 }
 
 extension FlowShard.Flow {
+    /// Whether these are its ends, in either direction.
+    fileprivate func isBetween(_ other: FourTuple) -> Bool { other == tuple || other == tuple.reversed }
+
     /// Takes in a segment of one end that is no RST; false if it is one that was captured twice.
     fileprivate mutating func take(_ note: SegmentNote, _ segment: TCPSegment, side: Int) -> Bool {
         let isNew = ends.withEnds(of: side) { Self.take(note, segment, own: &$0, peer: &$1) }
@@ -177,7 +194,7 @@ extension FlowShard.Flow {
         guard !own.hasJustSeen(note, within: FlowShard.duplicateWindow) else { return false }
         peer.probesSinceHeard = 0
         peer.retransmissionsSinceHeard = 0
-        own.add(note, segment, peerKinds: peer.synOptions.kinds, peerID: peer.recent.last?.ipID)
+        own.add(note, segment, peerKinds: peer.synOptions.kinds, peerID: peer.lastID)
         // Where the capture begins in the middle, an acknowledgment tells how far the other end had come: its first
         // captured segment may well be a keepalive probe, which looks back.
         if peer.syn == nil, peer.segments > 0, note.flags.contains(.ack), note.ack.follows(peer.nextSeq) {
@@ -206,7 +223,11 @@ extension FlowShard {
     func connection(of tuple: FourTuple) -> (source: FlowSide, destination: FlowSide, lastTime: Int64)? {
         var found: (source: FlowSide, destination: FlowSide, lastTime: Int64)?
         var most = 0
-        for index in byTuple[tuple.canonical] ?? [] {
+        var slot = slot(tuple.flowHash)
+        while slots[slot] >= 0 {
+            let index = Int(slots[slot])
+            slot = (slot + 1) & (slots.count - 1)
+            guard flows[index].isBetween(tuple) else { continue }
             let sides = flows[index].ends.both
             guard sides[0].segments + sides[1].segments > most else { continue }
             most = sides[0].segments + sides[1].segments

@@ -3,54 +3,61 @@ import PcapReader
 
 /// What one end of a connection has sent so far, as one observer saw it.
 struct FlowSide: Sendable, Equatable {
+    // What every segment looks at or changes stands together, in few lines of the processor's cache; the connections of a
+    // large capture take turns, and each line that is not there costs more than all the arithmetic.
     var segments = 0
     /// TCP payload, bytes; retransmissions count again.
     var bytes: UInt64 = 0
+    /// The last segments, RSTs not among them, in a ring that `newest` points into.
+    private var ring: [SegmentNote] = []
+    private var newest = 0
+    /// The highest acknowledgment sent, and the packet that did.
+    var highestAck: UInt32?
+    var highestAckNumber = 0
+    /// The sequence number after all that was seen; meaningless before `segments` > 0.
+    var nextSeq: UInt32 = 0
+    var firstAck: UInt32?
+    /// Of the last segment.
+    var lastID: UInt16?
+    var lastTTL: UInt8?
+    var lowestTTL: UInt8 = 255
+    var highestTTL: UInt8 = 0
+    /// The window of the last segment is 0.
+    var windowIsZero = false
+    /// Everything Multipath TCP that this end sent.
+    var kinds: TCPOptions.Kinds = []
+    var lastFlowLabel: UInt32 = 0
+    /// Consecutive IP identifications that differ by 1 to 64, of how many pairs.
+    var smallIDSteps = 0
+    var idPairs = 0
+    /// Segments with timestamps; RSTs do not count.
+    var withTimestamps = 0
+    /// Segments whose sequence number was ahead of what had been seen: something is missing from the capture, or comes late.
+    var holes = 0
+    /// Probes and retransmissions since the other end was last heard.
+    var probesSinceHeard = 0
+    var retransmissionsSinceHeard = 0
+    var synOptions = TCPOptions()
+    /// The last segment with payload.
+    var lastData: SegmentNote?
+
+    // What few segments look at.
     var first: SegmentNote?
-    /// The last ones, the latest at the end; RSTs are not among them.
-    private(set) var recent: [SegmentNote] = []
     /// The SYN or SYN+ACK that began the connection.
     var syn: SegmentNote?
-    var synOptions = TCPOptions()
     /// A SYN with another sequence number than `syn`.
     var otherSyn: SegmentNote?
     var synRepeats = 0
     var fin: SegmentNote?
-    /// The sequence number after all that was seen; meaningless before `segments` > 0.
-    var nextSeq: UInt32 = 0
-    /// The highest acknowledgment sent, and the packet that did.
-    var highestAck: UInt32?
-    var highestAckNumber = 0
-    var firstAck: UInt32?
-    /// The last segment with payload.
-    var lastData: SegmentNote?
     var retransmissions = 0
     var lastRetransmission: SegmentNote?
     /// Times of the latest retransmissions, at most `keptTimes`.
     var retransmissionTimes: [Int64] = []
-    /// Segments whose sequence number was ahead of what had been seen: something is missing from the capture, or comes late.
-    var holes = 0
     /// Keepalive probes (RFC 9293, section 3.8.4).
     var probes = 0
     var lastProbe: SegmentNote?
-    /// Probes and retransmissions since the other end was last heard.
-    var probesSinceHeard = 0
-    var retransmissionsSinceHeard = 0
     var zeroWindows = 0
     var lastZeroWindow: SegmentNote?
-    /// The window of the last segment is 0.
-    var windowIsZero = false
-    var lowestTTL: UInt8 = 255
-    var highestTTL: UInt8 = 0
-    /// Consecutive IP identifications that differ by 1 to 64, of how many pairs.
-    var smallIDSteps = 0
-    var idPairs = 0
-    var lastID: UInt16?
-    /// Segments with timestamps; RSTs do not count.
-    var withTimestamps = 0
-    var lastFlowLabel: UInt32 = 0
-    /// Everything Multipath TCP that this end sent.
-    var kinds: TCPOptions.Kinds = []
     /// RSTs of this end, the latest at the end.
     private(set) var resets: [SegmentNote] = []
     var resetCount = 0
@@ -81,7 +88,11 @@ struct FlowSide: Sendable, Equatable {
         static let conflict = Signs(rawValue: 8)
     }
 
-    var last: SegmentNote? { recent.last }
+    var last: SegmentNote? { ring.isEmpty ? nil : ring[newest] }
+
+    /// The last segments, the latest at the end.
+    var recent: [SegmentNote] { ring.isEmpty ? [] : Array(ring[(newest + 1)...] + ring[...newest]) }
+
     var timestampsAgreed: Bool { withTimestamps > 0 && synOptions.kinds.contains(.timestamps) }
 
     /// A segment that another one contradicts, and that bears more signs of a stranger.
@@ -93,16 +104,26 @@ struct FlowSide: Sendable, Equatable {
     func hasJustSeen(_ note: SegmentNote, within window: UInt64) -> Bool {
         // Without an identification two equal acknowledgments may well be two.
         guard note.ipID != 0 || note.length > 0 || note.flags.contains(.syn) else { return false }
-        return recent.suffix(4).contains {
-            $0.seq == note.seq && $0.ack == note.ack && $0.flags == note.flags && $0.length == note.length
-                && $0.window == note.window && $0.ipID == note.ipID && $0.timestamp == note.timestamp
-                && $0.time.distance(from: note.time) <= window
+        // From the latest backwards, at most four, and no further than the window reaches.
+        var index = newest
+        for _ in 0..<min(4, ring.count) {
+            guard ring[index].time.distance(from: note.time) <= window else { return false }
+            if ring[index].isEqual(to: note) { return true }
+            index = index == 0 ? ring.count - 1 : index - 1
         }
+        return false
     }
 
     mutating func remember(_ note: SegmentNote) {
-        if recent.count == Self.keptSegments { recent.removeFirst() }
-        recent.append(note)
+        lastTTL = note.ttl
+        if ring.count < Self.keptSegments {
+            if ring.isEmpty { ring.reserveCapacity(Self.keptSegments) }
+            newest = ring.count
+            ring.append(note)
+        } else {
+            newest = newest + 1 == ring.count ? 0 : newest + 1
+            ring[newest] = note
+        }
     }
 
     mutating func rememberReset(_ note: SegmentNote) {
@@ -111,8 +132,8 @@ struct FlowSide: Sendable, Equatable {
         resets.append(note)
     }
 
-    /// The latest segment that a predicate accepts, and that is kept.
-    func latest(where accepts: (SegmentNote) -> Bool) -> SegmentNote? { recent.last(where: accepts) }
+    /// Whether a predicate accepts one of the last segments.
+    func hasRecent(where accepts: (SegmentNote) -> Bool) -> Bool { ring.contains(where: accepts) }
 }
 
 extension FlowSide {
@@ -146,7 +167,7 @@ extension FlowSide {
         }
         // A FIN within what was sent before is an old one, or a wrong one.
         if note.flags.contains(.fin), begins || note.end.follows(before) { fin = fin ?? note }
-        addSuspicion(note, peerKinds: peerKinds, peerID: peerID)
+        addSuspicion(note, isNew: begins || !before.follows(note.seq), peerKinds: peerKinds, peerID: peerID)
         remember(note)
     }
 
@@ -192,7 +213,7 @@ extension FlowSide {
         if note.seq.follows(nextSeq) { holes += 1 }
         if note.end.follows(nextSeq) {
             nextSeq = note.end
-        } else if holes > 0, !recent.contains(where: { $0.seq == note.seq && $0.length == note.length }) {
+        } else if holes > 0, !hasRecent(where: { $0.seq == note.seq && $0.length == note.length }) {
             holes -= 1
         } else {
             retransmissions += 1
@@ -203,8 +224,11 @@ extension FlowSide {
         }
     }
 
-    private mutating func addSuspicion(_ note: SegmentNote, peerKinds: TCPOptions.Kinds, peerID: UInt16?) {
-        if note.length > 0 { findConflict(note) }
+    /// - Parameter isNew: the segment begins where nothing was seen before, so that it contradicts none.
+    private mutating func addSuspicion(
+        _ note: SegmentNote, isNew: Bool, peerKinds: TCPOptions.Kinds, peerID: UInt16?
+    ) {
+        if note.length > 0, !isNew { findConflict(note) }
         guard note.length > 0 || note.flags.contains(.fin), !note.flags.contains(.syn) else { return }
         var signs: Signs = []
         if synOptions.kinds.contains(.timestamps), peerKinds.contains(.timestamps),
@@ -212,7 +236,7 @@ extension FlowSide {
         {
             signs.insert(.noTimestamps)
         }
-        if let earlier = recent.last, earlier.ttl != note.ttl { signs.insert(.otherTTL) }
+        if let lastTTL, lastTTL != note.ttl { signs.insert(.otherTTL) }
         if note.ipID != 0, peerID == note.ipID { signs.insert(.copiedID) }
         if !signs.isEmpty, suspects.count < Self.keptSuspects {
             suspects.append(Suspect(note: note, signs: signs, conflict: nil))

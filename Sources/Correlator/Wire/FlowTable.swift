@@ -24,8 +24,8 @@ public struct FlowTable: Sendable {
     /// Follows the connections of a capture with all processors.
     public struct Builder {
         private var batch: [CapturedSegment] = []
-        /// Of each segment of the batch, the shard of its connection.
-        private var places: [UInt8] = []
+        /// Of each segment of the batch, the hash of its connection.
+        private var hashes: [UInt64] = []
         private let slots = (0..<FlowTable.shardCount).map { _ in Slot() }
 
         private final class Slot: Sendable {
@@ -40,19 +40,21 @@ public struct FlowTable: Sendable {
         /// Takes in the next segment of the capture.
         public mutating func add(_ segment: CapturedSegment) {
             batch.append(segment)
-            places.append(FlowTable.shard(of: segment.segment.tuple))
+            hashes.append(segment.segment.tuple.flowHash)
             if batch.count == Self.batchSize { flush() }
         }
 
         private mutating func flush() {
-            let (batch, places, slots) = (batch, places, slots)
+            let (batch, hashes, slots) = (batch, hashes, slots)
             DispatchQueue.concurrentPerform(iterations: slots.count) { number in
                 slots[number].shard.withLock { shard in
-                    for index in places.indices where places[index] == UInt8(number) { shard.add(batch[index]) }
+                    for index in hashes.indices where FlowTable.shard(of: hashes[index]) == number {
+                        shard.add(batch[index], hash: hashes[index])
+                    }
                 }
             }
             self.batch.removeAll(keepingCapacity: true)
-            self.places.removeAll(keepingCapacity: true)
+            self.hashes.removeAll(keepingCapacity: true)
         }
 
         public mutating func finish() -> FlowTable {
@@ -68,9 +70,7 @@ public struct FlowTable: Sendable {
         }
     }
 
-    private static func shard(of tuple: FourTuple) -> UInt8 {
-        UInt8(tuple.canonical.hash64 >> 32 % UInt64(shardCount))
-    }
+    private static func shard(of hash: UInt64) -> Int { Int(hash >> 32 % UInt64(shardCount)) }
 
     /// What is known of the connection of a RST; nil if the table did not see that packet.
     func context(ofPacket number: Int) -> FlowContext? {
@@ -82,7 +82,7 @@ public struct FlowTable: Sendable {
 
     /// What the capture has of a connection: its ends, in the order of the tuple; nil for nothing.
     func connection(of tuple: FourTuple) -> (source: FlowSide, destination: FlowSide, lastTime: Int64)? {
-        shards.isEmpty ? nil : shards[Int(Self.shard(of: tuple))].connection(of: tuple)
+        shards.isEmpty ? nil : shards[Self.shard(of: tuple.flowHash)].connection(of: tuple)
     }
 
     /// Flows that are compared with those of another capture: enough for a median.
@@ -96,7 +96,11 @@ public struct FlowTable: Sendable {
 
 extension FourTuple {
     /// The same for both directions.
-    var canonical: FourTuple {
-        (source.high, source.low, sourcePort) <= (destination.high, destination.low, destinationPort) ? self : reversed
+    var flowHash: UInt64 {
+        let (one, other) = (
+            mix(source.high ^ UInt64(sourcePort), source.low),
+            mix(destination.high ^ UInt64(destinationPort), destination.low)
+        )
+        return mix(one &+ other, one ^ other)
     }
 }

@@ -41,6 +41,12 @@ struct SegmentNote: Sendable, Equatable {
         seq &+ length &+ (flags.contains(.syn) ? 1 : 0) &+ (flags.contains(.fin) ? 1 : 0)
     }
 
+    /// The same segment, whenever and wherever it was seen.
+    func isEqual(to other: SegmentNote) -> Bool {
+        seq == other.seq && ack == other.ack && flags == other.flags && length == other.length
+            && window == other.window && ipID == other.ipID && timestamp == other.timestamp
+    }
+
     var isPlainSyn: Bool { flags.isPlainSyn }
     var isSynAck: Bool { flags.isSuperset(of: [.syn, .ack]) }
     /// An acknowledgment and nothing else.
