@@ -43,7 +43,7 @@ struct ResetAssembly {
         var evidence = evidence(origin: origin, decision: decision, captured: !packets.isEmpty)
         let segment = packets.first.map { inventory.packet($0).segment }
         let event = lead.map(inventory.event)
-        let wire = wireEvidence(packets, isJudged: decision == nil)
+        let wire = wireEvidence(packets, isJudged: lead == nil)
         let hasCapturedTrigger = decision == nil && completeSilence(&evidence, origin: origin, wire: wire)
         let verdict = lead == nil ? wireVerdict(wire) : judge(evidence)
 

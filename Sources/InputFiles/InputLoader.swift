@@ -59,9 +59,7 @@ public struct InputLoader {
             switch file.contentKind {
             case .pcap, .pcapng: try loadCapture(file)
             case .gzip, .zstd, .lz4, .other:
-                let content = try read(file)
-                if isOptional, !RecordingDecoder.looksLikeEvents(Array(content.bytes.prefix(4096))) { return false }
-                try loadRecording(path, content)
+                return try loadRecording(file, isOptional: isOptional)
             }
             return true
         } catch EventsError.notARecording(let problem) {
@@ -92,6 +90,41 @@ public struct InputLoader {
         isRereadable.append(file.isRereadable)
     }
 
+    /// Reads events window by window, so that the text is never in memory as a whole; a recording of another program is
+    /// read once more, and whole.
+    private mutating func loadRecording(_ file: InputFile, isOptional: Bool) throws -> Bool {
+        guard file.isRereadable else {
+            let content = try read(file)
+            if isOptional, !RecordingDecoder.looksLikeEvents(Array(content.bytes.prefix(4096))) { return false }
+            add(try RecordingDecoder.decode(content.bytes), of: file, damage: content.damage, at: content.bytes.count)
+            return true
+        }
+        var decoder = RecordingDecoder(expectedBytes: file.size ?? 0)
+        var isFirst = true
+        var offset = 0
+        do {
+            let damage = try file.read { window in
+                if isFirst, isOptional, !RecordingDecoder.looksLikeEvents(Array(window.prefix(4096))) {
+                    throw NoEvents()
+                }
+                isFirst = false
+                offset += window.count
+                try decoder.feed(window)
+            }
+            if isFirst, isOptional { return false }
+            add(try decoder.finish(), of: file, damage: damage, at: offset)
+        } catch is NoEvents {
+            return false
+        } catch EventsError.notARecording {
+            let content = try read(file)
+            add(try RecordingDecoder.decode(content.bytes), of: file, damage: content.damage, at: content.bytes.count)
+        }
+        return true
+    }
+
+    /// The file of a directory is neither a capture nor events.
+    private struct NoEvents: Error {}
+
     /// The whole content, decompressed, and why it ends early if it does.
     private func read(_ file: InputFile) throws -> (bytes: [UInt8], damage: String?) {
         var bytes: [UInt8] = []
@@ -100,12 +133,12 @@ public struct InputLoader {
         return (bytes, damage)
     }
 
-    private mutating func loadRecording(_ path: String, _ content: (bytes: [UInt8], damage: String?)) throws {
-        var recording = try RecordingDecoder.decode(content.bytes)
-        if let damage = content.damage {
+    private mutating func add(_ recording: Recording, of file: InputFile, damage: String?, at offset: Int) {
+        var recording = recording
+        if let damage {
             recording.damagedLines += 1
-            recording.damage.append(LineDamage(line: 0, offset: content.bytes.count, problem: damage))
+            recording.damage.append(LineDamage(line: 0, offset: offset, problem: damage))
         }
-        recordings.append(EventInput(file: path, recording: recording))
+        recordings.append(EventInput(file: file.path, recording: recording))
     }
 }

@@ -21,11 +21,20 @@ package struct JSONWriter: Sendable {
     }
 
     private mutating func digits(_ value: UInt64) {
-        var divisor: UInt64 = 1
-        while value / divisor >= 10 { divisor *= 10 }
-        while divisor > 0 {
-            bytes.append(0x30 + UInt8(truncatingIfNeeded: value / divisor % 10))
-            divisor /= 10
+        var count = 1
+        var rest = value
+        while rest >= 10 {
+            rest /= 10
+            count += 1
+        }
+        let start = bytes.count
+        bytes.append(contentsOf: repeatElement(0x30, count: count))
+        rest = value
+        var at = start + count
+        while at > start {
+            at -= 1
+            bytes[at] = 0x30 + UInt8(truncatingIfNeeded: rest % 10)
+            rest /= 10
         }
     }
 
@@ -60,11 +69,19 @@ package struct JSONWriter: Sendable {
                     } else {
                         bytes.append(byte)
                     }
-                default: bytes.append(byte)
+                default:
+                    // Almost all text is plain, and goes in one piece.
+                    let start = index - 1
+                    while index < utf8.count, unsafe Self.isPlain(utf8[index]) { index += 1 }
+                    unsafe bytes.append(contentsOf: utf8[start..<index])
                 }
             }
         }
         bytes.append(UInt8(ascii: "\""))
+    }
+
+    private static func isPlain(_ byte: UInt8) -> Bool {
+        byte >= 0x20 && byte != 0x22 && byte != 0x5c && byte != 0x7f && byte != 0xc2
     }
 
     private mutating func unicodeEscape(_ byte: UInt8) {

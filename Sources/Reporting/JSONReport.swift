@@ -1,7 +1,9 @@
 public import Correlator
+import Dispatch
 import JSONText
 import KernelEvents
 import NetworkTypes
+import Synchronization
 
 /// Renders a report as `rst-report/1`, one JSON object.
 public struct JSONReport: Sendable {
@@ -23,13 +25,37 @@ public struct JSONReport: Sendable {
         clocks(report.clocks)
         findings(report.findings)
         json.raw(",\n\"resets\":[")
-        for (index, reset) in report.resets.enumerated() {
-            json.raw(index == 0 ? "\n" : ",\n")
-            append(reset)
-            if json.bytes.count > 1 << 18 { try flush(sink) }
+        try flush(sink)
+        var start = 0
+        while start < report.resets.count {
+            let end = min(start + Self.roundSize, report.resets.count)
+            for piece in pieces(report.resets, start..<end) { try sink(piece) }
+            start = end
         }
         json.raw("\n]}\n")
         try flush(sink)
+    }
+
+    /// RSTs of one piece, and of the pieces that are made at the same time: few enough that their text stays small.
+    private static let pieceSize = 256
+    private static let roundSize = 16 * pieceSize
+
+    /// The text of some RSTs, made by all processors.
+    private func pieces(_ resets: [Reset], _ range: Range<Int>) -> [[UInt8]] {
+        let count = (range.count + Self.pieceSize - 1) / Self.pieceSize
+        let made = Mutex([[UInt8]](repeating: [], count: count))
+        let blank = JSONReport(tool: tool)
+        DispatchQueue.concurrentPerform(iterations: count) { number in
+            var renderer = blank
+            let start = range.lowerBound + number * Self.pieceSize
+            for index in start..<min(start + Self.pieceSize, range.upperBound) {
+                renderer.json.raw(index == 0 ? "\n" : ",\n")
+                renderer.append(resets[index])
+            }
+            let bytes = renderer.json.bytes
+            made.withLock { $0[number] = bytes }
+        }
+        return made.withLock { $0 }
     }
 
     private mutating func flush(_ sink: ([UInt8]) throws -> Void) rethrows {

@@ -1,5 +1,7 @@
 /// One cause of the catalogue: how it is recognised, what it means, what to do about it.
-public struct Rule: Sendable {
+///
+/// A class, though it never changes: every RST is held against all rules, and nothing is copied.
+public final class Rule: Sendable {
     public let cause: Cause
     public let category: Category
     /// One sentence for a person: what happened.
