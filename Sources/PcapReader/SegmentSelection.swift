@@ -34,6 +34,8 @@ public struct FlowFilter: Sendable {
     /// One bit a hash: a segment whose bit is clear belongs to none of the connections.
     private(set) var bits: [UInt64]
     let mask: UInt64
+    /// Nobody who writes a capture knows it, and so nobody can make its connections collide.
+    let seed = UInt64.random(in: .min ... .max)
 
     /// The direction of each tuple does not matter; there may be up to 2^30 of them.
     public init(_ flows: some Collection<FourTuple>) {
@@ -53,14 +55,14 @@ public struct FlowFilter: Sendable {
     public var count: Int { tuples.count }
 
     public func contains(_ tuple: FourTuple) -> Bool {
-        let hash = FlowFilter.hash(tuple)
+        let hash = self.hash(tuple)
         let bit = hash & mask
         guard bits[Int(bit / 64)] & 1 << (bit % 64) != 0 else { return false }
         return slots[slot(of: tuple, hash: hash)] >= 0
     }
 
     private mutating func insert(_ tuple: FourTuple) {
-        let hash = FlowFilter.hash(tuple)
+        let hash = self.hash(tuple)
         let slot = slot(of: tuple, hash: hash)
         guard slots[slot] < 0 else { return }
         slots[slot] = Int32(tuples.count)
@@ -80,17 +82,18 @@ public struct FlowFilter: Sendable {
         return slot
     }
 
-    /// The same for both directions.
+    /// The same for both directions; a sum, so that ends which are equal do not cancel each other out.
     @inline(__always)
-    static func hash(_ tuple: FourTuple) -> UInt64 {
-        finish(
-            end(high: tuple.source.high, low: tuple.source.low, port: tuple.sourcePort)
-                ^ end(high: tuple.destination.high, low: tuple.destination.low, port: tuple.destinationPort))
+    func hash(_ tuple: FourTuple) -> UInt64 {
+        Self.finish(
+            Self.end(high: tuple.source.high, low: tuple.source.low, port: tuple.sourcePort, seed: seed)
+                &+ Self.end(
+                    high: tuple.destination.high, low: tuple.destination.low, port: tuple.destinationPort, seed: seed))
     }
 
     @inline(__always)
-    static func end(high: UInt64, low: UInt64, port: UInt16) -> UInt64 {
-        let mixed = (low ^ UInt64(port) << 48) &* 0x9e37_79b9_7f4a_7c15 ^ high &* 0xc2b2_ae3d_27d4_eb4f
+    static func end(high: UInt64, low: UInt64, port: UInt16, seed: UInt64) -> UInt64 {
+        let mixed = (low ^ UInt64(port) << 48 ^ seed) &* 0x9e37_79b9_7f4a_7c15 ^ high &* 0xc2b2_ae3d_27d4_eb4f
         return mixed ^ mixed >> 29
     }
 

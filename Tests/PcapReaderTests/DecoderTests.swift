@@ -137,4 +137,15 @@ import Testing
         #expect(!(0..<5000).contains { filter.contains(tuple($0 * 2 + 1)) })
         #expect(!FlowFilter([]).contains(tuple(1)))
     }
+
+    /// Connections whose two ends are equal are as easy to tell apart as any: if they had one hash, a capture of many of
+    /// them (the "land" attack) would take for ever.
+    @Test func equalEndsDoNotCancelOut() {
+        let filter = FlowFilter([])
+        let hashes = (0..<1000).map { number in
+            let address = IPAddress(ipv4: 0x0a00_0000 + UInt32(number))
+            return filter.hash(FourTuple(source: address, sourcePort: 80, destination: address, destinationPort: 80))
+        }
+        #expect(Set(hashes).count == hashes.count)
+    }
 }

@@ -59,6 +59,7 @@ extension CaptureScanner {
         let count = bytes.byteCount
         let mode = mode
         let mask = filter.mask
+        let seed = filter.seed
         let filterBits = filter.bits
         let filter = filterBits.span
         var at = start
@@ -154,7 +155,7 @@ extension CaptureScanner {
             }
             if clock.isEthernet, mode != .all,
                 case .plain(let hash) = Self.firstLook(
-                    bytes, at: at + 28, captured: Int(captured), hashing: mode == .flows)
+                    bytes, at: at + 28, captured: Int(captured), hashing: mode == .flows, seed: seed)
             {
                 let bit = hash & mask
                 if mode == .resets || filter[Int(bit >> 6)] & 1 << (bit & 63) == 0 {
