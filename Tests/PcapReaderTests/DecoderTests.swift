@@ -1,6 +1,7 @@
 import NetworkTypes
-import PcapReader
 import Testing
+
+@testable import PcapReader
 
 /// Lengths that lie, fragments, and packets that only look like a RST.
 @Suite struct DecoderTests {
