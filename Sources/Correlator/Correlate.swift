@@ -22,15 +22,11 @@ public func correlate(captures: [CaptureInput], recordings: [EventInput], detail
     TranslationJoin(inventory).run(into: &clusters)
 
     let assembly = ResetAssembly(inventory)
-    let ordered = clusters.members.filter { !$0.isEmpty }.concurrentMap { assembly.reset(of: $0, detail: detail) }
-    let places = ordered.indices.sorted { a, b in
-        ordered[a].time != ordered[b].time ? ordered[a].time < ordered[b].time : ordered[a].order < ordered[b].order
-    }
-    let resets = places.enumerated().map { number, place in
-        var reset = ordered[place].reset
-        reset.id = number + 1
-        return reset
-    }
+    let groups = clusters.members.lazy.filter { !$0.isEmpty }.map { members in
+        (members: members, time: assembly.time(of: members), order: members.min() ?? members[0])
+    }.sorted { a, b in a.time != b.time ? a.time < b.time : a.order < b.order }
+    var resets = groups.map(\.members).concurrentMap { assembly.reset(of: $0, detail: detail) }
+    for index in resets.indices { resets[index].id = index + 1 }
     var report = Report(inputs: reportInputs(inventory), losses: losses(inventory), resets: resets)
     report.findings = findings(in: report.resets)
     report.clocks = inventory.clockOffsets

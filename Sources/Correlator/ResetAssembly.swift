@@ -10,13 +10,6 @@ struct ResetAssembly {
     /// By the path of the cgroup: a recording has few of them.
     private let identities: [String: CgroupIdentity]
 
-    /// An entry, and what orders it among entries of the same time.
-    struct Ordered {
-        var reset: Reset
-        let order: Reference
-        var time: Int64 { reset.time }
-    }
-
     init(_ inventory: Inventory) {
         self.inventory = inventory
         localAddresses = Set(
@@ -30,7 +23,17 @@ struct ResetAssembly {
         self.identities = identities
     }
 
-    func reset(of members: [Reference], detail: Detail = .evidence) -> Ordered {
+    /// When a RST was: its first packet, or else its first event, one of what left before one of what was decided.
+    func time(of members: [Reference]) -> Int64 {
+        func earliest(_ accepts: (Reference) -> Bool) -> Int64? {
+            members.lazy.filter(accepts).map(inventory.time).min()
+        }
+        return earliest { !inventory.isEvent($0) } ?? earliest { inventory.event($0).kind == .emit }
+            ?? members.lazy.map(inventory.time).min() ?? 0
+    }
+
+    /// - Parameter members: not empty.
+    func reset(of members: [Reference], detail: Detail = .evidence) -> Reset {
         let packets = members.filter { !inventory.isEvent($0) }.sorted { inventory.time($0) < inventory.time($1) }
         let events = members.filter(inventory.isEvent).sorted { inventory.time($0) < inventory.time($1) }
         let emits = events.filter { inventory.event($0).kind == .emit }
@@ -77,7 +80,7 @@ struct ResetAssembly {
             if let wire, lead == nil { reset.evidence = wireFacts(wire, packets) + reset.evidence }
             reset.connectionState = wire?.evidence.flow.map { ZeekState($0.final).rawValue }
         }
-        return Ordered(reset: reset, order: members.min() ?? members[0])
+        return reset
     }
 
     private func match(_ lead: Reference, packets: [Reference], first: Reference) -> Reset.Match {
