@@ -65,7 +65,13 @@ struct SelftestCommand: ParsableCommand {
             throw ExitCode(1)
         }
         if let keep { mkdir(keep, 0o755) }
+        guard let scratch = Scratch() else {
+            log.error("cannot make a directory for temporary files: \(String(cString: strerror(errno)))")
+            throw ExitCode(1)
+        }
+        defer { withExtendedLifetime(scratch) {} }
         var driver = SelftestDriver(tool: Version.tool)
+        driver.scratch = scratch.path
         driver.allowsHostWideSettings = allowHostWide
         driver.capturesEverything = full
         driver.optionalHooks = !basicHooks

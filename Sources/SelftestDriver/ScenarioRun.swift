@@ -36,6 +36,8 @@ public struct ScenarioRun: Sendable {
 
 /// Runs scenarios with the product's own recorder.
 public struct SelftestDriver: Sendable {
+    /// Where recordings that nobody keeps are made; nil for the system's directory for temporary files.
+    public var scratch: String?
     private let tool: String
     private let actor: ActorCommand
     /// Whether scenarios may change settings of the whole host for a moment.
@@ -113,7 +115,7 @@ public struct SelftestDriver: Sendable {
     }
 
     private func temporaryDirectory() throws -> String {
-        let base = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
+        let base = scratch ?? getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
         var template = Array("\(base)/rst-selftest-XXXXXX".utf8CString)
         guard mkdtemp(&template) != nil else {
             throw SelftestError.unsupported("cannot make a directory in \(base): \(String(cString: strerror(errno)))")
