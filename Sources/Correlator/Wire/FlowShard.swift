@@ -10,6 +10,8 @@ struct FlowShard: Sendable {
     private var slots = [Int32](repeating: -1, count: 16)
     /// Nobody who writes a capture knows it, and so nobody can make its connections collide.
     private static let seed = UInt64.random(in: .min ... .max)
+    /// All flows by the hash of their tuple, once the shard is complete.
+    private var byHash: [(hash: UInt64, flow: Int32)] = []
     private(set) var flows: [Flow] = []
     /// One for each RST, in the order of the capture, and what followed it.
     private var moments: [Moment] = []
@@ -95,7 +97,7 @@ struct FlowShard: Sendable {
     /// The connection at the interface of the segment, which may be a new one.
     private mutating func flow(of captured: CapturedSegment, hash: UInt64) -> Int {
         let tuple = captured.segment.tuple
-        var slot = slot(hash)
+        var slot = slot(hash, captured.interface, captured.ifindex)
         while slots[slot] >= 0 {
             let number = Int(slots[slot])
             if flows[number].isBetween(tuple), flows[number].interface == captured.interface,
@@ -112,12 +114,17 @@ struct FlowShard: Sendable {
         return number
     }
 
-    private func slot(_ hash: UInt64) -> Int { Int(truncatingIfNeeded: mix(hash, Self.seed)) & (slots.count - 1) }
+    /// Where to look first for a flow. The interfaces count too: one tuple may be seen at any number of them.
+    private func slot(_ hash: UInt64, _ interface: Int32, _ ifindex: Int32) -> Int {
+        let place = UInt64(UInt32(bitPattern: interface)) << 32 | UInt64(UInt32(bitPattern: ifindex))
+        return Int(truncatingIfNeeded: mix(hash ^ Self.seed, place)) & (slots.count - 1)
+    }
 
     private mutating func grow() {
         slots = [Int32](repeating: -1, count: slots.count * 2)
         for number in flows.indices {
-            var slot = slot(flows[number].tuple.flowHash)
+            let flow = flows[number]
+            var slot = slot(flow.tuple.flowHash, flow.interface, flow.ifindex)
             while slots[slot] >= 0 { slot = (slot + 1) & (slots.count - 1) }
             slots[slot] = Int32(number)
         }
@@ -219,14 +226,28 @@ extension FlowShard {
             after: afters[place], final: final.both, firstSide: 0, duplicates: flow.duplicates)
     }
 
+    /// Of a connection that more interfaces saw, no more of them are looked at.
+    private static let comparedInterfaces = 64
+
+    /// To be called when all segments are added, before `connection(of:)`.
+    mutating func finish() {
+        byHash = flows.indices.map { (flows[$0].tuple.flowHash, Int32($0)) }.sorted { $0 < $1 }
+    }
+
     /// What the shard has of a connection: its ends, in the order of the tuple; nil for nothing.
     func connection(of tuple: FourTuple) -> (source: FlowSide, destination: FlowSide, lastTime: Int64)? {
         var found: (source: FlowSide, destination: FlowSide, lastTime: Int64)?
         var most = 0
-        var slot = slot(tuple.flowHash)
-        while slots[slot] >= 0 {
-            let index = Int(slots[slot])
-            slot = (slot + 1) & (slots.count - 1)
+        let hash = tuple.flowHash
+        var low = 0
+        var high = byHash.count
+        while low < high {
+            let middle = low + (high - low) / 2
+            if byHash[middle].hash < hash { low = middle + 1 } else { high = middle }
+        }
+        for entry in byHash[low...].prefix(Self.comparedInterfaces) {
+            guard entry.hash == hash else { break }
+            let index = Int(entry.flow)
             guard flows[index].isBetween(tuple) else { continue }
             let sides = flows[index].ends.both
             guard sides[0].segments + sides[1].segments > most else { continue }

@@ -63,6 +63,7 @@ public struct FlowTable: Sendable {
             table.shards = slots.map { slot in
                 slot.shard.withLock { shard in
                     defer { shard = FlowShard() }
+                    shard.finish()
                     return shard
                 }
             }
