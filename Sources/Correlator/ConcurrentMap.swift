@@ -3,13 +3,16 @@ import Synchronization
 
 extension Array where Element: Sendable {
     /// The same as `map`, on all processors where there are enough elements to be worth it.
-    func concurrentMap<Result: Sendable>(_ body: @Sendable (Element) -> Result) -> [Result] {
-        let chunk = 512
-        let chunks = (count + chunk - 1) / chunk
-        guard chunks > 4 else { return map(body) }
-        let results = Mutex([[Result]](repeating: [], count: chunks))
-        DispatchQueue.concurrentPerform(iterations: chunks) { number in
-            let made = self[number * chunk..<Swift.min((number + 1) * chunk, count)].map(body)
+    ///
+    /// - Parameter size: how many elements a processor takes at a time.
+    package func concurrentMap<Result: Sendable>(
+        inPiecesOf size: Int = 512, _ body: @Sendable (Element) -> Result
+    ) -> [Result] {
+        let pieces = (count + size - 1) / size
+        guard pieces > 1 else { return map(body) }
+        let results = Mutex([[Result]](repeating: [], count: pieces))
+        DispatchQueue.concurrentPerform(iterations: pieces) { number in
+            let made = self[number * size..<Swift.min((number + 1) * size, count)].map(body)
             results.withLock { $0[number] = made }
         }
         return results.withLock { Array<Result>($0.joined()) }

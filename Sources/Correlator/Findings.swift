@@ -151,15 +151,11 @@ extension Finding {
                 connections == 1
                 ? "one connection"
                 : "\(connections) connections of \(hosts) host\(hosts == 1 ? "" : "s")"
-            return "\(text(tuple.source, tuple.sourcePort)) reset \(what) for one reason, \(cause.rawValue)"
+            return "\(tuple.source.text(port: tuple.sourcePort)) reset \(what) for one reason, \(cause.rawValue)"
         case .client:
             let tuple = tuples[0]
             return
-                "\(tuple.source) reset \(count) connections to \(text(tuple.destination, tuple.destinationPort)) for one reason, \(cause.rawValue)"
+                "\(tuple.source) reset \(count) connections to \(tuple.destination.text(port: tuple.destinationPort)) for one reason, \(cause.rawValue)"
         }
-    }
-
-    private func text(_ address: IPAddress, _ port: UInt16) -> String {
-        address.isIPv4 ? "\(address):\(port)" : "[\(address)]:\(port)"
     }
 }

@@ -34,21 +34,23 @@ public func judge(_ evidence: Evidence) -> Verdict {
 /// Recordings of other programs tell the kernel's reason and no stack. Several causes share most reasons; one that stands
 /// alone is inferred, since a later kernel may use its reason elsewhere too.
 private func judge(reason: String, _ evidence: Evidence) -> Verdict {
-    let candidates = Catalogue.rules.filter { $0.reasons.contains(reason) }
-    guard candidates.count == 1, let rule = candidates.first else { return undecided(evidence, candidates: candidates) }
-    return Verdict(
-        cause: rule.cause, category: rule.category, certainty: .inferred, summary: sentence(rule, evidence),
-        missing: ["the kernel's stack"])
+    inferred(evidence, from: Catalogue.rules.filter { $0.reasons.contains(reason) }, missing: "the kernel's stack")
 }
 
 /// Judges by the functions that a recording names instead of a stack.
 private func judge(partial path: KernelPath, _ evidence: Evidence) -> Verdict {
     let causes = path.names.lazy.reversed().compactMap { NamedFunction.causes[$0] }.first ?? []
-    let candidates = causes.compactMap(Catalogue.rule(for:))
+    return inferred(
+        evidence, from: causes.compactMap(Catalogue.rule(for:)),
+        missing: "the functions that the recording does not name")
+}
+
+/// The only candidate, or all of them as candidates of none.
+private func inferred(_ evidence: Evidence, from candidates: [Rule], missing: String) -> Verdict {
     guard candidates.count == 1, let rule = candidates.first else { return undecided(evidence, candidates: candidates) }
     return Verdict(
         cause: rule.cause, category: rule.category, certainty: .inferred, summary: sentence(rule, evidence),
-        missing: ["the functions that the recording does not name"])
+        missing: [missing])
 }
 
 /// What a function says by itself, where nothing is known of those that called it: `tcp_disconnect` is called by connect()

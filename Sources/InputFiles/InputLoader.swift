@@ -25,24 +25,10 @@ public struct InputLoader {
             loadFile(path)
             return
         }
-        let names = entries(of: path)
+        let names = namesInDirectory(path).filter { !$0.hasPrefix(".") }.sorted()
         var found = 0
         for name in names where loadFile("\(path)/\(name)", isOptional: true) { found += 1 }
         if found == 0 { failures.append("\(path): no capture and no events.jsonl in this directory") }
-    }
-
-    private func entries(of path: String) -> [String] {
-        guard let directory = opendir(path) else { return [] }
-        defer { closedir(directory) }
-        var names: [String] = []
-        while let entry = readdir(directory) {
-            let name = withUnsafePointer(to: &entry.pointee.d_name) {
-                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-            }
-            guard !name.hasPrefix(".") else { continue }
-            names.append(name)
-        }
-        return names.sorted()
     }
 
     /// Whether the kernel's events show what every answer's segment met, socket or none.
@@ -96,7 +82,7 @@ public struct InputLoader {
         guard file.isRereadable else {
             let content = try read(file)
             if isOptional, !RecordingDecoder.looksLikeEvents(Array(content.bytes.prefix(4096))) { return false }
-            add(try RecordingDecoder.decode(content.bytes), of: file, damage: content.damage, at: content.bytes.count)
+            try add(content, of: file)
             return true
         }
         var decoder = RecordingDecoder(expectedBytes: file.size ?? 0)
@@ -116,8 +102,7 @@ public struct InputLoader {
         } catch is NoEvents {
             return false
         } catch EventsError.notARecording {
-            let content = try read(file)
-            add(try RecordingDecoder.decode(content.bytes), of: file, damage: content.damage, at: content.bytes.count)
+            try add(read(file), of: file)
         }
         return true
     }
@@ -133,6 +118,10 @@ public struct InputLoader {
         return (bytes, damage)
     }
 
+    private mutating func add(_ content: (bytes: [UInt8], damage: String?), of file: InputFile) throws {
+        add(try RecordingDecoder.decode(content.bytes), of: file, damage: content.damage, at: content.bytes.count)
+    }
+
     private mutating func add(_ recording: Recording, of file: InputFile, damage: String?, at offset: Int) {
         var recording = recording
         if let damage {
@@ -141,4 +130,18 @@ public struct InputLoader {
         }
         recordings.append(EventInput(file: file.path, recording: recording))
     }
+}
+
+/// What is in a directory, in no order, without the directory itself and the one above; nothing if it cannot be read.
+package func namesInDirectory(_ path: String) -> [String] {
+    guard let directory = opendir(path) else { return [] }
+    defer { closedir(directory) }
+    var names: [String] = []
+    while let entry = readdir(directory) {
+        let name = withUnsafePointer(to: &entry.pointee.d_name) {
+            $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+        }
+        if name != ".", name != ".." { names.append(name) }
+    }
+    return names
 }

@@ -75,6 +75,11 @@ extension IPAddress: CustomStringConvertible {
 }
 
 extension IPAddress {
+    /// The address with a port, in brackets where its own colons would run into the port's (RFC 3986, section 3.2.2).
+    public func text(port: UInt16) -> String { isIPv4 ? "\(self):\(port)" : "[\(self)]:\(port)" }
+}
+
+extension IPAddress {
     /// Reads the text forms of RFC 4291, section 2.2 (with an IPv4 tail) and the dotted quad; nil for anything else.
     public init?(_ text: some StringProtocol) {
         self.init(utf8: Array(text.utf8))

@@ -1,8 +1,8 @@
-import Glibc
+package import Glibc
 import KernelEvents
 
 /// A clock's reading in nanoseconds.
-func clockNanoseconds(_ clock: clockid_t) -> Int64 {
+package func clockNanoseconds(_ clock: clockid_t) -> Int64 {
     var time = timespec()
     clock_gettime(clock, &time)
     return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)

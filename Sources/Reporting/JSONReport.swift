@@ -1,9 +1,7 @@
 public import Correlator
-import Dispatch
 import JSONText
 import KernelEvents
 import NetworkTypes
-import Synchronization
 
 /// Renders a report as `rst-report/1`, one JSON object.
 public struct JSONReport: Sendable {
@@ -26,11 +24,10 @@ public struct JSONReport: Sendable {
         findings(report.findings)
         json.raw(",\n\"resets\":[")
         try flush(sink)
-        var start = 0
-        while start < report.resets.count {
-            let end = min(start + Self.roundSize, report.resets.count)
-            for piece in pieces(report.resets, start..<end) { try sink(piece) }
-            start = end
+        for start in stride(from: 0, to: report.resets.count, by: Self.roundSize) {
+            for piece in pieces(report.resets, start..<min(start + Self.roundSize, report.resets.count)) {
+                try sink(piece)
+            }
         }
         json.raw("\n]}\n")
         try flush(sink)
@@ -42,20 +39,16 @@ public struct JSONReport: Sendable {
 
     /// The text of some RSTs, made by all processors.
     private func pieces(_ resets: [Reset], _ range: Range<Int>) -> [[UInt8]] {
-        let count = (range.count + Self.pieceSize - 1) / Self.pieceSize
-        let made = Mutex([[UInt8]](repeating: [], count: count))
         let blank = JSONReport(tool: tool)
-        DispatchQueue.concurrentPerform(iterations: count) { number in
-            var renderer = blank
-            let start = range.lowerBound + number * Self.pieceSize
-            for index in start..<min(start + Self.pieceSize, range.upperBound) {
-                renderer.json.raw(index == 0 ? "\n" : ",\n")
-                renderer.append(resets[index])
+        return Array(stride(from: range.lowerBound, to: range.upperBound, by: Self.pieceSize))
+            .concurrentMap(inPiecesOf: 1) { start in
+                var renderer = blank
+                for index in start..<min(start + Self.pieceSize, range.upperBound) {
+                    renderer.json.raw(index == 0 ? "\n" : ",\n")
+                    renderer.append(resets[index])
+                }
+                return renderer.json.bytes
             }
-            let bytes = renderer.json.bytes
-            made.withLock { $0[number] = bytes }
-        }
-        return made.withLock { $0 }
     }
 
     private mutating func flush(_ sink: ([UInt8]) throws -> Void) rethrows {

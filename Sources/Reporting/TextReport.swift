@@ -177,11 +177,7 @@ public struct TextReport: Sendable {
     }
 
     private func flow(_ tuple: FourTuple) -> String {
-        "\(endpoint(tuple.source, tuple.sourcePort)) > \(endpoint(tuple.destination, tuple.destinationPort))"
-    }
-
-    private func endpoint(_ address: IPAddress, _ port: UInt16) -> String {
-        address.isIPv4 ? "\(address):\(port)" : "[\(address)]:\(port)"
+        "\(tuple.source.text(port: tuple.sourcePort)) > \(tuple.destination.text(port: tuple.destinationPort))"
     }
 
     // MARK: - Layout

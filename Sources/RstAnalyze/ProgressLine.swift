@@ -1,4 +1,5 @@
 import Glibc
+import Recorder
 
 /// One line on a terminal that says how far the reading of a large file is, how fast it goes and how long it will take.
 ///
@@ -19,7 +20,7 @@ final class ProgressLine {
     ///   - total: its size, if it is known.
     func update(done: Int, total: Int?) {
         guard isShown else { return }
-        let now = Self.monotonic()
+        let now = clockNanoseconds(CLOCK_MONOTONIC)
         // Less than before: another file, or the same once more.
         if done < lastDone || begun == nil { begun = now }
         lastDone = done
@@ -63,11 +64,5 @@ final class ProgressLine {
 
     private func put(_ text: String) {
         _ = text.withCString { write(STDERR_FILENO, $0, strlen($0)) }
-    }
-
-    private static func monotonic() -> Int64 {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
     }
 }

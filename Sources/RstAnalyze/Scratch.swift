@@ -1,5 +1,7 @@
 import Dispatch
 import Glibc
+import InputFiles
+import SelftestDriver
 
 /// A directory for what a command makes and nobody keeps. It goes when the command ends, also by SIGINT, SIGTERM or SIGHUP.
 final class Scratch {
@@ -8,10 +10,7 @@ final class Scratch {
 
     /// Nil if there is no room for it; `errno` says why.
     init?() {
-        let base = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
-        var template = Array("\(base)/rst-selftest-XXXXXX".utf8CString)
-        guard mkdtemp(&template) != nil else { return nil }
-        let path = String(decoding: template.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+        guard let path = makeTemporaryDirectory() else { return nil }
         self.path = path
         sources = [SIGINT, SIGTERM, SIGHUP].map { number in
             signal(number, SIG_IGN)
@@ -36,24 +35,11 @@ final class Scratch {
     private static func removeTree(_ path: String) {
         // Files may still be made while the directory is emptied: the program ends right after.
         for _ in 0..<3 {
-            for directory in entries(of: path) {
-                for file in entries(of: directory) { unlink(file) }
+            for directory in namesInDirectory(path).map({ "\(path)/\($0)" }) {
+                for name in namesInDirectory(directory) { unlink("\(directory)/\(name)") }
                 rmdir(directory)
             }
             if rmdir(path) == 0 || errno == ENOENT { return }
         }
-    }
-
-    private static func entries(of path: String) -> [String] {
-        guard let directory = opendir(path) else { return [] }
-        defer { closedir(directory) }
-        var paths: [String] = []
-        while let entry = readdir(directory) {
-            let name = withUnsafePointer(to: &entry.pointee.d_name) {
-                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-            }
-            if name != ".", name != ".." { paths.append("\(path)/\(name)") }
-        }
-        return paths
     }
 }

@@ -55,8 +55,8 @@ public struct SelftestDriver: Sendable {
     /// - Parameter directory: where capture.pcapng and events.jsonl are to stay; nil for nowhere.
     public func run(_ scenario: Scenario, _ version: IPVersion, keepIn directory: String? = nil) -> ScenarioRun {
         var run = ScenarioRun(scenario: scenario, ipVersion: version, status: .passed)
-        let start = now()
-        defer { run.duration = now() - start }
+        let start = clockNanoseconds(CLOCK_MONOTONIC)
+        defer { run.duration = clockNanoseconds(CLOCK_MONOTONIC) - start }
         if let obstacle = scenario.obstacle(allowing: allowsHostWideSettings) {
             run.status = .unsupported(obstacle)
             return run
@@ -69,7 +69,7 @@ public struct SelftestDriver: Sendable {
             run.status = .failed
             run.differences.append("\(error)")
         }
-        run.duration = now() - start
+        run.duration = clockNanoseconds(CLOCK_MONOTONIC) - start
         return run
     }
 
@@ -115,22 +115,23 @@ public struct SelftestDriver: Sendable {
     }
 
     private func temporaryDirectory() throws -> String {
-        let base = scratch ?? getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
-        var template = Array("\(base)/rst-selftest-XXXXXX".utf8CString)
-        guard mkdtemp(&template) != nil else {
-            throw SelftestError.unsupported("cannot make a directory in \(base): \(String(cString: strerror(errno)))")
+        guard let directory = makeTemporaryDirectory(in: scratch) else {
+            throw SelftestError.unsupported(
+                "cannot make a directory for temporary files: \(String(cString: strerror(errno)))")
         }
-        return String(decoding: template.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+        return directory
     }
 
     private func remove(_ directory: String) {
         for name in ["capture.pcapng", "events.jsonl"] { unlink("\(directory)/\(name)") }
         rmdir(directory)
     }
+}
 
-    private func now() -> Int64 {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
-    }
+/// A new directory in `base`, or else where the environment (TMPDIR) or the system has such files; nil with `errno`.
+package func makeTemporaryDirectory(in base: String? = nil) -> String? {
+    let base = base ?? getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
+    var template = Array("\(base)/rst-selftest-XXXXXX".utf8CString)
+    guard mkdtemp(&template) != nil else { return nil }
+    return String(decoding: template.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
 }

@@ -19,8 +19,6 @@ struct FlowShard: Sendable {
     /// By the number of the RST's packet.
     private var momentIndex: [Int: Int] = [:]
 
-    var isEmpty: Bool { flows.isEmpty }
-
     /// A connection as it was just before a RST, and what came after.
     struct Moment: Sendable {
         let flow: Int
@@ -222,8 +220,8 @@ extension FlowShard {
             ? flow.ends : flow.past.indices.contains(moment.generation) ? flow.past[moment.generation] : moment.ends
         return FlowContext(
             own: moment.ends[moment.sender], peer: moment.ends[1 - moment.sender],
-            senderCameFirst: moment.sender == 0, previous: moment.previous, previousSender: moment.sender,
-            after: afters[place], final: final.both, firstSide: 0, duplicates: flow.duplicates)
+            senderCameFirst: moment.sender == 0, previous: moment.previous, after: afters[place],
+            final: final.both, duplicates: flow.duplicates)
     }
 
     /// Of a connection that more interfaces saw, no more of them are looked at.
@@ -268,12 +266,9 @@ struct FlowContext: Sendable {
     let senderCameFirst: Bool
     /// An earlier connection with the same addresses and ports.
     let previous: FlowShard.Flow.Ended?
-    /// Which of its ends sent this RST.
-    let previousSender: Int
     let after: FlowShard.After
     /// Both ends when the capture ended or the next connection began, the sender of the first segment first.
     let final: [FlowSide]
-    let firstSide: Int
     let duplicates: Int
 
     /// The capture has segments of the connection before the RST.

@@ -19,8 +19,6 @@ public struct FlowTable: Sendable {
         self = builder.finish()
     }
 
-    public var isEmpty: Bool { shards.allSatisfy(\.isEmpty) }
-
     /// Follows the connections of a capture with all processors.
     public struct Builder {
         private var batch: [CapturedSegment] = []

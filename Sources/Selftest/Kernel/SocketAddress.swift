@@ -26,7 +26,7 @@ public struct Endpoint: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// `10.0.0.1:80` or `[fd00::1]:80`.
-    public var description: String { address.isIPv4 ? "\(address):\(port)" : "[\(address)]:\(port)" }
+    public var description: String { address.text(port: port) }
 }
 
 extension FourTuple {

@@ -84,11 +84,7 @@ extension Scenarios {
         Scenario(
             "listener-killed-older",
             "A listener is older than the recorder, a connection in its queue is not; nobody accepts, and it is killed.",
-            before: { lab in
-                let server = try ActorProcess(in: lab.server, of: lab)
-                try server.listen(lab.serverEnd)
-                return PreparedSockets(server: server)
-            }
+            before: listener
         ) { lab in
             guard let older = lab.prepared else { return [] }
             let tap = try lab.server.tap()
@@ -113,11 +109,7 @@ extension Scenarios {
         },
         Scenario(
             "closed-port-after-older-listener", "The same with a listener that is older than the recorder.",
-            before: { lab in
-                let server = try ActorProcess(in: lab.server, of: lab)
-                try server.listen(lab.serverEnd)
-                return PreparedSockets(server: server)
-            }
+            before: listener
         ) { lab in
             guard let older = lab.prepared else { return [] }
             return [try refusedAfter(older.server, lab)]
@@ -158,6 +150,12 @@ extension Scenarios {
             ]
         },
     ]
+
+    @Sendable private static func listener(_ lab: Lab) throws -> PreparedSockets {
+        let server = try ActorProcess(in: lab.server, of: lab)
+        try server.listen(lab.serverEnd)
+        return PreparedSockets(server: server)
+    }
 
     private static func acceptedByChild(
         _ lab: Lab
