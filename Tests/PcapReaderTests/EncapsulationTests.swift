@@ -68,6 +68,13 @@ extension Encapsulation {
         .init(
             name: "802.3 with SNAP",
             packet: Wrap.ethernet(UInt16(Wrap.snap.count), Wrap.snap + [0, 0, 0, 0, 0, 0])),
+        .init(
+            name: "Ethernet to the address of ISL",
+            packet: hex("01 00 0c 00 00 00 02 00 00 00 00 01 08 00") + Wrap.inner),
+        .init(
+            name: "Cisco ISL",
+            packet: hex("01 00 0c 00 00 00 02 00 00 00 00 01") + UInt16(16 + Wrap.frame.count).bytes(true)
+                + hex("aa aa 03 00 00 0c 00 0a 00 00 00 00") + Wrap.frame + hex("00 00 00 00")),
         .init(name: "VN-Tag", packet: Wrap.ethernet(0x8926, hex("00 00 00 01 08 00") + Wrap.inner)),
         .init(name: "802.1BR", packet: Wrap.ethernet(0x893f, hex("00 00 00 00 00 00 08 00") + Wrap.inner)),
         .init(name: "802.1ah", packet: Wrap.ethernet(0x88e7, hex("00 00 00 01") + Wrap.frame)),

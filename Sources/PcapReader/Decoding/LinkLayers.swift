@@ -3,8 +3,11 @@ extension PacketDecoder {
     mutating func ethernet(_ bytes: RawSpan) -> Layer {
         guard available >= 14 else { return .undecoded(.truncatedLink) }
         let type = bytes.be16(at + 12)
-        // Cisco ISL puts 26 bytes before the frame, which begin with one of two addresses.
-        if bytes.be32(at) | 0x0200_0000 == 0x0300_0c00, bytes.u8(at + 4) == 0 { return skip(26, then: .ethernet) }
+        // Cisco ISL puts 26 bytes before the frame, which begin with one of two addresses and have a length where others
+        // have a type.
+        if type <= 1500, bytes.be32(at) | 0x0200_0000 == 0x0300_0c00, bytes.u8(at + 4) == 0 {
+            return skip(26, then: .ethernet)
+        }
         at += 14
         return .etherType(type)
     }
