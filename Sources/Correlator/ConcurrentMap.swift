@@ -1,7 +1,7 @@
 import Dispatch
 import Synchronization
 
-extension Array where Element: Sendable {
+extension RandomAccessCollection where Self: Sendable, Index == Int {
     /// The same as `map`, on all processors where there are enough elements to be worth it.
     ///
     /// - Parameter size: how many elements a processor takes at a time.
@@ -12,7 +12,8 @@ extension Array where Element: Sendable {
         guard pieces > 1 else { return map(body) }
         let results = Mutex([[Result]](repeating: [], count: pieces))
         DispatchQueue.concurrentPerform(iterations: pieces) { number in
-            let made = self[number * size..<Swift.min((number + 1) * size, count)].map(body)
+            let start = startIndex + number * size
+            let made = self[start..<Swift.min(start + size, endIndex)].map(body)
             results.withLock { $0[number] = made }
         }
         return results.withLock { Array<Result>($0.joined()) }

@@ -2,18 +2,10 @@ import KernelEvents
 import NetworkTypes
 import PcapReader
 
-/// How much a report says of each RST.
-public enum Detail: Sendable {
-    /// The verdict, for who prints a line a RST: sentences that nobody reads cost most of the time.
-    case verdict
-    /// The verdict and all its evidence.
-    case evidence
-}
-
 /// Finds out for every RST of the inputs why it was sent.
 ///
 /// Pure: the same inputs give the same report, whatever their order in the command line did to reference numbers.
-public func correlate(captures: [CaptureInput], recordings: [EventInput], detail: Detail = .evidence) -> Report {
+public func correlate(captures: [CaptureInput], recordings: [EventInput]) -> Report {
     let inventory = Inventory(captures: captures, recordings: recordings)
     var clusters = Clusters()
     clusterExact(inventory, into: &clusters)
@@ -22,13 +14,12 @@ public func correlate(captures: [CaptureInput], recordings: [EventInput], detail
     TranslationJoin(inventory).run(into: &clusters)
 
     let assembly = ResetAssembly(inventory)
-    let groups = clusters.members.lazy.filter { !$0.isEmpty }.map { members in
+    let ordered = clusters.members.lazy.filter { !$0.isEmpty }.map { members in
         (members: members, time: assembly.time(of: members), order: members.min() ?? members[0])
     }.sorted { a, b in a.time != b.time ? a.time < b.time : a.order < b.order }
-    var resets = groups.map(\.members).concurrentMap { assembly.reset(of: $0, detail: detail) }
-    for index in resets.indices { resets[index].id = index + 1 }
+    let resets = ResetList(ResetGroups(ordered.lazy.map(\.members)), assembly)
     var report = Report(inputs: reportInputs(inventory), losses: losses(inventory), resets: resets)
-    report.findings = findings(in: report.resets)
+    report.findings = findings(in: resets)
     report.clocks = inventory.clockOffsets
     return report
 }

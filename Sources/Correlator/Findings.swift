@@ -42,11 +42,14 @@ public struct Finding: Sendable, Equatable {
 }
 
 /// Puts RSTs together that have one reason, the largest groups first. Each RST is in one finding at most.
-public func findings(in resets: [Reset]) -> [Finding] {
+public func findings(in list: ResetList) -> [Finding] {
+    let resets = list.heads
     // Without a wall clock nobody knows what came at one time.
     var rest = resets.indices.filter { resets[$0].hasWallClock }
     var found: [Finding] = []
-    func take(_ kind: Finding.Kind, by key: (Reset) -> GroupKey?, accepting: ([FourTuple]) -> Bool = { _ in true }) {
+    func take(
+        _ kind: Finding.Kind, by key: (ResetList.Head) -> GroupKey?, accepting: ([FourTuple]) -> Bool = { _ in true }
+    ) {
         var groups: [GroupKey: [Int]] = [:]
         for index in rest {
             if let key = key(resets[index]) { groups[key, default: []].append(index) }
@@ -82,21 +85,9 @@ private struct GroupKey: Hashable {
     var destinationPort: UInt16?
 }
 
-extension Reset {
-    /// What a scanner gets for an answer.
-    fileprivate var turnsAway: Bool {
-        switch cause {
-        case .closedPort, .connectionRefused, .netfilterReject, .straySegment, .staleConnection,
-            .staleConnectionAtListener:
-            flow.map { $0.sender.bytes == 0 && $0.receiver.bytes == 0 } ?? true
-        default: false
-        }
-    }
-}
-
 extension Finding {
     /// - Parameter members: places of RSTs, in the order of time, not empty.
-    fileprivate init(_ kind: Kind, _ members: [Int], of resets: [Reset]) {
+    fileprivate init(_ kind: Kind, _ members: [Int], of resets: [ResetList.Head]) {
         self.kind = kind
         count = members.count
         first = members.lazy.map { resets[$0].time }.min() ?? 0

@@ -5,7 +5,7 @@ public import NetworkTypes
 public struct Report: Sendable {
     public var inputs: [Input]
     public var losses: Losses
-    public var resets: [Reset]
+    public var resets: ResetList
     /// Groups of RSTs that have one reason.
     public var findings: [Finding] = []
     /// How far the clocks of the captures are apart.
@@ -39,20 +39,6 @@ public struct Report: Sendable {
         public init() {}
 
         public var isEmpty: Bool { self == Losses() }
-    }
-}
-
-extension Report {
-    /// The RST with that id; nil if it was left out of the report.
-    public func reset(id: Int) -> Reset? {
-        // Ids ascend, and are their places unless some were left out.
-        var low = 0
-        var high = resets.count
-        while low < high {
-            let middle = low + (high - low) / 2
-            if resets[middle].id < id { low = middle + 1 } else { high = middle }
-        }
-        return low < resets.count && resets[low].id == id ? resets[low] : nil
     }
 }
 

@@ -17,7 +17,7 @@ public struct ReportSummary: Sendable, Equatable {
         var causes: [Cause: CauseCount] = [:]
         var outcomes: [Outcome: Int] = [:]
         var certainties: [Certainty: Int] = [:]
-        for reset in report.resets {
+        for reset in report.resets.heads {
             causes[reset.cause, default: CauseCount(cause: reset.cause, count: 0, certainties: [])].count += 1
             causes[reset.cause]?.certainties.insert(reset.certainty)
             outcomes[reset.outcome, default: 0] += 1

@@ -3,7 +3,7 @@ import NetworkTypes
 import PcapReader
 
 /// Turns a group of observations into the entry of one RST.
-struct ResetAssembly {
+struct ResetAssembly: Sendable {
     let inventory: Inventory
     /// Addresses of the recording hosts.
     let localAddresses: Set<IPAddress>
@@ -32,31 +32,101 @@ struct ResetAssembly {
             ?? members.lazy.map(inventory.time).min() ?? 0
     }
 
-    /// - Parameter members: not empty.
-    func reset(of members: [Reference], detail: Detail = .evidence) -> Reset {
-        let packets = members.filter { !inventory.isEvent($0) }.sorted { inventory.time($0) < inventory.time($1) }
-        let events = members.filter(inventory.isEvent).sorted { inventory.time($0) < inventory.time($1) }
-        let emits = events.filter { inventory.event($0).kind == .emit }
-        let decision = events.first { inventory.event($0).kind == .decide }
-        // A RST that crosses several devices is emitted on each; the first one shows who made it.
-        let origin = emits.first
-        let lead = origin ?? decision
-        let first = packets.first ?? lead ?? members[0]
+    /// The observations of one RST, told apart.
+    private struct Observed {
+        /// In the order of time.
+        let packets: [Reference]
+        /// A RST that crosses several devices is emitted on each.
+        let emits: [Reference]
+        let decision: Reference?
 
-        var evidence = evidence(origin: origin, decision: decision, captured: !packets.isEmpty)
-        let segment = packets.first.map { inventory.packet($0).segment }
-        let event = lead.map(inventory.event)
-        let wire = wireEvidence(packets, isJudged: lead == nil)
-        let hasCapturedTrigger = decision == nil && completeSilence(&evidence, origin: origin, wire: wire)
+        /// - Parameter members: not empty.
+        init(_ members: ArraySlice<Reference>, _ inventory: Inventory) {
+            func ordered(_ references: [Reference]) -> [Reference] {
+                references.count < 2 ? references : references.sorted { inventory.time($0) < inventory.time($1) }
+            }
+            packets = ordered(members.filter { !inventory.isEvent($0) })
+            let events = ordered(members.filter(inventory.isEvent))
+            emits = events.filter { inventory.event($0).kind == .emit }
+            decision = events.first { inventory.event($0).kind == .decide }
+        }
+
+        /// The first device shows who made the RST.
+        var origin: Reference? { emits.first }
+        var lead: Reference? { emits.first ?? decision }
+    }
+
+    /// Why a RST was sent, and what tells it.
+    private struct Judged {
+        let observed: Observed
+        var evidence: Evidence
+        /// Nil without a packet, or where it was not asked for and the kernel's word is enough.
+        let wire: WireSighting?
+        let hasCapturedTrigger: Bool
+        let verdict: Verdict
+    }
+
+    /// - Parameter alwaysWire: what the packets show is wanted for itself.
+    private func judged(_ members: ArraySlice<Reference>, alwaysWire: Bool) -> Judged {
+        let observed = Observed(members, inventory)
+        let (origin, decision, lead) = (observed.origin, observed.decision, observed.lead)
+        var evidence = evidence(origin: origin, decision: decision, captured: !observed.packets.isEmpty)
+        let isSilent = decision == nil && origin != nil && evidence.answersWithoutSocket
+        let wire =
+            alwaysWire || lead == nil || isSilent ? wireEvidence(observed.packets, isJudged: lead == nil) : nil
+        let hasCapturedTrigger = isSilent && completeSilence(&evidence, origin: origin, wire: wire)
         let verdict = lead == nil ? wireVerdict(wire) : judge(evidence)
+        return Judged(
+            observed: observed, evidence: evidence, wire: wire, hasCapturedTrigger: hasCapturedTrigger,
+            verdict: verdict)
+    }
 
+    /// - Parameter members: not empty.
+    func head(of members: ArraySlice<Reference>, id: Int) -> ResetList.Head {
+        let judged = judged(members, alwaysWire: false)
+        let observed = judged.observed
+        let cause = judged.verdict.cause
+        var turnsAway = cause.turnsAway
+        if turnsAway, let flow = judged.wire.map(\.evidence.flow) ?? bestContext(observed.packets)?.flow {
+            turnsAway = flow.own.bytes == 0 && flow.peer.bytes == 0
+        }
+        return ResetList.Head(
+            id: id, time: time(observed, members), tuple: tuple(observed, members), cause: cause,
+            certainty: judged.verdict.certainty, outcome: outcome(observed), hasWallClock: hasWallClock(observed),
+            turnsAway: turnsAway)
+    }
+
+    private func time(_ observed: Observed, _ members: ArraySlice<Reference>) -> Int64 {
+        (observed.packets.first ?? observed.lead ?? members.first).map(inventory.time) ?? 0
+    }
+
+    private func tuple(_ observed: Observed, _ members: ArraySlice<Reference>) -> FourTuple {
+        inventory.tuple(observed.lead ?? observed.packets.first ?? members[members.startIndex])
+    }
+
+    private func outcome(_ observed: Observed) -> Outcome {
+        observed.lead == nil ? .wireOnly : observed.packets.isEmpty ? .kernelOnly : .matched
+    }
+
+    private func hasWallClock(_ observed: Observed) -> Bool {
+        guard observed.packets.isEmpty, let lead = observed.lead else { return true }
+        return inventory.hasClock(recording: inventory.recordingIndex(lead))
+    }
+
+    /// - Parameter members: the observations that the head was made of.
+    func reset(_ head: ResetList.Head, of members: ArraySlice<Reference>) -> Reset {
+        let judged = judged(members, alwaysWire: true)
+        let (observed, evidence, verdict) = (judged.observed, judged.evidence, judged.verdict)
+        let (packets, origin, decision) = (observed.packets, observed.origin, observed.decision)
+        let segment = packets.first.map { inventory.packet($0).segment }
+        let event = observed.lead.map(inventory.event)
         var reset = Reset(
-            time: inventory.time(first), tuple: event?.tuple ?? segment?.tuple ?? inventory.tuple(first),
+            id: head.id, time: head.time, hasWallClock: head.hasWallClock, tuple: head.tuple,
             seq: segment?.seq ?? event?.seq, ack: segment?.ack ?? event?.ack, flags: segment?.flags ?? event?.flags,
-            direction: direction(evidence, tuple: event?.tuple ?? segment?.tuple, hasEvent: lead != nil),
-            outcome: lead == nil ? .wireOnly : packets.isEmpty ? .kernelOnly : .matched,
-            sightings: packets.map { sighting($0, of: event?.tuple) }, cause: verdict.cause, category: verdict.category,
-            certainty: verdict.certainty, summary: verdict.summary, evidence: [], match: nil, reason: evidence.reason,
+            direction: direction(evidence, tuple: event?.tuple ?? segment?.tuple, hasEvent: event != nil),
+            outcome: head.outcome, sightings: packets.map { sighting($0, of: event?.tuple) }, cause: verdict.cause,
+            category: verdict.category, certainty: verdict.certainty, summary: verdict.summary, evidence: [],
+            match: nil, reason: evidence.reason,
             state: evidence.previousState.flatMap { evidence.state == .close ? $0 : nil } ?? evidence.state,
             path: evidence.path, process: process(evidence, origin: origin, decision: decision),
             netns: decision.flatMap { inventory.event($0).netns } ?? event?.netns)
@@ -64,22 +134,18 @@ struct ResetAssembly {
             reset.owner = socket(origin: origin, decision: decision)?.owner.map(Reset.Process.init(owner:))
         }
         reset.location = location(of: reset, origin: origin, decision: decision)
-        reset.hasWallClock =
-            packets.first != nil || lead.map { inventory.hasClock(recording: inventory.recordingIndex($0)) } ?? true
-        if let lead, let packet = packets.first {
+        if let lead = observed.lead, let packet = packets.first {
             reset.match = match(lead, packets: packets, first: packet)
         }
         reset.candidates = verdict.candidates
         // What many RSTs have in common is seen in their connections.
-        reset.flow = wire.flatMap { FlowSummary($0.evidence) }
-        if detail == .evidence {
-            reset.evidence = facts(
-                evidence, verdict: verdict, process: reset.process, packets: packets, origin: origin,
-                decision: decision, others: emits.dropFirst(),
-                trigger: hasCapturedTrigger ? wire?.evidence.trigger : nil)
-            if let wire, lead == nil { reset.evidence = wireFacts(wire, packets) + reset.evidence }
-            reset.connectionState = wire?.evidence.flow.map { ZeekState($0.final).rawValue }
-        }
+        reset.flow = judged.wire.flatMap { FlowSummary($0.evidence) }
+        reset.evidence = facts(
+            evidence, verdict: verdict, process: reset.process, packets: packets, origin: origin, decision: decision,
+            others: observed.emits.dropFirst(),
+            trigger: judged.hasCapturedTrigger ? judged.wire?.evidence.trigger : nil)
+        if let wire = judged.wire, event == nil { reset.evidence = wireFacts(wire, packets) + reset.evidence }
+        reset.connectionState = judged.wire?.evidence.flow.map { ZeekState($0.finalSides).rawValue }
         return reset
     }
 

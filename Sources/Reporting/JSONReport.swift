@@ -38,7 +38,7 @@ public struct JSONReport: Sendable {
     private static let roundSize = 16 * pieceSize
 
     /// The text of some RSTs, made by all processors.
-    private func pieces(_ resets: [Reset], _ range: Range<Int>) -> [[UInt8]] {
+    private func pieces(_ resets: ResetList, _ range: Range<Int>) -> [[UInt8]] {
         let blank = JSONReport(tool: tool)
         return Array(stride(from: range.lowerBound, to: range.upperBound, by: Self.pieceSize))
             .concurrentMap(inPiecesOf: 1) { start in

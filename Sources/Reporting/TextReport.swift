@@ -14,6 +14,9 @@ public struct TextReport: Sendable {
     /// Of each file, so many damaged places are named.
     private static let namedDamage = 10
 
+    /// Entries that are made at the same time: few enough that they need little memory.
+    private static let roundSize = 4096
+
     private let options: Options
     private var text = ""
 
@@ -25,10 +28,15 @@ public struct TextReport: Sendable {
         notes(report)
         clocks(report)
         findings(report)
-        for reset in report.resets {
-            line(reset)
-            if options.verbose { details(reset) }
-            if text.utf8.count > 1 << 16 { try flush(sink) }
+        let heads = report.resets.heads
+        for start in stride(from: 0, to: heads.count, by: Self.roundSize) {
+            let round = start..<min(start + Self.roundSize, heads.count)
+            let resets = options.verbose ? round.concurrentMap { report.resets[$0] } : []
+            for index in round {
+                line(heads[index])
+                if options.verbose { details(resets[index - start]) }
+                if text.utf8.count > 1 << 16 { try flush(sink) }
+            }
         }
         try flush(sink)
     }
@@ -95,7 +103,7 @@ public struct TextReport: Sendable {
             let rate = finding.perThousandSeconds.map { ", \(self.rate($0))" } ?? ""
             wrap("\(finding.count) x \(finding.cause.rawValue), \(from) to \(to)\(rate)", indent: 2)
             wrap(finding.summary, indent: 6)
-            if let example = report.reset(id: finding.example) {
+            if let example = report.resets.head(id: finding.example) {
                 wrap(
                     "for example \(flow(example.tuple)) at \(UTCTime(nanoseconds: example.time).clock(digits: 6))",
                     indent: 6)
@@ -119,7 +127,7 @@ public struct TextReport: Sendable {
 
     // MARK: - One reset
 
-    private mutating func line(_ reset: Reset) {
+    private mutating func line(_ reset: ResetList.Head) {
         let time = reset.hasWallClock ? UTCTime(nanoseconds: reset.time).clock(digits: 6) : "--:--:--.------"
         var verdict = reset.cause.rawValue
         if reset.cause != .unknown, reset.certainty != .proven { verdict += " (\(reset.certainty.rawValue))" }

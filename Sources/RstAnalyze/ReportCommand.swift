@@ -47,12 +47,10 @@ struct ReportCommand: ParsableCommand {
         }
         loader.loadFlows()
         progress.clear()
-        var report = correlate(
-            captures: loader.captures, recordings: loader.recordings,
-            detail: format == .text && !verbose ? .verdict : .evidence)
-        let found = Set(report.resets.map(\.cause))
+        var report = correlate(captures: loader.captures, recordings: loader.recordings)
+        let found = Set(report.resets.heads.lazy.map(\.cause))
         if !causes.isEmpty {
-            report.resets.removeAll { !causes.contains($0.cause) }
+            report.resets.keep { causes.contains($0.cause) }
             report.findings = findings(in: report.resets)
         }
         try write(report)

@@ -6,7 +6,7 @@ import Testing
 
 /// What recordings of other programs are worth: the kernel's reason, or two functions, and never the whole stack.
 @Suite struct ForeignVerdictTests {
-    private func resets(_ text: String) throws -> [Reset] {
+    private func resets(_ text: String) throws -> ResetList {
         let recording = try RecordingDecoder.decode(Array(text.utf8))
         return correlate(captures: [], recordings: [EventInput(file: "trace", recording: recording)]).resets
     }

@@ -81,5 +81,5 @@ struct Conversation {
         return input
     }
 
-    var resets: [Reset] { correlate(captures: [capture], recordings: []).resets }
+    var resets: ResetList { correlate(captures: [capture], recordings: []).resets }
 }

@@ -17,7 +17,9 @@ import Testing
 }
 
 @Suite struct RenderingTests {
-    private func report(comm: String, interface: String) -> Report {
+    private func report(
+        comm: String, interface: String, changing change: (inout Reset) -> Void = { _ in }
+    ) -> Report {
         let tuple = FourTuple(
             source: IPAddress(ipv4: 0x0a00_0001), sourcePort: 80, destination: IPAddress(ipv4: 0x0a00_0002),
             destinationPort: 40000)
@@ -31,7 +33,8 @@ import Testing
         reset.owner = Reset.Process(pid: 2, comm: comm, role: .owner)
         reset.location = Reset.Location(
             netns: 3, cgroup: "/lxc.payload." + comm, identity: CgroupIdentity(path: "/lxc.payload." + comm))
-        return Report(inputs: [], losses: Report.Losses(), resets: [reset])
+        change(&reset)
+        return Report(inputs: [], losses: Report.Losses(), resets: ResetList([reset]))
     }
 
     /// Names are chosen by whoever made the process, the interface or the file.
@@ -60,10 +63,11 @@ import Testing
     }
 
     @Test func nobodyIsSaidToBeNobody() throws {
-        var report = report(comm: "c", interface: "i")
-        report.resets[0].process = Reset.Process(pid: nil, comm: nil, role: .none)
-        report.resets[0].owner = nil
-        report.resets[0].location = nil
+        let report = report(comm: "c", interface: "i") { reset in
+            reset.process = Reset.Process(pid: nil, comm: nil, role: .none)
+            reset.owner = nil
+            reset.location = nil
+        }
         var options = TextReport.Options()
         options.verbose = true
         var text = ""
@@ -81,10 +85,11 @@ import Testing
     }
 
     @Test func aContainerIsShownAsItsToolsShowIt() {
-        var report = report(comm: "c", interface: "i")
         let id = String(repeating: "0123456789abcdef", count: 4)
         let path = "/system.slice/docker-\(id).scope"
-        report.resets[0].location = Reset.Location(netns: 3, cgroup: path, identity: CgroupIdentity(path: path))
+        let report = report(comm: "c", interface: "i") {
+            $0.location = Reset.Location(netns: 3, cgroup: path, identity: CgroupIdentity(path: path))
+        }
         var options = TextReport.Options()
         options.verbose = true
         var text = ""

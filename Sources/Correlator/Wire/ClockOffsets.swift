@@ -78,9 +78,9 @@ extension FlowShard {
     /// The segments that are kept of the first flows, with their times.
     func notes(ofFlows count: Int) -> [(SegmentKey, Int64)] {
         flows.prefix(count).flatMap { flow in
-            flow.ends.both.enumerated().flatMap { index, side in
+            flow.both.enumerated().flatMap { index, side in
                 let tuple = index == 0 ? flow.tuple : flow.tuple.reversed
-                return ([side.syn, side.fin].compactMap { $0 } + side.recent + side.resets).map { note in
+                return ([side.syn, side.fin].compactMap { $0 } + flow.recent(index).inOrder + side.resets).map { note in
                     (
                         SegmentKey(
                             tuple: tuple, seq: note.seq, ack: note.ack, length: note.length, timestamp: note.timestamp,

@@ -13,24 +13,25 @@ struct FlowShard: Sendable {
     /// All flows by the hash of their tuple, once the shard is complete.
     private var byHash: [(hash: UInt64, flow: Int32)] = []
     private(set) var flows: [Flow] = []
-    /// One for each RST, in the order of the capture, and what followed it.
+    /// One for each RST, in the order of the capture.
     private var moments: [Moment] = []
-    private var afters: [After] = []
-    /// By the number of the RST's packet.
-    private var momentIndex: [Int: Int] = [:]
 
-    /// A connection as it was just before a RST, and what came after.
-    struct Moment: Sendable {
-        let flow: Int
+    /// A connection as it was just before a RST.
+    private struct Moment: Sendable {
+        /// Of the RST's packet.
+        let number: Int
+        let flow: Int32
         /// 0 if the end that sent the first segment sent the RST, else 1.
-        let sender: Int
+        let sender: Int8
+        let generation: Int32
         let ends: Ends
+        let recollection: Seldom<Recollection>
         let previous: Flow.Ended?
-        let generation: Int
+        var after = Seldom<After>()
     }
 
     /// What followed a RST in its connection.
-    struct After: Sendable, Equatable {
+    struct After: Sendable, Equatable, StartsEmpty {
         /// Segments of the RST's sender that are no RSTs, and the first of them.
         var fromSender = 0
         var senderFirst: SegmentNote?
@@ -50,23 +51,34 @@ struct FlowShard: Sendable {
         let interface: Int32
         let ifindex: Int32
         var ends = Ends()
+        /// Of both ends, the sender of the first segment first.
+        private(set) var firstRecent = RecentSegments()
+        private(set) var secondRecent = RecentSegments()
         /// How many connections with these addresses and ports came before this one.
-        var generation = 0
+        var generation: Int32 = 0
+        var duplicates: Int32 = 0
         /// Each connection at its end, the current one not among them.
         var past: [Ends] = []
         var previous: Ended?
         /// RSTs of this connection that are still watched, by their place in `moments`.
-        var watched: [Int] = []
-        var duplicates = 0
+        var watched: [Int32] = []
 
         /// How an earlier connection with the same addresses and ports ended.
-        struct Ended: Sendable, Equatable {
-            var time: Int64
-            var number: Int
-            var byReset: Bool
-            var resetNumber: Int?
+        final class Ended: Sendable {
+            let time: Int64
+            let number: Int
+            let byReset: Bool
+            let resetNumber: Int?
             /// The highest sequence number of each end.
-            var nextSeq: [UInt32]
+            let nextSeq: [UInt32]
+
+            init(time: Int64, number: Int, byReset: Bool, resetNumber: Int?, nextSeq: [UInt32]) {
+                self.time = time
+                self.number = number
+                self.byReset = byReset
+                self.resetNumber = resetNumber
+                self.nextSeq = nextSeq
+            }
         }
     }
 
@@ -131,34 +143,20 @@ struct FlowShard: Sendable {
     private mutating func addSegment(_ note: SegmentNote, _ segment: TCPSegment, flow: Int, side: Int) {
         guard flows[flow].take(note, segment, side: side) else { return }
         for reset in flows[flow].watched {
-            if moments[reset].sender == side {
-                afters[reset].fromSender += 1
-                if afters[reset].senderFirst == nil { afters[reset].senderFirst = note }
-                if note.length > 0, afters[reset].senderFirstData == nil { afters[reset].senderFirstData = note }
-            } else {
-                afters[reset].fromPeer += 1
-                if afters[reset].peerFirst == nil { afters[reset].peerFirst = note }
-            }
+            moments[Int(reset)].after.value.add(note, isOfSender: moments[Int(reset)].sender == side)
         }
     }
 
     private mutating func addReset(_ note: SegmentNote, flow: Int, side: Int) {
         for reset in flows[flow].watched {
-            if moments[reset].sender == side {
-                afters[reset].resets += 1
-                if afters[reset].nextReset == nil { afters[reset].nextReset = note }
-            } else {
-                afters[reset].peerResets += 1
-                if afters[reset].peerReset == nil { afters[reset].peerReset = note }
-            }
+            moments[Int(reset)].after.value.addReset(note, isOfSender: moments[Int(reset)].sender == side)
         }
-        let place = moments.count
-        momentIndex[note.number] = place
+        let place = Int32(truncatingIfNeeded: moments.count)
         moments.append(
             Moment(
-                flow: flow, sender: side, ends: flows[flow].ends, previous: flows[flow].previous,
-                generation: flows[flow].generation))
-        afters.append(After())
+                number: note.number, flow: Int32(truncatingIfNeeded: flow), sender: Int8(truncatingIfNeeded: side),
+                generation: flows[flow].generation, ends: flows[flow].ends,
+                recollection: flows[flow].recollection(note, side: side), previous: flows[flow].previous))
         flows[flow].ends[side].rememberReset(note)
         if flows[flow].watched.count == Self.watchedResets { flows[flow].watched.removeFirst() }
         flows[flow].watched.append(place)
@@ -166,7 +164,7 @@ struct FlowShard: Sendable {
 
     /// A SYN after the end of a connection begins another one with the same addresses and ports.
     private mutating func beginAnew(_ note: SegmentNote, flow: Int, side: Int) {
-        let sides = flows[flow].ends.both
+        let sides = flows[flow].both
         let wasReset = sides[0].resetCount + sides[1].resetCount > 0
         let isOver = wasReset || sides[0].fin != nil && sides[1].fin != nil
         guard isOver, sides[side].syn?.seq != note.seq else { return }
@@ -175,10 +173,7 @@ struct FlowShard: Sendable {
         flows[flow].previous = Flow.Ended(
             time: lastTime, number: lastNumber, byReset: wasReset,
             resetNumber: sides.compactMap { $0.resets.last?.number }.max(), nextSeq: sides.map(\.nextSeq))
-        if flows[flow].past.count < Self.keptGenerations { flows[flow].past.append(flows[flow].ends) }
-        flows[flow].ends = Ends()
-        flows[flow].generation += 1
-        flows[flow].watched = []
+        flows[flow].beginAnew(keeping: Self.keptGenerations)
     }
 }
 
@@ -186,42 +181,101 @@ extension FlowShard.Flow {
     /// Whether these are its ends, in either direction.
     fileprivate func isBetween(_ other: FourTuple) -> Bool { other == tuple || other == tuple.reversed }
 
+    /// Both ends, the sender of the first segment first.
+    var both: [FlowSide] { [ends[0], ends[1]] }
+
+    /// The latest segments of an end.
+    func recent(_ side: Int) -> RecentSegments { side == 0 ? firstRecent : secondRecent }
+
     /// Takes in a segment of one end that is no RST; false if it is one that was captured twice.
     fileprivate mutating func take(_ note: SegmentNote, _ segment: TCPSegment, side: Int) -> Bool {
-        let isNew = ends.withEnds(of: side) { Self.take(note, segment, own: &$0, peer: &$1) }
-        if !isNew { duplicates += 1 }
+        let isNew =
+            side == 0
+            ? Self.take(note, segment, side, &ends, &firstRecent) : Self.take(note, segment, side, &ends, &secondRecent)
+        if !isNew { duplicates &+= 1 }
         return isNew
     }
 
     private static func take(
-        _ note: SegmentNote, _ segment: TCPSegment, own: inout FlowSide, peer: inout FlowSide
+        _ note: SegmentNote, _ segment: TCPSegment, _ side: Int, _ ends: inout Ends, _ recent: inout RecentSegments
     ) -> Bool {
-        guard !own.hasJustSeen(note, within: FlowShard.duplicateWindow) else { return false }
-        peer.probesSinceHeard = 0
-        peer.retransmissionsSinceHeard = 0
-        own.add(note, segment, peerKinds: peer.synOptions.kinds, peerID: peer.lastID)
-        // Where the capture begins in the middle, an acknowledgment tells how far the other end had come: its first
-        // captured segment may well be a keepalive probe, which looks back.
-        if peer.syn == nil, peer.segments > 0, note.flags.contains(.ack), note.ack.follows(peer.nextSeq) {
-            peer.nextSeq = note.ack
+        guard !recent.hasJustSeen(note, within: FlowShard.duplicateWindow) else { return false }
+        ends.withEnds(of: side) { own, peer in
+            peer.probesSinceHeard = 0
+            peer.retransmissionsSinceHeard = 0
+            own.add(note, segment, after: recent, peerKinds: peer.synKinds, peerID: peer.lastID)
+            // Where the capture begins in the middle, an acknowledgment tells how far the other end had come: its first
+            // captured segment may well be a keepalive probe, which looks back.
+            if peer.segments > 0, note.flags.contains(.ack), note.ack.follows(peer.nextSeq), peer.syn == nil {
+                peer.nextSeq = note.ack
+            }
         }
+        recent.add(note)
         return true
+    }
+
+    fileprivate func recollection(_ reset: SegmentNote, side: Int) -> Seldom<Recollection> {
+        var recollection = Seldom<Recollection>()
+        if ends[0].segments + ends[1].segments > 0 {
+            recollection.value = Recollection(reset, own: ends[side], recent(side), peer: recent(1 - side))
+        }
+        return recollection
+    }
+
+    /// - Parameter limit: so many ended connections are kept.
+    fileprivate mutating func beginAnew(keeping limit: Int) {
+        if past.count < limit { past.append(ends) }
+        ends = Ends()
+        firstRecent = RecentSegments()
+        secondRecent = RecentSegments()
+        generation &+= 1
+        watched = []
+    }
+}
+
+extension FlowShard.After {
+    fileprivate mutating func add(_ note: SegmentNote, isOfSender: Bool) {
+        if isOfSender {
+            fromSender += 1
+            if senderFirst == nil { senderFirst = note }
+            if note.length > 0, senderFirstData == nil { senderFirstData = note }
+        } else {
+            fromPeer += 1
+            if peerFirst == nil { peerFirst = note }
+        }
+    }
+
+    fileprivate mutating func addReset(_ note: SegmentNote, isOfSender: Bool) {
+        if isOfSender {
+            resets += 1
+            if nextReset == nil { nextReset = note }
+        } else {
+            peerResets += 1
+            if peerReset == nil { peerReset = note }
+        }
     }
 }
 
 extension FlowShard {
     /// What is known of the connection of a RST; nil if the shard did not see that packet.
     func context(ofPacket number: Int) -> FlowContext? {
-        guard let place = momentIndex[number] else { return nil }
-        let moment = moments[place]
-        let flow = flows[moment.flow]
+        var low = 0
+        var high = moments.count
+        while low < high {
+            let middle = low + (high - low) / 2
+            if moments[middle].number < number { low = middle + 1 } else { high = middle }
+        }
+        guard low < moments.count, moments[low].number == number else { return nil }
+        let moment = moments[low]
+        let flow = flows[Int(moment.flow)]
+        let generation = Int(moment.generation)
         let final =
             moment.generation == flow.generation
-            ? flow.ends : flow.past.indices.contains(moment.generation) ? flow.past[moment.generation] : moment.ends
+            ? flow.ends : flow.past.indices.contains(generation) ? flow.past[generation] : moment.ends
+        let sender = Int(moment.sender)
         return FlowContext(
-            own: moment.ends[moment.sender], peer: moment.ends[1 - moment.sender],
-            senderCameFirst: moment.sender == 0, previous: moment.previous, after: afters[place],
-            final: final.both, duplicates: flow.duplicates)
+            ends: moment.ends, sender: sender, recollection: moment.recollection.value, previous: moment.previous,
+            after: moment.after.value, final: final, duplicates: Int(flow.duplicates))
     }
 
     /// Of a connection that more interfaces saw, no more of them are looked at.
@@ -247,7 +301,7 @@ extension FlowShard {
             guard entry.hash == hash else { break }
             let index = Int(entry.flow)
             guard flows[index].isBetween(tuple) else { continue }
-            let sides = flows[index].ends.both
+            let sides = flows[index].both
             guard sides[0].segments + sides[1].segments > most else { continue }
             most = sides[0].segments + sides[1].segments
             let last = sides.compactMap { $0.last?.time }.max() ?? 0
@@ -259,17 +313,36 @@ extension FlowShard {
 
 /// What one observer saw of a connection before and after a RST.
 struct FlowContext: Sendable {
-    /// The end that sent the RST, and the other one, before the RST.
-    let own: FlowSide
-    let peer: FlowSide
-    /// The sender of the RST sent the first segment of the connection that was captured.
-    let senderCameFirst: Bool
+    /// Before the RST.
+    private let ends: Ends
+    private let sender: Int
+    /// What the latest segments before the RST say of it.
+    let recollection: Recollection
     /// An earlier connection with the same addresses and ports.
     let previous: FlowShard.Flow.Ended?
     let after: FlowShard.After
-    /// Both ends when the capture ended or the next connection began, the sender of the first segment first.
-    let final: [FlowSide]
+    /// When the capture ended or the next connection began.
+    private let final: Ends
     let duplicates: Int
+
+    fileprivate init(
+        ends: Ends, sender: Int, recollection: Recollection, previous: FlowShard.Flow.Ended?, after: FlowShard.After,
+        final: Ends, duplicates: Int
+    ) {
+        self.ends = ends
+        self.sender = sender
+        self.recollection = recollection
+        self.previous = previous
+        self.after = after
+        self.final = final
+        self.duplicates = duplicates
+    }
+
+    /// The end that sent the RST, and the other one, before the RST.
+    var own: FlowSide { _read { yield ends[sender] } }
+    var peer: FlowSide { _read { yield ends[1 - sender] } }
+    /// Both ends when the capture ended or the next connection began, the sender of the first segment first.
+    var finalSides: [FlowSide] { [final[0], final[1]] }
 
     /// The capture has segments of the connection before the RST.
     var isKnown: Bool { own.segments + peer.segments > 0 }

@@ -1,32 +1,32 @@
 import NetworkTypes
 import PcapReader
 
-/// What one end of a connection has sent so far, as one observer saw it.
-struct FlowSide: Sendable, Equatable {
+/// What one end of a connection has sent so far, as one observer saw it; its latest segments are kept apart, in
+/// `RecentSegments`.
+///
+/// A copy of it is kept for each RST, so that it is small: what most ends never do stands elsewhere.
+struct FlowSide: Sendable, Equatable, StartsEmpty {
     // What every segment looks at or changes stands together, in few lines of the processor's cache; the connections of a
     // large capture take turns, and each line that is not there costs more than all the arithmetic.
     var segments = 0
     /// TCP payload, bytes; retransmissions count again.
     var bytes: UInt64 = 0
-    /// The last segments, RSTs not among them, in a ring that `newest` points into.
-    private var ring: [SegmentNote] = []
-    private var newest = 0
-    /// The highest acknowledgment sent, and the packet that did.
-    var highestAck: UInt32?
-    var highestAckNumber = 0
     /// The sequence number after all that was seen; meaningless before `segments` > 0.
     var nextSeq: UInt32 = 0
+    /// The highest acknowledgment sent.
+    var highestAck: UInt32?
     var firstAck: UInt32?
+    var lastFlowLabel: UInt32 = 0
     /// Of the last segment.
     var lastID: UInt16?
-    var lastTTL: UInt8?
+    /// Everything Multipath TCP that this end sent.
+    var kinds: TCPOptions.Kinds = []
     var lowestTTL: UInt8 = 255
     var highestTTL: UInt8 = 0
     /// The window of the last segment is 0.
     var windowIsZero = false
-    /// Everything Multipath TCP that this end sent.
-    var kinds: TCPOptions.Kinds = []
-    var lastFlowLabel: UInt32 = 0
+    /// Of `synOptions`.
+    private(set) var synKinds: TCPOptions.Kinds = []
     /// Consecutive IP identifications that differ by 1 to 64, of how many pairs.
     var smallIDSteps = 0
     var idPairs = 0
@@ -37,34 +37,54 @@ struct FlowSide: Sendable, Equatable {
     /// Probes and retransmissions since the other end was last heard.
     var probesSinceHeard = 0
     var retransmissionsSinceHeard = 0
-    var synOptions = TCPOptions()
+    /// The last segment that is no RST.
+    private(set) var last: SegmentNote?
     /// The last segment with payload.
-    var lastData: SegmentNote?
-
-    // What few segments look at.
-    var first: SegmentNote?
-    /// The SYN or SYN+ACK that began the connection.
-    var syn: SegmentNote?
-    /// A SYN with another sequence number than `syn`.
-    var otherSyn: SegmentNote?
-    var synRepeats = 0
-    var fin: SegmentNote?
-    var retransmissions = 0
-    var lastRetransmission: SegmentNote?
-    /// Times of the latest retransmissions, at most `keptTimes`.
-    var retransmissionTimes: [Int64] = []
-    /// Keepalive probes (RFC 9293, section 3.8.4).
-    var probes = 0
-    var lastProbe: SegmentNote?
-    var zeroWindows = 0
-    var lastZeroWindow: SegmentNote?
+    private(set) var lastData: SegmentNote?
+    private var milestones = Seldom<Milestones>()
+    private var troubles = Seldom<Troubles>()
     /// RSTs of this end, the latest at the end.
     private(set) var resets: [SegmentNote] = []
     var resetCount = 0
     /// Segments that do not fit the others of this end.
     var suspects: [Suspect] = []
 
-    static let keptSegments = 8
+    /// How the end began and ended.
+    private struct Milestones: Sendable, Equatable, StartsEmpty {
+        var syn: SegmentNote?
+        var synOptions = TCPOptions()
+        var otherSyn: SegmentNote?
+        var synRepeats = 0
+        var fin: SegmentNote?
+    }
+
+    private struct Troubles: Sendable, Equatable, StartsEmpty {
+        var retransmissions = 0
+        var lastRetransmission: SegmentNote?
+        var retransmissionTimes: [Int64] = []
+        var probes = 0
+        var lastProbe: SegmentNote?
+        var zeroWindows = 0
+        var lastZeroWindow: SegmentNote?
+    }
+
+    /// The SYN or SYN+ACK that began the connection.
+    var syn: SegmentNote? { milestones.value.syn }
+    var synOptions: TCPOptions { milestones.value.synOptions }
+    /// A SYN with another sequence number than `syn`.
+    var otherSyn: SegmentNote? { milestones.value.otherSyn }
+    var synRepeats: Int { milestones.value.synRepeats }
+    var fin: SegmentNote? { milestones.value.fin }
+    var retransmissions: Int { troubles.value.retransmissions }
+    var lastRetransmission: SegmentNote? { troubles.value.lastRetransmission }
+    /// Times of the latest retransmissions, at most `keptTimes`.
+    var retransmissionTimes: [Int64] { troubles.value.retransmissionTimes }
+    /// Keepalive probes (RFC 9293, section 3.8.4).
+    var probes: Int { troubles.value.probes }
+    var lastProbe: SegmentNote? { troubles.value.lastProbe }
+    var zeroWindows: Int { troubles.value.zeroWindows }
+    var lastZeroWindow: SegmentNote? { troubles.value.lastZeroWindow }
+
     static let keptResets = 8
     static let keptTimes = 8
     static let keptSuspects = 4
@@ -88,42 +108,11 @@ struct FlowSide: Sendable, Equatable {
         static let conflict = Signs(rawValue: 8)
     }
 
-    var last: SegmentNote? { ring.isEmpty ? nil : ring[newest] }
-
-    /// The last segments, the latest at the end.
-    var recent: [SegmentNote] { ring.isEmpty ? [] : Array(ring[(newest + 1)...] + ring[...newest]) }
-
-    var timestampsAgreed: Bool { withTimestamps > 0 && synOptions.kinds.contains(.timestamps) }
+    var timestampsAgreed: Bool { withTimestamps > 0 && synKinds.contains(.timestamps) }
 
     /// A segment that another one contradicts, and that bears more signs of a stranger.
     var injected: Suspect? {
         suspects.first { $0.signs.contains(.conflict) && $0.signs != .conflict }
-    }
-
-    /// Whether an equal segment came just before: one that was captured twice (a mirror port, a bridge).
-    func hasJustSeen(_ note: SegmentNote, within window: UInt64) -> Bool {
-        // Without an identification two equal acknowledgments may well be two.
-        guard note.ipID != 0 || note.length > 0 || note.flags.contains(.syn) else { return false }
-        // From the latest backwards, at most four, and no further than the window reaches.
-        var index = newest
-        for _ in 0..<min(4, ring.count) {
-            guard ring[index].time.distance(from: note.time) <= window else { return false }
-            if ring[index].isEqual(to: note) { return true }
-            index = index == 0 ? ring.count - 1 : index - 1
-        }
-        return false
-    }
-
-    mutating func remember(_ note: SegmentNote) {
-        lastTTL = note.ttl
-        if ring.count < Self.keptSegments {
-            if ring.isEmpty { ring.reserveCapacity(Self.keptSegments) }
-            newest = ring.count
-            ring.append(note)
-        } else {
-            newest = newest + 1 == ring.count ? 0 : newest + 1
-            ring[newest] = note
-        }
     }
 
     mutating func rememberReset(_ note: SegmentNote) {
@@ -131,44 +120,45 @@ struct FlowSide: Sendable, Equatable {
         if resets.count == Self.keptResets { resets.removeFirst() }
         resets.append(note)
     }
-
-    /// Whether a predicate accepts one of the last segments.
-    func hasRecent(where accepts: (SegmentNote) -> Bool) -> Bool { ring.contains(where: accepts) }
 }
 
 extension FlowSide {
     /// Takes in a segment of this end that is not a RST.
     ///
     /// - Parameters:
+    ///   - recent: the segments of this end before it.
     ///   - peerKinds: the options of the other end's SYN.
     ///   - peerID: IP identification of the other end's last segment.
     mutating func add(
-        _ note: SegmentNote, _ segment: TCPSegment, peerKinds: TCPOptions.Kinds, peerID: UInt16?
+        _ note: SegmentNote, _ segment: TCPSegment, after recent: RecentSegments, peerKinds: TCPOptions.Kinds,
+        peerID: UInt16?
     ) {
         let begins = segments == 0
         let before = nextSeq
         countHeader(note, segment)
         if note.flags.contains(.syn) { addSyn(note, segment.options) }
-        if note.flags.contains(.ack) { firstAck = firstAck ?? note.ack }
-        if note.flags.contains(.ack), highestAck.map(note.ack.follows) ?? true {
-            highestAck = note.ack
-            highestAckNumber = note.number
+        if note.flags.contains(.ack) {
+            if firstAck == nil { firstAck = note.ack }
+            if highestAck.map(note.ack.follows) ?? true { highestAck = note.ack }
         }
         if begins {
-            first = note
             nextSeq = note.end
         } else {
-            place(note)
+            place(note, recent)
+        }
+        // A FIN within what was sent before is an old one, or a wrong one.
+        if note.flags.contains(.fin), begins || note.end.follows(before), fin == nil { milestones.value.fin = note }
+        if note.length > 0 || note.flags.contains(.fin) {
+            let isNew = begins || !before.follows(note.seq)
+            if note.length > 0, !isNew { findConflict(note, recent) }
+            addSuspicion(note, peerKinds: peerKinds, peerID: peerID)
         }
         if note.length > 0 {
             let (sum, overflow) = bytes.addingReportingOverflow(UInt64(note.length))
             bytes = overflow ? .max : sum
             lastData = note
         }
-        // A FIN within what was sent before is an old one, or a wrong one.
-        if note.flags.contains(.fin), begins || note.end.follows(before) { fin = fin ?? note }
-        addSuspicion(note, isNew: begins || !before.follows(note.seq), peerKinds: peerKinds, peerID: peerID)
-        remember(note)
+        last = note
     }
 
     private mutating func countHeader(_ note: SegmentNote, _ segment: TCPSegment) {
@@ -185,58 +175,56 @@ extension FlowSide {
         lastFlowLabel = segment.flowLabel
         windowIsZero = note.window == 0 && !note.flags.contains(.syn)
         if windowIsZero {
-            zeroWindows += 1
-            lastZeroWindow = note
+            troubles.value.zeroWindows += 1
+            troubles.value.lastZeroWindow = note
         }
     }
 
     private mutating func addSyn(_ note: SegmentNote, _ options: TCPOptions) {
         guard let syn else {
-            self.syn = note
-            synOptions = options
+            milestones.value.syn = note
+            milestones.value.synOptions = options
+            synKinds = options.kinds
             return
         }
-        if note.seq == syn.seq { synRepeats += 1 } else { otherSyn = note }
+        if note.seq == syn.seq { milestones.value.synRepeats += 1 } else { milestones.value.otherSyn = note }
     }
 
     /// Finds out whether the segment is new, a keepalive probe, or a repetition.
-    private mutating func place(_ note: SegmentNote) {
+    private mutating func place(_ note: SegmentNote, _ recent: RecentSegments) {
         guard note.end != note.seq || note.seq == nextSeq &- 1 else { return }
         if note.length <= 1, note.seq == nextSeq &- 1, note.flags.isDisjoint(with: [.syn, .fin]),
             note.flags.contains(.ack)
         {
-            probes += 1
             probesSinceHeard += 1
-            lastProbe = note
+            troubles.value.probes += 1
+            troubles.value.lastProbe = note
             return
         }
         if note.seq.follows(nextSeq) { holes += 1 }
         if note.end.follows(nextSeq) {
             nextSeq = note.end
-        } else if holes > 0, !hasRecent(where: { $0.seq == note.seq && $0.length == note.length }) {
+        } else if holes > 0, !recent.contains(where: { $0.seq == note.seq && $0.length == note.length }) {
             holes -= 1
         } else {
-            retransmissions += 1
             retransmissionsSinceHeard += 1
-            lastRetransmission = note
-            if retransmissionTimes.count == Self.keptTimes { retransmissionTimes.removeFirst() }
-            retransmissionTimes.append(note.time)
+            troubles.value.retransmissions += 1
+            troubles.value.lastRetransmission = note
+            if retransmissionTimes.count == Self.keptTimes { troubles.value.retransmissionTimes.removeFirst() }
+            troubles.value.retransmissionTimes.append(note.time)
         }
     }
 
-    /// - Parameter isNew: the segment begins where nothing was seen before, so that it contradicts none.
-    private mutating func addSuspicion(
-        _ note: SegmentNote, isNew: Bool, peerKinds: TCPOptions.Kinds, peerID: UInt16?
-    ) {
-        if note.length > 0, !isNew { findConflict(note) }
-        guard note.length > 0 || note.flags.contains(.fin), !note.flags.contains(.syn) else { return }
+    /// Notes what speaks against this end as the sender of a segment.
+    private mutating func addSuspicion(_ note: SegmentNote, peerKinds: TCPOptions.Kinds, peerID: UInt16?) {
+        guard !note.flags.contains(.syn) else { return }
         var signs: Signs = []
-        if synOptions.kinds.contains(.timestamps), peerKinds.contains(.timestamps),
+        if synKinds.contains(.timestamps), peerKinds.contains(.timestamps),
             !note.kinds.contains(.timestamps), !note.kinds.contains(.incomplete)
         {
             signs.insert(.noTimestamps)
         }
-        if let lastTTL, lastTTL != note.ttl { signs.insert(.otherTTL) }
+        if let last, last.ttl != note.ttl { signs.insert(.otherTTL) }
         if note.ipID != 0, peerID == note.ipID { signs.insert(.copiedID) }
         if !signs.isEmpty, suspects.count < Self.keptSuspects {
             suspects.append(Suspect(note: note, signs: signs, conflict: nil))
@@ -244,9 +232,9 @@ extension FlowSide {
     }
 
     /// An earlier segment with the same first byte that cannot have come from the same sender as this one.
-    private mutating func findConflict(_ note: SegmentNote) {
+    private mutating func findConflict(_ note: SegmentNote, _ recent: RecentSegments) {
         guard
-            let earlier = recent.last(where: {
+            let earlier = recent.inOrder.last(where: {
                 $0.seq == note.seq && $0.length > 0 && $0.length != note.length
                     && ($0.ttl != note.ttl || $0.kinds.contains(.timestamps) != note.kinds.contains(.timestamps)
                         || $0.flags.contains(.fin) && note.end.follows($0.end))

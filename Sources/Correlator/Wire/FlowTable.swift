@@ -72,11 +72,9 @@ public struct FlowTable: Sendable {
     private static func shard(of hash: UInt64) -> Int { Int(hash >> 32 % UInt64(shardCount)) }
 
     /// What is known of the connection of a RST; nil if the table did not see that packet.
-    func context(ofPacket number: Int) -> FlowContext? {
-        for shard in shards {
-            if let context = shard.context(ofPacket: number) { return context }
-        }
-        return nil
+    func context(of reset: CapturedSegment) -> FlowContext? {
+        shards.isEmpty
+            ? nil : shards[Self.shard(of: reset.segment.tuple.flowHash)].context(ofPacket: reset.number)
     }
 
     /// What the capture has of a connection: its ends, in the order of the tuple; nil for nothing.

@@ -62,7 +62,7 @@ struct Injection: Sendable {
         guard let next = evidence.flow?.after.senderFirstData, !next.flags.contains(.syn) else { return nil }
         // What had been sent before the RST may come in after it.
         guard next.time.distance(from: evidence.reset.time) > 1_000_000,
-            !evidence.own.recent.contains(where: { $0.seq == next.seq })
+            evidence.flow?.recollection.hadBegun(at: next.seq) != true
         else { return nil }
         let isNew = evidence.own.segments == 0 || !evidence.own.nextSeq.follows(next.seq)
         return isNew ? "that end sends new data after it (packet \(next.number), \(next.length) bytes)" : nil

@@ -19,6 +19,8 @@ struct SegmentNote: Sendable, Equatable {
     var ipID: UInt16
     var ttl: UInt8
     var kinds: TCPOptions.Kinds
+    /// Says nothing: a Bool has values to spare, so that an optional note takes no more room than a note.
+    private let isNote = true
 
     init(_ captured: CapturedSegment) {
         let segment = captured.segment

@@ -16,14 +16,7 @@ extension ResetAssembly {
     ///   - packets: its sightings in the order of time.
     ///   - isJudged: no kernel tells why it was sent.
     func wireEvidence(_ packets: [Reference], isJudged: Bool) -> WireSighting? {
-        var best: (reference: Reference, flow: FlowContext?, segments: Int)?
-        for reference in packets {
-            let flow = inventory.captures[Int(reference.source)].flows.context(
-                ofPacket: inventory.packet(reference).number)
-            let segments = flow.map { $0.own.segments + $0.peer.segments } ?? -1
-            if segments > best?.segments ?? -2 { best = (reference, flow, segments) }
-        }
-        guard let best else { return nil }
+        guard let best = bestContext(packets) else { return nil }
         let capture = inventory.captures[Int(best.reference.source)]
         let packet = inventory.packet(best.reference)
         let filter =
@@ -34,6 +27,21 @@ extension ResetAssembly {
             isRead: capture.hasFlows)
         return WireSighting(
             reference: best.reference, evidence: evidence, scores: isJudged ? WireScores(evidence) : nil)
+    }
+
+    /// The packet whose capture has most of the connection, and what it has of it.
+    func bestContext(_ packets: [Reference]) -> (reference: Reference, flow: FlowContext?)? {
+        var best: (reference: Reference, flow: FlowContext?)?
+        var most = -2
+        for reference in packets {
+            let flow = inventory.captures[Int(reference.source)].flows.context(of: inventory.packet(reference))
+            let segments = flow.map { $0.own.segments + $0.peer.segments } ?? -1
+            if segments > most {
+                best = (reference, flow)
+                most = segments
+            }
+        }
+        return best
     }
 
     /// A capture near the sender that has the connection before the RST and after it, lost nothing, and never saw the RST.

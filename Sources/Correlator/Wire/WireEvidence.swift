@@ -76,7 +76,7 @@ struct WireEvidence: Sendable {
         own = flow?.own ?? FlowSide()
         peer = flow?.peer ?? FlowSide()
         isSparse = isFiltered || known.map { Self.misses($0, note) } ?? false
-        trigger = known.flatMap { Self.trigger(of: note, in: $0) }
+        trigger = known?.recollection.trigger(laterResets: known?.after.resets ?? 0)
         situation = isRead ? Self.situation(note, known, trigger, isSparse: isSparse) : .unread
     }
 
@@ -85,24 +85,6 @@ struct WireEvidence: Sendable {
         if flow.own.segments > 0, reset.seq.follows(flow.own.nextSeq), reset.seq != 0 { return true }
         if flow.peer.segments > 0, reset.flags.contains(.ack), reset.ack.follows(flow.peer.nextSeq) { return true }
         return flow.own.holes > 0 || flow.peer.holes > 0
-    }
-
-    /// The answer to a segment with ACK takes its sequence number from there; the answer to any other has sequence
-    /// number 0 and acknowledges the segment (RFC 9293, section 3.5.2).
-    private static func trigger(of reset: SegmentNote, in flow: FlowContext) -> SegmentNote? {
-        let answersAck = !reset.flags.contains(.ack)
-        // The segment need not be the last one: others may have been on their way when the RST was sent.
-        let fitting = flow.peer.recent.filter { note in
-            guard reset.time.distance(from: note.time) <= 10_000_000_000 else { return false }
-            if answersAck { return note.flags.contains(.ack) && note.ack == reset.seq }
-            return reset.seq == 0 && !note.flags.contains(.ack) && note.end == reset.ack
-        }
-        // As many RSTs as segments since the sender last spoke: each segment got its own.
-        let since = flow.own.last?.number ?? 0
-        let unanswered = fitting.filter { $0.number > since }
-        let earlier = flow.own.resets.filter { $0.number > since }.count
-        if unanswered.count == earlier + 1 + flow.after.resets { return unanswered[earlier] }
-        return fitting.last
     }
 
     private static func situation(
@@ -142,9 +124,7 @@ struct WireEvidence: Sendable {
         // In its handshake the sender has sent nothing but SYN or SYN+ACK.
         let onlySyn = flow.own.segments == 1 + flow.own.synRepeats
         if onlySyn, syn.isPlainSyn, flow.peer.syn?.isSynAck != true { return .answersHandshakeAck }
-        let earlierAck = flow.peer.recent.contains {
-            $0.number < trigger.number && $0.number > syn.number && $0.flags.contains(.ack) && $0.ack == syn.end
-        }
+        let earlierAck = flow.recollection.synWasAcknowledged(before: trigger.number)
         if onlySyn || flow.own.syn?.isPlainSyn == true && flow.peer.syn?.isPlainSyn == true, !earlierAck {
             return .answersHandshakeAck
         }
@@ -197,11 +177,7 @@ extension WireEvidence {
 
     /// The sender's FIN, and whether the other end had acknowledged it before the trigger.
     var finWasAcknowledged: Bool {
-        guard let fin = own.fin else { return false }
-        return peer.recent.contains {
-            $0.number != trigger?.number && $0.number > fin.number && $0.flags.contains(.ack)
-                && !fin.end.follows($0.ack)
-        }
+        flow?.recollection.finWasAcknowledged(butBy: trigger?.number) ?? false
     }
 
     /// Both ends had finished when the segment came that the RST answers, or else when the RST was sent.

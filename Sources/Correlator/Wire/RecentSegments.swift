@@ -1,0 +1,121 @@
+import NetworkTypes
+
+/// The latest segments of one end of a connection, RSTs not among them.
+struct RecentSegments: Sendable {
+    private var ring: [SegmentNote] = []
+    /// Where in `ring` the latest one is.
+    private var newest = 0
+
+    static let kept = 8
+
+    /// The latest at the end.
+    var inOrder: [SegmentNote] { ring.isEmpty ? [] : Array(ring[(newest + 1)...] + ring[...newest]) }
+
+    func contains(where accepts: (SegmentNote) -> Bool) -> Bool { ring.contains(where: accepts) }
+
+    /// Whether an equal segment came just before: one that was captured twice (a mirror port, a bridge).
+    ///
+    /// - Parameter window: nanoseconds.
+    func hasJustSeen(_ note: SegmentNote, within window: UInt64) -> Bool {
+        // Without an identification two equal acknowledgments may well be two.
+        guard note.ipID != 0 || note.length > 0 || note.flags.contains(.syn) else { return false }
+        // From the latest backwards, at most four, and no further than the window reaches.
+        var index = newest
+        for _ in 0..<min(4, ring.count) {
+            guard ring[index].time.distance(from: note.time) <= window else { return false }
+            if ring[index].isEqual(to: note) { return true }
+            index = index == 0 ? ring.count - 1 : index - 1
+        }
+        return false
+    }
+
+    mutating func add(_ note: SegmentNote) {
+        if ring.count < Self.kept {
+            newest = ring.count
+            ring.append(note)
+        } else {
+            newest = newest + 1 == ring.count ? 0 : newest + 1
+            ring[newest] = note
+        }
+    }
+}
+
+/// What the latest segments before a RST say of it: so little is kept of them for each RST.
+struct Recollection: Sendable, Equatable, StartsEmpty {
+    /// The latest segment of the other end that the RST may answer.
+    private var fitting: SegmentNote?
+    /// Where each segment since the sender last spoke got a RST of its own, the one that is this RST's.
+    private var ownShare: SegmentNote?
+    /// How many RSTs of the sender have to follow this one if that is so.
+    private var sharesLeft = -1
+    /// The first packet of the other end that acknowledges the sender's SYN; 0 for none.
+    private var synAcknowledgment = 0
+    /// The first two packets of the other end that acknowledge the sender's FIN; 0 for none.
+    private var finAcknowledgment = 0
+    private var nextFinAcknowledgment = 0
+    /// Sequence numbers of the sender at which nothing had been sent yet.
+    private var emptyAt: [UInt32] = []
+
+    init() {}
+
+    /// An answer that comes later than this after a segment does not answer it, nanoseconds.
+    private static let longestAnswer: UInt64 = 10_000_000_000
+
+    /// - Parameters:
+    ///   - own: the end that sends the RST, and its latest segments.
+    ///   - peer: the latest segments of the other end.
+    init(_ reset: SegmentNote, own: FlowSide, _ ownRecent: RecentSegments, peer: RecentSegments) {
+        let theirs = peer.inOrder
+        rememberTriggers(reset, own, theirs)
+        if let syn = own.syn {
+            synAcknowledgment =
+                theirs.first { $0.number > syn.number && $0.flags.contains(.ack) && $0.ack == syn.end }?.number ?? 0
+        }
+        if let fin = own.fin {
+            let acknowledging = theirs.lazy.filter {
+                $0.number > fin.number && $0.flags.contains(.ack) && !fin.end.follows($0.ack)
+            }.map(\.number).prefix(2)
+            finAcknowledgment = acknowledging.first ?? 0
+            nextFinAcknowledgment = acknowledging.dropFirst().first ?? 0
+        }
+        if ownRecent.contains(where: { !own.nextSeq.follows($0.seq) }) {
+            emptyAt = Array(Set(ownRecent.inOrder.map(\.seq).filter { !own.nextSeq.follows($0) }))
+        }
+    }
+
+    /// The answer to a segment with ACK takes its sequence number from there; the answer to any other has sequence
+    /// number 0 and acknowledges the segment (RFC 9293, section 3.5.2).
+    private mutating func rememberTriggers(_ reset: SegmentNote, _ own: FlowSide, _ theirs: [SegmentNote]) {
+        let answersAck = !reset.flags.contains(.ack)
+        // The segment need not be the last one: others may have been on their way when the RST was sent.
+        let all = theirs.filter { note in
+            guard reset.time.distance(from: note.time) <= Self.longestAnswer else { return false }
+            if answersAck { return note.flags.contains(.ack) && note.ack == reset.seq }
+            return reset.seq == 0 && !note.flags.contains(.ack) && note.end == reset.ack
+        }
+        fitting = all.last
+        // As many RSTs as segments since the sender last spoke: each segment got its own.
+        let since = own.last?.number ?? 0
+        let unanswered = all.filter { $0.number > since }
+        let earlier = own.resets.filter { $0.number > since }.count
+        guard earlier < unanswered.count else { return }
+        ownShare = unanswered[earlier]
+        sharesLeft = unanswered.count - earlier - 1
+    }
+
+    /// The segment of the other end that the RST answers, if one fits.
+    ///
+    /// - Parameter later: how many RSTs its sender sent after it.
+    func trigger(laterResets later: Int) -> SegmentNote? { later == sharesLeft ? ownShare : fitting }
+
+    /// Whether the sender's SYN had been acknowledged before that packet.
+    func synWasAcknowledged(before number: Int) -> Bool { synAcknowledgment != 0 && synAcknowledgment < number }
+
+    /// Whether a packet other than that one acknowledged the sender's FIN.
+    func finWasAcknowledged(butBy number: Int?) -> Bool {
+        nextFinAcknowledgment != 0 || finAcknowledgment != 0 && finAcknowledgment != number
+    }
+
+    /// Whether the sender had sent a segment that begins there, at or after the end of all its data.
+    func hadBegun(at seq: UInt32) -> Bool { emptyAt.contains(seq) }
+}
