@@ -58,21 +58,32 @@ public final class InputFile {
     ///   - selection: which segments to deliver.
     ///   - threads: how many threads may work on a large regular file; the result does not depend on it.
     ///   - progress: called from time to time with the bytes of the file that are done and their total, if it is known.
-    ///   - body: called for each selected segment, on the calling thread, in the order of the file.
+    ///   - sink: takes over what is found, on the calling thread, in the order of the file.
     /// - Throws: `FileError`, or `CaptureError` if this is not a capture.
+    public func scan<Sink: SegmentSink>(
+        selecting selection: SegmentSelection, threads: Int = InputFile.availableThreads,
+        progress: ((_ done: Int, _ total: Int?) -> Void)? = nil, into sink: inout Sink
+    ) throws -> CaptureSummary {
+        var scanner = CaptureScanner(selecting: selection)
+        if let size, kind == .pcap || kind == .pcapng {
+            try scanMapped(&scanner, size: size, threads: threads, progress: progress, into: &sink)
+        } else {
+            let stream = try makeStream()
+            try StreamScan(stream: stream, progress: progress.map { report in { [size] in report($0, size) } })
+                .run(&scanner, into: &sink)
+        }
+        return scanner.summary
+    }
+
+    /// Scans the capture and calls a closure for each selected segment, on the calling thread, in the order of the file.
     public func scan(
         selecting selection: SegmentSelection, threads: Int = InputFile.availableThreads,
         progress: ((_ done: Int, _ total: Int?) -> Void)? = nil, body: (CapturedSegment) -> Void
     ) throws -> CaptureSummary {
-        var scanner = CaptureScanner(selecting: selection)
-        if let size, kind == .pcap || kind == .pcapng {
-            try scanMapped(&scanner, size: size, threads: threads, progress: progress, body: body)
-        } else {
-            let stream = try makeStream()
-            try StreamScan(stream: stream, progress: progress.map { report in { [size] in report($0, size) } })
-                .run(&scanner, body: body)
+        try withoutActuallyEscaping(body) { body in
+            var sink = EachSegment(body)
+            return try scan(selecting: selection, threads: threads, progress: progress, into: &sink)
         }
-        return scanner.summary
     }
 
     /// Reads the file, decompressed, window by window: for what is not a capture.
@@ -110,9 +121,9 @@ extension InputFile {
     }
 
     /// A file that grows while it is scanned is followed to the size it has when its end is reached, once.
-    private func scanMapped(
+    private func scanMapped<Sink: SegmentSink>(
         _ scanner: inout CaptureScanner, size: Int, threads: Int, progress: ((Int, Int?) -> Void)?,
-        body: (CapturedSegment) -> Void
+        into sink: inout Sink
     ) throws {
         var size = size
         var at = 0
@@ -120,14 +131,18 @@ extension InputFile {
             let file = try MappedFile(descriptor: descriptor, count: size)
             let report = progress.map { report in { (done: Int) in report(done, size) } }
             let scan = ParallelScan(file: file, threads: threads, progress: report, currentSize: { self.currentSize })
-            at = try scan.run(&scanner, from: at, body: body)
+            at = try scan.run(&scanner, from: at, into: &sink)
             let now = currentSize
             if attempt == 0, now > size, !scanner.hasEnded {
                 size = now
                 continue
             }
             // What is left is a record cut short, or nothing.
-            _ = try file.withBytes { try scanner.scan($0, from: at, isFinal: true, body: body) }
+            var batch = Sink.emptyBatch
+            _ = try file.withBytes { bytes in
+                try scanner.scan(bytes, from: at, isFinal: true) { Sink.add($0, to: &batch) }
+            }
+            sink.take([(batch, 0)])
             if file.hasShrunk, !scanner.hasEnded {
                 scanner.noteDamage("the file shrank to \(now) bytes while it was read", at: at)
             }

@@ -19,15 +19,17 @@ struct ParallelScan {
     var partsPerThread = 4
 
     /// What one thread found in one part.
-    private struct Part {
+    private struct Part<Batch: Sendable>: Sendable {
         var start = 0
         var end = 0
         var scanner: CaptureScanner
-        var segments: [CapturedSegment] = []
+        var batch: Batch
     }
 
     /// Scans up to the last whole record and returns where that ends.
-    func run(_ scanner: inout CaptureScanner, from start: Int = 0, body: (CapturedSegment) -> Void) throws -> Int {
+    func run<Sink: SegmentSink>(
+        _ scanner: inout CaptureScanner, from start: Int = 0, into sink: inout Sink
+    ) throws -> Int {
         var at = start
         while at < file.count, !scanner.hasEnded {
             // The first part is always scanned alone: it tells what the others have to know.
@@ -35,11 +37,15 @@ struct ParallelScan {
             let before = at
             if noteShrinking(&scanner, at: at) { return file.count }
             if isParallel {
-                at = try round(&scanner, from: at, body: body)
+                at = try round(&scanner, from: at, into: &sink)
             } else {
+                var batch = Sink.emptyBatch
                 at = try file.withBytes { bytes in
-                    try scanner.scan(bytes, from: at, limit: at + partSize, isFinal: false, body: body)
+                    try scanner.scan(bytes, from: at, limit: at + partSize, isFinal: false) {
+                        Sink.add($0, to: &batch)
+                    }
                 }
+                sink.take([(batch, 0)])
             }
             // Only a record cut short by the end of the file is left.
             if at == before { break }
@@ -59,13 +65,13 @@ struct ParallelScan {
         return true
     }
 
-    private func round(
-        _ scanner: inout CaptureScanner, from start: Int, body: (CapturedSegment) -> Void
+    private func round<Sink: SegmentSink>(
+        _ scanner: inout CaptureScanner, from start: Int, into sink: inout Sink
     ) throws -> Int {
         let origin = scanner.part()
         let guide = scanner
         let count = min(threads * partsPerThread, (file.count - start + partSize - 1) / partSize)
-        var parts = [Part?](repeating: nil, count: count)
+        var parts = [Part<Sink.Batch>?](repeating: nil, count: count)
         parts.withUnsafeMutableBufferPointer { parts in
             let slots = Slots(base: parts.baseAddress)
             let next = Atomic(0)
@@ -76,56 +82,58 @@ struct ParallelScan {
                     let partStart = start + index * partSize
                     slots.base?[index] = Self.scanPart(
                         file, from: partStart, limit: partStart + partSize, isGuess: index > 0, origin: origin,
-                        guide: guide)
+                        guide: guide, Sink.self)
                 }
             }
         }
         // What was found in bytes that are gone is not worth having.
         if noteShrinking(&scanner, at: start) { return file.count }
         var at = start
+        var found: [(batch: Sink.Batch, precedingPackets: Int)] = []
         for (index, part) in parts.enumerated() {
             let limit = start + (index + 1) * partSize
             if at >= limit { continue }
             let base = scanner.summary.frames
             if let part, part.start == at, scanner.absorb(part.scanner, from: origin) {
                 at = part.end
-                for var segment in part.segments {
-                    segment.number += base
-                    body(segment)
-                }
+                found.append((part.batch, base))
             } else {
+                var batch = Sink.emptyBatch
                 at = try file.withBytes { bytes in
-                    try scanner.scan(bytes, from: at, limit: limit, isFinal: false, body: body)
+                    try scanner.scan(bytes, from: at, limit: limit, isFinal: false) { Sink.add($0, to: &batch) }
                 }
+                found.append((batch, 0))
             }
             if scanner.hasEnded { break }
         }
+        sink.take(found)
         return at
     }
 
     /// Nil if no place in the part looks like the beginning of a record.
-    private static func scanPart(
-        _ file: MappedFile, from start: Int, limit: Int, isGuess: Bool, origin: CaptureScanner, guide: CaptureScanner
-    ) -> Part? {
+    private static func scanPart<Sink: SegmentSink>(
+        _ file: MappedFile, from start: Int, limit: Int, isGuess: Bool, origin: CaptureScanner, guide: CaptureScanner,
+        _: Sink.Type
+    ) -> Part<Sink.Batch>? {
         file.withBytes { bytes in
-            var part = Part(start: start, scanner: origin)
+            var part = Part(start: start, scanner: origin, batch: Sink.emptyBatch)
             if isGuess {
                 guard let guess = guide.guessRecord(bytes, from: start, limit: limit) else { return nil }
                 part.start = guess
             }
-            var segments: [CapturedSegment] = []
+            var batch = Sink.emptyBatch
             let end = try? part.scanner.scan(bytes, from: part.start, limit: limit, isFinal: false) {
-                segments.append($0)
+                Sink.add($0, to: &batch)
             }
             guard let end else { return nil }
             part.end = end
-            part.segments = segments
+            part.batch = batch
             return part
         }
     }
 
     /// Each thread writes to slots of its own.
-    private struct Slots: @unchecked Sendable {
-        let base: UnsafeMutablePointer<Part?>?
+    private struct Slots<Batch: Sendable>: @unchecked Sendable {
+        let base: UnsafeMutablePointer<Part<Batch>?>?
     }
 }

@@ -10,7 +10,7 @@ struct StreamScan {
     /// The largest packet there is (128 MiB of D-Bus or USB), and its header.
     private static let largestWindow = 129 << 20
 
-    func run(_ scanner: inout CaptureScanner, body: (CapturedSegment) -> Void) throws {
+    func run<Sink: SegmentSink>(_ scanner: inout CaptureScanner, into sink: inout Sink) throws {
         var window = UnsafeMutableRawBufferPointer.allocate(byteCount: Self.firstWindow, alignment: 16)
         defer { window.deallocate() }
         // The window holds the bytes of the file from `offset`, `filled` of them.
@@ -20,7 +20,9 @@ struct StreamScan {
             let count = try stream.read(into: UnsafeMutableRawBufferPointer(rebasing: window[filled...]))
             filled += count
             let bytes = RawSpan(_unsafeBytes: UnsafeRawBufferPointer(rebasing: window[..<filled]))
-            let used = try scanner.scan(bytes, offset: offset, isFinal: count == 0, body: body)
+            var batch = Sink.emptyBatch
+            let used = try scanner.scan(bytes, offset: offset, isFinal: count == 0) { Sink.add($0, to: &batch) }
+            sink.take([(batch, 0)])
             progress?(stream.bytesRead)
             if count == 0 {
                 if let damage = stream.damage { scanner.noteDamage(damage, at: offset + filled) }

@@ -18,8 +18,8 @@ extension InputLoader {
             do {
                 let file = try InputFile(path: captures[index].file)
                 captures[index].payloads = try payloads(captures[index].resets, file)
-                var flows = FlowTable.Builder()
-                _ = try file.scan(selecting: .flows(filter), progress: progress) { flows.add($0) }
+                var flows = FlowTable.Builder(filter)
+                _ = try file.scan(selecting: .flows(filter), progress: progress, into: &flows)
                 captures[index].flows = flows.finish()
                 captures[index].hasFlows = true
             } catch {

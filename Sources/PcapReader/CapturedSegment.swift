@@ -77,6 +77,10 @@ public struct CapturedSegment: Hashable, Sendable {
     public var capturedLength: Int32
     /// Bytes of the packet on the wire, as the record says; some writers leave it 0.
     public var originalLength: UInt32
+    /// The number of its connection in the `FlowFilter` that selected it, or -1.
+    public var connection: Int32
+    /// It goes against the direction in which the filter has the connection.
+    public var isReversed: Bool
 
     public init(segment: TCPSegment, number: Int, offset: Int, time: Int64, interface: Int32) {
         self.segment = segment
@@ -89,6 +93,8 @@ public struct CapturedSegment: Hashable, Sendable {
         packetOffset = 0
         capturedLength = 0
         originalLength = 0
+        connection = -1
+        isReversed = false
     }
 
     /// As a Linux cooked header or pcapng's epb_flags tell it.

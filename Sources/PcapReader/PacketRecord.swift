@@ -84,10 +84,13 @@ extension CaptureScanner {
         summary.tcpSegments += 1
         let isReset = decoder.segment.flags.contains(.rst)
         if isReset { summary.resets += 1 }
+        var place: (connection: Int32, isReversed: Bool) = (-1, false)
         switch mode {
         case .resets: guard isReset else { return }
         case .all: break
-        case .flows: guard filter.contains(decoder.segment.tuple) else { return }
+        case .flows:
+            guard let found = filter.number(of: decoder.segment.tuple) else { return }
+            place = found
         }
         decoder.readOptions(bytes)
         var captured = CapturedSegment(
@@ -98,6 +101,7 @@ extension CaptureScanner {
         captured.packetOffset = offset + record.at
         captured.capturedLength = Int32(clamping: record.captured)
         captured.originalLength = record.original
+        (captured.connection, captured.isReversed) = place
         body(captured)
     }
 

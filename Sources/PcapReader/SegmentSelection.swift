@@ -54,12 +54,19 @@ public struct FlowFilter: Sendable {
     /// How many connections there are, each counted once.
     public var count: Int { tuples.count }
 
-    public func contains(_ tuple: FourTuple) -> Bool {
+    public func contains(_ tuple: FourTuple) -> Bool { number(of: tuple) != nil }
+
+    /// The number of a connection, from 0 on, and whether the filter has it in the other direction; nil if it is not in it.
+    public func number(of tuple: FourTuple) -> (connection: Int32, isReversed: Bool)? {
         let hash = self.hash(tuple)
         let bit = hash & mask
-        guard bits[Int(bit / 64)] & 1 << (bit % 64) != 0 else { return false }
-        return slots[slot(of: tuple, hash: hash)] >= 0
+        guard bits[Int(bit / 64)] & 1 << (bit % 64) != 0 else { return nil }
+        let number = slots[slot(of: tuple, hash: hash)]
+        return number < 0 ? nil : (number, tuples[Int(number)] != tuple)
     }
+
+    /// The connection with that number, in the direction in which it was first given.
+    public func tuple(_ connection: Int32) -> FourTuple { tuples[Int(connection)] }
 
     private mutating func insert(_ tuple: FourTuple) {
         let hash = self.hash(tuple)

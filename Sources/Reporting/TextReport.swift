@@ -14,8 +14,9 @@ public struct TextReport: Sendable {
     /// Of each file, so many damaged places are named.
     private static let namedDamage = 10
 
-    /// Entries that are made at the same time: few enough that they need little memory.
-    private static let roundSize = 4096
+    /// RSTs of one piece, and of the pieces that are made at the same time: few enough that their text stays small.
+    private static let pieceSize = 256
+    private static let roundSize = 16 * pieceSize
 
     private let options: Options
     private var text = ""
@@ -28,17 +29,28 @@ public struct TextReport: Sendable {
         notes(report)
         clocks(report)
         findings(report)
-        let heads = report.resets.heads
-        for start in stride(from: 0, to: heads.count, by: Self.roundSize) {
-            let round = start..<min(start + Self.roundSize, heads.count)
-            let resets = options.verbose ? round.concurrentMap { report.resets[$0] } : []
-            for index in round {
-                line(heads[index])
-                if options.verbose { details(resets[index - start]) }
-                if text.utf8.count > 1 << 16 { try flush(sink) }
+        try flush(sink)
+        let count = report.resets.count
+        for start in stride(from: 0, to: count, by: Self.roundSize) {
+            let round = start..<min(start + Self.roundSize, count)
+            let pieces = stride(from: round.lowerBound, to: round.upperBound, by: Self.pieceSize).map {
+                $0..<min($0 + Self.pieceSize, round.upperBound)
+            }
+            let options = options
+            for piece in pieces.concurrentMap(inPiecesOf: 1, { Self.list(report.resets, $0, options) }) {
+                try sink(piece)
             }
         }
-        try flush(sink)
+    }
+
+    /// The text of some RSTs.
+    private static func list(_ resets: ResetList, _ range: Range<Int>, _ options: Options) -> String {
+        var renderer = TextReport(options: options)
+        for index in range {
+            renderer.line(resets.heads[index])
+            if options.verbose { renderer.details(resets[index]) }
+        }
+        return renderer.text
     }
 
     private mutating func flush(_ sink: (String) throws -> Void) rethrows {

@@ -54,11 +54,15 @@ struct ReportCommand: ParsableCommand {
             report.findings = findings(in: report.resets)
         }
         try write(report)
+        var status: Int32 = 0
         if !report.isComplete {
             log.warning("something was lost or damaged: the report says what")
-            throw ExitCode(2)
+            status = 2
+        } else if !found.isDisjoint(with: failOn) {
+            status = 3
         }
-        if !found.isDisjoint(with: failOn) { throw ExitCode(3) }
+        // What is in memory goes with the process, at once and not piece by piece.
+        withExtendedLifetime((loader, report)) { Glibc.exit(status) }
     }
 
     private func write(_ report: Report) throws {

@@ -67,7 +67,12 @@ struct ScanResult: Equatable {
         scan.partSize = size
         var scanner = CaptureScanner(selecting: .all)
         do {
-            let end = try scan.run(&scanner) { segments.append($0) }
+            var found: [CapturedSegment] = []
+            let end = try withoutActuallyEscaping({ found.append($0) }) { body in
+                var sink = EachSegment(body)
+                return try scan.run(&scanner, into: &sink)
+            }
+            segments = found
             _ = try file.withBytes { try scanner.scan($0, from: end, isFinal: true) { segments.append($0) } }
             summary = scanner.summary
         } catch let failure as CaptureError {

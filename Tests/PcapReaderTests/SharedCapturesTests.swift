@@ -40,6 +40,8 @@ import Testing
         var ofFlows: [CapturedSegment] = []
         let summaryOfFlows = try file.scan(selecting: .flows(FlowFilter(flows))) { ofFlows.append($0) }
         #expect(summaryOfFlows == summaryOfAll)
+        #expect(ofFlows.allSatisfy { $0.connection >= 0 })
+        for index in ofFlows.indices { (ofFlows[index].connection, ofFlows[index].isReversed) = (-1, false) }
         #expect(
             ofFlows
                 == all.filter { flows.contains($0.segment.tuple) || flows.contains($0.segment.tuple.reversed) })

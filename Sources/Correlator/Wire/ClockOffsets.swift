@@ -76,14 +76,16 @@ struct SegmentKey: Hashable {
 
 extension FlowShard {
     /// The segments that are kept of the first flows, with their times.
-    func notes(ofFlows count: Int) -> [(SegmentKey, Int64)] {
+    func notes(ofFlows count: Int, in filter: FlowFilter) -> [(SegmentKey, Int64)] {
         flows.prefix(count).flatMap { flow in
             flow.both.enumerated().flatMap { index, side in
-                let tuple = index == 0 ? flow.tuple : flow.tuple.reversed
+                let tuple = filter.tuple(flow.connection)
+                let isReversed = flow.isReversed != (index == 1)
                 return ([side.syn, side.fin].compactMap { $0 } + flow.recent(index).inOrder + side.resets).map { note in
                     (
                         SegmentKey(
-                            tuple: tuple, seq: note.seq, ack: note.ack, length: note.length, timestamp: note.timestamp,
+                            tuple: isReversed ? tuple.reversed : tuple, seq: note.seq, ack: note.ack,
+                            length: note.length, timestamp: note.timestamp,
                             flags: note.flags.rawValue, ipID: note.ipID), note.time
                     )
                 }

@@ -4,11 +4,14 @@
 struct Ends: Sendable {
     private var pair = Seldom<Pair>()
 
-    private struct Pair: Sendable, Equatable, StartsEmpty {
+    private struct Pair: Sendable, StartsEmpty {
         // Two properties, not an array: a segment changes one while the other is looked at, and neither is copied.
         var first = FlowSide()
         var second = FlowSide()
     }
+
+    /// Neither end has sent anything.
+    var isEmpty: Bool { pair.isEmpty }
 
     /// 0 for the sender of the first segment, 1 for the other end.
     subscript(side: Int) -> FlowSide {

@@ -10,8 +10,8 @@ struct FlowShard: Sendable {
     private var slots = [Int32](repeating: -1, count: 16)
     /// Nobody who writes a capture knows it, and so nobody can make its connections collide.
     private static let seed = UInt64.random(in: .min ... .max)
-    /// All flows by the hash of their tuple, once the shard is complete.
-    private var byHash: [(hash: UInt64, flow: Int32)] = []
+    /// All flows by the number of their connection, once the shard is complete.
+    private var byConnection: [(connection: Int32, flow: Int32)] = []
     private(set) var flows: [Flow] = []
     /// One for each RST, in the order of the capture.
     private var moments: [Moment] = []
@@ -46,8 +46,9 @@ struct FlowShard: Sendable {
     }
 
     struct Flow: Sendable {
-        /// From the sender of the first segment to the other end.
-        let tuple: FourTuple
+        /// Its number in the filter, and whether the sender of the first segment comes second there.
+        let connection: Int32
+        let isReversed: Bool
         let interface: Int32
         let ifindex: Int32
         var ends = Ends()
@@ -89,61 +90,90 @@ struct FlowShard: Sendable {
     /// Two equal segments so near to each other are one that was captured twice (a mirror port, a bridge).
     fileprivate static let duplicateWindow: UInt64 = 1_000_000
 
-    /// Takes in the next segment of the capture.
+    /// Takes in the next segments of the capture.
     ///
-    /// - Parameter hash: of its tuple, as `flowHash` has it.
-    mutating func add(_ captured: CapturedSegment, hash: UInt64) {
-        let number = flow(of: captured, hash: hash)
-        let note = SegmentNote(captured)
-        let side = captured.segment.tuple == flows[number].tuple ? 0 : 1
-        if note.flags.contains(.rst) {
-            addReset(note, flow: number, side: side)
+    /// Each of them belongs to another connection, whose state is not in the processor's cache: a few of them are looked
+    /// for together, so that it waits for all of them at once.
+    ///
+    /// - Parameter precedingPackets: what has to be added to the numbers of their packets.
+    mutating func add(_ segments: [FlowSegment], precedingPackets: Int) {
+        var numbers: [Int] = []
+        numbers.reserveCapacity(Self.lookedForTogether)
+        var start = 0
+        while start < segments.count {
+            let end = min(start + Self.lookedForTogether, segments.count)
+            numbers.removeAll(keepingCapacity: true)
+            for index in start..<end { numbers.append(flow(of: segments[index])) }
+            for index in start..<end {
+                let number = numbers[index - start]
+                touched &+= flows[number].touch(segments[index].isReversed == flows[number].isReversed ? 0 : 1)
+                if let reset = flows[number].watched.last { touched &+= Int(moments[Int(reset)].sender) }
+            }
+            for index in start..<end {
+                var segment = segments[index]
+                segment.note.number += precedingPackets
+                add(segment, to: numbers[index - start])
+            }
+            start = end
+        }
+    }
+
+    private static let lookedForTogether = 32
+    /// Means nothing: what was looked at ahead of its time has to go somewhere, or it would not be looked at.
+    private var touched = 0
+
+    private mutating func add(_ segment: FlowSegment, to number: Int) {
+        let side = segment.isReversed == flows[number].isReversed ? 0 : 1
+        if segment.note.flags.contains(.rst) {
+            addReset(segment.note, flow: number, side: side)
         } else {
-            if note.isPlainSyn { beginAnew(note, flow: number, side: side) }
-            addSegment(note, captured.segment, flow: number, side: side)
+            if segment.note.isPlainSyn { beginAnew(segment.note, flow: number, side: side) }
+            addSegment(segment, flow: number, side: side)
         }
     }
 
     /// The connection at the interface of the segment, which may be a new one.
-    private mutating func flow(of captured: CapturedSegment, hash: UInt64) -> Int {
-        let tuple = captured.segment.tuple
-        var slot = slot(hash, captured.interface, captured.ifindex)
+    private mutating func flow(of segment: FlowSegment) -> Int {
+        var slot = slot(segment.connection, segment.interface, segment.ifindex)
         while slots[slot] >= 0 {
             let number = Int(slots[slot])
-            if flows[number].isBetween(tuple), flows[number].interface == captured.interface,
-                flows[number].ifindex == captured.ifindex
+            if flows[number].connection == segment.connection, flows[number].interface == segment.interface,
+                flows[number].ifindex == segment.ifindex
             {
                 return number
             }
             slot = (slot + 1) & (slots.count - 1)
         }
         let number = flows.count
-        flows.append(Flow(tuple: tuple, interface: captured.interface, ifindex: captured.ifindex))
+        flows.append(
+            Flow(
+                connection: segment.connection, isReversed: segment.isReversed, interface: segment.interface,
+                ifindex: segment.ifindex))
         slots[slot] = Int32(number)
         if flows.count * 2 > slots.count { grow() }
         return number
     }
 
-    /// Where to look first for a flow. The interfaces count too: one tuple may be seen at any number of them.
-    private func slot(_ hash: UInt64, _ interface: Int32, _ ifindex: Int32) -> Int {
+    /// Where to look first for a flow. The interfaces count too: one connection may be seen at any number of them.
+    private func slot(_ connection: Int32, _ interface: Int32, _ ifindex: Int32) -> Int {
         let place = UInt64(UInt32(bitPattern: interface)) << 32 | UInt64(UInt32(bitPattern: ifindex))
-        return Int(truncatingIfNeeded: mix(hash ^ Self.seed, place)) & (slots.count - 1)
+        let hash = mix(UInt64(UInt32(bitPattern: connection)) ^ Self.seed, place)
+        return Int(truncatingIfNeeded: hash) & (slots.count - 1)
     }
 
     private mutating func grow() {
         slots = [Int32](repeating: -1, count: slots.count * 2)
         for number in flows.indices {
-            let flow = flows[number]
-            var slot = slot(flow.tuple.flowHash, flow.interface, flow.ifindex)
+            var slot = slot(flows[number].connection, flows[number].interface, flows[number].ifindex)
             while slots[slot] >= 0 { slot = (slot + 1) & (slots.count - 1) }
             slots[slot] = Int32(number)
         }
     }
 
-    private mutating func addSegment(_ note: SegmentNote, _ segment: TCPSegment, flow: Int, side: Int) {
-        guard flows[flow].take(note, segment, side: side) else { return }
+    private mutating func addSegment(_ segment: FlowSegment, flow: Int, side: Int) {
+        guard flows[flow].take(segment, side: side) else { return }
         for reset in flows[flow].watched {
-            moments[Int(reset)].after.value.add(note, isOfSender: moments[Int(reset)].sender == side)
+            moments[Int(reset)].after.value.add(segment.note, isOfSender: moments[Int(reset)].sender == side)
         }
     }
 
@@ -178,9 +208,6 @@ struct FlowShard: Sendable {
 }
 
 extension FlowShard.Flow {
-    /// Whether these are its ends, in either direction.
-    fileprivate func isBetween(_ other: FourTuple) -> Bool { other == tuple || other == tuple.reversed }
-
     /// Both ends, the sender of the first segment first.
     var both: [FlowSide] { [ends[0], ends[1]] }
 
@@ -188,22 +215,23 @@ extension FlowShard.Flow {
     func recent(_ side: Int) -> RecentSegments { side == 0 ? firstRecent : secondRecent }
 
     /// Takes in a segment of one end that is no RST; false if it is one that was captured twice.
-    fileprivate mutating func take(_ note: SegmentNote, _ segment: TCPSegment, side: Int) -> Bool {
+    fileprivate mutating func take(_ segment: FlowSegment, side: Int) -> Bool {
         let isNew =
             side == 0
-            ? Self.take(note, segment, side, &ends, &firstRecent) : Self.take(note, segment, side, &ends, &secondRecent)
+            ? Self.take(segment, side, &ends, &firstRecent) : Self.take(segment, side, &ends, &secondRecent)
         if !isNew { duplicates &+= 1 }
         return isNew
     }
 
     private static func take(
-        _ note: SegmentNote, _ segment: TCPSegment, _ side: Int, _ ends: inout Ends, _ recent: inout RecentSegments
+        _ segment: FlowSegment, _ side: Int, _ ends: inout Ends, _ recent: inout RecentSegments
     ) -> Bool {
+        let note = segment.note
         guard !recent.hasJustSeen(note, within: FlowShard.duplicateWindow) else { return false }
         ends.withEnds(of: side) { own, peer in
             peer.probesSinceHeard = 0
             peer.retransmissionsSinceHeard = 0
-            own.add(note, segment, after: recent, peerKinds: peer.synKinds, peerID: peer.lastID)
+            own.add(segment, after: recent, peerKinds: peer.synKinds, peerID: peer.lastID)
             // Where the capture begins in the middle, an acknowledgment tells how far the other end had come: its first
             // captured segment may well be a keepalive probe, which looks back.
             if peer.segments > 0, note.flags.contains(.ack), note.ack.follows(peer.nextSeq), peer.syn == nil {
@@ -212,6 +240,13 @@ extension FlowShard.Flow {
         }
         recent.add(note)
         return true
+    }
+
+    /// Looks at what the next segment of an end will need.
+    fileprivate mutating func touch(_ side: Int) -> Int {
+        guard !ends.isEmpty else { return 0 }
+        let latest = side == 0 ? firstRecent.touch() : secondRecent.touch()
+        return ends.withEnds(of: side) { own, _ in own.segments &+ latest }
     }
 
     fileprivate func recollection(_ reset: SegmentNote, side: Int) -> Seldom<Recollection> {
@@ -281,41 +316,39 @@ extension FlowShard {
     /// Of a connection that more interfaces saw, no more of them are looked at.
     private static let comparedInterfaces = 64
 
-    /// To be called when all segments are added, before `connection(of:)`.
+    /// To be called when all segments are added, before `ends(ofConnection:)`.
     mutating func finish() {
-        byHash = flows.indices.map { (flows[$0].tuple.flowHash, Int32($0)) }.sorted { $0 < $1 }
+        byConnection = flows.indices.map { (flows[$0].connection, Int32($0)) }.sorted { $0 < $1 }
     }
 
-    /// What the shard has of a connection: its ends, in the order of the tuple; nil for nothing.
-    func connection(of tuple: FourTuple) -> (source: FlowSide, destination: FlowSide, lastTime: Int64)? {
-        var found: (source: FlowSide, destination: FlowSide, lastTime: Int64)?
-        var most = 0
-        let hash = tuple.flowHash
+    /// What the shard has of a connection: its ends, in the direction of the filter; nil for nothing.
+    func ends(ofConnection connection: Int32) -> (source: FlowSide, destination: FlowSide)? {
         var low = 0
-        var high = byHash.count
+        var high = byConnection.count
         while low < high {
             let middle = low + (high - low) / 2
-            if byHash[middle].hash < hash { low = middle + 1 } else { high = middle }
+            if byConnection[middle].connection < connection { low = middle + 1 } else { high = middle }
         }
-        for entry in byHash[low...].prefix(Self.comparedInterfaces) {
-            guard entry.hash == hash else { break }
-            let index = Int(entry.flow)
-            guard flows[index].isBetween(tuple) else { continue }
-            let sides = flows[index].both
+        var found: (source: FlowSide, destination: FlowSide)?
+        var most = 0
+        for entry in byConnection[low...].prefix(Self.comparedInterfaces) where entry.connection == connection {
+            let flow = flows[Int(entry.flow)]
+            let sides = flow.both
             guard sides[0].segments + sides[1].segments > most else { continue }
             most = sides[0].segments + sides[1].segments
-            let last = sides.compactMap { $0.last?.time }.max() ?? 0
-            found = flows[index].tuple == tuple ? (sides[0], sides[1], last) : (sides[1], sides[0], last)
+            found = flow.isReversed ? (sides[1], sides[0]) : (sides[0], sides[1])
         }
         return found
     }
 }
 
 /// What one observer saw of a connection before and after a RST.
-struct FlowContext: Sendable {
-    /// Before the RST.
-    private let ends: Ends
-    private let sender: Int
+///
+/// A class, so that a hundred rules can ask it without a copy.
+final class FlowContext: Sendable {
+    /// The end that sent the RST, and the other one, before the RST.
+    let own: FlowSide
+    let peer: FlowSide
     /// What the latest segments before the RST say of it.
     let recollection: Recollection
     /// An earlier connection with the same addresses and ports.
@@ -325,12 +358,17 @@ struct FlowContext: Sendable {
     private let final: Ends
     let duplicates: Int
 
+    /// Nothing was seen.
+    static let nothing = FlowContext(
+        ends: Ends(), sender: 0, recollection: Recollection(), previous: nil, after: FlowShard.After(), final: Ends(),
+        duplicates: 0)
+
     fileprivate init(
         ends: Ends, sender: Int, recollection: Recollection, previous: FlowShard.Flow.Ended?, after: FlowShard.After,
         final: Ends, duplicates: Int
     ) {
-        self.ends = ends
-        self.sender = sender
+        own = ends[sender]
+        peer = ends[1 - sender]
         self.recollection = recollection
         self.previous = previous
         self.after = after
@@ -338,9 +376,6 @@ struct FlowContext: Sendable {
         self.duplicates = duplicates
     }
 
-    /// The end that sent the RST, and the other one, before the RST.
-    var own: FlowSide { _read { yield ends[sender] } }
-    var peer: FlowSide { _read { yield ends[1 - sender] } }
     /// Both ends when the capture ended or the next connection began, the sender of the first segment first.
     var finalSides: [FlowSide] { [final[0], final[1]] }
 

@@ -130,12 +130,13 @@ extension FlowSide {
     ///   - peerKinds: the options of the other end's SYN.
     ///   - peerID: IP identification of the other end's last segment.
     mutating func add(
-        _ note: SegmentNote, _ segment: TCPSegment, after recent: RecentSegments, peerKinds: TCPOptions.Kinds,
+        _ segment: FlowSegment, after recent: RecentSegments, peerKinds: TCPOptions.Kinds,
         peerID: UInt16?
     ) {
+        let note = segment.note
         let begins = segments == 0
         let before = nextSeq
-        countHeader(note, segment)
+        countHeader(segment)
         if note.flags.contains(.syn) { addSyn(note, segment.options) }
         if note.flags.contains(.ack) {
             if firstAck == nil { firstAck = note.ack }
@@ -161,7 +162,8 @@ extension FlowSide {
         last = note
     }
 
-    private mutating func countHeader(_ note: SegmentNote, _ segment: TCPSegment) {
+    private mutating func countHeader(_ segment: FlowSegment) {
+        let note = segment.note
         segments += 1
         kinds.formUnion(note.kinds)
         if let lastID {

@@ -3,83 +3,99 @@ import NetworkTypes
 public import PcapReader
 import Synchronization
 
-/// The connections of one capture, and for each of their RSTs what came before it and after it.
+/// Connections of one capture, and for each of their RSTs what came before it and after it.
 public struct FlowTable: Sendable {
+    private let filter: FlowFilter
     /// A connection is always in the same one, however many processors there are.
-    private var shards: [FlowShard] = []
+    private let shards: [FlowShard]
 
     private static let shardCount = 8
 
-    public init() {}
+    public init() {
+        filter = FlowFilter([])
+        shards = []
+    }
+
+    fileprivate init(_ filter: FlowFilter, _ shards: [FlowShard]) {
+        self.filter = filter
+        self.shards = shards
+    }
 
     /// - Parameter segments: of one capture, in the order of the file.
-    public init(_ segments: some Sequence<CapturedSegment>) {
-        var builder = Builder()
-        for segment in segments { builder.add(segment) }
+    public init(_ segments: some Collection<CapturedSegment>) {
+        let filter = FlowFilter(segments.map(\.segment.tuple))
+        var builder = Builder(filter)
+        var batch = Builder.emptyBatch
+        for var segment in segments {
+            guard let place = filter.number(of: segment.segment.tuple) else { continue }
+            (segment.connection, segment.isReversed) = place
+            Builder.add(segment, to: &batch)
+        }
+        builder.take([(batch, 0)])
         self = builder.finish()
     }
 
-    /// Follows the connections of a capture with all processors.
-    public struct Builder {
-        private var batch: [CapturedSegment] = []
-        /// Of each segment of the batch, the hash of its connection.
-        private var hashes: [UInt64] = []
+    /// Follows connections with all processors.
+    public struct Builder: SegmentSink {
+        private let filter: FlowFilter
         private let slots = (0..<FlowTable.shardCount).map { _ in Slot() }
 
         private final class Slot: Sendable {
             let shard = Mutex(FlowShard())
         }
 
-        /// Large enough that waking the other processors costs nothing, small enough to stay in the cache of one.
-        private static let batchSize = 16_384
-
-        public init() {}
-
-        /// Takes in the next segment of the capture.
-        public mutating func add(_ segment: CapturedSegment) {
-            batch.append(segment)
-            hashes.append(segment.segment.tuple.flowHash)
-            if batch.count == Self.batchSize { flush() }
+        /// The segments of a part of the file, for each shard its own.
+        public struct Batch: Sendable {
+            fileprivate var shards = [[FlowSegment]](repeating: [], count: FlowTable.shardCount)
         }
 
-        private mutating func flush() {
-            let (batch, hashes, slots) = (batch, hashes, slots)
-            DispatchQueue.concurrentPerform(iterations: slots.count) { number in
+        /// - Parameter filter: the one that selects the segments.
+        public init(_ filter: FlowFilter) { self.filter = filter }
+
+        public static var emptyBatch: Batch { Batch() }
+
+        public static func add(_ segment: CapturedSegment, to batch: inout Batch) {
+            batch.shards[FlowTable.shard(of: segment.connection)].append(FlowSegment(segment))
+        }
+
+        public mutating func take(_ batches: [(batch: Batch, precedingPackets: Int)]) {
+            DispatchQueue.concurrentPerform(iterations: slots.count) { [slots] number in
                 slots[number].shard.withLock { shard in
-                    for index in hashes.indices where FlowTable.shard(of: hashes[index]) == number {
-                        shard.add(batch[index], hash: hashes[index])
+                    for (batch, preceding) in batches {
+                        shard.add(batch.shards[number], precedingPackets: preceding)
                     }
                 }
             }
-            self.batch.removeAll(keepingCapacity: true)
-            self.hashes.removeAll(keepingCapacity: true)
         }
 
-        public mutating func finish() -> FlowTable {
-            flush()
-            var table = FlowTable()
-            table.shards = slots.map { slot in
-                slot.shard.withLock { shard in
-                    defer { shard = FlowShard() }
-                    shard.finish()
-                    return shard
-                }
-            }
-            return table
+        public func finish() -> FlowTable {
+            FlowTable(
+                filter,
+                slots.map { slot in
+                    slot.shard.withLock { shard in
+                        defer { shard = FlowShard() }
+                        shard.finish()
+                        return shard
+                    }
+                })
         }
     }
 
-    private static func shard(of hash: UInt64) -> Int { Int(hash >> 32 % UInt64(shardCount)) }
+    private static func shard(of connection: Int32) -> Int { Int(connection) & (shardCount - 1) }
 
     /// What is known of the connection of a RST; nil if the table did not see that packet.
     func context(of reset: CapturedSegment) -> FlowContext? {
-        shards.isEmpty
-            ? nil : shards[Self.shard(of: reset.segment.tuple.flowHash)].context(ofPacket: reset.number)
+        guard let place = filter.number(of: reset.segment.tuple) else { return nil }
+        return shards[Self.shard(of: place.connection)].context(ofPacket: reset.number)
     }
 
     /// What the capture has of a connection: its ends, in the order of the tuple; nil for nothing.
     func connection(of tuple: FourTuple) -> (source: FlowSide, destination: FlowSide, lastTime: Int64)? {
-        shards.isEmpty ? nil : shards[Self.shard(of: tuple.flowHash)].connection(of: tuple)
+        guard let place = filter.number(of: tuple),
+            let ends = shards[Self.shard(of: place.connection)].ends(ofConnection: place.connection)
+        else { return nil }
+        let last = [ends.source, ends.destination].compactMap { $0.last?.time }.max() ?? 0
+        return place.isReversed ? (ends.destination, ends.source, last) : (ends.source, ends.destination, last)
     }
 
     /// Flows that are compared with those of another capture: enough for a median.
@@ -87,17 +103,6 @@ public struct FlowTable: Sendable {
 
     /// The segments that are kept of some flows, with their times.
     func notes() -> [(SegmentKey, Int64)] {
-        shards.flatMap { $0.notes(ofFlows: Self.comparedFlows / Self.shardCount) }
-    }
-}
-
-extension FourTuple {
-    /// The same for both directions.
-    var flowHash: UInt64 {
-        let (one, other) = (
-            mix(source.high ^ UInt64(sourcePort), source.low),
-            mix(destination.high ^ UInt64(destinationPort), destination.low)
-        )
-        return mix(one &+ other, one ^ other)
+        shards.flatMap { $0.notes(ofFlows: Self.comparedFlows / Self.shardCount, in: filter) }
     }
 }

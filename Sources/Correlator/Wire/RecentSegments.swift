@@ -29,6 +29,9 @@ struct RecentSegments: Sendable {
         return false
     }
 
+    /// Looks at the latest one and means nothing; see `FlowShard.add`.
+    func touch() -> Int { ring.isEmpty ? 0 : ring[newest].number }
+
     mutating func add(_ note: SegmentNote) {
         if ring.count < Self.kept {
             newest = ring.count

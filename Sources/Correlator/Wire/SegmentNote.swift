@@ -55,6 +55,41 @@ struct SegmentNote: Sendable, Equatable {
     var isPureAck: Bool { length == 0 && flags.contains(.ack) && flags.isDisjoint(with: [.syn, .fin, .rst]) }
 }
 
+/// A segment of a connection that is followed.
+struct FlowSegment: Sendable {
+    var note: SegmentNote
+    /// See `CapturedSegment`.
+    let connection: Int32
+    let interface: Int32
+    let ifindex: Int32
+    let isReversed: Bool
+    let windowScale: UInt8
+    let maximumSegmentSize: UInt16
+    let flowLabel: UInt32
+
+    init(_ captured: CapturedSegment) {
+        note = SegmentNote(captured)
+        connection = captured.connection
+        interface = captured.interface
+        ifindex = captured.ifindex
+        isReversed = captured.isReversed
+        windowScale = captured.segment.options.windowScale
+        maximumSegmentSize = captured.segment.options.maximumSegmentSize
+        flowLabel = captured.segment.flowLabel
+    }
+
+    /// What a SYN offers.
+    var options: TCPOptions {
+        var options = TCPOptions()
+        options.kinds = note.kinds
+        options.maximumSegmentSize = maximumSegmentSize
+        options.windowScale = windowScale
+        options.timestamp = note.timestamp
+        options.timestampEcho = note.timestampEcho
+        return options
+    }
+}
+
 extension UInt32 {
     /// Serial number arithmetic (RFC 9293, section 3.4): whether this number comes after the other.
     func follows(_ other: UInt32) -> Bool { Int32(bitPattern: self &- other) > 0 }

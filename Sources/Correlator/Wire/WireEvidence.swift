@@ -11,10 +11,8 @@ struct WireEvidence: Sendable {
     let dontFragment: Bool
     /// Nil if the capture has nothing of the connection, or was not asked for it.
     let flow: FlowContext?
-    /// The end that sent the RST and the other one, as far as the capture has them; an end that it does not have is as
-    /// good as one that never spoke.
-    let own: FlowSide
-    let peer: FlowSide
+    /// The same, and nothing where that is nil.
+    private let context: FlowContext
     /// The RST's payload as far as it was captured.
     let payload: [UInt8]
     /// The capture was restricted to some segments (SYN, FIN, RST, say), or lost some of this connection.
@@ -73,8 +71,7 @@ struct WireEvidence: Sendable {
         self.payload = payload
         let known = flow.flatMap { $0.isKnown ? $0 : nil }
         self.flow = flow
-        own = flow?.own ?? FlowSide()
-        peer = flow?.peer ?? FlowSide()
+        context = flow ?? .nothing
         isSparse = isFiltered || known.map { Self.misses($0, note) } ?? false
         trigger = known?.recollection.trigger(laterResets: known?.after.resets ?? 0)
         situation = isRead ? Self.situation(note, known, trigger, isSparse: isSparse) : .unread
@@ -133,6 +130,11 @@ struct WireEvidence: Sendable {
 }
 
 extension WireEvidence {
+    /// The end that sent the RST and the other one, as far as the capture has them; an end that it does not have is as
+    /// good as one that never spoke.
+    var own: FlowSide { _read { yield context.own } }
+    var peer: FlowSide { _read { yield context.peer } }
+
     /// Nanoseconds without any segment before the RST.
     var silence: UInt64? { flow?.last.map { reset.time.distance(from: $0.time) } }
 

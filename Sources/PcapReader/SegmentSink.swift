@@ -1,0 +1,36 @@
+/// Where the segments of a scan go when several threads scan: each thread fills batches, and these are handed over in the
+/// order of the file.
+public protocol SegmentSink: SendableMetatype {
+    /// Segments of a part of the file, as the sink wants to have them.
+    associatedtype Batch: Sendable
+
+    static var emptyBatch: Batch { get }
+
+    /// Takes in the next segment of a part. Called on any thread.
+    static func add(_ segment: CapturedSegment, to batch: inout Batch)
+
+    /// Takes over what was found in consecutive parts of the file.
+    ///
+    /// - Parameter batches: in the order of the file, with what has to be added to the numbers of their packets.
+    mutating func take(_ batches: [(batch: Batch, precedingPackets: Int)])
+}
+
+/// Hands the segments on one by one.
+public struct EachSegment: SegmentSink {
+    private let body: (CapturedSegment) -> Void
+
+    public init(_ body: @escaping (CapturedSegment) -> Void) { self.body = body }
+
+    public static var emptyBatch: [CapturedSegment] { [] }
+
+    public static func add(_ segment: CapturedSegment, to batch: inout [CapturedSegment]) { batch.append(segment) }
+
+    public mutating func take(_ batches: [(batch: [CapturedSegment], precedingPackets: Int)]) {
+        for (batch, preceding) in batches {
+            for var segment in batch {
+                segment.number += preceding
+                body(segment)
+            }
+        }
+    }
+}
