@@ -5,9 +5,10 @@
  * busy link, about 2 % of the TCP segments with RST, spread over many
  * connections; some UDP and ARP.
  *
- *   generate FILE [PACKETS] [pcap|pcapng]
+ *   generate FILE [PACKETS] [pcap|pcapng] [RESETS]
  *
- * The default of 3.5 million packets makes 1.2 GB.
+ * The default of 3.5 million packets makes 1.3 GB; RESETS is how many of 1024
+ * TCP segments are RSTs, 20 if it is not given.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -17,6 +18,7 @@
 #define CONNECTIONS 100000u
 
 static uint64_t state = 0x9e3779b97f4a7c15;
+static unsigned int resets = 20;
 
 /* splitmix64 */
 static uint64_t next(void)
@@ -66,7 +68,7 @@ static uint32_t packet(uint8_t *at)
 	uint32_t connection = (dice >> 32) % CONNECTIONS;
 	int back = dice & 1, six = connection % 4 == 0;
 	int udp = (dice >> 1 & 127) < 6, arp = (dice >> 1 & 127) == 127;
-	int reset = !udp && !arp && (dice >> 8 & 1023) < 20;
+	int reset = !udp && !arp && (dice >> 8 & 1023) < resets;
 	uint32_t class = dice >> 18 & 15, payload;
 	uint8_t *ip = at + 14, *transport;
 	uint32_t a = 0x0a000000 | connection / 60000 << 16 | (connection & 0xffff), b = 0x0a800001;
@@ -132,8 +134,10 @@ int main(int argc, char **argv)
 	static uint8_t bytes[2048];
 	FILE *file;
 
+	if (argc > 4)
+		resets = atoi(argv[4]);
 	if (argc < 2 || packets < 1) {
-		fprintf(stderr, "usage: generate FILE [PACKETS] [pcap|pcapng]\n");
+		fprintf(stderr, "usage: generate FILE [PACKETS] [pcap|pcapng] [RESETS]\n");
 		return 64;
 	}
 	file = fopen(argv[1], "wb");

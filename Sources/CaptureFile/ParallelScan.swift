@@ -14,7 +14,7 @@ struct ParallelScan {
 
     /// Bytes of a part: small enough that the segments of a round stay few, large enough that the guess at its
     /// beginning costs nothing.
-    var partSize = 4 << 20
+    var partSize = 2 << 20
     /// Parts of a round for each thread.
     var partsPerThread = 4
 

@@ -50,20 +50,18 @@ public func findings(in list: ResetList) -> [Finding] {
     func take(
         _ kind: Finding.Kind, by key: (ResetList.Head) -> GroupKey?, accepting: ([FourTuple]) -> Bool = { _ in true }
     ) {
-        var groups: [GroupKey: [Int]] = [:]
-        for index in rest {
-            if let key = key(resets[index]) { groups[key, default: []].append(index) }
-        }
-        var taken: Set<Int> = []
-        for group in groups.values where group.count >= Finding.least {
+        let buckets = Buckets(rest.count) { key(resets[rest[$0]]) }
+        var isTaken = [Bool](repeating: false, count: rest.count)
+        for places in buckets.members(ofBucketsWithAtLeast: Finding.least) {
+            let group = places.map { rest[$0] }
             guard accepting(group.map { resets[$0].tuple }) else { continue }
             found.append(Finding(kind, group, of: resets))
-            taken.formUnion(group)
+            for place in places { isTaken[place] = true }
         }
-        if !taken.isEmpty { rest.removeAll(where: taken.contains) }
+        rest = rest.indices.filter { !isTaken[$0] }.map { rest[$0] }
     }
     take(.scan, by: { $0.turnsAway ? GroupKey(destination: $0.tuple.destination) : nil }) { members in
-        Set(members.map { GroupKey(source: $0.source, sourcePort: $0.sourcePort) }).count
+        Buckets(members.count) { GroupKey(source: members[$0].source, sourcePort: members[$0].sourcePort) }.count
             >= Finding.scannedPorts
     }
     take(.endpoint, by: { GroupKey(cause: $0.cause, source: $0.tuple.source, sourcePort: $0.tuple.sourcePort) })
@@ -77,12 +75,18 @@ public func findings(in list: ResetList) -> [Finding] {
     return found.sorted { ($1.count, $0.first, $0.example) < ($0.count, $1.first, $1.example) }
 }
 
-private struct GroupKey: Hashable {
+private struct GroupKey: Bucketed {
     var cause: Cause?
     var source: IPAddress?
     var sourcePort: UInt16?
     var destination: IPAddress?
     var destinationPort: UInt16?
+
+    /// Without the cause: an endpoint has few of them.
+    func hash(seed: UInt64) -> UInt64 {
+        let ports = UInt64(sourcePort ?? 0) << 16 | UInt64(destinationPort ?? 0)
+        return mix((source?.hash(seed: seed) ?? 0) ^ ports, destination?.hash(seed: seed) ?? 0)
+    }
 }
 
 extension Finding {
@@ -108,36 +112,38 @@ extension Finding {
 
     /// Endpoints by address and port if a port comes again, by address alone if every port is another one.
     private static func top(_ ends: [(IPAddress, UInt16)]) -> [Endpoint] {
-        struct End: Hashable {
-            let address: IPAddress
-            let port: UInt16?
+        var buckets = Buckets(ends.count) { GroupKey(source: ends[$0].0, sourcePort: ends[$0].1) }
+        let byPort = buckets.count <= max(keptEndpoints, ends.count / 2)
+        if !byPort { buckets = Buckets(ends.count) { ends[$0].0 } }
+        var top: [Endpoint] = []
+        for (count, first) in zip(buckets.counts, buckets.firsts) {
+            let (address, port) = ends[Int(first)]
+            let endpoint = Endpoint(address: address, port: byPort ? port : nil, count: Int(count))
+            guard let place = top.firstIndex(where: { endpoint.precedes($0) }) else {
+                if top.count < keptEndpoints { top.append(endpoint) }
+                continue
+            }
+            top.insert(endpoint, at: place)
+            if top.count > keptEndpoints { top.removeLast() }
         }
-        var byPort: [End: Int] = [:]
-        for (address, port) in ends { byPort[End(address: address, port: port), default: 0] += 1 }
-        var counts = byPort
-        if byPort.count > max(keptEndpoints, ends.count / 2) {
-            counts = [:]
-            for (address, _) in ends { counts[End(address: address, port: nil), default: 0] += 1 }
-        }
-        let ranked = counts.map { Endpoint(address: $0.key.address, port: $0.key.port, count: $0.value) }.sorted {
-            ($1.count, $0.address.high, $0.address.low, $0.port ?? 0)
-                < ($0.count, $1.address.high, $1.address.low, $1.port ?? 0)
-        }
-        return Array(ranked.prefix(keptEndpoints))
+        return top
     }
 
     private func sentence(_ tuples: [FourTuple]) -> String {
-        let hosts = Set(tuples.map(\.destination)).count
+        func distinct<Key: Bucketed>(_ key: (FourTuple) -> Key) -> Int {
+            Buckets(tuples.count) { key(tuples[$0]) }.count
+        }
         switch kind {
         case .scan:
-            let ports = Set(tuples.map { GroupKey(source: $0.source, sourcePort: $0.sourcePort) }).count
-            let targets = Set(tuples.map(\.source)).count
+            let ports = distinct { GroupKey(source: $0.source, sourcePort: $0.sourcePort) }
+            let targets = distinct(\.source)
             let who = tuples[0].destination
             return
                 "\(who) asked \(ports) ports of \(targets) host\(targets == 1 ? "" : "s") and was turned away: a scan, or a program that looks for a service"
         case .endpoint:
             let tuple = tuples[0]
-            let connections = Set(tuples).count
+            let connections = distinct(\.self)
+            let hosts = distinct(\.destination)
             let what =
                 connections == 1
                 ? "one connection"
@@ -148,5 +154,13 @@ extension Finding {
             return
                 "\(tuple.source) reset \(count) connections to \(tuple.destination.text(port: tuple.destinationPort)) for one reason, \(cause.rawValue)"
         }
+    }
+}
+
+extension Finding.Endpoint {
+    /// The more frequent first, equals by address and port.
+    fileprivate func precedes(_ other: Self) -> Bool {
+        (other.count, address.high, address.low, port ?? 0)
+            < (count, other.address.high, other.address.low, other.port ?? 0)
     }
 }

@@ -16,7 +16,7 @@ public struct TextReport: Sendable {
 
     /// RSTs of one piece, and of the pieces that are made at the same time: few enough that their text stays small.
     private static let pieceSize = 256
-    private static let roundSize = 16 * pieceSize
+    private static let roundSize = 8 * pieceSize
 
     private let options: Options
     private var text = ""

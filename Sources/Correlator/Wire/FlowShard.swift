@@ -34,15 +34,15 @@ struct FlowShard: Sendable {
     struct After: Sendable, Equatable, StartsEmpty {
         /// Segments of the RST's sender that are no RSTs, and the first of them.
         var fromSender = 0
-        var senderFirst: SegmentNote?
-        var senderFirstData: SegmentNote?
+        var senderFirst: LaterNote?
+        var senderFirstData: LaterNote?
         var fromPeer = 0
-        var peerFirst: SegmentNote?
+        var peerFirst: LaterNote?
         /// More RSTs of the same sender, and the first of them.
         var resets = 0
-        var nextReset: SegmentNote?
+        var nextReset: LaterNote?
         var peerResets = 0
-        var peerReset: SegmentNote?
+        var peerReset: LaterNote?
     }
 
     struct Flow: Sendable {
@@ -257,6 +257,13 @@ extension FlowShard.Flow {
         return recollection
     }
 
+    /// What only the next segments would have asked for.
+    fileprivate mutating func forgetRecent() {
+        firstRecent = RecentSegments()
+        secondRecent = RecentSegments()
+        watched = []
+    }
+
     /// - Parameter limit: so many ended connections are kept.
     fileprivate mutating func beginAnew(keeping limit: Int) {
         if past.count < limit { past.append(ends) }
@@ -272,21 +279,21 @@ extension FlowShard.After {
     fileprivate mutating func add(_ note: SegmentNote, isOfSender: Bool) {
         if isOfSender {
             fromSender += 1
-            if senderFirst == nil { senderFirst = note }
-            if note.length > 0, senderFirstData == nil { senderFirstData = note }
+            if senderFirst == nil { senderFirst = LaterNote(note) }
+            if note.length > 0, senderFirstData == nil { senderFirstData = LaterNote(note) }
         } else {
             fromPeer += 1
-            if peerFirst == nil { peerFirst = note }
+            if peerFirst == nil { peerFirst = LaterNote(note) }
         }
     }
 
     fileprivate mutating func addReset(_ note: SegmentNote, isOfSender: Bool) {
         if isOfSender {
             resets += 1
-            if nextReset == nil { nextReset = note }
+            if nextReset == nil { nextReset = LaterNote(note) }
         } else {
             peerResets += 1
-            if peerReset == nil { peerReset = note }
+            if peerReset == nil { peerReset = LaterNote(note) }
         }
     }
 }
@@ -318,6 +325,7 @@ extension FlowShard {
 
     /// To be called when all segments are added, before `ends(ofConnection:)`.
     mutating func finish() {
+        for index in flows.indices.dropFirst(FlowTable.comparedFlows) { flows[index].forgetRecent() }
         byConnection = flows.indices.map { (flows[$0].connection, Int32($0)) }.sorted { $0 < $1 }
     }
 

@@ -98,11 +98,11 @@ public struct FlowTable: Sendable {
         return place.isReversed ? (ends.destination, ends.source, last) : (ends.source, ends.destination, last)
     }
 
-    /// Flows that are compared with those of another capture: enough for a median.
-    private static let comparedFlows = 1000
+    /// Flows of each shard that are compared with those of another capture: enough for a median.
+    static let comparedFlows = 125
 
     /// The segments that are kept of some flows, with their times.
     func notes() -> [(SegmentKey, Int64)] {
-        shards.flatMap { $0.notes(ofFlows: Self.comparedFlows / Self.shardCount, in: filter) }
+        shards.flatMap { $0.notes(ofFlows: Self.comparedFlows, in: filter) }
     }
 }

@@ -82,7 +82,7 @@ struct Injection: Sendable {
     /// Several RSTs in a row whose sequence numbers go up, so that one of them hits the window.
     private static func steps(_ evidence: WireEvidence) -> String? {
         guard let flow = evidence.flow else { return nil }
-        let others = flow.own.resets + [flow.after.nextReset].compactMap { $0 }
+        let others = flow.own.resets.map(LaterNote.init) + [flow.after.nextReset].compactMap { $0 }
         for other in others where other.time.distance(from: evidence.reset.time) < 1_000_000_000 {
             let step = min(other.seq &- evidence.reset.seq, evidence.reset.seq &- other.seq)
             guard step != 0 else { continue }

@@ -55,6 +55,29 @@ struct SegmentNote: Sendable, Equatable {
     var isPureAck: Bool { length == 0 && flags.contains(.ack) && flags.isDisjoint(with: [.syn, .fin, .rst]) }
 }
 
+/// What is kept of one segment after a RST.
+struct LaterNote: Sendable, Equatable {
+    let number: Int
+    let time: Int64
+    let seq: UInt32
+    let ack: UInt32
+    let length: UInt32
+    let flags: TCPFlags
+    /// See `SegmentNote.isNote`.
+    private let isNote = true
+
+    init(_ note: SegmentNote) {
+        number = note.number
+        time = note.time
+        seq = note.seq
+        ack = note.ack
+        length = note.length
+        flags = note.flags
+    }
+
+    var isSynAck: Bool { flags.isSuperset(of: [.syn, .ack]) }
+}
+
 /// A segment of a connection that is followed.
 struct FlowSegment: Sendable {
     var note: SegmentNote
