@@ -3,6 +3,7 @@
 #include "CLinux.h"
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -28,4 +29,9 @@ int linux_open_cgroup(int mount, uint64_t id)
 
 	memcpy(buffer.handle.f_handle, &id, sizeof(id));
 	return open_by_handle_at(mount, &buffer.handle, O_PATH | O_DIRECTORY | O_CLOEXEC);
+}
+
+void linux_map_blocks_from(int bytes)
+{
+	mallopt(M_MMAP_THRESHOLD, bytes);
 }

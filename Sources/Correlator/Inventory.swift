@@ -3,7 +3,9 @@ import NetworkTypes
 import PcapReader
 
 /// The inputs side by side: resolves references and knows each event's wall-clock time.
-struct Inventory {
+///
+/// A class, so that handing it on costs nothing.
+final class Inventory: Sendable {
     let captures: [CaptureInput]
     let recordings: [EventInput]
     /// Between captures that have segments in common.
@@ -54,10 +56,13 @@ struct Inventory {
 
     func recordingIndex(_ reference: Reference) -> Int { Int(reference.source) - captures.count }
 
+    // Always in line: who asks for one field must not pay for a copy of all.
+    @inline(__always)
     func event(_ reference: Reference) -> ResetEvent {
         recordings[recordingIndex(reference)].recording.events[Int(reference.index)]
     }
 
+    @inline(__always)
     func packet(_ reference: Reference) -> CapturedSegment {
         captures[Int(reference.source)].resets[Int(reference.index)]
     }

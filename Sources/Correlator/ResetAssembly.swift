@@ -3,7 +3,7 @@ import NetworkTypes
 import PcapReader
 
 /// Turns a group of observations into the entry of one RST.
-struct ResetAssembly: Sendable {
+final class ResetAssembly: Sendable {
     let inventory: Inventory
     /// Addresses of the recording hosts.
     let localAddresses: Set<IPAddress>

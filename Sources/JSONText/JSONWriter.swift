@@ -15,12 +15,22 @@ package struct JSONWriter: Sendable {
             contentsOf: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
     }
 
+    @inlinable
     package mutating func number(_ value: some FixedWidthInteger) {
-        if value < 0 { bytes.append(UInt8(ascii: "-")) }
-        digits(UInt64(value.magnitude))
+        integer(UInt64(value.magnitude), isNegative: value < 0)
+    }
+
+    @usableFromInline
+    mutating func integer(_ magnitude: UInt64, isNegative: Bool) {
+        if isNegative { bytes.append(UInt8(ascii: "-")) }
+        digits(magnitude)
     }
 
     private mutating func digits(_ value: UInt64) {
+        guard value >= 10 else {
+            bytes.append(0x30 + UInt8(truncatingIfNeeded: value))
+            return
+        }
         var count = 1
         var rest = value
         while rest >= 10 {

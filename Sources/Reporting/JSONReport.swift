@@ -34,7 +34,7 @@ public struct JSONReport: Sendable {
     }
 
     /// RSTs of one piece, and of the pieces that are made at the same time: few enough that their text stays small.
-    private static let pieceSize = 256
+    private static let pieceSize = 128
     private static let roundSize = 8 * pieceSize
 
     /// The text of some RSTs, made by all processors.

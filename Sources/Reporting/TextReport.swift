@@ -15,7 +15,7 @@ public struct TextReport: Sendable {
     private static let namedDamage = 10
 
     /// RSTs of one piece, and of the pieces that are made at the same time: few enough that their text stays small.
-    private static let pieceSize = 256
+    private static let pieceSize = 128
     private static let roundSize = 8 * pieceSize
 
     private let options: Options

@@ -34,18 +34,47 @@ struct UTCTime {
 
     /// `2026-11-20T23:22:01.123456789Z` (RFC 3339).
     var rfc3339: String {
-        "\(Self.pad(year, 4))-\(Self.pad(month, 2))-\(Self.pad(day, 2))T\(clock(digits: 9))Z"
+        var text: [UInt8] = []
+        text.reserveCapacity(30)
+        Self.put(year, 4, into: &text)
+        text.append(UInt8(ascii: "-"))
+        Self.put(month, 2, into: &text)
+        text.append(UInt8(ascii: "-"))
+        Self.put(day, 2, into: &text)
+        text.append(UInt8(ascii: "T"))
+        putClock(digits: 9, into: &text)
+        text.append(UInt8(ascii: "Z"))
+        return String(decoding: text, as: UTF8.self)
     }
 
     /// `23:22:01.123456`.
     func clock(digits: Int) -> String {
-        var fraction = Self.pad(nanosecond, 9)
-        fraction.removeLast(9 - digits)
-        return "\(Self.pad(hour, 2)):\(Self.pad(minute, 2)):\(Self.pad(second, 2)).\(fraction)"
+        var text: [UInt8] = []
+        text.reserveCapacity(18)
+        putClock(digits: digits, into: &text)
+        return String(decoding: text, as: UTF8.self)
     }
 
-    private static func pad(_ number: Int, _ width: Int) -> String {
-        let digits = String(number)
-        return digits.utf8.count >= width ? digits : String(repeating: "0", count: width - digits.utf8.count) + digits
+    private func putClock(digits: Int, into text: inout [UInt8]) {
+        Self.put(hour, 2, into: &text)
+        text.append(UInt8(ascii: ":"))
+        Self.put(minute, 2, into: &text)
+        text.append(UInt8(ascii: ":"))
+        Self.put(second, 2, into: &text)
+        text.append(UInt8(ascii: "."))
+        Self.put(nanosecond, 9, into: &text)
+        text.removeLast(9 - digits)
+    }
+
+    /// - Parameter number: not negative.
+    private static func put(_ number: Int, _ width: Int, into text: inout [UInt8]) {
+        var divisor = 1
+        for _ in 1..<width { divisor *= 10 }
+        // A year may have more digits than its place is wide.
+        while number / divisor >= 10 { divisor *= 10 }
+        while divisor > 0 {
+            text.append(0x30 + UInt8(truncatingIfNeeded: number / divisor % 10))
+            divisor /= 10
+        }
     }
 }

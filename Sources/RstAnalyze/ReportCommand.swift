@@ -1,4 +1,5 @@
 public import ArgumentParser
+import CLinux
 public import Correlator
 import Glibc
 import InputFiles
@@ -37,6 +38,8 @@ struct ReportCommand: ParsableCommand {
     var verbose = false
 
     func run() throws {
+        // Otherwise glibc keeps blocks in its heap that are as large as one that was freed.
+        linux_map_blocks_from(1 << 20)
         let progress = ProgressLine()
         var loader = InputLoader { progress.update(done: $0, total: $1) }
         for file in files { loader.load(file) }

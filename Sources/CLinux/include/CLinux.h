@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* System calls that Swift's Glibc module leaves out. */
+/* System calls and functions of glibc that Swift's Glibc module leaves out. */
 #ifndef CLINUX_H
 #define CLINUX_H
 
@@ -16,5 +16,8 @@ int linux_pidfd_open(int pid);
  * with errno: ESTALE for a cgroup that is gone, EPERM without CAP_DAC_READ_SEARCH, EOPNOTSUPP before Linux 5.5.
  */
 int linux_open_cgroup(int mount, uint64_t id);
+
+/* mallopt(3), M_MMAP_THRESHOLD: blocks of so many bytes and more go back to the system when they are freed. */
+void linux_map_blocks_from(int bytes);
 
 #endif

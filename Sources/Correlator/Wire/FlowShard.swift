@@ -18,8 +18,8 @@ struct FlowShard: Sendable {
 
     /// A connection as it was just before a RST.
     private struct Moment: Sendable {
-        /// Of the RST's packet.
-        let number: Int
+        /// The RST.
+        let note: SegmentNote
         let flow: Int32
         /// 0 if the end that sent the first segment sent the RST, else 1.
         let sender: Int8
@@ -61,6 +61,9 @@ struct FlowShard: Sendable {
         /// Each connection at its end, the current one not among them.
         var past: [Ends] = []
         var previous: Ended?
+        /// The latest RST, by its place in `moments`, as long as nothing follows it: until then `ends` and `watched` are
+        /// without it. Most RSTs are the last of their connection, many all there is of it, and cost no more than this.
+        var pending: Int32 = -1
         /// RSTs of this connection that are still watched, by their place in `moments`.
         var watched: [Int32] = []
 
@@ -124,6 +127,7 @@ struct FlowShard: Sendable {
 
     private mutating func add(_ segment: FlowSegment, to number: Int) {
         let side = segment.isReversed == flows[number].isReversed ? 0 : 1
+        settle(number)
         if segment.note.flags.contains(.rst) {
             addReset(segment.note, flow: number, side: side)
         } else {
@@ -184,17 +188,41 @@ struct FlowShard: Sendable {
         let place = Int32(truncatingIfNeeded: moments.count)
         moments.append(
             Moment(
-                number: note.number, flow: Int32(truncatingIfNeeded: flow), sender: Int8(truncatingIfNeeded: side),
+                note: note, flow: Int32(truncatingIfNeeded: flow), sender: Int8(truncatingIfNeeded: side),
                 generation: flows[flow].generation, ends: flows[flow].ends,
                 recollection: flows[flow].recollection(note, side: side), previous: flows[flow].previous))
-        flows[flow].ends[side].rememberReset(note)
+        flows[flow].pending = place
+    }
+
+    /// Takes in the RST that was the latest until now.
+    private mutating func settle(_ flow: Int) {
+        let place = flows[flow].pending
+        guard place >= 0 else { return }
+        flows[flow].pending = -1
+        flows[flow].ends[Int(moments[Int(place)].sender)].rememberReset(moments[Int(place)].note)
         if flows[flow].watched.count == Self.watchedResets { flows[flow].watched.removeFirst() }
         flows[flow].watched.append(place)
     }
 
+    /// Both ends of a flow with all its RSTs.
+    private func currentEnds(_ flow: Flow) -> Ends {
+        var ends = flow.ends
+        if flow.pending >= 0 {
+            let last = moments[Int(flow.pending)]
+            ends[Int(last.sender)].rememberReset(last.note)
+        }
+        return ends
+    }
+
+    /// The same as values, the sender of the first segment first.
+    func sides(_ flow: Flow) -> [FlowSide] {
+        let ends = currentEnds(flow)
+        return [ends[0], ends[1]]
+    }
+
     /// A SYN after the end of a connection begins another one with the same addresses and ports.
     private mutating func beginAnew(_ note: SegmentNote, flow: Int, side: Int) {
-        let sides = flows[flow].both
+        let sides = sides(flows[flow])
         let wasReset = sides[0].resetCount + sides[1].resetCount > 0
         let isOver = wasReset || sides[0].fin != nil && sides[1].fin != nil
         guard isOver, sides[side].syn?.seq != note.seq else { return }
@@ -208,9 +236,6 @@ struct FlowShard: Sendable {
 }
 
 extension FlowShard.Flow {
-    /// Both ends, the sender of the first segment first.
-    var both: [FlowSide] { [ends[0], ends[1]] }
-
     /// The latest segments of an end.
     func recent(_ side: Int) -> RecentSegments { side == 0 ? firstRecent : secondRecent }
 
@@ -305,15 +330,15 @@ extension FlowShard {
         var high = moments.count
         while low < high {
             let middle = low + (high - low) / 2
-            if moments[middle].number < number { low = middle + 1 } else { high = middle }
+            if moments[middle].note.number < number { low = middle + 1 } else { high = middle }
         }
-        guard low < moments.count, moments[low].number == number else { return nil }
+        guard low < moments.count, moments[low].note.number == number else { return nil }
         let moment = moments[low]
         let flow = flows[Int(moment.flow)]
         let generation = Int(moment.generation)
         let final =
             moment.generation == flow.generation
-            ? flow.ends : flow.past.indices.contains(generation) ? flow.past[generation] : moment.ends
+            ? currentEnds(flow) : flow.past.indices.contains(generation) ? flow.past[generation] : moment.ends
         let sender = Int(moment.sender)
         return FlowContext(
             ends: moment.ends, sender: sender, recollection: moment.recollection.value, previous: moment.previous,
@@ -341,7 +366,7 @@ extension FlowShard {
         var most = 0
         for entry in byConnection[low...].prefix(Self.comparedInterfaces) where entry.connection == connection {
             let flow = flows[Int(entry.flow)]
-            let sides = flow.both
+            let sides = sides(flow)
             guard sides[0].segments + sides[1].segments > most else { continue }
             most = sides[0].segments + sides[1].segments
             found = flow.isReversed ? (sides[1], sides[0]) : (sides[0], sides[1])
