@@ -77,6 +77,31 @@ import Testing
         #expect(flow.resets.map(\.cause) == [.injected, .injected, .injected])
     }
 
+    /// Three RSTs in the name of the server, each so much further on than the one before.
+    private func climbing(_ step: UInt32, ttl: UInt8) -> Conversation {
+        var flow = Conversation()
+        flow.open()
+        flow.send(.client, [.psh, .ack], length: 100)
+        let next = flow.serverSeq
+        for number in 0..<3 as Range<UInt32> {
+            flow.send(.server, [.rst, .ack]) {
+                $0.seq = next &+ 7 &+ number &* step
+                $0.ttl = ttl
+                $0.window = 0
+            }
+        }
+        return flow
+    }
+
+    @Test func aRowThatGoesUpIsASign() {
+        let flow = climbing(9000, ttl: 90)
+        #expect(flow.resets.map(\.cause) == [.injected, .injected, .injected])
+        #expect(flow.resets.allSatisfy { $0.evidence.contains { $0.fact.contains("go up by 9000, 9000, ahead") } })
+        // The same number again and again is a retransmission; and a row alone is not enough.
+        #expect(climbing(0, ttl: 90).resets.allSatisfy { $0.cause != .injected })
+        #expect(climbing(9000, ttl: 64).resets.allSatisfy { $0.cause != .injected })
+    }
+
     @Test func whatOneEndNeverSawWasMadeOnTheWay() throws {
         var sender = Conversation()
         sender.open()

@@ -93,6 +93,29 @@ import Testing
         #expect(reset.flow?.sender.keepaliveProbes == 3)
     }
 
+    /// Nothing but probes was captured: that they look back is seen from the RST alone.
+    @Test(arguments: [1, 4])
+    func aRSTTellsThatTheSegmentsBeforeItWereProbes(_ count: Int) {
+        var flow = Conversation()
+        let next = flow.serverSeq
+        for _ in 0..<count {
+            flow.send(.server, .ack) { $0.seq = next &- 1 }
+            flow.time += 1_000_000_000
+        }
+        flow.send(.server, [.rst, .ack]) { $0.seq = next }
+        #expect(flow.resets.first?.cause == .keepaliveTimeout)
+        // The end of data that went by uncaptured would be further on; an answer would have ended the row.
+        var other = Conversation()
+        other.send(.server, .ack) { $0.seq = next &- 500 }
+        other.send(.server, [.rst, .ack]) { $0.seq = next }
+        #expect(other.resets.first?.cause != .keepaliveTimeout)
+        var answered = Conversation()
+        answered.send(.server, .ack) { $0.seq = next &- 1 }
+        answered.send(.client, .ack)
+        answered.send(.server, [.rst, .ack]) { $0.seq = next }
+        #expect(answered.resets.first?.cause != .keepaliveTimeout)
+    }
+
     /// An idle connection that is older than the capture: the first segment of it is a probe.
     @Test func probesAreRecognisedWithoutAHandshake() throws {
         var flow = Conversation()

@@ -302,6 +302,7 @@ extension Encapsulation {
     func agreesWithTshark() throws {
         let file = FileManager.default.temporaryDirectory.appending(path: "encapsulations-\(UUID().uuidString).pcapng")
         try Data(Self.file(Encapsulation.all)).write(to: file)
+        defer { try? FileManager.default.removeItem(at: file) }
         let tshark = Process()
         tshark.executableURL = URL(filePath: "/usr/bin/tshark")
         tshark.arguments = ["-r", file.path, "-Y", "tcp.flags.reset==1", "-T", "fields", "-e", "frame.number"]

@@ -48,7 +48,7 @@ extension Catalogue {
                 case .aborts:
                     guard wire.abortsItself, !wire.usesMultipath else { return nil }
                     guard wire.silenceIsShort else { return WireScore(40, "a program may have dropped the connection") }
-                    if wire.own.probesSinceHeard > 0 { return WireScore(30, "a program may have lost patience") }
+                    if wire.unansweredProbes > 0 { return WireScore(30, "a program may have lost patience") }
                     if wire.own.fin != nil { return WireScore(40, "the sender had ended its side in order before") }
                     if wire.dataIsUnseen {
                         return WireScore(50, "it ended the connection of its own accord, as far as the capture shows")

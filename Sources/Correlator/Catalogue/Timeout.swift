@@ -16,8 +16,12 @@ extension Catalogue {
                 if wire.idlesUnseen {
                     return WireScore(60, "a connection that was never used; probes would not have been captured")
                 }
-                guard wire.abortsItself, wire.own.probesSinceHeard > 0 else { return nil }
-                return WireScore(85, "\(wire.own.probesSinceHeard) keepalive probes before it were not answered")
+                guard wire.abortsItself, wire.unansweredProbes > 0 else { return nil }
+                return WireScore(
+                    85,
+                    wire.unansweredProbes == 1
+                        ? "a keepalive probe before it was not answered"
+                        : "\(wire.unansweredProbes) keepalive probes before it were not answered")
             }
         ) { $0.resetsFromKeepaliveTimer && $0.userTimeout == 0 },
         Rule(
@@ -32,7 +36,7 @@ extension Catalogue {
             reasons: ["TCP_KEEPALIVE_TIMEOUT"], fixture: "user-timeout-v4",
             wire: { wire in
                 guard wire.abortsItself else { return nil }
-                if wire.own.probesSinceHeard > 0 {
+                if wire.unansweredProbes > 0 {
                     return WireScore(60, "TCP_USER_TIMEOUT ends a connection so, too")
                 }
                 guard wire.own.retransmissionsSinceHeard >= 3 else { return nil }
@@ -48,7 +52,7 @@ extension Catalogue {
             recognition: "no kernel event; a RST after long silence",
             basis: "wire only",
             wire: { wire in
-                guard wire.situation != .answersSyn, wire.situation != .isolated, wire.own.probesSinceHeard == 0,
+                guard wire.situation != .answersSyn, wire.situation != .isolated, wire.unansweredProbes == 0,
                     wire.trigger == nil, wire.silenceIsCertain, let silence = wire.silence,
                     silence >= WireEvidence.longSilence
                 else { return nil }

@@ -389,6 +389,7 @@ final class FlowContext: Sendable {
     let after: FlowShard.After
     /// When the capture ended or the next connection began.
     private let final: Ends
+    private let sender: Int
     let duplicates: Int
 
     /// Nothing was seen.
@@ -406,11 +407,14 @@ final class FlowContext: Sendable {
         self.previous = previous
         self.after = after
         self.final = final
+        self.sender = sender
         self.duplicates = duplicates
     }
 
     /// Both ends when the capture ended or the next connection began, the sender of the first segment first.
     var finalSides: [FlowSide] { [final[0], final[1]] }
+    /// The RSTs of the sender before and after this one, and this one, as far as they are kept.
+    var resetsOfSender: [SegmentNote] { final[sender].resets }
 
     /// The capture has segments of the connection before the RST.
     var isKnown: Bool { own.segments + peer.segments > 0 }

@@ -14,6 +14,7 @@ enum IdleLimits {
         Limit(seconds: 350, who: "AWS NLB and NAT gateway idle timeout"),
         Limit(seconds: 600, who: "Google Cloud connection tracking"),
         Limit(seconds: 900, who: "Linux IPVS tcp timeout"),
+        Limit(seconds: 1200, who: "Google Cloud NAT tcp-established-idle-timeout"),
         Limit(seconds: 1800, who: "Juniper SRX tcp inactivity timeout"),
         Limit(seconds: 3600, who: "Cisco ASA, Check Point, FortiGate and Palo Alto tcp session timeout"),
         Limit(seconds: 7200, who: "Linux net.ipv4.tcp_keepalive_time"),

@@ -90,6 +90,25 @@ struct Injection: Sendable {
                 return "its sequence number and that of packet \(other.number) differ by \(step): \(known.who)"
             }
         }
-        return nil
+        return climb(evidence, flow)
     }
+
+    /// The same from a device that nobody knows: three RSTs and more, each further into what the end has yet to send, and
+    /// none an answer to anything. What a host answers to takes its number from the segment it answers.
+    private static func climb(_ evidence: WireEvidence, _ flow: FlowContext) -> String? {
+        guard !evidence.isFiltered, evidence.trigger == nil, flow.own.segments > 0, flow.own.holes == 0 else {
+            return nil
+        }
+        let row = flow.resetsOfSender.filter { $0.time.distance(from: evidence.reset.time) < 1_000_000_000 }
+        let steps = zip(row, row.dropFirst()).map { $1.seq &- $0.seq }
+        guard row.count >= 3, steps.allSatisfy({ $0 > 0 && $0 < maximumStep }),
+            row.contains(where: { $0.number == evidence.reset.number }),
+            row[row.count - 1].seq.follows(flow.own.nextSeq)
+        else { return nil }
+        return
+            "one of \(row.count) RSTs whose sequence numbers go up by \(steps.map(String.init).joined(separator: ", ")), ahead of what that end has sent: a row that is to hit the window"
+    }
+
+    /// Of the largest window there is without scaling.
+    private static let maximumStep: UInt32 = 1 << 16
 }

@@ -56,6 +56,9 @@ struct Recollection: Sendable, Equatable, StartsEmpty {
     /// The first two packets of the other end that acknowledge the sender's FIN; 0 for none.
     private var finAcknowledgment = 0
     private var nextFinAcknowledgment = 0
+    /// The sender's latest segments that look one byte back from the RST, and have no content: where the capture begins in
+    /// the middle, only the RST tells that they were keepalive probes (RFC 9293, section 3.8.4).
+    private(set) var lookBacks = 0
     /// Sequence numbers of the sender at which nothing had been sent yet.
     private var emptyAt: [UInt32] = []
 
@@ -80,6 +83,13 @@ struct Recollection: Sendable, Equatable, StartsEmpty {
             }.map(\.number).prefix(2)
             finAcknowledgment = acknowledging.first ?? 0
             nextFinAcknowledgment = acknowledging.dropFirst().first ?? 0
+        }
+        if own.syn == nil, own.nextSeq == reset.seq &- 1 {
+            let heard = theirs.last?.number ?? 0
+            lookBacks =
+                ownRecent.inOrder.reversed().prefix {
+                    $0.number > heard && $0.isPureAck && $0.seq == own.nextSeq
+                }.count
         }
         if ownRecent.contains(where: { !own.nextSeq.follows($0.seq) }) {
             emptyAt = Array(Set(ownRecent.inOrder.map(\.seq).filter { !own.nextSeq.follows($0) }))

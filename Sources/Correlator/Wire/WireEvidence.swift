@@ -79,7 +79,10 @@ struct WireEvidence: Sendable {
 
     /// Whether the numbers of the RST speak of bytes that the capture does not have.
     private static func misses(_ flow: FlowContext, _ reset: SegmentNote) -> Bool {
-        if flow.own.segments > 0, reset.seq.follows(flow.own.nextSeq), reset.seq != 0 { return true }
+        if flow.own.segments > 0, reset.seq.follows(flow.own.nextSeq), reset.seq != 0, flow.recollection.lookBacks == 0
+        {
+            return true
+        }
         if flow.peer.segments > 0, reset.flags.contains(.ack), reset.ack.follows(flow.peer.nextSeq) { return true }
         return flow.own.holes > 0 || flow.peer.holes > 0
     }
@@ -160,6 +163,11 @@ extension WireEvidence {
     var answeredLastData: Bool {
         guard let theirs = peer.lastData, let mine = own.lastData else { return false }
         return mine.number > theirs.number && !theirs.end.follows(mine.ack)
+    }
+
+    /// Keepalive probes of the sender that nothing answered before the RST.
+    var unansweredProbes: Int {
+        own.probesSinceHeard > 0 || isFiltered ? own.probesSinceHeard : context.recollection.lookBacks
     }
 
     /// Bytes that the sender of the RST had sent and the other end had not acknowledged.
