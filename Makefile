@@ -51,8 +51,8 @@ bpf-check: deps ## Check that the compiled BPF programs are those of bpf/
 fixtures: build ## Record the fixtures anew on this machine's kernel (root)
 	scripts/make-fixtures .build/debug/rst-analyze
 
-bench: release ## Measure report against a C scanner and tcpdump, with ratios
-	bench/run
+bench: release ## Measure report against a C scanner, tcpdump and tshark, with ratios
+	bench/run --tshark --growth
 
 fuzz: deps ## Fuzz every reader of untrusted bytes (SECONDS= each, 60)
 	fuzz/run --seconds $(or $(SECONDS),60)

@@ -47,16 +47,20 @@ func clusterExact(_ inventory: Inventory, into clusters: inout Clusters) {
             _ = clusters.open(run.first!.reference)
             continue
         }
-        for group in splitByKey(run, inventory) { clusterRun(group, into: &clusters) }
+        let key = inventory.key(run[run.startIndex].reference)
+        if run.dropFirst().allSatisfy({ inventory.key($0.reference) == key }) {
+            clusterRun(run, into: &clusters)
+        } else {
+            for group in splitByKey(run, inventory) { clusterRun(group, into: &clusters) }
+        }
     }
 }
 
-/// Almost always the run as it is; more than one group only where different keys have one hash.
+/// The groups of a run in which different keys have one hash.
 private func splitByKey(_ run: ArraySlice<Observation>, _ inventory: Inventory) -> [ArraySlice<Observation>] {
-    let keys = run.map { inventory.key($0.reference) }
-    guard keys.contains(where: { $0 != keys[0] }) else { return [run] }
     var groups: [(key: ResetKey?, members: ArraySlice<Observation>)] = []
-    for (key, observation) in zip(keys, run) {
+    for observation in run {
+        let key = inventory.key(observation.reference)
         if let index = groups.firstIndex(where: { $0.key == key }) {
             groups[index].members.append(observation)
         } else {
@@ -68,6 +72,16 @@ private func splitByKey(_ run: ArraySlice<Observation>, _ inventory: Inventory) 
 
 /// - Parameter run: observations of one key in the order of time.
 private func clusterRun(_ run: ArraySlice<Observation>, into clusters: inout Clusters) {
+    if run.count == 2, let first = run.first, let second = run.last {
+        // A packet and its event, as a rule: what follows, without its tables.
+        let cluster = clusters.open(first.reference)
+        if first.vantage != second.vantage, second.time.distance(from: first.time) <= Window.sightings {
+            clusters.add(second.reference, to: cluster)
+        } else {
+            _ = clusters.open(second.reference)
+        }
+        return
+    }
     var open: [(time: Int64, id: Int)] = []
     /// By vantage, the first of `open` that this vantage may still join: earlier ones it has seen or passed.
     var next: [UInt64: Int] = [:]

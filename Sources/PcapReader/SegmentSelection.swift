@@ -39,15 +39,17 @@ public struct FlowFilter: Sendable {
 
     /// The direction of each tuple does not matter; there may be up to 2^30 of them.
     public init(_ flows: some Collection<FourTuple>) {
+        // Once: a lazy collection counts its elements each time.
+        let count = flows.count
         var slotCount = 16
-        while slotCount < flows.count * 2, slotCount < 1 << 31 { slotCount *= 2 }
+        while slotCount < count * 2, slotCount < 1 << 31 { slotCount *= 2 }
         slots = [Int32](repeating: -1, count: slotCount)
         // 16 to 32 bits a connection: at most one segment in 16 of other connections passes the first test.
         var bitCount = 1024
-        while bitCount < flows.count * 16, bitCount < 1 << 30 { bitCount *= 2 }
+        while bitCount < count * 16, bitCount < 1 << 30 { bitCount *= 2 }
         bits = [UInt64](repeating: 0, count: bitCount / 64)
         mask = UInt64(bitCount - 1)
-        tuples.reserveCapacity(flows.count)
+        tuples.reserveCapacity(count)
         for flow in flows { insert(flow) }
     }
 

@@ -77,8 +77,9 @@ struct SegmentKey: Hashable {
 extension FlowShard {
     /// The segments that are kept of the first flows, with their times.
     func notes(ofFlows count: Int, in filter: FlowFilter) -> [(SegmentKey, Int64)] {
-        flows.prefix(count).flatMap { flow in
-            sides(flow).enumerated().flatMap { index, side in
+        flows.indices.prefix(count).flatMap { number in
+            let flow = flows[number]
+            return sides(number).enumerated().flatMap { index, side in
                 let tuple = filter.tuple(flow.connection)
                 let isReversed = flow.isReversed != (index == 1)
                 return ([side.syn, side.fin].compactMap { $0 } + flow.recent(index).inOrder + side.resets).map { note in

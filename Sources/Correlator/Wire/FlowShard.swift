@@ -205,24 +205,22 @@ struct FlowShard: Sendable {
     }
 
     /// Both ends of a flow with all its RSTs.
-    private func currentEnds(_ flow: Flow) -> Ends {
-        var ends = flow.ends
-        if flow.pending >= 0 {
-            let last = moments[Int(flow.pending)]
-            ends[Int(last.sender)].rememberReset(last.note)
-        }
+    private func currentEnds(_ flow: Int) -> Ends {
+        var ends = flows[flow].ends
+        let pending = Int(flows[flow].pending)
+        if pending >= 0 { ends[Int(moments[pending].sender)].rememberReset(moments[pending].note) }
         return ends
     }
 
     /// The same as values, the sender of the first segment first.
-    func sides(_ flow: Flow) -> [FlowSide] {
+    func sides(_ flow: Int) -> [FlowSide] {
         let ends = currentEnds(flow)
         return [ends[0], ends[1]]
     }
 
     /// A SYN after the end of a connection begins another one with the same addresses and ports.
     private mutating func beginAnew(_ note: SegmentNote, flow: Int, side: Int) {
-        let sides = sides(flows[flow])
+        let sides = sides(flow)
         let wasReset = sides[0].resetCount + sides[1].resetCount > 0
         let isOver = wasReset || sides[0].fin != nil && sides[1].fin != nil
         guard isOver, sides[side].syn?.seq != note.seq else { return }
@@ -333,16 +331,16 @@ extension FlowShard {
             if moments[middle].note.number < number { low = middle + 1 } else { high = middle }
         }
         guard low < moments.count, moments[low].note.number == number else { return nil }
-        let moment = moments[low]
-        let flow = flows[Int(moment.flow)]
-        let generation = Int(moment.generation)
+        let flow = Int(moments[low].flow)
+        let generation = Int(moments[low].generation)
         let final =
-            moment.generation == flow.generation
-            ? currentEnds(flow) : flow.past.indices.contains(generation) ? flow.past[generation] : moment.ends
-        let sender = Int(moment.sender)
+            moments[low].generation == flows[flow].generation
+            ? currentEnds(flow)
+            : flows[flow].past.indices.contains(generation) ? flows[flow].past[generation] : moments[low].ends
         return FlowContext(
-            ends: moment.ends, sender: sender, recollection: moment.recollection.value, previous: moment.previous,
-            after: moment.after.value, final: final, duplicates: Int(flow.duplicates))
+            ends: moments[low].ends, sender: Int(moments[low].sender), recollection: moments[low].recollection.value,
+            previous: moments[low].previous, after: moments[low].after.value, final: final,
+            duplicates: Int(flows[flow].duplicates))
     }
 
     /// Of a connection that more interfaces saw, no more of them are looked at.
@@ -365,11 +363,11 @@ extension FlowShard {
         var found: (source: FlowSide, destination: FlowSide)?
         var most = 0
         for entry in byConnection[low...].prefix(Self.comparedInterfaces) where entry.connection == connection {
-            let flow = flows[Int(entry.flow)]
+            let flow = Int(entry.flow)
             let sides = sides(flow)
             guard sides[0].segments + sides[1].segments > most else { continue }
             most = sides[0].segments + sides[1].segments
-            found = flow.isReversed ? (sides[1], sides[0]) : (sides[0], sides[1])
+            found = flows[flow].isReversed ? (sides[1], sides[0]) : (sides[0], sides[1])
         }
         return found
     }

@@ -54,7 +54,9 @@ public struct FlowTable: Sendable {
 
         public static var emptyBatch: Batch { Batch() }
 
+        /// - Parameter segment: one that the filter selected; others are left out.
         public static func add(_ segment: CapturedSegment, to batch: inout Batch) {
+            guard segment.connection >= 0 else { return }
             batch.shards[FlowTable.shard(of: segment.connection)].append(FlowSegment(segment))
         }
 
