@@ -1,0 +1,64 @@
+import NetworkTypes
+import PcapReader
+
+/// What one observer saw of a connection before and after a RST.
+///
+/// A class, so that a hundred rules can ask it without a copy.
+final class FlowContext: Sendable {
+    /// The end that sent the RST, and the other one, before the RST.
+    let own: FlowSide
+    let peer: FlowSide
+    /// What the latest segments before the RST say of it.
+    let recollection: Recollection
+    /// An earlier connection with the same addresses and ports.
+    let previous: FlowShard.Flow.Ended?
+    let after: FlowShard.After
+    /// When the capture ended or the next connection began.
+    private let final: Ends
+    private let sender: Int
+    let duplicates: Int
+
+    /// Nothing was seen.
+    static let nothing = FlowContext(
+        ends: Ends(), sender: 0, recollection: Recollection(), previous: nil, after: FlowShard.After(), final: Ends(),
+        duplicates: 0)
+
+    init(
+        ends: Ends, sender: Int, recollection: Recollection, previous: FlowShard.Flow.Ended?, after: FlowShard.After,
+        final: Ends, duplicates: Int
+    ) {
+        own = ends[sender]
+        peer = ends[1 - sender]
+        self.recollection = recollection
+        self.previous = previous
+        self.after = after
+        self.final = final
+        self.sender = sender
+        self.duplicates = duplicates
+    }
+
+    /// Both ends when the capture ended or the next connection began, the sender of the first segment first.
+    var finalSides: [FlowSide] { [final[0], final[1]] }
+    /// The RSTs of the sender before and after this one, and this one, as far as they are kept.
+    var resetsOfSender: [SegmentNote] { final[sender].resets }
+
+    /// The capture has segments of the connection before the RST.
+    var isKnown: Bool { own.segments + peer.segments > 0 }
+
+    /// Who opened the connection.
+    enum Opener: String, Sendable { case sender, receiver, unknown }
+
+    var opener: Opener {
+        if own.syn?.isPlainSyn == true { return peer.syn?.isPlainSyn == true ? .unknown : .sender }
+        if peer.syn?.isPlainSyn == true { return .receiver }
+        if own.syn?.isSynAck == true { return .receiver }
+        if peer.syn?.isSynAck == true { return .sender }
+        return .unknown
+    }
+
+    /// The last segment before the RST, of either end.
+    var last: SegmentNote? {
+        guard let mine = own.last, let theirs = peer.last else { return own.last ?? peer.last }
+        return mine.number > theirs.number ? mine : theirs
+    }
+}
