@@ -138,11 +138,8 @@ extension InputFile {
                 continue
             }
             // What is left is a record cut short, or nothing.
-            var batch = Sink.emptyBatch
-            _ = try file.withBytes { bytes in
-                try scanner.scan(bytes, from: at, isFinal: true) { Sink.add($0, to: &batch) }
-            }
-            sink.take([(batch, 0)])
+            let rest = try file.withBytes { try scanner.scan($0, from: at, isFinal: true, for: Sink.self) }
+            sink.take([(rest.batch, 0)])
             if file.hasShrunk, !scanner.hasEnded {
                 scanner.noteDamage("the file shrank to \(now) bytes while it was read", at: at)
             }

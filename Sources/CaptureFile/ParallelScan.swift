@@ -20,10 +20,10 @@ struct ParallelScan {
 
     /// What one thread found in one part.
     private struct Part<Batch: Sendable>: Sendable {
-        var start = 0
-        var end = 0
-        var scanner: CaptureScanner
-        var batch: Batch
+        let start: Int
+        let end: Int
+        let scanner: CaptureScanner
+        let batch: Batch
     }
 
     /// Scans up to the last whole record and returns where that ends.
@@ -39,13 +39,11 @@ struct ParallelScan {
             if isParallel {
                 at = try round(&scanner, from: at, into: &sink)
             } else {
-                var batch = Sink.emptyBatch
-                at = try file.withBytes { bytes in
-                    try scanner.scan(bytes, from: at, limit: at + partSize, isFinal: false) {
-                        Sink.add($0, to: &batch)
-                    }
+                let part = try file.withBytes {
+                    try scanner.scan($0, from: at, limit: at + partSize, isFinal: false, for: Sink.self)
                 }
-                sink.take([(batch, 0)])
+                sink.take([(part.batch, 0)])
+                at = part.end
             }
             // Only a record cut short by the end of the file is left.
             if at == before { break }
@@ -98,11 +96,11 @@ struct ParallelScan {
                 at = part.end
                 found.append((part.batch, base))
             } else {
-                var batch = Sink.emptyBatch
-                at = try file.withBytes { bytes in
-                    try scanner.scan(bytes, from: at, limit: limit, isFinal: false) { Sink.add($0, to: &batch) }
+                let again = try file.withBytes {
+                    try scanner.scan($0, from: at, limit: limit, isFinal: false, for: Sink.self)
                 }
-                found.append((batch, 0))
+                found.append((again.batch, 0))
+                at = again.end
             }
             if scanner.hasEnded { break }
         }
@@ -116,19 +114,16 @@ struct ParallelScan {
         _: Sink.Type
     ) -> Part<Sink.Batch>? {
         file.withBytes { bytes in
-            var part = Part(start: start, scanner: origin, batch: Sink.emptyBatch)
+            var scanner = origin
+            var start = start
             if isGuess {
                 guard let guess = guide.guessRecord(bytes, from: start, limit: limit) else { return nil }
-                part.start = guess
+                start = guess
             }
-            var batch = Sink.emptyBatch
-            let end = try? part.scanner.scan(bytes, from: part.start, limit: limit, isFinal: false) {
-                Sink.add($0, to: &batch)
+            guard let found = try? scanner.scan(bytes, from: start, limit: limit, isFinal: false, for: Sink.self) else {
+                return nil
             }
-            guard let end else { return nil }
-            part.end = end
-            part.batch = batch
-            return part
+            return Part(start: start, end: found.end, scanner: scanner, batch: found.batch)
         }
     }
 

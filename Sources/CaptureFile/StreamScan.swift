@@ -20,8 +20,7 @@ struct StreamScan {
             let count = try stream.read(into: UnsafeMutableRawBufferPointer(rebasing: window[filled...]))
             filled += count
             let bytes = RawSpan(_unsafeBytes: UnsafeRawBufferPointer(rebasing: window[..<filled]))
-            var batch = Sink.emptyBatch
-            let used = try scanner.scan(bytes, offset: offset, isFinal: count == 0) { Sink.add($0, to: &batch) }
+            let (batch, used) = try scanner.scan(bytes, offset: offset, isFinal: count == 0, for: Sink.self)
             sink.take([(batch, 0)])
             progress?(stream.bytesRead)
             if count == 0 {

@@ -18,12 +18,7 @@ struct ClockModel {
 
     /// Nanoseconds since 1970-01-01 UTC; saturates where hostile input would overflow.
     func realtime(_ monotonic: Int64) -> Int64 {
-        var low = 0
-        var high = samples.count
-        while low < high {
-            let middle = (low + high) / 2
-            if samples[middle].monotonic <= monotonic { low = middle + 1 } else { high = middle }
-        }
+        let low = samples.firstPlace { $0.monotonic <= monotonic }
         let before = samples[max(low - 1, 0)]
         let offset = Self.offset(before)
         guard low > 0, low < samples.count else { return monotonic.saturatingAdd(offset) }

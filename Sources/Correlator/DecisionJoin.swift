@@ -66,19 +66,9 @@ struct DecisionJoin {
     }
 
     private func nearest(to decision: Decision, from start: Int) -> Int? {
-        var end = start
-        var low = start
         // The places of this tuple are few; a binary search keeps a hostile file from making that quadratic.
-        var high = places.count
-        while end < high {
-            let middle = (end + high) / 2
-            if places[middle].hash <= decision.hash { end = middle + 1 } else { high = middle }
-        }
-        high = end
-        while low < high {
-            let middle = (low + high) / 2
-            if places[middle].time < decision.time { low = middle + 1 } else { high = middle }
-        }
+        let end = places[start...].firstPlace { $0.hash <= decision.hash }
+        let low = places[start..<end].firstPlace { $0.time < decision.time }
         var best: (score: UInt64, cluster: Int)?
         for index in max(start, low - Self.neighbours)..<max(start, min(end, low + Self.neighbours)) {
             let place = places[index]

@@ -24,7 +24,7 @@ final class ResetAssembly: Sendable {
     }
 
     /// When a RST was: its first packet, or else its first event, one of what left before one of what was decided.
-    func time(of members: [Reference]) -> Int64 {
+    func time(of members: some Collection<Reference>) -> Int64 {
         func earliest(_ accepts: (Reference) -> Bool) -> Int64? {
             members.lazy.filter(accepts).map(inventory.time).min()
         }
@@ -59,7 +59,7 @@ final class ResetAssembly: Sendable {
     /// Why a RST was sent, and what tells it.
     private struct Judged {
         let observed: Observed
-        var evidence: Evidence
+        let evidence: Evidence
         /// Nil without a packet, or where it was not asked for and the kernel's word is enough.
         let wire: WireSighting?
         let hasCapturedTrigger: Bool
@@ -91,13 +91,9 @@ final class ResetAssembly: Sendable {
             turnsAway = flow.own.bytes == 0 && flow.peer.bytes == 0
         }
         return ResetList.Head(
-            id: id, time: time(observed, members), tuple: tuple(observed, members), cause: cause,
+            id: id, time: time(of: members), tuple: tuple(observed, members), cause: cause,
             certainty: judged.verdict.certainty, outcome: outcome(observed), hasWallClock: hasWallClock(observed),
             turnsAway: turnsAway)
-    }
-
-    private func time(_ observed: Observed, _ members: ArraySlice<Reference>) -> Int64 {
-        (observed.packets.first ?? observed.lead ?? members.first).map(inventory.time) ?? 0
     }
 
     private func tuple(_ observed: Observed, _ members: ArraySlice<Reference>) -> FourTuple {

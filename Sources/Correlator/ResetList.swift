@@ -56,13 +56,8 @@ public struct ResetList: Sendable, RandomAccessCollection {
     /// The head of the RST with that id; nil if it was left out.
     public func head(id: Int) -> Head? {
         // Ids ascend, and are their places unless some were left out.
-        var low = 0
-        var high = heads.count
-        while low < high {
-            let middle = low + (high - low) / 2
-            if heads[middle].id < id { low = middle + 1 } else { high = middle }
-        }
-        return low < heads.count && heads[low].id == id ? heads[low] : nil
+        let place = heads.firstPlace { $0.id < id }
+        return place < heads.count && heads[place].id == id ? heads[place] : nil
     }
 }
 

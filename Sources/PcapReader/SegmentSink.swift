@@ -34,3 +34,18 @@ public struct EachSegment: SegmentSink {
         }
     }
 }
+
+extension CaptureScanner {
+    /// Scans like `scan`, into a new batch of a sink.
+    ///
+    /// - Returns: the batch, and what `scan` returns.
+    public mutating func scan<Sink: SegmentSink>(
+        _ bytes: RawSpan, offset: Int = 0, from start: Int = 0, limit: Int = .max, isFinal: Bool, for _: Sink.Type
+    ) throws(CaptureError) -> (batch: Sink.Batch, end: Int) {
+        var batch = Sink.emptyBatch
+        let end = try scan(bytes, offset: offset, from: start, limit: limit, isFinal: isFinal) {
+            Sink.add($0, to: &batch)
+        }
+        return (batch, end)
+    }
+}

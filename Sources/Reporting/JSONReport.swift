@@ -24,31 +24,20 @@ public struct JSONReport: Sendable {
         findings(report.findings)
         json.raw(",\n\"resets\":[")
         try flush(sink)
-        for start in stride(from: 0, to: report.resets.count, by: Self.roundSize) {
-            for piece in pieces(report.resets, start..<min(start + Self.roundSize, report.resets.count)) {
-                try sink(piece)
-            }
-        }
+        let blank = JSONReport(tool: tool)
+        try inPieces(report.resets.count, { blank.list(report.resets, $0) }, to: sink)
         json.raw("\n]}\n")
         try flush(sink)
     }
 
-    /// RSTs of one piece, and of the pieces that are made at the same time: few enough that their text stays small.
-    private static let pieceSize = 128
-    private static let roundSize = 8 * pieceSize
-
-    /// The text of some RSTs, made by all processors.
-    private func pieces(_ resets: ResetList, _ range: Range<Int>) -> [[UInt8]] {
-        let blank = JSONReport(tool: tool)
-        return Array(stride(from: range.lowerBound, to: range.upperBound, by: Self.pieceSize))
-            .concurrentMap(inPiecesOf: 1) { start in
-                var renderer = blank
-                for index in start..<min(start + Self.pieceSize, range.upperBound) {
-                    renderer.json.raw(index == 0 ? "\n" : ",\n")
-                    renderer.append(resets[index])
-                }
-                return renderer.json.bytes
-            }
+    /// The text of some RSTs.
+    private func list(_ resets: ResetList, _ range: Range<Int>) -> [UInt8] {
+        var renderer = self
+        for index in range {
+            renderer.json.raw(index == 0 ? "\n" : ",\n")
+            renderer.append(resets[index])
+        }
+        return renderer.json.bytes
     }
 
     private mutating func flush(_ sink: ([UInt8]) throws -> Void) rethrows {

@@ -14,10 +14,6 @@ public struct TextReport: Sendable {
     /// Of each file, so many damaged places are named.
     private static let namedDamage = 10
 
-    /// RSTs of one piece, and of the pieces that are made at the same time: few enough that their text stays small.
-    private static let pieceSize = 128
-    private static let roundSize = 8 * pieceSize
-
     private let options: Options
     private var text = ""
 
@@ -30,17 +26,8 @@ public struct TextReport: Sendable {
         clocks(report)
         findings(report)
         try flush(sink)
-        let count = report.resets.count
-        for start in stride(from: 0, to: count, by: Self.roundSize) {
-            let round = start..<min(start + Self.roundSize, count)
-            let pieces = stride(from: round.lowerBound, to: round.upperBound, by: Self.pieceSize).map {
-                $0..<min($0 + Self.pieceSize, round.upperBound)
-            }
-            let options = options
-            for piece in pieces.concurrentMap(inPiecesOf: 1, { Self.list(report.resets, $0, options) }) {
-                try sink(piece)
-            }
-        }
+        let options = options
+        try inPieces(report.resets.count, { Self.list(report.resets, $0, options) }, to: sink)
     }
 
     /// The text of some RSTs.

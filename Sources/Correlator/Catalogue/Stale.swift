@@ -94,7 +94,7 @@ extension Catalogue {
                     "the SYN+ACK answers the SYN, and is refused: nobody waits for it")
             }
         ) {
-            $0.answersWithoutSocket && $0.socket == .none && $0.trigger?.flags.isSuperset(of: [.syn, .ack]) == true
+            $0.answersWithoutSocket && $0.socket == .none && $0.trigger?.flags.isSynAck == true
         },
         Rule(
             .straySegment, .stale,
@@ -137,6 +137,7 @@ extension Catalogue {
 extension TCPFlags {
     /// A SYN that opens a connection.
     var isPlainSyn: Bool { contains(.syn) && isDisjoint(with: [.ack, .rst]) }
+    var isSynAck: Bool { isSuperset(of: [.syn, .ack]) }
 }
 
 extension Evidence {

@@ -1,5 +1,4 @@
 import NetworkTypes
-import PcapReader
 
 /// What one observer saw of a connection before and after a RST.
 ///

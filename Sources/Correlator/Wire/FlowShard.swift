@@ -324,12 +324,8 @@ extension FlowShard.After {
 extension FlowShard {
     /// What is known of the connection of a RST; nil if the shard did not see that packet.
     func context(ofPacket number: Int) -> FlowContext? {
-        var low = 0
-        var high = moments.count
-        while low < high {
-            let middle = low + (high - low) / 2
-            if moments[middle].note.number < number { low = middle + 1 } else { high = middle }
-        }
+        // By place: no moment is copied on the way.
+        let low = moments.indices.firstPlace { moments[$0].note.number < number }
         guard low < moments.count, moments[low].note.number == number else { return nil }
         let flow = Int(moments[low].flow)
         let generation = Int(moments[low].generation)
@@ -354,12 +350,7 @@ extension FlowShard {
 
     /// What the shard has of a connection: its ends, in the direction of the filter; nil for nothing.
     func ends(ofConnection connection: Int32) -> (source: FlowSide, destination: FlowSide)? {
-        var low = 0
-        var high = byConnection.count
-        while low < high {
-            let middle = low + (high - low) / 2
-            if byConnection[middle].connection < connection { low = middle + 1 } else { high = middle }
-        }
+        let low = byConnection.firstPlace { $0.connection < connection }
         var found: (source: FlowSide, destination: FlowSide)?
         var most = 0
         for entry in byConnection[low...].prefix(Self.comparedInterfaces) where entry.connection == connection {

@@ -50,7 +50,7 @@ struct SegmentNote: Sendable, Equatable {
     }
 
     var isPlainSyn: Bool { flags.isPlainSyn }
-    var isSynAck: Bool { flags.isSuperset(of: [.syn, .ack]) }
+    var isSynAck: Bool { flags.isSynAck }
     /// An acknowledgment and nothing else.
     var isPureAck: Bool { length == 0 && flags.contains(.ack) && flags.isDisjoint(with: [.syn, .fin, .rst]) }
 }
@@ -75,7 +75,7 @@ struct LaterNote: Sendable, Equatable {
         flags = note.flags
     }
 
-    var isSynAck: Bool { flags.isSuperset(of: [.syn, .ack]) }
+    var isSynAck: Bool { flags.isSynAck }
 }
 
 /// A segment of a connection that is followed.
