@@ -24,7 +24,6 @@ let package = Package(
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
         .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
-        .target(name: "CMappedFile"),
         .target(name: "CLibBPF", linkerSettings: [.linkedLibrary("bpf"), .linkedLibrary("elf")]),
 
         .target(name: "CLinux"),
@@ -38,7 +37,7 @@ let package = Package(
         .target(name: "Reporting", dependencies: ["NetworkTypes", "JSONText", "Correlator"], swiftSettings: pure),
 
         .target(
-            name: "CaptureFile", dependencies: ["PcapReader", "CMappedFile", "CZlib", "CZstd", "CLZ4"],
+            name: "CaptureFile", dependencies: ["PcapReader", "CZlib", "CZstd", "CLZ4"],
             swiftSettings: base),
         .target(
             name: "InputFiles",

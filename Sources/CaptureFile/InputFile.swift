@@ -66,7 +66,7 @@ public final class InputFile {
     ) throws -> CaptureSummary {
         var scanner = CaptureScanner(selecting: selection)
         if let size, kind == .pcap || kind == .pcapng {
-            try scanMapped(&scanner, size: size, threads: threads, progress: progress, into: &sink)
+            try scanRegular(&scanner, size: size, threads: threads, progress: progress, into: &sink)
         } else {
             let stream = try makeStream()
             try StreamScan(stream: stream, progress: progress.map { report in { [size] in report($0, size) } })
@@ -121,30 +121,19 @@ extension InputFile {
     }
 
     /// A file that grows while it is scanned is followed to the size it has when its end is reached, once.
-    private func scanMapped<Sink: SegmentSink>(
+    private func scanRegular<Sink: SegmentSink>(
         _ scanner: inout CaptureScanner, size: Int, threads: Int, progress: ((Int, Int?) -> Void)?,
         into sink: inout Sink
     ) throws {
-        var size = size
-        var at = 0
-        for attempt in 0... {
-            let file = try MappedFile(descriptor: descriptor, count: size)
-            let report = progress.map { report in { (done: Int) in report(done, size) } }
-            let scan = ParallelScan(file: file, threads: threads, progress: report, currentSize: { self.currentSize })
+        var scan = ParallelScan(descriptor: descriptor, size: size, threads: threads, currentSize: { self.currentSize })
+        scan.progress = progress.map { report in { (done: Int) in report(done, size) } }
+        var at = try scan.run(&scanner, into: &sink)
+        let now = currentSize
+        if now > size, !scanner.hasEnded {
+            scan.size = now
             at = try scan.run(&scanner, from: at, into: &sink)
-            let now = currentSize
-            if attempt == 0, now > size, !scanner.hasEnded {
-                size = now
-                continue
-            }
-            // What is left is a record cut short, or nothing.
-            let rest = try file.withBytes { try scanner.scan($0, from: at, isFinal: true, for: Sink.self) }
-            sink.take([(rest.batch, 0)])
-            if file.hasShrunk, !scanner.hasEnded {
-                scanner.noteDamage("the file shrank to \(now) bytes while it was read", at: at)
-            }
-            return
         }
+        try scan.finish(&scanner, from: at, into: &sink)
     }
 
     private var currentSize: Int {

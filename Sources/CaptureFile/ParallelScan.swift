@@ -2,21 +2,25 @@ import Dispatch
 import PcapReader
 import Synchronization
 
-/// Scans a mapped capture with several threads, in rounds of several parts each; what comes out is what one thread
-/// would have found.
+/// Scans a capture with several threads, in rounds of several parts each; what comes out is what one thread would have
+/// found.
 struct ParallelScan {
-    let file: MappedFile
+    /// Of a regular file.
+    let descriptor: Int32
+    /// Bytes of the file that are scanned.
+    var size: Int
     let threads: Int
-    /// Called with the bytes scanned so far.
-    let progress: ((Int) -> Void)?
     /// The size of the file at this moment.
     let currentSize: () -> Int
+    /// Called with the bytes scanned so far.
+    var progress: ((Int) -> Void)?
 
-    /// Bytes of a part: small enough that the segments of a round stay few, large enough that the guess at its
-    /// beginning costs nothing.
-    var partSize = 2 << 20
-    /// Parts of a round for each thread.
-    var partsPerThread = 4
+    /// Bytes of a part: small enough to stay in the processor's cache, large enough that the guess at its beginning
+    /// costs nothing.
+    var partSize = 1 << 20
+    /// Parts of a round for each thread. What is found in a round is kept until its end: the longer a round, the more of
+    /// the segments of a connection are followed together.
+    var partsPerThread = 32
 
     /// What one thread found in one part.
     private struct Part<Batch: Sendable>: Sendable {
@@ -26,66 +30,77 @@ struct ParallelScan {
         let batch: Batch
     }
 
-    /// Scans up to the last whole record and returns where that ends.
+    /// Scans the whole file.
+    ///
+    /// - Parameter start: where to begin, once some of the file was scanned.
+    /// - Returns: where the last whole record ends.
     func run<Sink: SegmentSink>(
         _ scanner: inout CaptureScanner, from start: Int = 0, into sink: inout Sink
     ) throws -> Int {
+        let windows = (0..<threads).map { _ in FileWindow(descriptor: descriptor) }
         var at = start
-        while at < file.count, !scanner.hasEnded {
+        while at < size, !scanner.hasEnded {
             // The first part is always scanned alone: it tells what the others have to know.
-            let isParallel = at > 0 && threads > 1 && file.count - at > partSize
+            let isParallel = at > 0 && threads > 1 && size - at > partSize
             let before = at
-            if noteShrinking(&scanner, at: at) { return file.count }
+            if noteShrinking(&scanner, at: at) { return size }
             if isParallel {
-                at = try round(&scanner, from: at, into: &sink)
+                at = try round(&scanner, windows, from: at, into: &sink)
             } else {
-                let part = try file.withBytes {
-                    try scanner.scan($0, from: at, limit: at + partSize, isFinal: false, for: Sink.self)
-                }
+                let part = try windows[0].scan(
+                    &scanner, from: at, limit: at + partSize, size: size, for: Sink.self)
                 sink.take([(part.batch, 0)])
                 at = part.end
             }
             // Only a record cut short by the end of the file is left.
             if at == before { break }
-            file.release(from: before, to: at)
             progress?(at)
         }
         return at
     }
 
-    /// Whether the file has lost bytes since it was mapped, which is noted as damage.
+    /// Scans what `run` has left of the file.
+    func finish<Sink: SegmentSink>(_ scanner: inout CaptureScanner, from start: Int, into sink: inout Sink) throws {
+        guard !scanner.hasEnded else { return scanner.skipRest(size - start) }
+        let window = FileWindow(descriptor: descriptor)
+        try window.read(start..<size)
+        let rest = try window.withBytes { try scanner.scan($0, offset: start, isFinal: true, for: Sink.self) }
+        sink.take([(rest.batch, 0)])
+    }
+
+    /// Whether the file has lost bytes since its size was asked, which is noted as damage.
     private func noteShrinking(_ scanner: inout CaptureScanner, at: Int) -> Bool {
-        let size = currentSize()
-        guard size < file.count || file.hasShrunk else { return false }
+        let now = currentSize()
+        guard now < size else { return false }
         if !scanner.hasEnded {
-            scanner.endEarly("the file shrank to \(size) bytes while it was read", at: at, skipping: file.count - at)
+            scanner.endEarly("the file shrank to \(now) bytes while it was read", at: at, skipping: size - at)
         }
         return true
     }
 
     private func round<Sink: SegmentSink>(
-        _ scanner: inout CaptureScanner, from start: Int, into sink: inout Sink
+        _ scanner: inout CaptureScanner, _ windows: [FileWindow], from start: Int, into sink: inout Sink
     ) throws -> Int {
         let origin = scanner.part()
         let guide = scanner
-        let count = min(threads * partsPerThread, (file.count - start + partSize - 1) / partSize)
+        let count = min(threads * partsPerThread, (size - start + partSize - 1) / partSize)
         var parts = [Part<Sink.Batch>?](repeating: nil, count: count)
         parts.withUnsafeMutableBufferPointer { parts in
-            let slots = Slots(base: parts.baseAddress)
+            let slots = Slots(parts: parts.baseAddress, windows: windows)
             let next = Atomic(0)
-            DispatchQueue.concurrentPerform(iterations: min(threads, count)) { [file, partSize] _ in
+            DispatchQueue.concurrentPerform(iterations: min(threads, count)) { [size, partSize] thread in
                 while true {
                     let index = next.add(1, ordering: .relaxed).oldValue
                     guard index < count else { return }
                     let partStart = start + index * partSize
-                    slots.base?[index] = Self.scanPart(
-                        file, from: partStart, limit: partStart + partSize, isGuess: index > 0, origin: origin,
-                        guide: guide, Sink.self)
+                    slots.parts?[index] = Self.part(
+                        slots.windows[thread], from: partStart, limit: partStart + partSize, size: size,
+                        isGuess: index > 0, origin: origin, guide: guide, Sink.self)
                 }
             }
         }
         // What was found in bytes that are gone is not worth having.
-        if noteShrinking(&scanner, at: start) { return file.count }
+        if noteShrinking(&scanner, at: start) { return size }
         var at = start
         var found: [(batch: Sink.Batch, precedingPackets: Int)] = []
         for (index, part) in parts.enumerated() {
@@ -96,9 +111,7 @@ struct ParallelScan {
                 at = part.end
                 found.append((part.batch, base))
             } else {
-                let again = try file.withBytes {
-                    try scanner.scan($0, from: at, limit: limit, isFinal: false, for: Sink.self)
-                }
+                let again = try windows[0].scan(&scanner, from: at, limit: limit, size: size, for: Sink.self)
                 found.append((again.batch, 0))
                 at = again.end
             }
@@ -109,26 +122,27 @@ struct ParallelScan {
     }
 
     /// Nil if no place in the part looks like the beginning of a record.
-    private static func scanPart<Sink: SegmentSink>(
-        _ file: MappedFile, from start: Int, limit: Int, isGuess: Bool, origin: CaptureScanner, guide: CaptureScanner,
-        _: Sink.Type
+    private static func part<Sink: SegmentSink>(
+        _ window: FileWindow, from start: Int, limit: Int, size: Int, isGuess: Bool, origin: CaptureScanner,
+        guide: CaptureScanner, _: Sink.Type
     ) -> Part<Sink.Batch>? {
-        file.withBytes { bytes in
-            var scanner = origin
-            var start = start
-            if isGuess {
-                guard let guess = guide.guessRecord(bytes, from: start, limit: limit) else { return nil }
-                start = guess
-            }
-            guard let found = try? scanner.scan(bytes, from: start, limit: limit, isFinal: false, for: Sink.self) else {
-                return nil
-            }
-            return Part(start: start, end: found.end, scanner: scanner, batch: found.batch)
+        var scanner = origin
+        var begin = start
+        if isGuess {
+            guard (try? window.read(start..<min(size, limit + FileWindow.lastRecord))) != nil,
+                let guess = window.withBytes({ guide.guessRecord($0, from: 0, limit: limit - start) })
+            else { return nil }
+            begin += guess
         }
+        guard let found = try? window.scan(&scanner, from: begin, limit: limit, size: size, for: Sink.self) else {
+            return nil
+        }
+        return Part(start: begin, end: found.end, scanner: scanner, batch: found.batch)
     }
 
-    /// Each thread writes to slots of its own.
+    /// Each thread writes to slots of its own, and has a window of its own.
     private struct Slots<Batch: Sendable>: @unchecked Sendable {
-        let base: UnsafeMutablePointer<Part<Batch>?>?
+        let parts: UnsafeMutablePointer<Part<Batch>?>?
+        let windows: [FileWindow]
     }
 }

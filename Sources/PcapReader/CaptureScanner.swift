@@ -59,11 +59,11 @@ public struct CaptureScanner: Sendable {
             at = headerEnd
         }
         if context.skip.left > 0 {
-            let skipped = min(context.skip.left, bytes.byteCount - at)
-            context.skip.left -= skipped
-            at += skipped
-            guard context.skip.left == 0 || isFinal else { return at }
-            finishLargeBlock()
+            at += passLargeBlock(atMost: bytes.byteCount - at)
+            if context.skip.left > 0 {
+                guard isFinal else { return at }
+                finishLargeBlock()
+            }
         }
         switch context.phase {
         case .start: break
@@ -105,6 +105,21 @@ public struct CaptureScanner: Sendable {
         try readPcapHeader(bytes, at: at, kind: kind)
         return at + kind.headerLength
     }
+
+    /// Passes over bytes that belong to a block too large to be held, which the caller need not read.
+    ///
+    /// - Parameter available: bytes of the file from here on.
+    /// - Returns: how many of them.
+    public mutating func passLargeBlock(atMost available: Int) -> Int {
+        guard context.skip.left > 0 else { return 0 }
+        let skipped = min(context.skip.left, available)
+        context.skip.left -= skipped
+        if context.skip.left == 0 { finishLargeBlock() }
+        return skipped
+    }
+
+    /// Counts bytes that follow the end of what can be read, and that the caller did not read either.
+    public mutating func skipRest(_ count: Int) { summary.bytesSkipped += count }
 
     private func prefix(_ bytes: RawSpan, _ at: Int, _ count: Int) -> [UInt8] {
         (0..<count).map { bytes.u8(at + $0) }

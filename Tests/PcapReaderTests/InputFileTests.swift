@@ -184,20 +184,6 @@ import Testing
         }
     }
 
-    /// Bytes that are gone read as zeros and do not end the process.
-    @Test func survivesLookingAtBytesThatAreGone() throws {
-        try Self.withFile([UInt8](repeating: 7, count: 100_000)) { path in
-            let descriptor = open(path, O_RDONLY)
-            defer { close(descriptor) }
-            let file = try MappedFile(descriptor: descriptor, count: 100_000)
-            #expect(!file.hasShrunk)
-            truncate(path, 10)
-            let last = file.withBytes { $0.unsafeLoad(fromByteOffset: 99_999, as: UInt8.self) }
-            #expect(last == 0)
-            #expect(file.hasShrunk)
-        }
-    }
-
     @Test func readsText() throws {
         let text = Array(#"{"type":"recording","schema":"rst-events/1"}"#.utf8)
         for bytes in [text, try Self.filter(["gzip", "-c"], text)] {

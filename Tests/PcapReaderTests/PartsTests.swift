@@ -62,18 +62,18 @@ struct ScanResult: Equatable {
         defer { try? FileManager.default.removeItem(atPath: path) }
         let descriptor = open(path, O_RDONLY)
         defer { close(descriptor) }
-        let file = try MappedFile(descriptor: descriptor, count: bytes.count)
-        var scan = ParallelScan(file: file, threads: threads, progress: nil, currentSize: { bytes.count })
+        var scan = ParallelScan(
+            descriptor: descriptor, size: bytes.count, threads: threads, currentSize: { bytes.count })
         scan.partSize = size
         var scanner = CaptureScanner(selecting: .all)
         do {
             var found: [CapturedSegment] = []
-            let end = try withoutActuallyEscaping({ found.append($0) }) { body in
+            try withoutActuallyEscaping({ found.append($0) }) { body in
                 var sink = EachSegment(body)
-                return try scan.run(&scanner, into: &sink)
+                let end = try scan.run(&scanner, into: &sink)
+                try scan.finish(&scanner, from: end, into: &sink)
             }
             segments = found
-            _ = try file.withBytes { try scanner.scan($0, from: end, isFinal: true) { segments.append($0) } }
             summary = scanner.summary
         } catch let failure as CaptureError {
             error = failure
