@@ -119,6 +119,39 @@ import Testing
         flow.send(.client, .ack)
         #expect(flow.resets.first?.flow?.receiverAfter == 2)
     }
+
+    /// Nothing of it depends on how many RSTs there are.
+    @Test func whatFollowsEachOfManyResetsIsCounted() throws {
+        var flow = Conversation()
+        flow.open()
+        for _ in 0..<50 {
+            flow.send(.server, .rst)
+            flow.send(.client, .ack)
+        }
+        flow.send(.client, .rst)
+        flow.send(.server, [.psh, .ack], length: 10)
+        let resets = flow.resets
+        try #require(resets.count == 51)
+        #expect(resets.prefix(50).map { $0.flow?.receiverAfter } == (0..<50).map { 50 - $0 })
+        #expect(resets.map { $0.flow?.senderAfter } == [Int?](repeating: 1, count: 50) + [0])
+        #expect(resets[0].evidence.contains { $0.fact.contains("49 more RSTs") })
+        #expect(resets[49].evidence.allSatisfy { !$0.fact.contains("more RST") })
+        #expect(resets[49].evidence.contains { $0.fact.contains("the other end sends a RST, too") })
+        #expect(resets[50].evidence.allSatisfy { !$0.fact.contains("the other end sends a RST") })
+    }
+
+    /// A connection that ends with a RST and begins anew again and again: each is judged by what it had itself.
+    @Test func eachOfManyConnectionsHasItsOwnEnd() throws {
+        var flow = Conversation()
+        for round in 0..<1500 {
+            flow.send(.client, .syn) { $0.seq = UInt32(round) * 1000 }
+            flow.send(.server, .rst)
+            flow.send(.server, [.psh, .ack], length: 10)
+        }
+        let resets = flow.resets
+        #expect(resets.count == 1500)
+        #expect(resets.allSatisfy { $0.flow?.senderAfter == 1 && $0.flow?.receiverAfter == 0 })
+    }
 }
 
 @Suite struct ClockOffsetTests {

@@ -2,24 +2,36 @@
 /// RSTs are the last segment of their connection, and what came before them is then what there is of it. Many a RST is all
 /// there is of its connection.
 struct Ends: Sendable {
-    private var pair = Seldom<Pair>()
+    /// Nil as long as neither end has sent anything.
+    private var pair: Pair?
 
-    private struct Pair: Sendable, StartsEmpty {
+    // What is shared is never changed: `unshare` copies it first.
+    private final class Pair: @unchecked Sendable {
         // Two properties, not an array: a segment changes one while the other is looked at, and neither is copied.
-        var first = FlowSide()
-        var second = FlowSide()
+        // Who changes one holds `Ends` inout: nobody else can look at it meanwhile, and to check that takes time.
+        @exclusivity(unchecked) var first: FlowSide
+        @exclusivity(unchecked) var second: FlowSide
+        init(_ first: FlowSide, _ second: FlowSide) {
+            unsafe self.first = first
+            unsafe self.second = second
+        }
     }
 
     /// Neither end has sent anything.
-    var isEmpty: Bool { pair.isEmpty }
+    var isEmpty: Bool { pair == nil }
 
     /// 0 for the sender of the first segment, 1 for the other end.
     subscript(side: Int) -> FlowSide {
         _read {
-            if side == 0 { yield pair.value.first } else { yield pair.value.second }
+            if let pair {
+                if side == 0 { yield unsafe pair.first } else { yield unsafe pair.second }
+            } else {
+                yield FlowSide()
+            }
         }
         _modify {
-            if side == 0 { yield &pair.value.first } else { yield &pair.value.second }
+            let pair = unshare()
+            if side == 0 { yield unsafe &pair.first } else { yield unsafe &pair.second }
         }
     }
 
@@ -27,12 +39,22 @@ struct Ends: Sendable {
     mutating func withEnds<Result>(
         of side: Int, _ body: (_ own: inout FlowSide, _ peer: inout FlowSide) -> Result
     ) -> Result {
-        Self.apply(&pair.value, side, body)
+        let pair = unshare()
+        return unsafe side == 0 ? body(&pair.first, &pair.second) : body(&pair.second, &pair.first)
     }
 
-    private static func apply<Result>(
-        _ pair: inout Pair, _ side: Int, _ body: (_ own: inout FlowSide, _ peer: inout FlowSide) -> Result
-    ) -> Result {
-        side == 0 ? body(&pair.first, &pair.second) : body(&pair.second, &pair.first)
+    private mutating func unshare() -> Pair {
+        let isUnique = isKnownUniquelyReferenced(&pair)
+        if isUnique, let pair { return pair }
+        let copy = pair.map { unsafe Pair($0.first, $0.second) } ?? Pair(FlowSide(), FlowSide())
+        pair = copy
+        return copy
+    }
+
+    /// Looks at what the next segments will need, and means nothing; see `FlowShard.add`.
+    func touch() -> Int {
+        guard let pair else { return 0 }
+        return unsafe pair.first.segments &+ pair.first.probesSinceHeard &+ pair.first.resetCount
+            &+ pair.second.segments &+ pair.second.probesSinceHeard &+ pair.second.resetCount
     }
 }

@@ -6,15 +6,18 @@ import PcapReader
 /// Keeps a few segments of each end and counts the rest: the memory is that of the connections and of their RSTs, however
 /// many segments there are. What two interfaces saw of one connection is kept apart.
 struct FlowShard: Sendable {
-    /// A hash table with linear probing: indices into `flows`, or -1. At most half of it is taken.
-    private var slots = [Int32](repeating: -1, count: 16)
-    /// Nobody who writes a capture knows it, and so nobody can make its connections collide.
-    private static let seed = UInt64.random(in: .min ... .max)
+    private var index = FlowIndex()
     /// All flows by the number of their connection, once the shard is complete.
     private var byConnection: [(connection: Int32, flow: Int32)] = []
     private(set) var flows: [Flow] = []
-    /// One for each RST, in the order of the capture.
+    /// One for each RST.
     private var moments: [Moment] = []
+    /// Their places in the order of the capture, once the shard is complete.
+    private var momentsInOrder: [Int32] = []
+    /// For each RST the next ones of both ends in the same connection, or -1, once the shard is complete.
+    private var nextResets: [(ofSender: Int32, ofPeer: Int32)] = []
+    /// For each flow the latest of those segments that are being added, by its place among them, or -1.
+    private var latest: [Int32] = []
 
     /// A connection as it was just before a RST.
     private struct Moment: Sendable {
@@ -27,11 +30,21 @@ struct FlowShard: Sendable {
         let ends: Ends
         let recollection: Seldom<Recollection>
         let previous: Flow.Ended?
-        var after = Seldom<After>()
+        var followers = Seldom<Followers>()
+        /// In each of the lists of `Flow.Waiting` the next one, or -1.
+        var next = Flow.Waiting()
+    }
+
+    /// The first segments after a RST in its connection that are no RSTs.
+    struct Followers: Sendable, Equatable, StartsEmpty {
+        var ofSender: LaterNote?
+        /// With payload.
+        var dataOfSender: LaterNote?
+        var ofPeer: LaterNote?
     }
 
     /// What followed a RST in its connection.
-    struct After: Sendable, Equatable, StartsEmpty {
+    struct After: Sendable, Equatable {
         /// Segments of the RST's sender that are no RSTs, and the first of them.
         var fromSender = 0
         var senderFirst: LaterNote?
@@ -45,79 +58,37 @@ struct FlowShard: Sendable {
         var peerReset: LaterNote?
     }
 
-    struct Flow: Sendable {
-        /// Its number in the filter, and whether the sender of the first segment comes second there.
-        let connection: Int32
-        let isReversed: Bool
-        let interface: Int32
-        let ifindex: Int32
-        var ends = Ends()
-        /// Of both ends, the sender of the first segment first.
-        private(set) var firstRecent = RecentSegments()
-        private(set) var secondRecent = RecentSegments()
-        /// How many connections with these addresses and ports came before this one.
-        var generation: Int32 = 0
-        var duplicates: Int32 = 0
-        /// Each connection at its end, the current one not among them.
-        var past: [Ends] = []
-        var previous: Ended?
-        /// The latest RST, by its place in `moments`, as long as nothing follows it: until then `ends` and `watched` are
-        /// without it. Most RSTs are the last of their connection, many all there is of it, and cost no more than this.
-        var pending: Int32 = -1
-        /// RSTs of this connection that are still watched, by their place in `moments`.
-        var watched: [Int32] = []
-
-        /// How an earlier connection with the same addresses and ports ended.
-        final class Ended: Sendable {
-            let time: Int64
-            let number: Int
-            let byReset: Bool
-            let resetNumber: Int?
-            /// The highest sequence number of each end.
-            let nextSeq: [UInt32]
-
-            init(time: Int64, number: Int, byReset: Bool, resetNumber: Int?, nextSeq: [UInt32]) {
-                self.time = time
-                self.number = number
-                self.byReset = byReset
-                self.resetNumber = resetNumber
-                self.nextSeq = nextSeq
-            }
-        }
-    }
-
-    /// RSTs of one connection that are watched at a time: the latest.
-    private static let watchedResets = 16
-    /// Earlier connections of one flow that are kept.
-    private static let keptGenerations = 1024
     /// Two equal segments so near to each other are one that was captured twice (a mirror port, a bridge).
-    fileprivate static let duplicateWindow: UInt64 = 1_000_000
+    static let duplicateWindow: UInt64 = 1_000_000
 
-    /// Takes in the next segments of the capture.
+    /// Takes in the next segments of the capture, one connection after another.
     ///
-    /// Each of them belongs to another connection, whose state is not in the processor's cache: a few of them are looked
-    /// for together, so that it waits for all of them at once.
-    ///
-    /// - Parameter precedingPackets: what has to be added to the numbers of their packets.
-    mutating func add(_ segments: [FlowSegment], precedingPackets: Int) {
-        var numbers: [Int] = []
-        numbers.reserveCapacity(Self.lookedForTogether)
-        var start = 0
-        while start < segments.count {
-            let end = min(start + Self.lookedForTogether, segments.count)
-            numbers.removeAll(keepingCapacity: true)
-            for index in start..<end { numbers.append(flow(of: segments[index])) }
-            for index in start..<end {
-                let number = numbers[index - start]
-                touched &+= flows[number].touch(segments[index].isReversed == flows[number].isReversed ? 0 : 1)
-                if let reset = flows[number].watched.last { touched &+= Int(moments[Int(reset)].sender) }
+    /// In a large capture each segment belongs to another connection than the one before it, and the state of that is not in
+    /// the processor's cache. Therefore the segments of each connection are taken together, and of a few connections the
+    /// state is looked for at the same time, so that the processor waits for all of them at once.
+    mutating func add(_ segments: [FlowSegment]) {
+        // The segments of each connection as a chain, in the order of the capture.
+        var next = [Int32](repeating: -1, count: segments.count)
+        var chains: [(flow: Int, head: Int32)] = []
+        for place in segments.indices {
+            let flow = flow(of: segments[place])
+            let link = Int32(truncatingIfNeeded: place)
+            if latest[flow] >= 0 { next[Int(latest[flow])] = link } else { chains.append((flow, link)) }
+            latest[flow] = link
+        }
+        for start in stride(from: 0, to: chains.count, by: Self.lookedForTogether) {
+            let together = chains[start..<min(start + Self.lookedForTogether, chains.count)]
+            for chain in together { touched &+= Int(flows[chain.flow].touch()) }
+            for chain in together { touched &+= flows[chain.flow].touchEnds() }
+            for chain in together { touched &+= flows[chain.flow].touchRecent() }
+            for chain in together {
+                latest[chain.flow] = -1
+                var link = chain.head
+                while link >= 0 {
+                    Self.add(segments[Int(link)], to: &flows[chain.flow], chain.flow, &moments)
+                    link = next[Int(link)]
+                }
             }
-            for index in start..<end {
-                var segment = segments[index]
-                segment.note.number += precedingPackets
-                add(segment, to: numbers[index - start])
-            }
-            start = end
         }
     }
 
@@ -125,83 +96,89 @@ struct FlowShard: Sendable {
     /// Means nothing: what was looked at ahead of its time has to go somewhere, or it would not be looked at.
     private var touched = 0
 
-    private mutating func add(_ segment: FlowSegment, to number: Int) {
-        let side = segment.isReversed == flows[number].isReversed ? 0 : 1
-        settle(number)
-        if segment.note.flags.contains(.rst) {
-            addReset(segment.note, flow: number, side: side)
-        } else {
-            if segment.note.isPlainSyn { beginAnew(segment.note, flow: number, side: side) }
-            addSegment(segment, flow: number, side: side)
-        }
-    }
-
     /// The connection at the interface of the segment, which may be a new one.
     private mutating func flow(of segment: FlowSegment) -> Int {
-        var slot = slot(segment.connection, segment.interface, segment.ifindex)
-        while slots[slot] >= 0 {
-            let number = Int(slots[slot])
-            if flows[number].connection == segment.connection, flows[number].interface == segment.interface,
-                flows[number].ifindex == segment.ifindex
-            {
-                return number
-            }
-            slot = (slot + 1) & (slots.count - 1)
-        }
-        let number = flows.count
+        let new = Int32(truncatingIfNeeded: flows.count)
+        let place = Int(segment.connection) / FlowTable.shardCount
+        if let known = index.flow(of: segment, place: place, orNew: new) { return Int(known) }
         flows.append(
             Flow(
                 connection: segment.connection, isReversed: segment.isReversed, interface: segment.interface,
                 ifindex: segment.ifindex))
-        slots[slot] = Int32(number)
-        if flows.count * 2 > slots.count { grow() }
-        return number
+        latest.append(-1)
+        return Int(new)
     }
 
-    /// Where to look first for a flow. The interfaces count too: one connection may be seen at any number of them.
-    private func slot(_ connection: Int32, _ interface: Int32, _ ifindex: Int32) -> Int {
-        let place = UInt64(UInt32(bitPattern: interface)) << 32 | UInt64(UInt32(bitPattern: ifindex))
-        let hash = mix(UInt64(UInt32(bitPattern: connection)) ^ Self.seed, place)
-        return Int(truncatingIfNeeded: hash) & (slots.count - 1)
-    }
-
-    private mutating func grow() {
-        slots = [Int32](repeating: -1, count: slots.count * 2)
-        for number in flows.indices {
-            var slot = slot(flows[number].connection, flows[number].interface, flows[number].ifindex)
-            while slots[slot] >= 0 { slot = (slot + 1) & (slots.count - 1) }
-            slots[slot] = Int32(number)
+    /// - Parameter number: that of the flow.
+    private static func add(_ segment: FlowSegment, to flow: inout Flow, _ number: Int, _ moments: inout [Moment]) {
+        let side = segment.isReversed == flow.isReversed ? 0 : 1
+        settle(&flow, &moments)
+        if segment.note.flags.contains(.rst) {
+            addReset(segment.note, to: &flow, number, side, &moments)
+            return
+        }
+        if segment.note.isPlainSyn { flow.beginAnew(segment.note, side: side) }
+        guard flow.take(segment, side: side) else { return }
+        if side == 0 {
+            follow(segment.note, side, &flow.waiting.ofFirst, \.ofFirst, &moments)
+            if segment.note.length > 0 { followData(segment.note, &flow.waiting.dataOfFirst, \.dataOfFirst, &moments) }
+        } else {
+            follow(segment.note, side, &flow.waiting.ofSecond, \.ofSecond, &moments)
+            if segment.note.length > 0 { followData(segment.note, &flow.waiting.dataOfSecond, \.dataOfSecond, &moments) }
         }
     }
 
-    private mutating func addSegment(_ segment: FlowSegment, flow: Int, side: Int) {
-        guard flows[flow].take(segment, side: side) else { return }
-        for reset in flows[flow].watched {
-            moments[Int(reset)].after.value.add(segment.note, isOfSender: moments[Int(reset)].sender == side)
-        }
-    }
-
-    private mutating func addReset(_ note: SegmentNote, flow: Int, side: Int) {
-        for reset in flows[flow].watched {
-            moments[Int(reset)].after.value.addReset(note, isOfSender: moments[Int(reset)].sender == side)
-        }
-        let place = Int32(truncatingIfNeeded: moments.count)
+    private static func addReset(
+        _ note: SegmentNote, to flow: inout Flow, _ number: Int, _ side: Int, _ moments: inout [Moment]
+    ) {
+        flow.pending = Int32(truncatingIfNeeded: moments.count)
         moments.append(
             Moment(
-                note: note, flow: Int32(truncatingIfNeeded: flow), sender: Int8(truncatingIfNeeded: side),
-                generation: flows[flow].generation, ends: flows[flow].ends,
-                recollection: flows[flow].recollection(note, side: side), previous: flows[flow].previous))
-        flows[flow].pending = place
+                note: note, flow: Int32(truncatingIfNeeded: number), sender: Int8(truncatingIfNeeded: side),
+                generation: flow.generation, ends: flow.ends, recollection: flow.recollection(note, side: side),
+                previous: flow.previous))
     }
 
     /// Takes in the RST that was the latest until now.
-    private mutating func settle(_ flow: Int) {
-        let place = flows[flow].pending
-        guard place >= 0 else { return }
-        flows[flow].pending = -1
-        flows[flow].ends[Int(moments[Int(place)].sender)].rememberReset(moments[Int(place)].note)
-        if flows[flow].watched.count == Self.watchedResets { flows[flow].watched.removeFirst() }
-        flows[flow].watched.append(place)
+    private static func settle(_ flow: inout Flow, _ moments: inout [Moment]) {
+        guard flow.pending >= 0 else { return }
+        let place = Int(flow.pending)
+        let sender = Int(moments[place].sender)
+        flow.ends[sender].rememberReset(moments[place].note)
+        moments[place].next = flow.waiting
+        flow.waiting.ofFirst = flow.pending
+        flow.waiting.ofSecond = flow.pending
+        if sender == 0 { flow.waiting.dataOfFirst = flow.pending } else { flow.waiting.dataOfSecond = flow.pending }
+        flow.pending = -1
+    }
+
+    /// Tells the RSTs of a list of a segment that follows them.
+    @inline(__always)
+    private static func follow(
+        _ note: SegmentNote, _ side: Int, _ head: inout Int32, _ next: KeyPath<Flow.Waiting, Int32>,
+        _ moments: inout [Moment]
+    ) {
+        while head >= 0 {
+            let place = Int(head)
+            if moments[place].sender == side {
+                moments[place].followers.value.ofSender = LaterNote(note)
+            } else {
+                moments[place].followers.value.ofPeer = LaterNote(note)
+            }
+            head = moments[place].next[keyPath: next]
+        }
+    }
+
+    /// The same for a segment with payload, and RSTs of its end.
+    @inline(__always)
+    private static func followData(
+        _ note: SegmentNote, _ head: inout Int32, _ next: KeyPath<Flow.Waiting, Int32>, _ moments: inout [Moment]
+    ) {
+        while head >= 0 {
+            let place = Int(head)
+            moments[place].followers.value.dataOfSender = LaterNote(note)
+            head = moments[place].next[keyPath: next]
+        }
     }
 
     /// Both ends of a flow with all its RSTs.
@@ -217,126 +194,46 @@ struct FlowShard: Sendable {
         let ends = currentEnds(flow)
         return [ends[0], ends[1]]
     }
-
-    /// A SYN after the end of a connection begins another one with the same addresses and ports.
-    private mutating func beginAnew(_ note: SegmentNote, flow: Int, side: Int) {
-        let sides = sides(flow)
-        let wasReset = sides[0].resetCount + sides[1].resetCount > 0
-        let isOver = wasReset || sides[0].fin != nil && sides[1].fin != nil
-        guard isOver, sides[side].syn?.seq != note.seq else { return }
-        let lastTime = sides.flatMap { [$0.last?.time, $0.resets.last?.time] }.compactMap { $0 }.max() ?? note.time
-        let lastNumber = sides.flatMap { [$0.last?.number, $0.resets.last?.number] }.compactMap { $0 }.max() ?? 0
-        flows[flow].previous = Flow.Ended(
-            time: lastTime, number: lastNumber, byReset: wasReset,
-            resetNumber: sides.compactMap { $0.resets.last?.number }.max(), nextSeq: sides.map(\.nextSeq))
-        flows[flow].beginAnew(keeping: Self.keptGenerations)
-    }
-}
-
-extension FlowShard.Flow {
-    /// The latest segments of an end.
-    func recent(_ side: Int) -> RecentSegments { side == 0 ? firstRecent : secondRecent }
-
-    /// Takes in a segment of one end that is no RST; false if it is one that was captured twice.
-    fileprivate mutating func take(_ segment: FlowSegment, side: Int) -> Bool {
-        let isNew =
-            side == 0
-            ? Self.take(segment, side, &ends, &firstRecent) : Self.take(segment, side, &ends, &secondRecent)
-        if !isNew { duplicates &+= 1 }
-        return isNew
-    }
-
-    private static func take(
-        _ segment: FlowSegment, _ side: Int, _ ends: inout Ends, _ recent: inout RecentSegments
-    ) -> Bool {
-        let note = segment.note
-        guard !recent.hasJustSeen(note, within: FlowShard.duplicateWindow) else { return false }
-        ends.withEnds(of: side) { own, peer in
-            peer.probesSinceHeard = 0
-            peer.retransmissionsSinceHeard = 0
-            own.add(segment, after: recent, peerKinds: peer.synKinds, peerID: peer.lastID)
-            // Where the capture begins in the middle, an acknowledgment tells how far the other end had come: its first
-            // captured segment may well be a keepalive probe, which looks back.
-            if peer.segments > 0, note.flags.contains(.ack), note.ack.follows(peer.nextSeq), peer.syn == nil {
-                peer.nextSeq = note.ack
-            }
-        }
-        recent.add(note)
-        return true
-    }
-
-    /// Looks at what the next segment of an end will need.
-    fileprivate mutating func touch(_ side: Int) -> Int {
-        guard !ends.isEmpty else { return 0 }
-        let latest = side == 0 ? firstRecent.touch() : secondRecent.touch()
-        return ends.withEnds(of: side) { own, _ in own.segments &+ latest }
-    }
-
-    fileprivate func recollection(_ reset: SegmentNote, side: Int) -> Seldom<Recollection> {
-        var recollection = Seldom<Recollection>()
-        if ends[0].segments + ends[1].segments > 0 {
-            recollection.value = Recollection(reset, own: ends[side], recent(side), peer: recent(1 - side))
-        }
-        return recollection
-    }
-
-    /// What only the next segments would have asked for.
-    fileprivate mutating func forgetRecent() {
-        firstRecent = RecentSegments()
-        secondRecent = RecentSegments()
-        watched = []
-    }
-
-    /// - Parameter limit: so many ended connections are kept.
-    fileprivate mutating func beginAnew(keeping limit: Int) {
-        if past.count < limit { past.append(ends) }
-        ends = Ends()
-        firstRecent = RecentSegments()
-        secondRecent = RecentSegments()
-        generation &+= 1
-        watched = []
-    }
-}
-
-extension FlowShard.After {
-    fileprivate mutating func add(_ note: SegmentNote, isOfSender: Bool) {
-        if isOfSender {
-            fromSender += 1
-            if senderFirst == nil { senderFirst = LaterNote(note) }
-            if note.length > 0, senderFirstData == nil { senderFirstData = LaterNote(note) }
-        } else {
-            fromPeer += 1
-            if peerFirst == nil { peerFirst = LaterNote(note) }
-        }
-    }
-
-    fileprivate mutating func addReset(_ note: SegmentNote, isOfSender: Bool) {
-        if isOfSender {
-            resets += 1
-            if nextReset == nil { nextReset = LaterNote(note) }
-        } else {
-            peerResets += 1
-            if peerReset == nil { peerReset = LaterNote(note) }
-        }
-    }
 }
 
 extension FlowShard {
     /// What is known of the connection of a RST; nil if the shard did not see that packet.
     func context(ofPacket number: Int) -> FlowContext? {
         // By place: no moment is copied on the way.
-        let low = moments.indices.firstPlace { moments[$0].note.number < number }
-        guard low < moments.count, moments[low].note.number == number else { return nil }
-        let flow = Int(moments[low].flow)
-        let generation = Int(moments[low].generation)
-        let final =
-            moments[low].generation == flows[flow].generation
-            ? currentEnds(flow)
-            : flows[flow].past.indices.contains(generation) ? flows[flow].past[generation] : moments[low].ends
+        let place = momentsInOrder.indices.firstPlace { moments[Int(momentsInOrder[$0])].note.number < number }
+        guard place < momentsInOrder.count, case let low = Int(momentsInOrder[place]),
+            moments[low].note.number == number
+        else { return nil }
+        let final = finalEnds(low)
         return FlowContext(
             ends: moments[low].ends, sender: Int(moments[low].sender), recollection: moments[low].recollection.value,
-            previous: moments[low].previous, after: moments[low].after.value, final: final,
-            duplicates: Int(flows[flow].duplicates))
+            previous: moments[low].previous, after: after(low, final), final: final,
+            duplicates: Int(flows[Int(moments[low].flow)].duplicates))
+    }
+
+    /// Both ends when the capture ended or the next connection began.
+    private func finalEnds(_ moment: Int) -> Ends {
+        let flow = Int(moments[moment].flow)
+        let generation = moments[moment].generation
+        if generation == flows[flow].generation { return currentEnds(flow) }
+        let past = flows[flow].past
+        let place = past.firstPlace { $0.generation < generation }
+        return place < past.count ? past[place].ends : moments[moment].ends
+    }
+
+    private func after(_ moment: Int, _ final: Ends) -> After {
+        let (own, peer) = (Int(moments[moment].sender), 1 - Int(moments[moment].sender))
+        let followers = moments[moment].followers.value
+        let next = nextResets[moment]
+        return After(
+            fromSender: final[own].segments - moments[moment].ends[own].segments, senderFirst: followers.ofSender,
+            senderFirstData: followers.dataOfSender,
+            fromPeer: final[peer].segments - moments[moment].ends[peer].segments, peerFirst: followers.ofPeer,
+            // The RST itself is not among those before it.
+            resets: final[own].resetCount - moments[moment].ends[own].resetCount - 1,
+            nextReset: next.ofSender < 0 ? nil : LaterNote(moments[Int(next.ofSender)].note),
+            peerResets: final[peer].resetCount - moments[moment].ends[peer].resetCount,
+            peerReset: next.ofPeer < 0 ? nil : LaterNote(moments[Int(next.ofPeer)].note))
     }
 
     /// Of a connection that more interfaces saw, no more of them are looked at.
@@ -345,7 +242,33 @@ extension FlowShard {
     /// To be called when all segments are added, before `ends(ofConnection:)`.
     mutating func finish() {
         for index in flows.indices.dropFirst(FlowTable.comparedFlows) { flows[index].forgetRecent() }
+        index = FlowIndex()
+        latest = []
+        momentsInOrder = moments.indices.map { Int32(truncatingIfNeeded: $0) }
+            .sorted { moments[Int($0)].note.number < moments[Int($1)].note.number }
+        findNextResets()
         byConnection = flows.indices.map { (flows[$0].connection, Int32($0)) }.sorted { $0 < $1 }
+    }
+
+    /// From the last RST to the first: of each flow the latest RSTs of both ends are known.
+    private mutating func findNextResets() {
+        var latest = [(Int32, Int32)](repeating: (-1, -1), count: flows.count)
+        nextResets = [(ofSender: Int32, ofPeer: Int32)](repeating: (-1, -1), count: moments.count)
+        for place in moments.indices.reversed() {
+            let flow = Int(moments[place].flow)
+            let (first, second) = latest[flow]
+            func isSameConnection(_ other: Int32) -> Bool {
+                other >= 0 && moments[Int(other)].generation == moments[place].generation
+            }
+            let next = (isSameConnection(first) ? first : -1, isSameConnection(second) ? second : -1)
+            if moments[place].sender == 0 {
+                nextResets[place] = (next.0, next.1)
+                latest[flow].0 = Int32(truncatingIfNeeded: place)
+            } else {
+                nextResets[place] = (next.1, next.0)
+                latest[flow].1 = Int32(truncatingIfNeeded: place)
+            }
+        }
     }
 
     /// What the shard has of a connection: its ends, in the direction of the filter; nil for nothing.

@@ -9,7 +9,7 @@ public struct FlowTable: Sendable {
     /// A connection is always in the same one, however many processors there are.
     private let shards: [FlowShard]
 
-    private static let shardCount = 8
+    static let shardCount = 8
 
     public init() {
         filter = FlowFilter([])
@@ -62,11 +62,15 @@ public struct FlowTable: Sendable {
 
         public mutating func take(_ batches: [(batch: Batch, precedingPackets: Int)]) {
             DispatchQueue.concurrentPerform(iterations: slots.count) { [slots] number in
-                slots[number].shard.withLock { shard in
-                    for (batch, preceding) in batches {
-                        shard.add(batch.shards[number], precedingPackets: preceding)
+                var segments: [FlowSegment] = []
+                segments.reserveCapacity(batches.reduce(0) { $0 + $1.batch.shards[number].count })
+                for (batch, preceding) in batches {
+                    for var segment in batch.shards[number] {
+                        segment.note.number += preceding
+                        segments.append(segment)
                     }
                 }
+                slots[number].shard.withLock { $0.add(segments) }
             }
         }
 

@@ -29,7 +29,8 @@ struct RecentSegments: Sendable {
         return false
     }
 
-    /// Looks at the latest one and means nothing; see `FlowShard.add`.
+    /// Looks at what is needed to find the latest one, and at that, and means nothing; see `FlowShard.add`.
+    func touchCount() -> Int { ring.count }
     func touch() -> Int { ring.isEmpty ? 0 : ring[newest].number }
 
     mutating func add(_ note: SegmentNote) {
