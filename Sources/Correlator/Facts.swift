@@ -27,7 +27,7 @@ extension ResetAssembly {
             facts.append(
                 Fact(
                     "answers a segment with flags \(trigger.flags), \(trigger.length) bytes of data",
-                    from: "packet \(trigger.number)"))
+                    from: .packet(trigger.number)))
         }
         if evidence.socket == .noneOrTimeWait, let origin {
             facts.append(Fact("no full socket: tcp_send_reset did not tell of it", from: place(origin)))
@@ -50,7 +50,7 @@ extension ResetAssembly {
         for other in others {
             facts.append(Fact("passed on to \(inventory.event(other).ifname ?? "another device")", from: place(other)))
         }
-        facts += verdict.missing.map { Fact("missing: \($0)", from: "report") }
+        facts += verdict.missing.map { Fact("missing: \($0)", from: .report) }
         return facts
     }
 
@@ -78,7 +78,7 @@ extension ResetAssembly {
         }
     }
 
-    private func decisionFacts(_ evidence: Evidence, from place: String) -> [Fact] {
+    private func decisionFacts(_ evidence: Evidence, from place: Fact.Place) -> [Fact] {
         var facts: [Fact] = []
         if let trigger = evidence.trigger {
             facts.append(
@@ -117,9 +117,9 @@ extension ResetAssembly {
         return known.isEmpty ? nil : "the owner of the socket is not known; \(known)"
     }
 
-    func place(_ reference: Reference) -> String {
-        if !inventory.isEvent(reference) { return "packet \(inventory.packet(reference).number)" }
-        return "event line \(inventory.event(reference).line)"
+    func place(_ reference: Reference) -> Fact.Place {
+        if !inventory.isEvent(reference) { return .packet(inventory.packet(reference).number) }
+        return .eventLine(inventory.event(reference).line)
     }
 }
 

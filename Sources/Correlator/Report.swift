@@ -130,10 +130,27 @@ public struct Reset: Sendable {
 /// One thing that is known, and from where.
 public struct Fact: Sendable, Equatable {
     public var fact: String
-    /// `packet 17`, `event line 4`.
-    public var from: String
+    public var from: Place
 
-    public init(_ fact: String, from: String) {
+    /// What shows it.
+    public enum Place: Sendable, Equatable, CustomStringConvertible {
+        /// A packet of a capture, by its number.
+        case packet(Int)
+        /// A line of a recording.
+        case eventLine(Int)
+        /// All that was found together.
+        case report
+
+        public var description: String {
+            switch self {
+            case .packet(let number): "packet \(number)"
+            case .eventLine(let line): "event line \(line)"
+            case .report: "report"
+            }
+        }
+    }
+
+    public init(_ fact: String, from: Place) {
         self.fact = fact
         self.from = from
     }

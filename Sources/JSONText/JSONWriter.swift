@@ -15,16 +15,17 @@ package struct JSONWriter: Sendable {
             contentsOf: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
     }
 
-    @inlinable
-    package mutating func number(_ value: some FixedWidthInteger) {
-        integer(UInt64(value.magnitude), isNegative: value < 0)
+    // Not one generic function: across modules that is called through tables, at ten times the cost.
+    package mutating func number(_ value: UInt64) { digits(value) }
+    package mutating func number(_ value: UInt32) { digits(UInt64(value)) }
+    package mutating func number(_ value: UInt16) { digits(UInt64(value)) }
+    package mutating func number(_ value: UInt8) { digits(UInt64(value)) }
+    package mutating func number(_ value: Int64) {
+        if value < 0 { bytes.append(UInt8(ascii: "-")) }
+        digits(value.magnitude)
     }
-
-    @usableFromInline
-    mutating func integer(_ magnitude: UInt64, isNegative: Bool) {
-        if isNegative { bytes.append(UInt8(ascii: "-")) }
-        digits(magnitude)
-    }
+    package mutating func number(_ value: Int32) { number(Int64(value)) }
+    package mutating func number(_ value: Int) { number(Int64(value)) }
 
     private mutating func digits(_ value: UInt64) {
         guard value >= 10 else {
@@ -83,7 +84,7 @@ package struct JSONWriter: Sendable {
                     // Almost all text is plain, and goes in one piece.
                     let start = index - 1
                     while index < utf8.count, unsafe Self.isPlain(utf8[index]) { index += 1 }
-                    unsafe bytes.append(contentsOf: utf8[start..<index])
+                    unsafe bytes.append(contentsOf: UnsafeBufferPointer(rebasing: utf8[start..<index]))
                 }
             }
         }

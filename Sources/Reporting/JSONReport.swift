@@ -314,7 +314,7 @@ public struct JSONReport: Sendable {
             json.raw(index == 0 ? "{\"fact\":" : ",{\"fact\":")
             json.string(fact.fact)
             json.raw(",\"from\":")
-            json.string(fact.from)
+            json.place(fact.from)
             json.raw("}")
         }
         json.raw("]")
@@ -393,5 +393,22 @@ public struct JSONReport: Sendable {
             json.string(value)
         }
         json.raw("}")
+    }
+}
+
+extension JSONWriter {
+    /// `Fact.Place.description`, without a string in between.
+    fileprivate mutating func place(_ place: Fact.Place) {
+        switch place {
+        case .packet(let number):
+            raw("\"packet ")
+            self.number(number)
+            raw("\"")
+        case .eventLine(let line):
+            raw("\"event line ")
+            number(line)
+            raw("\"")
+        case .report: raw("\"report\"")
+        }
     }
 }

@@ -97,7 +97,7 @@ import Testing
         #expect(reset.cause == .closedPort)
         #expect(reset.certainty == .inferred)
         #expect(reset.candidates == [.closedPort, .dataAfterFullClose])
-        #expect(reset.evidence.contains { $0.from == "packet 1" && $0.fact.contains("flags S,") })
+        #expect(reset.evidence.contains { $0.from == .packet(1) && $0.fact.contains("flags S,") })
     }
 
     @Test func withoutTheSegmentNothingIsChosen() throws {

@@ -20,7 +20,7 @@ extension ResetAssembly {
             let count = connection.source.segments + connection.destination.segments
             return Fact(
                 "\(inventory.captures[index].file) has \(count) segments of this connection, but not this RST: it was lost on the way, or made on it",
-                from: "report")
+                from: .report)
         }
     }
 }
@@ -59,7 +59,7 @@ struct WireFacts {
 
     private mutating func add(_ fact: String?, from number: Int? = nil) {
         guard let fact else { return }
-        facts.append(Fact(fact, from: "packet \(number ?? evidence.reset.number)"))
+        facts.append(Fact(fact, from: .packet(number ?? evidence.reset.number)))
     }
 
     /// What speaks for the verdict and for its alternatives, the strongest first.
