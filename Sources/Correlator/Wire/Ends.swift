@@ -51,6 +51,13 @@ struct Ends: Sendable {
         return copy
     }
 
+    /// How many segments and how many RSTs an end has sent.
+    func counts(of side: Int) -> (segments: Int, resets: Int) {
+        guard let pair else { return (0, 0) }
+        return unsafe side == 0
+            ? (pair.first.segments, pair.first.resetCount) : (pair.second.segments, pair.second.resetCount)
+    }
+
     /// Looks at what the next segments will need, and means nothing; see `FlowShard.add`.
     func touch() -> Int {
         guard let pair else { return 0 }

@@ -225,14 +225,16 @@ extension FlowShard {
         let (own, peer) = (Int(moments[moment].sender), 1 - Int(moments[moment].sender))
         let followers = moments[moment].followers.value
         let next = nextResets[moment]
+        let before = (own: moments[moment].ends.counts(of: own), peer: moments[moment].ends.counts(of: peer))
+        let all = (own: final.counts(of: own), peer: final.counts(of: peer))
         return After(
-            fromSender: final[own].segments - moments[moment].ends[own].segments, senderFirst: followers.ofSender,
+            fromSender: all.own.segments - before.own.segments, senderFirst: followers.ofSender,
             senderFirstData: followers.dataOfSender,
-            fromPeer: final[peer].segments - moments[moment].ends[peer].segments, peerFirst: followers.ofPeer,
+            fromPeer: all.peer.segments - before.peer.segments, peerFirst: followers.ofPeer,
             // The RST itself is not among those before it.
-            resets: final[own].resetCount - moments[moment].ends[own].resetCount - 1,
+            resets: all.own.resets - before.own.resets - 1,
             nextReset: next.ofSender < 0 ? nil : LaterNote(moments[Int(next.ofSender)].note),
-            peerResets: final[peer].resetCount - moments[moment].ends[peer].resetCount,
+            peerResets: all.peer.resets - before.peer.resets,
             peerReset: next.ofPeer < 0 ? nil : LaterNote(moments[Int(next.ofPeer)].note))
     }
 

@@ -7,7 +7,13 @@ import Synchronization
 public struct FlowTable: Sendable {
     private let filter: FlowFilter
     /// A connection is always in the same one, however many processors there are.
-    private let shards: [FlowShard]
+    private let shards: [Followed]
+
+    /// A class, so that a shard is asked without a copy of it.
+    fileprivate final class Followed: Sendable {
+        let shard: FlowShard
+        init(_ shard: FlowShard) { self.shard = shard }
+    }
 
     static let shardCount = 8
 
@@ -16,7 +22,7 @@ public struct FlowTable: Sendable {
         shards = []
     }
 
-    fileprivate init(_ filter: FlowFilter, _ shards: [FlowShard]) {
+    fileprivate init(_ filter: FlowFilter, _ shards: [Followed]) {
         self.filter = filter
         self.shards = shards
     }
@@ -81,7 +87,7 @@ public struct FlowTable: Sendable {
                     slot.shard.withLock { shard in
                         defer { shard = FlowShard() }
                         shard.finish()
-                        return shard
+                        return Followed(shard)
                     }
                 })
         }
@@ -92,13 +98,13 @@ public struct FlowTable: Sendable {
     /// What is known of the connection of a RST; nil if the table did not see that packet.
     func context(of reset: CapturedSegment) -> FlowContext? {
         guard let place = filter.number(of: reset.segment.tuple) else { return nil }
-        return shards[Self.shard(of: place.connection)].context(ofPacket: reset.number)
+        return shards[Self.shard(of: place.connection)].shard.context(ofPacket: reset.number)
     }
 
     /// What the capture has of a connection: its ends, in the order of the tuple; nil for nothing.
     func connection(of tuple: FourTuple) -> (source: FlowSide, destination: FlowSide, lastTime: Int64)? {
         guard let place = filter.number(of: tuple),
-            let ends = shards[Self.shard(of: place.connection)].ends(ofConnection: place.connection)
+            let ends = shards[Self.shard(of: place.connection)].shard.ends(ofConnection: place.connection)
         else { return nil }
         let last = [ends.source, ends.destination].compactMap { $0.last?.time }.max() ?? 0
         return place.isReversed ? (ends.destination, ends.source, last) : (ends.source, ends.destination, last)
@@ -109,6 +115,6 @@ public struct FlowTable: Sendable {
 
     /// The segments that are kept of some flows, with their times.
     func notes() -> [(SegmentKey, Int64)] {
-        shards.flatMap { $0.notes(ofFlows: Self.comparedFlows, in: filter) }
+        shards.flatMap { $0.shard.notes(ofFlows: Self.comparedFlows, in: filter) }
     }
 }
