@@ -10,10 +10,7 @@ extension ResetAssembly {
     ) -> [Fact] {
         var facts: [Fact] = []
         if let path = evidence.path, let lead = origin ?? decision {
-            let names = path.names[path.originIndex..<min(path.boundary, path.originIndex + 4)]
-            if !names.isEmpty {
-                facts.append(Fact("kernel path \(names.joined(separator: " < "))", from: place(lead)))
-            }
+            if !path.leading.isEmpty { facts.append(Fact("kernel path \(path.leading)", from: place(lead))) }
             if let hook = path.netfilterHook, path.origin == .netfilter {
                 facts.append(Fact("the rule stands in \(hook)", from: place(lead)))
             }

@@ -17,6 +17,10 @@ public final class KernelPath: Sendable {
     public let context: Context
     /// Which known functions stand between the origin and the boundary.
     public let callers: Callers
+    /// The function that made the RST and those that called it, as many as a sentence can hold: `a < b < c`.
+    let leading: String
+    /// The task belongs to the kernel and not to a program: a kworker that closes what a program had left to it.
+    public let runsInKernelThread: Bool
 
     /// The function that made the RST.
     public enum Origin: Sendable, Equatable {
@@ -114,11 +118,10 @@ public final class KernelPath: Sendable {
         origin = found
         originIndex = index
         callers = Self.callers(of: found, in: names[index..<boundary])
-    }
-
-    /// The task belongs to the kernel and not to a program: a kworker that closes what a program had left to it.
-    public var runsInKernelThread: Bool {
-        names.contains("kthread") && !names.contains("io_wq_worker") && !names.contains("io_sq_thread")
+        // Thousands of RSTs share a path: what each of them asks for is found once.
+        leading = names[index..<min(boundary, index + 4)].joined(separator: " < ")
+        runsInKernelThread =
+            names.contains("kthread") && !names.contains("io_wq_worker") && !names.contains("io_sq_thread")
     }
 
     /// The frames from the origin to the boundary: what a person wants to read.

@@ -12,7 +12,10 @@ extension InputLoader {
     ///
     /// To be called when all files are loaded: what one capture has of a connection that is reset in another is evidence.
     public mutating func loadFlows() {
-        let filter = FlowFilter(captures.lazy.flatMap { $0.resets.lazy.map(\.segment.tuple) })
+        var filter = FlowFilter(expecting: captures.reduce(0) { $0 + $1.resets.count })
+        for capture in captures {
+            for reset in capture.resets { filter.insert(reset.segment.tuple) }
+        }
         guard filter.count > 0 else { return }
         for index in captures.indices where isRereadable[index] {
             do {

@@ -15,6 +15,9 @@ package struct JSONWriter: Sendable {
             contentsOf: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
     }
 
+    /// Appends what another writer wrote.
+    package mutating func raw(_ text: [UInt8]) { bytes += text }
+
     // Not one generic function: across modules that is called through tables, at ten times the cost.
     package mutating func number(_ value: UInt64) { digits(value) }
     package mutating func number(_ value: UInt32) { digits(UInt64(value)) }

@@ -39,8 +39,14 @@ public struct FlowFilter: Sendable {
 
     /// The direction of each tuple does not matter; there may be up to 2^30 of them.
     public init(_ flows: some Collection<FourTuple>) {
-        // Once: a lazy collection counts its elements each time.
-        let count = flows.count
+        self.init(expecting: flows.count)
+        for flow in flows { insert(flow) }
+    }
+
+    /// An empty filter.
+    ///
+    /// - Parameter count: so many connections will be inserted; with more it works, and denies fewer of the others quickly.
+    public init(expecting count: Int) {
         var slotCount = 16
         while slotCount < count * 2, slotCount < 1 << 31 { slotCount *= 2 }
         slots = [Int32](repeating: -1, count: slotCount)
@@ -50,7 +56,6 @@ public struct FlowFilter: Sendable {
         bits = [UInt64](repeating: 0, count: bitCount / 64)
         mask = UInt64(bitCount - 1)
         tuples.reserveCapacity(count)
-        for flow in flows { insert(flow) }
     }
 
     /// How many connections there are, each counted once.
@@ -70,14 +75,21 @@ public struct FlowFilter: Sendable {
     /// The connection with that number, in the direction in which it was first given.
     public func tuple(_ connection: Int32) -> FourTuple { tuples[Int(connection)] }
 
-    private mutating func insert(_ tuple: FourTuple) {
+    /// Adds a connection, if the filter does not have it.
+    public mutating func insert(_ tuple: FourTuple) {
         let hash = self.hash(tuple)
         let slot = slot(of: tuple, hash: hash)
         guard slots[slot] < 0 else { return }
         slots[slot] = Int32(tuples.count)
         tuples.append(tuple)
+        if tuples.count * 2 > slots.count { grow() }
         let bit = hash & mask
         bits[Int(bit / 64)] |= 1 << (bit % 64)
+    }
+
+    private mutating func grow() {
+        slots = [Int32](repeating: -1, count: slots.count * 2)
+        for (number, tuple) in tuples.enumerated() { slots[slot(of: tuple, hash: hash(tuple))] = Int32(number) }
     }
 
     /// Where the connection is, or the free slot where it belongs.

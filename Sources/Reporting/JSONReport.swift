@@ -7,6 +7,8 @@ import NetworkTypes
 public struct JSONReport: Sendable {
     private var json = JSONWriter()
     private let tool: String
+    /// The text of stacks: thousands of RSTs share one.
+    private var stacks: [ObjectIdentifier: [UInt8]] = [:]
 
     /// - Parameter tool: name and version of the program.
     public init(tool: String) { self.tool = tool }
@@ -337,12 +339,8 @@ public struct JSONReport: Sendable {
             json.string(state.name)
         }
         if let path = reset.path {
-            json.raw(",\"stack\":[")
-            for (index, frame) in path.frames.enumerated() {
-                if index > 0 { json.raw(",") }
-                json.string(frame)
-            }
-            json.raw("]")
+            json.raw(",\"stack\":")
+            json.raw(stack(path))
         }
         if let process = reset.process {
             json.raw(",\"process\":{")
@@ -364,6 +362,19 @@ public struct JSONReport: Sendable {
             json.raw(",\"netns\":")
             json.number(netns)
         }
+    }
+
+    private mutating func stack(_ path: KernelPath) -> [UInt8] {
+        if let known = stacks[ObjectIdentifier(path)] { return known }
+        var text = JSONWriter()
+        text.raw("[")
+        for (index, frame) in path.frames.enumerated() {
+            if index > 0 { text.raw(",") }
+            text.string(frame)
+        }
+        text.raw("]")
+        stacks[ObjectIdentifier(path)] = text.bytes
+        return text.bytes
     }
 
     private mutating func append(pid: Int32, comm: String) {

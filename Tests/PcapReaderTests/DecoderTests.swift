@@ -137,6 +137,10 @@ import Testing
         #expect(held.allSatisfy { filter.contains($0) && filter.contains($0.reversed) })
         #expect(!(0..<5000).contains { filter.contains(tuple($0 * 2 + 1)) })
         #expect(!FlowFilter([]).contains(tuple(1)))
+        var grown = FlowFilter(expecting: 0)
+        for tuple in held { grown.insert(tuple) }
+        #expect(grown.count == held.count)
+        #expect(held.allSatisfy { grown.contains($0) && grown.contains($0.reversed) })
     }
 
     /// Connections whose two ends are equal are as easy to tell apart as any: if they had one hash, a capture of many of
