@@ -50,13 +50,13 @@ extension FileWindow {
     /// Bytes that are read behind a part of a file for the record at its end, which may be longer.
     static let lastRecord = 16 << 10
 
-    /// Scans the records that begin before the limit and are there as a whole.
+    /// Scans the records that begin before the limit and are there as a whole. A file that cannot be read on ends there.
     ///
     /// - Parameter size: that of the file.
     /// - Returns: the segments, and where the last of the records ends.
     func scan<Sink: SegmentSink>(
         _ scanner: inout CaptureScanner, from start: Int, limit: Int, size: Int, for _: Sink.Type
-    ) throws -> (batch: Sink.Batch, end: Int) {
+    ) throws(CaptureError) -> (batch: Sink.Batch, end: Int) {
         var batch = Sink.emptyBatch
         var at = start
         var length = limit - start + Self.lastRecord
@@ -64,8 +64,8 @@ extension FileWindow {
             let before = at
             if range.contains(at) {
                 let offset = range.lowerBound
-                at = try offset + withBytes {
-                    try scanner.scan($0, offset: offset, from: at - offset, limit: limit - offset, isFinal: false) {
+                at = try offset + withBytes { (bytes) throws(CaptureError) in
+                    try scanner.scan(bytes, offset: offset, from: at - offset, limit: limit - offset, isFinal: false) {
                         Sink.add($0, to: &batch)
                     }
                 }
@@ -75,7 +75,12 @@ extension FileWindow {
             // The window does not hold the whole record there.
             let held = range.contains(at) ? range.upperBound : at
             if range.lowerBound == at { length *= 2 }
-            try read(at..<min(size, at + length))
+            do {
+                try read(at..<min(size, at + length))
+            } catch {
+                scanner.endEarly("\(error)", at: at, skipping: size - at)
+                return (batch, size)
+            }
             // Nor does the file.
             if range.upperBound <= held { break }
         }

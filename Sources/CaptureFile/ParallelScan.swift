@@ -34,9 +34,10 @@ struct ParallelScan {
     ///
     /// - Parameter start: where to begin, once some of the file was scanned.
     /// - Returns: where the last whole record ends.
+    /// - Throws: only before the first record, if this is not a capture.
     func run<Sink: SegmentSink>(
         _ scanner: inout CaptureScanner, from start: Int = 0, into sink: inout Sink
-    ) throws -> Int {
+    ) throws(CaptureError) -> Int {
         let windows = (0..<threads).map { _ in FileWindow(descriptor: descriptor) }
         var at = start
         while at < size, !scanner.hasEnded {
@@ -60,11 +61,19 @@ struct ParallelScan {
     }
 
     /// Scans what `run` has left of the file.
-    func finish<Sink: SegmentSink>(_ scanner: inout CaptureScanner, from start: Int, into sink: inout Sink) throws {
+    func finish<Sink: SegmentSink>(
+        _ scanner: inout CaptureScanner, from start: Int, into sink: inout Sink
+    ) throws(CaptureError) {
         guard !scanner.hasEnded else { return scanner.skipRest(size - start) }
         let window = FileWindow(descriptor: descriptor)
-        try window.read(start..<size)
-        let rest = try window.withBytes { try scanner.scan($0, offset: start, isFinal: true, for: Sink.self) }
+        do {
+            try window.read(start..<size)
+        } catch {
+            return scanner.endEarly("\(error)", at: start, skipping: size - start)
+        }
+        let rest = try window.withBytes { (bytes) throws(CaptureError) in
+            try scanner.scan(bytes, offset: start, isFinal: true, for: Sink.self)
+        }
         sink.take([(rest.batch, 0)])
     }
 
@@ -80,7 +89,7 @@ struct ParallelScan {
 
     private func round<Sink: SegmentSink>(
         _ scanner: inout CaptureScanner, _ windows: [FileWindow], from start: Int, into sink: inout Sink
-    ) throws -> Int {
+    ) throws(CaptureError) -> Int {
         let origin = scanner.part()
         let guide = scanner
         let count = min(threads * partsPerThread, (size - start + partSize - 1) / partSize)

@@ -184,6 +184,37 @@ import Testing
         }
     }
 
+    /// An error of the disk, say: what was found before it stays, and the rest is counted as lost.
+    @Test(arguments: [1, 2]) func namesWhereAFileCannotBeReadOn(threads: Int) throws {
+        var builder = PcapBuilder()
+        for _ in 0..<30_000 { builder.add(Packets.ipv4Reset) }
+        try Self.withFile(builder.file) { path in
+            let readable = open(path, O_RDONLY)
+            let other = open("/dev/null", O_WRONLY)
+            defer { close(readable) }
+            defer { close(other) }
+            var scan = ParallelScan(
+                descriptor: readable, size: builder.file.count, threads: threads, currentSize: { builder.file.count })
+            scan.partSize = 64 << 10
+            scan.partsPerThread = 2
+            // From the first progress on the descriptor is one that cannot be read.
+            scan.progress = { _ in dup2(other, readable) }
+            var scanner = CaptureScanner(selecting: .resets)
+            var numbers: [Int] = []
+            try withoutActuallyEscaping({ numbers.append($0.number) }) { body in
+                var sink = EachSegment(body)
+                let end = try scan.run(&scanner, into: &sink)
+                try scan.finish(&scanner, from: end, into: &sink)
+            }
+            #expect(numbers.count > 100 && numbers.count < 30_000)
+            #expect(numbers == Array(1...numbers.count))
+            #expect(scanner.summary.packets == numbers.count)
+            #expect(scanner.summary.damage.map(\.problem) == ["cannot read: Bad file descriptor"])
+            let done = scanner.summary.damage.first?.offset ?? 0
+            #expect(scanner.summary.bytesSkipped == builder.file.count - done)
+        }
+    }
+
     @Test func readsText() throws {
         let text = Array(#"{"type":"recording","schema":"rst-events/1"}"#.utf8)
         for bytes in [text, try Self.filter(["gzip", "-c"], text)] {
