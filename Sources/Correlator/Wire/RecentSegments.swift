@@ -93,7 +93,9 @@ struct Recollection: Sendable, Equatable, StartsEmpty {
                 }.count
         }
         if ownRecent.contains(where: { !own.nextSeq.follows($0.seq) }) {
-            emptyAt = Array(Set(ownRecent.inOrder.map(\.seq).filter { !own.nextSeq.follows($0) }))
+            for note in ownRecent.inOrder where !own.nextSeq.follows(note.seq) && !emptyAt.contains(note.seq) {
+                emptyAt.append(note.seq)
+            }
         }
     }
 
