@@ -9,6 +9,8 @@ public final class InputFile {
     public let kind: FileKind
     /// What the file holds once it is decompressed: `.pcap`, `.pcapng` or `.other`.
     public let contentKind: FileKind
+    /// The first bytes of that.
+    public let contentPrefix: [UInt8]
     /// Bytes on disk; nil for a pipe.
     public let size: Int?
     private let descriptor: Int32
@@ -44,7 +46,8 @@ public final class InputFile {
             throw error
         }
         kind = FileKind(prefix: prefix)
-        contentKind = FileKind(prefix: Self.contentPrefix(prefix))
+        contentPrefix = Self.contentPrefix(prefix)
+        contentKind = FileKind(prefix: contentPrefix)
     }
 
     deinit { close(descriptor) }

@@ -40,8 +40,10 @@ public struct InputLoader {
     /// - Returns: whether the file was one of both.
     @discardableResult
     private mutating func loadFile(_ path: String, isOptional: Bool = false) -> Bool {
+        var prefix: [UInt8] = []
         do {
             let file = try InputFile(path: path)
+            prefix = file.contentPrefix
             switch file.contentKind {
             case .pcap, .pcapng: try loadCapture(file)
             case .gzip, .zstd, .lz4, .other:
@@ -51,7 +53,8 @@ public struct InputLoader {
         } catch EventsError.notARecording(let problem) {
             // Other files may lie beside a recording; one that is named like events is meant to be some.
             if isOptional, !path.hasSuffix(".jsonl") { return false }
-            failures.append("\(path): neither a capture (pcap, pcapng) nor kernel events: \(problem)")
+            let reason = OtherFormat(prefix: prefix)?.advice ?? problem
+            failures.append("\(path): neither a capture (pcap, pcapng) nor kernel events: \(reason)")
             return false
         } catch {
             failures.append("\(path): \(error)")

@@ -20,6 +20,12 @@ import Testing
             testDescription: "text", content: "hello, world\nthis is no capture\n", status: 1, says: "neither a capture"
         ),
         Case(
+            testDescription: "another kind of capture", content: "GMBU\0\u{2}\u{1}\0 and more", status: 1,
+            says: "it is a capture of Microsoft Network Monitor 2; convert it first: editcap -F pcapng FILE NEW"),
+        Case(
+            testDescription: "another compression", content: "BZh91AY&SY", status: 1,
+            says: "it is compressed with bzip2; decompress it first: bzip2 -dc FILE | rst-analyze report -"),
+        Case(
             testDescription: "a newer schema", content: header.replacing("rst-events/1", with: "rst-events/2") + "\n",
             status: 1, says: "rst-events/2"),
         Case(testDescription: "no footer", content: header + "\n", status: 2, says: "no end"),
