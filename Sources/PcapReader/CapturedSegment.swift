@@ -51,7 +51,7 @@ public struct TCPSegment: Hashable, Sendable {
     /// What carried the segment inside another packet.
     public enum Tunnel: UInt8, Sendable {
         case none, gre, erspan, ipInIP, sixInFour, teredo, l2tp, vxlan, geneve, gtpU, mpls, pppoe
-        /// Any other: Ethernet in IP, LISP, TZSP, NSH, CAPWAP.
+        /// Any other: Ethernet in IP, LISP, TZSP, NSH, CAPWAP, AYIYA.
         case other
     }
 }

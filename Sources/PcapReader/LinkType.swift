@@ -23,7 +23,7 @@ public enum LinkType {
         case linuxSLL2: .cooked2
         case 6: .tokenRing
         case 8: .slip
-        case 9: .ppp
+        case 9: .pppSerial
         case 10: .fddi
         case 50: .pppSerial
         case 51: .pppoe
@@ -40,11 +40,13 @@ public enum LinkType {
         case 129: .arcnet
         case 163: .avs
         case 166: .pppWithDirection
+        case 178: .juniperEthernet
         case 192: .ppi
         case 219: .mpls
         case 239: .nflog
         case 240: .prefixedEthernet(prefix: 4)
         case 241: .prefixedEthernet(prefix: 12)
+        case 242: .ipoib
         case 258: .pktap
         case 274: .prefixedEthernet(prefix: 8)
         case 281, 284: .taggedEthernet(tag: 4)
@@ -74,7 +76,7 @@ public enum LinkType {
         50: "PPP_HDLC", 51: "PPP_ETHER", 100: "ATM_RFC1483", 101: "RAW", 104: "C_HDLC", 105: "IEEE802_11",
         107: "FRELAY", 108: "LOOP", 113: "LINUX_SLL", 117: "PFLOG", 119: "IEEE802_11_PRISM", 122: "IP_OVER_FC",
         123: "SUNATM", 127: "IEEE802_11_RADIOTAP", 129: "ARCNET_LINUX", 147: "USER0", 163: "IEEE802_11_AVS",
-        165: "BACNET_MS_TP", 166: "PPP_PPPD", 189: "USB_LINUX", 192: "PPI", 195: "IEEE802_15_4_WITHFCS",
+        165: "BACNET_MS_TP", 166: "PPP_PPPD", 178: "JUNIPER_ETHER", 189: "USB_LINUX", 192: "PPI", 195: "IEEE802_15_4_WITHFCS",
         201: "BLUETOOTH_HCI_H4_WITH_PHDR", 219: "MPLS", 220: "USB_LINUX_MMAPPED", 227: "CAN_SOCKETCAN", 228: "IPV4",
         229: "IPV6", 230: "IEEE802_15_4_NOFCS", 231: "DBUS", 239: "NFLOG", 240: "NETANALYZER",
         241: "NETANALYZER_TRANSPARENT", 242: "IPOIB", 245: "NG40", 249: "USBPCAP", 253: "NETLINK", 258: "PKTAP",

@@ -51,7 +51,7 @@ import Testing
 
     @Test(
         arguments: [
-            ([14: 0x65], Undecoded.invalidNetwork), ([14: 0x44], .invalidNetwork), ([16: 0, 17: 19], .invalidNetwork),
+            ([14: 0x55], Undecoded.invalidNetwork), ([14: 0x44], .invalidNetwork), ([16: 0, 17: 19], .invalidNetwork),
             ([17: 35], .truncatedTCP), ([46: 0x40], .invalidTCP), ([20: 0x00, 21: 0x01], .laterFragment),
             ([23: 50], .encrypted), ([23: 108], .compressed),
         ] as [([Int: UInt8], Undecoded)])

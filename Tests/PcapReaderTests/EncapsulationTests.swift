@@ -75,6 +75,17 @@ extension Encapsulation {
             name: "Cisco ISL",
             packet: hex("01 00 0c 00 00 00 02 00 00 00 00 01") + UInt16(16 + Wrap.frame.count).bytes(true)
                 + hex("aa aa 03 00 00 0c 00 0a 00 00 00 00") + Wrap.frame + hex("00 00 00 00")),
+        .init(
+            name: "FabricPath", packet: Wrap.ethernet(0x8903, hex("00 45") + Wrap.frame)),
+        .init(name: "IPv6 that says it is IPv4", packet: Wrap.ethernet(0x0800, Wrap.inner6)),
+        .init(name: "Cisco HDLC as PPP", linkType: 9, packet: hex("0f 00 08 00") + Wrap.inner),
+        .init(
+            name: "IP over InfiniBand", linkType: 242,
+            packet: [UInt8](repeating: 0x20, count: 40) + hex("08 00 00 00") + Wrap.inner),
+        .init(name: "Juniper Ethernet", linkType: 178, packet: hex("4d 47 43 01") + Wrap.frame),
+        .init(
+            name: "Juniper Ethernet with extensions", linkType: 178,
+            packet: hex("4d 47 43 80 00 06 03 01 01 06 01 0e") + Wrap.frame),
         .init(name: "VN-Tag", packet: Wrap.ethernet(0x8926, hex("00 00 00 01 08 00") + Wrap.inner)),
         .init(name: "802.1BR", packet: Wrap.ethernet(0x893f, hex("00 00 00 00 00 00 08 00") + Wrap.inner)),
         .init(name: "802.1ah", packet: Wrap.ethernet(0x88e7, hex("00 00 00 01") + Wrap.frame)),
@@ -215,6 +226,25 @@ extension Encapsulation {
         .init(
             name: "VXLAN on 8472", tunnel: .vxlan, packet: Wrap.udp(8472, hex("08 00 00 00 00 00 01 00") + Wrap.frame),
             unseenByTshark: "only the assigned port is known to it"),
+        .init(
+            name: "VXLAN without the I flag", tunnel: .vxlan,
+            packet: Wrap.udp(4789, hex("00 00 00 00 00 00 01 00") + Wrap.frame)),
+        .init(name: "GRE in UDP", tunnel: .gre, packet: Wrap.udp(4754, hex("00 00 08 00") + Wrap.inner)),
+        .init(
+            name: "AYIYA", tunnel: .other,
+            packet: Wrap.udp(
+                5072, hex("41 52 11 29 00 00 00 00") + [UInt8](repeating: 7, count: 36) + Wrap.inner6)),
+        .init(
+            name: "CAPWAP with Ethernet", tunnel: .other,
+            packet: Wrap.udp(5247, hex("00 10 02 00 00 00 00 00") + Wrap.frame)),
+        .init(
+            name: "CAPWAP with 802.11", tunnel: .other,
+            packet: Wrap.udp(5247, hex("00 10 03 00 00 00 00 00") + Wrap.wlan),
+            unseenByTshark: "it takes every controller for one of Cisco's"),
+        .init(
+            name: "CAPWAP with 802.11 as Cisco has it", tunnel: .other,
+            packet: Wrap.udp(
+                5247, hex("00 20 03 20 00 00 00 00 04 bf 23 00 00 00 00 00 01 08") + Wrap.wlan.dropFirst(2))),
         .init(name: "VXLAN-GPE", tunnel: .vxlan, packet: Wrap.udp(4790, hex("0c 00 00 01 00 00 01 00") + Wrap.inner)),
         .init(name: "GENEVE", tunnel: .geneve, packet: Wrap.udp(6081, hex("00 00 65 58 00 00 01 00") + Wrap.frame)),
         .init(

@@ -30,6 +30,9 @@ extension PacketDecoder {
         case 6635: mplsInUDP(bytes)
         case 37008: tzsp(bytes)
         case 4500: espInUDP(bytes)
+        case 4754: greInUDP(bytes)
+        case 5072: ayiya(bytes)
+        case 5247: capwap(bytes)
         default: nil
         }
     }
@@ -38,7 +41,7 @@ extension PacketDecoder {
     private mutating func vxlan(_ bytes: RawSpan, mayUseReserved: Bool) -> Layer? {
         guard available >= 8 else { return wireEnd - at >= 8 ? .undecoded(.truncatedTunnel) : nil }
         // The I flag: the VNI is valid. Group policy and others use reserved bits.
-        guard bytes.u8(at) & 0x08 != 0 else { return nil }
+        guard bytes.u8(at) & 0x08 != 0 || mayUseReserved && looksLikeEthernet(bytes, at: 8) else { return nil }
         if !mayUseReserved { guard bytes.be32(at) == 0x0800_0000, bytes.u8(at + 7) == 0 else { return nil } }
         enter(.vxlan)
         return tunnelled(8, in: .ethernet)
@@ -197,6 +200,44 @@ extension PacketDecoder {
         case 18: return .wlan
         default: return .done(.other)
         }
+    }
+
+    /// RFC 8086: without a source route, and of version 0.
+    private mutating func greInUDP(_ bytes: RawSpan) -> Layer? {
+        guard available >= 4, bytes.be16(at) & 0x4fff == 0 else { return nil }
+        return .gre
+    }
+
+    /// draft-massar-v6ops-ayiya: lengths of identity and signature, operation, next header, time.
+    private mutating func ayiya(_ bytes: RawSpan) -> Layer? {
+        guard available >= 8 else { return nil }
+        let identity = 1 << Int(bytes.u8(at) >> 4)
+        let signature = Int(bytes.u8(at + 1) >> 4) * 4
+        // 1: forward what follows.
+        guard bytes.u8(at + 2) & 15 == 1, bytes.u8(at + 3) == 41 else { return nil }
+        enter(.other)
+        return tunnelled(8 + identity + signature, in: .ipv6)
+    }
+
+    /// RFC 5415, section 4.3: a preamble, then length in words, binding and flags in 24 bits, fragment and its offset.
+    private mutating func capwap(_ bytes: RawSpan) -> Layer? {
+        guard available >= 8 else { return nil }
+        // 1 is DTLS.
+        guard bytes.u8(at) == 0 else { return bytes.u8(at) == 1 ? .undecoded(.encrypted) : nil }
+        let header = bytes.be32(at)
+        let length = Int(header >> 19 & 0x1f) * 4
+        guard length >= 8 else { return nil }
+        // K is a keepalive; a fragment other than the first has no frame header.
+        guard header & 0x08 == 0, bytes.be16(at + 6) & 0xfff8 == 0 else { return .done(.other) }
+        let isNative = header & 0x100 != 0
+        let binding = header >> 9 & 0x1f
+        enter(.other)
+        guard available >= length else { return .undecoded(.truncatedTunnel) }
+        at += length
+        guard isNative else { return .ethernet }
+        guard binding == 1, available >= 2 else { return .done(.other) }
+        // Cisco's controllers exchange the two bytes of the frame control, whose version is 0.
+        return wlan(bytes, padded: false, isSwapped: bytes.u8(at) & 3 != 0)
     }
 
     /// RFC 3948: four zero bytes mark IKE, one byte 0xff is a keepalive, anything else is ESP.

@@ -33,6 +33,8 @@ extension PacketDecoder {
         case 0x8926: return tag(bytes, length: 4)
         case 0x8909: return tag(bytes, length: 6)
         case 0x893f: return tag(bytes, length: 6)
+        // Cisco FabricPath: a tag, then a whole frame.
+        case 0x8903: return skip(2, then: .ethernet)
         // 802.1ah: an I-tag, then a whole frame.
         case 0x88e7: return skip(4, then: .ethernet)
         case 0x88e5: return macsec(bytes)

@@ -15,6 +15,8 @@ extension PacketDecoder {
     mutating func ipv4(_ bytes: RawSpan) -> Layer {
         guard available >= 20 else { return .undecoded(.truncatedNetwork) }
         let first = bytes.u8(at)
+        // Some programs say IPv4 of all IP.
+        if first >> 4 == 6 { return .ipv6 }
         let headerLength = Int(first & 15) * 4
         guard first >> 4 == 4, headerLength >= 20 else { return .undecoded(.invalidNetwork) }
         guard available >= headerLength else { return .undecoded(.truncatedNetwork) }

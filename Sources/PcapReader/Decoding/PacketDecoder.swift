@@ -7,7 +7,7 @@ enum Layer {
     case taggedEthernet(tag: Int)
     /// A pseudo-header of so many bytes that says nothing of use, then Ethernet.
     case prefixedEthernet(prefix: Int)
-    case null, cooked, cooked2, nflog, pflog, enc, ppi, pktap
+    case null, cooked, cooked2, nflog, pflog, enc, ppi, pktap, ipoib, juniperEthernet
     case ppp, pppWithDirection, pppSerial, pppoe, hdlc, frameRelay, slip, sunATM
     case wlan, radiotap, prism, avs
     case ip, ipv4, ipv6, ipProtocol(UInt8), tcp, udp, gre
@@ -82,6 +82,8 @@ struct PacketDecoder {
             case .enc: layer = enc(bytes)
             case .ppi: layer = ppi(bytes)
             case .pktap: layer = pktap(bytes)
+            case .ipoib: layer = ipoib(bytes)
+            case .juniperEthernet: layer = juniperEthernet(bytes)
             case .ppp: layer = ppp(bytes)
             case .pppWithDirection: layer = pppWithDirection(bytes)
             case .pppSerial: layer = pppSerial(bytes)

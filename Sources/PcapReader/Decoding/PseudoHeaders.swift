@@ -72,6 +72,29 @@ extension PacketDecoder {
         return skip(length, then: next)
     }
 
+    /// LINKTYPE_IPOIB: source and destination address in 40 bytes, EtherType, two reserved bytes (RFC 4391, section 6).
+    mutating func ipoib(_ bytes: RawSpan) -> Layer {
+        guard available >= 44 else { return .undecoded(.truncatedLink) }
+        let type = bytes.be16(at + 40)
+        at += 44
+        return .etherType(type)
+    }
+
+    /// LINKTYPE_JUNIPER_ETHER: magic number, flags, length of the extensions, extensions, Ethernet.
+    mutating func juniperEthernet(_ bytes: RawSpan) -> Layer {
+        guard available >= 4 else { return .undecoded(.truncatedLink) }
+        guard bytes.be32(at) >> 8 == 0x4d_4743 else { return .undecoded(.invalidTunnel) }
+        let flags = bytes.u8(at + 3)
+        direction = flags & 0x01 != 0 ? .inbound : .outbound
+        at += 4
+        if flags & 0x80 != 0 {
+            guard available >= 2, available >= 2 + Int(bytes.be16(at)) else { return .undecoded(.truncatedLink) }
+            at += 2 + Int(bytes.be16(at))
+        }
+        // The link layer was left out, and what is there instead is not said.
+        return flags & 0x02 != 0 ? .undecoded(.linkType) : .ethernet
+    }
+
     /// LINKTYPE_PKTAP, Apple's: length, kind of record, link type.
     mutating func pktap(_ bytes: RawSpan) -> Layer {
         guard available >= 12 else { return .undecoded(.truncatedLink) }

@@ -43,10 +43,12 @@ extension PacketDecoder {
     }
 
     /// IEEE 802.11, section 9.2: frame control, duration, three or four addresses, sequence control, QoS control.
-    mutating func wlan(_ bytes: RawSpan, padded: Bool) -> Layer {
+    ///
+    /// - Parameter isSwapped: the bytes of the frame control changed places.
+    mutating func wlan(_ bytes: RawSpan, padded: Bool, isSwapped: Bool = false) -> Layer {
         guard available >= 2 else { return .undecoded(.truncatedLink) }
-        let control = bytes.u8(at)
-        let flags = bytes.u8(at + 1)
+        let control = bytes.u8(isSwapped ? at + 1 : at)
+        let flags = bytes.u8(isSwapped ? at : at + 1)
         // Version 0, type 2 (data), and not one of the subtypes that carry none.
         guard control & 0x0f == 0x08, control & 0x40 == 0 else { return .done(.other) }
         let hasQoS = control & 0x80 != 0
