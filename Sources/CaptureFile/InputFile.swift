@@ -40,13 +40,12 @@ public final class InputFile {
         let isRegular = status.st_mode & S_IFMT == S_IFREG && path != "-"
         size = isRegular ? Int(status.st_size) : nil
         do {
-            prefix = try Self.readPrefix(descriptor, isRegular: isRegular)
+            (prefix, contentPrefix) = try Self.readPrefix(descriptor, isRegular: isRegular)
         } catch {
             close(descriptor)
             throw error
         }
         kind = FileKind(prefix: prefix)
-        contentPrefix = Self.contentPrefix(prefix)
         contentKind = FileKind(prefix: contentPrefix)
     }
 
@@ -144,47 +143,83 @@ extension InputFile {
         return fstat(descriptor, &status) == 0 ? Int(status.st_size) : 0
     }
 
-    private static func readPrefix(_ descriptor: Int32, isRegular: Bool) throws(FileError) -> [UInt8] {
-        // Enough of a compressed file to see what it holds.
-        var bytes = [UInt8](repeating: 0, count: 4096)
-        var filled = 0
-        while filled < bytes.count {
-            let count = bytes.withUnsafeMutableBytes { buffer in
+    /// A compressed file that has shown nothing after so many bytes is taken for none: the largest block of lz4 has 4 MiB.
+    private static let longestPrefix = 8 << 20
+
+    /// The first bytes of a file, as many as it takes to see what it holds, and the first bytes of that.
+    private static func readPrefix(
+        _ descriptor: Int32, isRegular: Bool
+    ) throws(FileError) -> (prefix: [UInt8], content: [UInt8]) {
+        var prefix: [UInt8] = []
+        var head = ContentHead()
+        while prefix.count < longestPrefix {
+            let filled = prefix.count
+            let wanted = filled < 4096 ? 4096 - filled : 64 << 10
+            prefix.append(contentsOf: repeatElement(0, count: wanted))
+            let count = prefix.withUnsafeMutableBytes { buffer in
                 let rest = UnsafeMutableRawBufferPointer(rebasing: buffer[filled...])
                 return isRegular
                     ? pread(descriptor, rest.baseAddress, rest.count, off_t(filled))
                     : Glibc.read(descriptor, rest.baseAddress, rest.count)
             }
+            let failure = errno
+            prefix.removeLast(wanted - max(0, count))
             if count < 0 {
-                if errno == EINTR { continue }
-                throw FileError(operation: "read", errno: errno)
+                if failure == EINTR { continue }
+                throw FileError(operation: "read", errno: failure)
             }
+            head.look(at: prefix, isAll: count == 0)
             if count == 0 { break }
-            filled += count
             // A pipe may bring the rest much later: what came is used as soon as it says enough.
-            if !isRegular, contentPrefix(Array(bytes.prefix(filled))).count >= FileKind.prefixLength { break }
+            if head.isKnown, !isRegular || prefix.count >= 4096 { break }
         }
-        return Array(bytes.prefix(filled))
+        return (prefix, head.bytes)
+    }
+}
+
+/// The first bytes of what a file holds, found while the file is read.
+private struct ContentHead {
+    private(set) var bytes: [UInt8] = []
+    private(set) var isKnown = false
+    private var decompressor: (any Decompressor)?
+    private var hasBegun = false
+    /// Bytes of the file that are decompressed.
+    private var used = 0
+
+    /// - Parameters:
+    ///   - prefix: all that was read of the file so far.
+    ///   - isAll: there is no more of it.
+    mutating func look(at prefix: [UInt8], isAll: Bool) {
+        guard !isKnown, prefix.count >= FileKind.prefixLength || isAll else { return }
+        if !hasBegun {
+            hasBegun = true
+            decompressor = try? makeDecompressor(FileKind(prefix: prefix))
+        }
+        guard let decompressor else {
+            bytes = prefix
+            isKnown = true
+            return
+        }
+        // What is damaged shows no more than it has shown.
+        isKnown = isAll || !decompress(prefix, with: decompressor) || bytes.count >= FileKind.prefixLength
     }
 
-    /// The first bytes of what a file holds, decompressed as far as they go.
-    private static func contentPrefix(_ prefix: [UInt8]) -> [UInt8] {
-        guard let decompressor = try? makeDecompressor(FileKind(prefix: prefix)) else { return prefix }
-        var head = [UInt8](repeating: 0, count: FileKind.prefixLength)
-        var filled = 0
-        prefix.withUnsafeBytes { input in
-            var rest = input[...]
-            while filled < head.count, !rest.isEmpty {
-                let step = head.withUnsafeMutableBytes { output in
+    /// False if the stream is damaged.
+    private mutating func decompress(_ prefix: [UInt8], with decompressor: any Decompressor) -> Bool {
+        var room = [UInt8](repeating: 0, count: FileKind.prefixLength)
+        while used < prefix.count, bytes.count < FileKind.prefixLength {
+            let step = prefix.withUnsafeBytes { input in
+                room.withUnsafeMutableBytes { output in
                     try? decompressor.decompress(
-                        UnsafeRawBufferPointer(rebasing: rest),
-                        into: UnsafeMutableRawBufferPointer(rebasing: output[filled...]))
+                        UnsafeRawBufferPointer(rebasing: input[used...]),
+                        into: UnsafeMutableRawBufferPointer(rebasing: output[bytes.count...]))
                 }
-                guard let step, step != (0, 0) else { break }
-                rest = rest.dropFirst(step.used)
-                filled += step.made
             }
+            guard let step else { return false }
+            used += step.used
+            bytes += room[bytes.count..<bytes.count + step.made]
+            if step == (0, 0) { break }
         }
-        return Array(head.prefix(filled))
+        return true
     }
 }

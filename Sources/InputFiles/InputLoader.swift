@@ -27,13 +27,20 @@ public struct InputLoader {
         }
         let names = namesInDirectory(path).filter { !$0.hasPrefix(".") }.sorted()
         var found = 0
-        for name in names where loadFile("\(path)/\(name)", isOptional: true) { found += 1 }
+        for name in names where loadFile("\(path)/\(name)", isOptional: !isNamedAsInput(name)) { found += 1 }
         if found == 0 { failures.append("\(path): no capture and no events.jsonl in this directory") }
     }
 
     /// Whether the kernel's events show what every answer's segment met, socket or none.
     public var tellsOfAllAnswers: Bool {
         recordings.contains { $0.recording.header?.tellsOfAllAnswers == true }
+    }
+
+    /// Whether a file of a directory is meant to be a capture or events, so that it is said if it is not.
+    private func isNamedAsInput(_ name: String) -> Bool {
+        let name = name.lowercased()
+        let plain = [".gz", ".zst", ".lz4"].first(where: name.hasSuffix).map { name.dropLast($0.count) } ?? name[...]
+        return [".pcap", ".pcapng", ".cap", ".jsonl"].contains(where: plain.hasSuffix)
     }
 
     /// - Parameter isOptional: a file of a directory that is neither a capture nor events is passed over.
@@ -51,8 +58,8 @@ public struct InputLoader {
             }
             return true
         } catch EventsError.notARecording(let problem) {
-            // Other files may lie beside a recording; one that is named like events is meant to be some.
-            if isOptional, !path.hasSuffix(".jsonl") { return false }
+            // Other files may lie beside a recording.
+            if isOptional { return false }
             let reason = OtherFormat(prefix: prefix)?.advice ?? problem
             failures.append("\(path): neither a capture (pcap, pcapng) nor kernel events: \(reason)")
             return false

@@ -67,6 +67,21 @@ import Testing
         }
     }
 
+    /// Of what lies in a directory nothing that is named as a capture is passed over without a word.
+    @Test(arguments: ["other.pcap", "other.pcapng.gz", "other.cap.zst", "other.jsonl"])
+    func whatCannotBeReadInADirectoryIsNamed(_ name: String) throws {
+        let (capture, _) = try Program.fixture("closed-port-v4")
+        try Program.withFolder { folder in
+            try capture.write(to: folder.appending(path: "capture.pcapng"))
+            try Data("something else".utf8).write(to: folder.appending(path: "notes.txt"))
+            #expect(try Program.run("report", folder.path).status == 0)
+            try Data("something else".utf8).write(to: folder.appending(path: name))
+            let result = try Program.run("report", folder.path)
+            #expect(result.status == 1)
+            #expect(result.errors.contains("/\(name): neither a capture"))
+        }
+    }
+
     @Test func usageErrorsHaveTheirOwnStatus() throws {
         #expect(try Program.run("report").status == 64)
         #expect(try Program.run("report", "x", "--cause", "no-such-cause").status == 64)

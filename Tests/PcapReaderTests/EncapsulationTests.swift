@@ -229,6 +229,9 @@ extension Encapsulation {
         .init(
             name: "VXLAN without the I flag", tunnel: .vxlan,
             packet: Wrap.udp(4789, hex("00 00 00 00 00 00 01 00") + Wrap.frame)),
+        .init(
+            name: "EoIP", tunnel: .gre,
+            packet: Wrap.gre("20 01 64 00 00 36 07 00", Wrap.frame)),
         .init(name: "GRE in UDP", tunnel: .gre, packet: Wrap.udp(4754, hex("00 00 08 00") + Wrap.inner)),
         .init(
             name: "AYIYA", tunnel: .other,
@@ -245,6 +248,9 @@ extension Encapsulation {
             name: "CAPWAP with 802.11 as Cisco has it", tunnel: .other,
             packet: Wrap.udp(
                 5247, hex("00 20 03 20 00 00 00 00 04 bf 23 00 00 00 00 00 01 08") + Wrap.wlan.dropFirst(2))),
+        .init(
+            name: "802.11 with the number of a fragment", linkType: 105,
+            packet: Wrap.wlan.prefix(22) + [0x16] + Wrap.wlan.dropFirst(23)),
         .init(name: "VXLAN-GPE", tunnel: .vxlan, packet: Wrap.udp(4790, hex("0c 00 00 01 00 00 01 00") + Wrap.inner)),
         .init(name: "GENEVE", tunnel: .geneve, packet: Wrap.udp(6081, hex("00 00 65 58 00 00 01 00") + Wrap.frame)),
         .init(

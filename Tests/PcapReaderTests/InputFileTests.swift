@@ -68,6 +68,36 @@ import Testing
     }
 
     /// Wherever a compressed file is cut, the break is named and nothing traps.
+    /// Blocks of zstd and lz4 show nothing before all of them was read; what they hold has to be known all the same.
+    @Test(arguments: [
+        ["gzip", "-1", "-c"], ["zstd", "-q", "-1", "-c"], ["zstd", "-q", "-19", "-c"], ["lz4", "-q", "-c"],
+        ["lz4", "-q", "-B4", "-c"], ["lz4", "-q", "-B7", "-c"], ["lz4", "-q", "-9", "-BD", "-c"],
+    ])
+    func knowsWhatALargeCompressedFileHolds(command: [String]) throws {
+        var generator = SeededGenerator(seed: 21)
+        var builder = PcapBuilder()
+        for _ in 0..<5000 {
+            builder.add(Packets.ipv4Reset + (0..<1000).map { _ in UInt8.random(in: .min ... .max, using: &generator) })
+        }
+        let bytes = try Self.filter(command, builder.file)
+        try Self.withFile(bytes) { path in
+            let file = try InputFile(path: path)
+            #expect(file.contentKind == .pcap)
+            #expect(try file.scan(selecting: .resets) { _ in }.resets == 5000)
+        }
+        // The same through a pipe, whose first bytes are not read twice.
+        let pipe = FileManager.default.temporaryDirectory.appending(path: "pipe-\(UUID().uuidString)").path
+        try #require(mkfifo(pipe, 0o600) == 0)
+        defer { unlink(pipe) }
+        let writer = Thread { try? Data(bytes).write(to: URL(filePath: pipe)) }
+        writer.start()
+        let stream = try InputFile(path: pipe)
+        #expect(stream.contentKind == .pcap)
+        let summary = try stream.scan(selecting: .resets) { _ in }
+        #expect(summary.resets == 5000)
+        #expect(summary.damage == [])
+    }
+
     @Test(arguments: compressors)
     func survivesTruncationAtEveryByte(kind: FileKind, command: [String]) throws {
         let bytes = try Self.filter(command, Self.capture)

@@ -44,6 +44,10 @@ extension PacketDecoder {
         case 0x0800, 0x86dd, 0x6558, 0x880b, 0x8847, 0x8848, 0x894f, 0x8100:
             enter(.gre)
             return .etherType(type)
+        // MikroTik's EoIP has the length of the frame and a tunnel number in the place of the key.
+        case 0x6400 where flags == 0x2001:
+            enter(.gre)
+            return .ethernet
         // WCCP version 2 puts 4 bytes before the packet, version 1 none.
         case 0x883e:
             enter(.gre)

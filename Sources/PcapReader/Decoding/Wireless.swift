@@ -59,8 +59,12 @@ extension PacketDecoder {
         if padded { length = (length + 3) & ~3 }
         guard available >= length else { return .undecoded(.truncatedLink) }
         if flags & 0x40 != 0 { return .undecoded(.encrypted) }
-        // A fragment other than the first has no LLC header.
-        if bytes.u8(at + 22) & 0x0f != 0 { return .done(.other) }
+        // A fragment other than the first has no LLC header; some drivers number what is none.
+        if bytes.u8(at + 22) & 0x0f != 0 {
+            guard available >= length + 3, bytes.be16(at + length) == 0xaaaa, bytes.u8(at + length + 2) == 3 else {
+                return .done(.other)
+            }
+        }
         let isAggregate = hasQoS && bytes.u8(qos) & 0x80 != 0
         at += length
         return isAggregate ? aggregate(bytes) : .llc
