@@ -64,11 +64,12 @@ extension FileWindow {
             let before = at
             if range.contains(at) {
                 let offset = range.lowerBound
-                at = try offset + withBytes { (bytes) throws(CaptureError) in
-                    try scanner.scan(bytes, offset: offset, from: at - offset, limit: limit - offset, isFinal: false) {
-                        Sink.add($0, to: &batch)
-                    }
+                at = try withBytes { (bytes) throws(CaptureError) in
+                    try scanner.scan(
+                        bytes, offset: offset, from: at - offset, limit: limit - offset, isFinal: false,
+                        body: { Sink.add($0, to: &batch) })
                 }
+                at += offset
             }
             at += scanner.passLargeBlock(atMost: size - at)
             if at > before { continue }

@@ -20,7 +20,8 @@ struct OtherFormat {
         if let capture = captures.first(where: { prefix.starts(with: $0.magic.utf8) }) {
             advice = "it is \(capture.name); convert it first: editcap -F pcapng FILE NEW"
         } else if let stream = compressed.first(where: { prefix.starts(with: $0.magic) }) {
-            advice = "it is compressed with \(stream.name); decompress it first: \(stream.name) -dc FILE | rst-analyze report -"
+            advice =
+                "it is compressed with \(stream.name); decompress it first: \(stream.name) -dc FILE | rst-analyze report -"
         } else {
             return nil
         }

@@ -124,7 +124,9 @@ struct FlowShard: Sendable {
             if segment.note.length > 0 { followData(segment.note, &flow.waiting.dataOfFirst, \.dataOfFirst, &moments) }
         } else {
             follow(segment.note, side, &flow.waiting.ofSecond, \.ofSecond, &moments)
-            if segment.note.length > 0 { followData(segment.note, &flow.waiting.dataOfSecond, \.dataOfSecond, &moments) }
+            if segment.note.length > 0 {
+                followData(segment.note, &flow.waiting.dataOfSecond, \.dataOfSecond, &moments)
+            }
         }
     }
 
