@@ -101,6 +101,13 @@ public final class InputFile {
         return stream.damage
     }
 
+    /// Bytes of a regular file as they are on disk: fewer than wanted if it ends before.
+    public func bytes(_ wanted: Range<Int>) throws(FileError) -> [UInt8] {
+        let window = FileWindow(descriptor: descriptor)
+        try window.read(wanted)
+        return window.withBytes { bytes in bytes.withUnsafeBytes { Array($0) } }
+    }
+
     /// The processors of the machine that are on.
     public static var availableThreads: Int { max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
 }
@@ -128,7 +135,7 @@ extension InputFile {
         into sink: inout Sink
     ) throws {
         var scan = ParallelScan(descriptor: descriptor, size: size, threads: threads, currentSize: { self.currentSize })
-        scan.progress = progress.map { report in { (done: Int) in report(done, size) } }
+        scan.progress = progress
         var at = try scan.run(&scanner, into: &sink)
         let now = currentSize
         if now > size, !scanner.hasEnded {

@@ -12,8 +12,8 @@ struct ParallelScan {
     let threads: Int
     /// The size of the file at this moment.
     let currentSize: () -> Int
-    /// Called with the bytes scanned so far.
-    var progress: ((Int) -> Void)?
+    /// Called with the bytes scanned so far, and `size`.
+    var progress: ((_ done: Int, _ total: Int?) -> Void)?
 
     /// Bytes of a part: small enough to stay in the processor's cache, large enough that the guess at its beginning
     /// costs nothing.
@@ -44,7 +44,7 @@ struct ParallelScan {
             // The first part is always scanned alone: it tells what the others have to know.
             let isParallel = at > 0 && threads > 1 && size - at > partSize
             let before = at
-            if noteShrinking(&scanner, at: at) { return size }
+            if noteShrinking(&scanner, to: currentSize(), at: at) { return size }
             if isParallel {
                 at = try round(&scanner, windows, from: at, into: &sink)
             } else {
@@ -55,7 +55,7 @@ struct ParallelScan {
             }
             // Only a record cut short by the end of the file is left.
             if at == before { break }
-            progress?(at)
+            progress?(at, size)
         }
         return at
     }
@@ -71,6 +71,7 @@ struct ParallelScan {
         } catch {
             return scanner.endEarly("\(error)", at: start, skipping: size - start)
         }
+        if noteShrinking(&scanner, to: window.range.upperBound, at: start) { return }
         let rest = try window.withBytes { (bytes) throws(CaptureError) in
             try scanner.scan(bytes, offset: start, isFinal: true, for: Sink.self)
         }
@@ -78,8 +79,7 @@ struct ParallelScan {
     }
 
     /// Whether the file has lost bytes since its size was asked, which is noted as damage.
-    private func noteShrinking(_ scanner: inout CaptureScanner, at: Int) -> Bool {
-        let now = currentSize()
+    private func noteShrinking(_ scanner: inout CaptureScanner, to now: Int, at: Int) -> Bool {
         guard now < size else { return false }
         if !scanner.hasEnded {
             scanner.endEarly("the file shrank to \(now) bytes while it was read", at: at, skipping: size - at)
@@ -109,7 +109,7 @@ struct ParallelScan {
             }
         }
         // What was found in bytes that are gone is not worth having.
-        if noteShrinking(&scanner, at: start) { return size }
+        if noteShrinking(&scanner, to: currentSize(), at: start) { return size }
         var at = start
         var found: [(batch: Sink.Batch, precedingPackets: Int)] = []
         for (index, part) in parts.enumerated() {

@@ -43,18 +43,13 @@ extension InputLoader {
         }
         guard !wanted.isEmpty else { return [:] }
         let isPlain = file.kind == .pcap || file.kind == .pcapng
-        return isPlain ? plainRanges(Array(wanted), file.path) : try ranges(Array(wanted), file)
+        return isPlain ? plainRanges(Array(wanted), file) : try ranges(Array(wanted), file)
     }
 
-    private func plainRanges(_ wanted: [(number: Int, range: Range<Int>)], _ path: String) -> [Int: [UInt8]] {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { return [:] }
-        defer { close(descriptor) }
+    private func plainRanges(_ wanted: [(number: Int, range: Range<Int>)], _ file: InputFile) -> [Int: [UInt8]] {
         var found: [Int: [UInt8]] = [:]
         for (number, range) in wanted {
-            var bytes = [UInt8](repeating: 0, count: range.count)
-            let count = pread(descriptor, &bytes, range.count, off_t(range.lowerBound))
-            if count > 0 { found[number] = Array(bytes.prefix(count)) }
+            if let bytes = try? file.bytes(range), !bytes.isEmpty { found[number] = bytes }
         }
         return found
     }

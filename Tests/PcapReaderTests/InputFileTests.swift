@@ -184,7 +184,9 @@ import Testing
             truncate(path, off_t(Self.capture.count - 30))
             let file = try InputFile(path: path)
             var isGrown = false
+            var totals: [Int?] = []
             func grow(_ done: Int, _ total: Int?) {
+                totals.append(total)
                 guard !isGrown else { return }
                 isGrown = true
                 let descriptor = open(path, O_WRONLY | O_APPEND)
@@ -194,6 +196,7 @@ import Testing
             let summary = try file.scan(selecting: .resets, progress: grow, body: { _ in })
             #expect(summary.packets == 150)
             #expect(summary.damage == [])
+            #expect(totals == [Self.capture.count - 30, Self.capture.count])
         }
     }
 
@@ -214,6 +217,26 @@ import Testing
         }
     }
 
+    /// Also when it happens too late for the file to be asked for its size once more.
+    @Test func namesThatAFileEndsBeforeItsEnd() throws {
+        try Self.withFile(Self.capture) { path in
+            let descriptor = open(path, O_RDONLY)
+            defer { close(descriptor) }
+            let size = Self.capture.count + 500
+            let scan = ParallelScan(descriptor: descriptor, size: size, threads: 2, currentSize: { size })
+            var scanner = CaptureScanner(selecting: .resets)
+            var sink = EachSegment { _ in }
+            let end = try scan.run(&scanner, into: &sink)
+            try scan.finish(&scanner, from: end, into: &sink)
+            #expect(scanner.summary.packets == 150)
+            #expect(scanner.summary.bytesSkipped == 500)
+            #expect(
+                scanner.summary.damage.map(\.problem) == [
+                    "the file shrank to \(Self.capture.count) bytes while it was read"
+                ])
+        }
+    }
+
     /// An error of the disk, say: what was found before it stays, and the rest is counted as lost.
     @Test(arguments: [1, 2]) func namesWhereAFileCannotBeReadOn(threads: Int) throws {
         var builder = PcapBuilder()
@@ -228,7 +251,7 @@ import Testing
             scan.partSize = 64 << 10
             scan.partsPerThread = 2
             // From the first progress on the descriptor is one that cannot be read.
-            scan.progress = { _ in dup2(other, readable) }
+            scan.progress = { _, _ in dup2(other, readable) }
             var scanner = CaptureScanner(selecting: .resets)
             var numbers: [Int] = []
             try withoutActuallyEscaping({ numbers.append($0.number) }) { body in

@@ -5,7 +5,7 @@ import PcapReader
 /// `RecentSegments`.
 ///
 /// A copy of it is kept for each RST, so that it is small: what most ends never do stands elsewhere.
-struct FlowSide: Sendable, Equatable, StartsEmpty {
+struct FlowSide: Sendable, Equatable {
     // What every segment looks at or changes stands together, in few lines of the processor's cache; the connections of a
     // large capture take turns, and each line that is not there costs more than all the arithmetic.
     var segments = 0
