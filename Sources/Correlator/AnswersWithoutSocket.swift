@@ -49,19 +49,28 @@ extension ResetAssembly {
     /// - Returns: whether the trigger comes from the capture.
     func completeSilence(_ evidence: inout Evidence, origin: Reference?, wire: WireSighting?) -> Bool {
         guard let origin, evidence.answersWithoutSocket else { return false }
-        let recording = inventory.recordings[inventory.recordingIndex(origin)].recording
-        // A decision that was lost looks the same.
-        guard recording.header?.omitsAnswersWithoutSocket == true, let footer = recording.footer, footer.lost == 0,
-            recording.losses.isEmpty, recording.damagedLines == 0
-        else { return false }
+        guard inventory.keepsSilent(recording: inventory.recordingIndex(origin)) else { return false }
         evidence.socket = .noneOrTimeWait
         guard let wire, let trigger = wire.evidence.trigger else { return false }
         evidence.trigger = Evidence.Trigger(
             flags: trigger.flags, length: trigger.length, seq: trigger.seq, ack: trigger.ack)
-        let capture = inventory.captures[Int(wire.reference.source)]
         evidence.timeWait = wire.evidence.timeWaitChance(
-            isComplete: capture.dropped == 0 && capture.bytesSkipped == 0 && capture.damage.isEmpty)
+            isComplete: inventory.captures[Int(wire.reference.source)].isComplete)
         return true
+    }
+}
+
+extension CaptureInput {
+    /// It lost nothing that its filter let in.
+    fileprivate var isComplete: Bool { dropped == 0 && bytesSkipped == 0 && damage.isEmpty }
+}
+
+extension Recording {
+    /// A RST without a decision answers a segment that met no full socket: the kernel does not tell of those, and nothing
+    /// else is missing.
+    var keepsSilent: Bool {
+        // A decision that was lost looks the same.
+        header?.omitsAnswersWithoutSocket == true && footer?.lost == 0 && losses.isEmpty && damagedLines == 0
     }
 }
 

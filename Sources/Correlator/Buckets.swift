@@ -37,19 +37,38 @@ struct Buckets {
 
     /// The elements of all buckets that have so many of them.
     func members(ofBucketsWithAtLeast least: Int) -> [[Int]] {
-        var places = [Int32](repeating: -1, count: counts.count)
-        var members: [[Int]] = []
-        for element in bucketOf.indices {
-            let bucket = Int(bucketOf[element])
-            guard bucket >= 0, counts[bucket] >= least else { continue }
-            if places[bucket] < 0 {
-                places[bucket] = Int32(members.count)
-                members.append([])
-                members[members.count - 1].reserveCapacity(Int(counts[bucket]))
-            }
-            members[Int(places[bucket])].append(element)
+        let grouped = grouped()
+        return counts.indices.lazy.filter { counts[$0] >= least }.map { grouped[$0].map { Int($0) } }
+    }
+
+    /// The elements bucket by bucket.
+    func grouped() -> Grouped {
+        // First where each bucket begins, in the end where it ends.
+        var ends = [Int32](repeating: 0, count: counts.count)
+        var sum: Int32 = 0
+        for bucket in counts.indices {
+            ends[bucket] = sum
+            sum += counts[bucket]
         }
-        return members
+        var elements = [Int32](repeating: 0, count: Int(sum))
+        for (element, bucket) in bucketOf.enumerated() where bucket >= 0 {
+            elements[Int(ends[Int(bucket)])] = Int32(truncatingIfNeeded: element)
+            ends[Int(bucket)] += 1
+        }
+        return Grouped(elements: elements, ends: ends)
+    }
+
+    /// The elements of each bucket in their order.
+    struct Grouped {
+        fileprivate let elements: [Int32]
+        fileprivate let ends: [Int32]
+
+        /// Of the buckets.
+        var indices: Range<Int> { ends.indices }
+
+        subscript(bucket: Int) -> ArraySlice<Int32> {
+            elements[(bucket == 0 ? 0 : Int(ends[bucket - 1]))..<Int(ends[bucket])]
+        }
     }
 }
 

@@ -9,19 +9,30 @@ public func correlate(captures: [CaptureInput], recordings: [EventInput]) -> Rep
     let inventory = Inventory(captures: captures, recordings: recordings)
     var clusters = Clusters()
     clusterExact(inventory, into: &clusters)
-    var join = DecisionJoin(inventory, clusters)
-    join.run(into: &clusters)
+    DecisionJoin(inventory).run(into: &clusters)
     TranslationJoin(inventory).run(into: &clusters)
 
     let assembly = ResetAssembly(inventory)
-    let ordered = clusters.members.lazy.filter { !$0.isEmpty }.map { members in
-        (members: members, time: assembly.time(of: members), order: members.min() ?? members[0])
-    }.sorted { a, b in a.time != b.time ? a.time < b.time : a.order < b.order }
-    let resets = ResetList(ResetGroups(ordered.lazy.map(\.members)), assembly)
+    let groups = ResetGroups(clusters.inOrder(assembly).lazy.map { clusters.members[Int($0)] })
+    let resets = ResetList(groups, assembly)
     var report = Report(inputs: reportInputs(inventory), losses: losses(inventory), resets: resets)
     report.findings = findings(in: resets)
     report.clocks = inventory.clockOffsets
     return report
+}
+
+extension Clusters {
+    /// Those that are not empty, in the order of time.
+    fileprivate func inOrder(_ assembly: ResetAssembly) -> [Int32] {
+        var entries: [(time: Int64, first: Reference, cluster: Int32)] = []
+        entries.reserveCapacity(members.count)
+        for (cluster, references) in members.enumerated() {
+            guard let first = references.min() else { continue }
+            entries.append((assembly.time(of: references), first, Int32(cluster)))
+        }
+        entries.sort { a, b in a.time != b.time ? a.time < b.time : a.first < b.first }
+        return entries.map(\.cluster)
+    }
 }
 
 private func reportInputs(_ inventory: Inventory) -> [Report.Input] {

@@ -8,20 +8,18 @@ import PcapReader
 /// whose packet nobody saw stands for itself.
 struct DecisionJoin {
     private let inventory: Inventory
-    /// Clusters by the hash of their tuple, then by time.
-    private var places: [Place] = []
-    private var taken: [Bool]
+    private let decisions: [Reference]
 
+    /// A cluster that a decision may belong to.
     private struct Place {
-        let hash: UInt64
         let time: Int64
         let cluster: Int
         /// The member that is compared: an emitted segment if there is one.
         let best: Reference
+        var isTaken = false
     }
 
     private struct Decision {
-        let hash: UInt64
         let time: Int64
         let reference: Reference
     }
@@ -29,59 +27,70 @@ struct DecisionJoin {
     /// Of equal tuples, how many neighbours in time are compared: more than any real flow has within the window.
     private static let neighbours = 64
 
-    init(_ inventory: Inventory, _ clusters: Clusters) {
+    init(_ inventory: Inventory) {
         self.inventory = inventory
-        taken = Array(repeating: false, count: clusters.members.count)
-        places.reserveCapacity(clusters.members.count)
-        for (cluster, members) in clusters.members.enumerated() {
-            guard let best = members.first(where: inventory.isEvent) ?? members.first else { continue }
-            places.append(
-                Place(hash: inventory.tuple(best).hash64, time: inventory.time(best), cluster: cluster, best: best))
+        decisions = inventory.recordings.enumerated().flatMap { number, input in
+            let source = Int32(inventory.captures.count + number)
+            return input.recording.events.indices.lazy.filter { input.recording.events[$0].kind == .decide }
+                .map { Reference(source: source, index: Int32($0)) }
         }
-        places.sort { ($0.hash, $0.time, $0.cluster) < ($1.hash, $1.time, $1.cluster) }
     }
 
-    mutating func run(into clusters: inout Clusters) {
-        var decisions: [Decision] = []
-        for (number, input) in inventory.recordings.enumerated() {
-            let source = Int32(inventory.captures.count + number)
-            for (index, event) in input.recording.events.enumerated() where event.kind == .decide {
-                decisions.append(
-                    Decision(
-                        hash: event.tuple.hash64, time: inventory.time(ofEvent: event, recording: number),
-                        reference: Reference(source: source, index: Int32(index))))
+    func run(into clusters: inout Clusters) {
+        guard !decisions.isEmpty else { return }
+        // Decisions and clusters by their tuples, in this order.
+        let groups = Buckets(decisions.count + clusters.members.count) { element in
+            element < decisions.count
+                ? inventory.tuple(decisions[element])
+                : best(of: clusters.members[element - decisions.count]).map(inventory.tuple)
+        }.grouped()
+        for group in groups.indices {
+            let members = groups[group].map { Int($0) }
+            // Decisions come first in each group: the other groups have none.
+            guard members[0] < decisions.count else { break }
+            join(
+                members.prefix { $0 < decisions.count }.map { decisions[$0] },
+                members.drop { $0 < decisions.count }.map { $0 - decisions.count }, &clusters)
+        }
+    }
+
+    private func best(of members: FewReferences) -> Reference? {
+        members.first(where: inventory.isEvent) ?? members.first
+    }
+
+    /// - Parameters: decisions and clusters of one tuple.
+    private func join(_ decisions: [Reference], _ candidates: [Int], _ clusters: inout Clusters) {
+        var places = candidates.compactMap { cluster in
+            best(of: clusters.members[cluster]).map {
+                Place(time: inventory.time($0), cluster: cluster, best: $0)
             }
         }
-        decisions.sort { ($0.hash, $0.time, $0.reference) < ($1.hash, $1.time, $1.reference) }
-        var start = 0
-        for decision in decisions {
-            while start < places.count, places[start].hash < decision.hash { start += 1 }
-            if let cluster = nearest(to: decision, from: start) {
-                clusters.add(decision.reference, to: cluster)
-                taken[cluster] = true
+        places.sort { ($0.time, $0.cluster) < ($1.time, $1.cluster) }
+        let ordered = decisions.map { Decision(time: inventory.time($0), reference: $0) }
+            .sorted { ($0.time, $0.reference) < ($1.time, $1.reference) }
+        for decision in ordered {
+            if let place = nearest(to: decision, among: places) {
+                clusters.add(decision.reference, to: places[place].cluster)
+                places[place].isTaken = true
             } else {
                 _ = clusters.open(decision.reference)
             }
         }
     }
 
-    private func nearest(to decision: Decision, from start: Int) -> Int? {
-        // The places of this tuple are few; a binary search keeps a hostile file from making that quadratic.
-        let end = places[start...].firstPlace { $0.hash <= decision.hash }
-        let low = places[start..<end].firstPlace { $0.time < decision.time }
-        var best: (score: UInt64, cluster: Int)?
-        for index in max(start, low - Self.neighbours)..<max(start, min(end, low + Self.neighbours)) {
-            let place = places[index]
-            guard !taken[place.cluster], let score = score(decision, place) else { continue }
-            if best.map({ score < $0.score }) ?? true { best = (score, place.cluster) }
+    private func nearest(to decision: Decision, among places: [Place]) -> Int? {
+        let low = places.firstPlace { $0.time < decision.time }
+        var best: (score: UInt64, place: Int)?
+        for index in max(0, low - Self.neighbours)..<min(places.count, low + Self.neighbours) {
+            guard !places[index].isTaken, let score = score(decision, places[index]) else { continue }
+            if best.map({ score < $0.score }) ?? true { best = (score, index) }
         }
-        return best?.cluster
+        return best?.place
     }
 
     /// How well they fit, less is better; nil if they cannot be one RST.
     private func score(_ decision: Decision, _ place: Place) -> UInt64? {
         let event = inventory.event(decision.reference)
-        guard event.tuple == inventory.tuple(place.best) else { return nil }
         let recording = inventory.recordingIndex(decision.reference)
         let distance = decision.time.distance(from: place.time)
         guard let seq = event.seq, let key = inventory.key(place.best) else {

@@ -15,6 +15,8 @@ final class Inventory: Sendable {
     private let clocks: [ClockModel?]
     /// By recording and stack id.
     private let paths: [[Int: KernelPath]]
+    /// By recording: nothing was lost, and its kernel does not tell of answers without a full socket.
+    private let keepSilent: [Bool]
     /// Of recordings that name some functions instead of a stack.
     private let partialPaths: [[String]: KernelPath]
 
@@ -25,6 +27,7 @@ final class Inventory: Sendable {
         corrections = Self.corrections(clockOffsets, captures)
         clocks = recordings.map { ClockModel($0.recording) }
         paths = recordings.map { $0.recording.stacks.mapValues(KernelPath.init(frames:)) }
+        keepSilent = recordings.map(\.recording.keepsSilent)
         var partial: [[String]: KernelPath] = [:]
         for input in recordings where input.recording.header == nil {
             for event in input.recording.events where !event.functions.isEmpty && partial[event.functions] == nil {
@@ -70,6 +73,9 @@ final class Inventory: Sendable {
     /// Whether the recording's events can be put on the wall clock.
     func hasClock(recording: Int) -> Bool { clocks[recording] != nil }
 
+    /// Whether the recording keeps silent about answers without a full socket, and only about those.
+    func keepsSilent(recording: Int) -> Bool { keepSilent[recording] }
+
     /// The wall-clock time of an event; its monotonic time where the recording has no clock sample.
     func time(ofEvent event: ResetEvent, recording: Int) -> Int64 {
         clocks[recording]?.realtime(event.monotonic) ?? event.monotonic
@@ -99,7 +105,6 @@ final class Inventory: Sendable {
                 let reference = Reference(source: Int32(source), index: Int32(index))
                 result.append(
                     Observation(
-                        hash: ResetKey(packet.segment).hash,
                         time: packet.time.saturatingSubtract(corrections[source]), reference: reference,
                         vantage: vantage(packet, source: source)))
             }
@@ -107,15 +112,21 @@ final class Inventory: Sendable {
         for (number, input) in recordings.enumerated() {
             let source = captures.count + number
             for (index, event) in input.recording.events.enumerated() where event.kind == .emit {
-                guard let key = ResetKey(event) else { continue }
+                guard ResetKey(event) != nil else { continue }
                 result.append(
                     Observation(
-                        hash: key.hash, time: time(ofEvent: event, recording: number),
+                        time: time(ofEvent: event, recording: number),
                         reference: Reference(source: Int32(source), index: Int32(index)),
                         vantage: vantage(event, source: source)))
             }
         }
         return result
+    }
+
+    /// The filter that a capture was restricted with at an interface, if it says so.
+    func filter(ofCapture source: Int, interface: Int32) -> String? {
+        let filters = captures[source].filters
+        return filters.indices.contains(Int(interface)) ? filters[Int(interface)] : nil
     }
 
     /// The observer that a packet or an emitted segment was seen by.

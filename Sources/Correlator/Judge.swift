@@ -18,7 +18,7 @@ public func judge(_ evidence: Evidence) -> Verdict {
     if evidence.path == nil, let reason = evidence.reason { return judge(reason: reason, evidence) }
     if evidence.isPathPartial, let path = evidence.path { return judge(partial: path, evidence) }
     if evidence.socket == .noneOrTimeWait { return judgeWithoutSocket(evidence) }
-    let holding = Catalogue.rules.filter { $0.holds(evidence) }
+    let holding = rules(thatHoldFor: evidence)
     guard holding.count == 1, let rule = holding.first else {
         return undecided(evidence, candidates: holding)
     }
@@ -29,6 +29,15 @@ public func judge(_ evidence: Evidence) -> Verdict {
         verdict.missing = ["the kernel's reason \(reason) does not fit this cause"]
     }
     return verdict
+}
+
+private func rules(thatHoldFor evidence: Evidence) -> [Rule] {
+    // A span: all processors ask all rules, and none counts references to them meanwhile.
+    let all = Catalogue.rules
+    let rules = all.span
+    var holding: [Rule] = []
+    for index in rules.indices where rules[index].holds(evidence) { holding.append(rules[index]) }
+    return holding
 }
 
 /// Recordings of other programs tell the kernel's reason and no stack. Several causes share most reasons; one that stands
@@ -79,14 +88,14 @@ private func judgeWithoutSocket(_ evidence: Evidence) -> Verdict {
         var assumed = evidence
         assumed.trigger = trigger
         assumed.socket = .none
-        possible += Catalogue.rules.filter { $0.holds(assumed) }
+        possible += rules(thatHoldFor: assumed)
     }
     let timeWait = evidence.trigger == nil ? .possible : evidence.timeWait ?? .possible
     if timeWait != .excluded {
         var assumed = evidence
         assumed.socket = .some
         assumed.state = .timeWait
-        let rules = Catalogue.rules.filter { $0.holds(assumed) }
+        let rules = rules(thatHoldFor: assumed)
         possible = timeWait == .likely ? rules + possible : possible + rules
     }
     let isDecided = possible.count == 1 || timeWait == .likely || timeWait == .unlikely

@@ -5,18 +5,50 @@ import PcapReader
 /// Which observations are the same RST.
 struct Clusters {
     /// Groups of references, in the order they were found.
-    private(set) var members: [[Reference]] = []
+    private(set) var members: [FewReferences] = []
 
     mutating func open(_ first: Reference) -> Int {
-        members.append([first])
+        members.append(FewReferences(first))
         return members.count - 1
     }
 
     mutating func add(_ reference: Reference, to cluster: Int) { members[cluster].append(reference) }
 
     mutating func merge(_ cluster: Int, into other: Int) {
-        members[other] += members[cluster]
-        members[cluster] = []
+        for reference in members[cluster] { members[other].append(reference) }
+        members[cluster] = FewReferences()
+    }
+}
+
+/// References, of which there are hardly ever more than two: a packet and its event. Only more take memory elsewhere.
+struct FewReferences: RandomAccessCollection {
+    private var first: Reference?
+    private var second: Reference?
+    private var others: [Reference] = []
+
+    init() {}
+
+    init(_ first: Reference) { self.first = first }
+
+    var startIndex: Int { 0 }
+    var endIndex: Int { first == nil ? 0 : second == nil ? 1 : 2 + others.count }
+
+    subscript(place: Int) -> Reference {
+        switch place {
+        case 0: first!
+        case 1: second!
+        default: others[place - 2]
+        }
+    }
+
+    mutating func append(_ reference: Reference) {
+        if first == nil {
+            first = reference
+        } else if second == nil {
+            second = reference
+        } else {
+            others.append(reference)
+        }
     }
 }
 
@@ -35,43 +67,24 @@ enum Window {
 /// A SYN to a closed port that is sent three times is answered by three RSTs that are equal to the last bit; only their
 /// times tell which packet belongs to which event.
 func clusterExact(_ inventory: Inventory, into clusters: inout Clusters) {
-    var observations = inventory.observations()
-    observations.sort { ($0.hash, $0.time, $0.reference) < ($1.hash, $1.time, $1.reference) }
-    var start = 0
-    while start < observations.count {
-        var end = start + 1
-        while end < observations.count, observations[end].hash == observations[start].hash { end += 1 }
-        let run = observations[start..<end]
-        start = end
-        guard run.count > 1 else {
-            _ = clusters.open(run.first!.reference)
+    let observations = inventory.observations()
+    let groups = Buckets(observations.count) { inventory.key(observations[$0].reference) }.grouped()
+    var run: [Observation] = []
+    for group in groups.indices {
+        let members = groups[group]
+        guard members.count > 1 else {
+            _ = clusters.open(observations[Int(members[members.startIndex])].reference)
             continue
         }
-        let key = inventory.key(run[run.startIndex].reference)
-        if run.dropFirst().allSatisfy({ inventory.key($0.reference) == key }) {
-            clusterRun(run, into: &clusters)
-        } else {
-            for group in splitByKey(run, inventory) { clusterRun(group, into: &clusters) }
-        }
+        run.removeAll(keepingCapacity: true)
+        for member in members { run.append(observations[Int(member)]) }
+        run.sort { ($0.time, $0.reference) < ($1.time, $1.reference) }
+        clusterRun(run, into: &clusters)
     }
-}
-
-/// The groups of a run in which different keys have one hash.
-private func splitByKey(_ run: ArraySlice<Observation>, _ inventory: Inventory) -> [ArraySlice<Observation>] {
-    var groups: [(key: ResetKey?, members: ArraySlice<Observation>)] = []
-    for observation in run {
-        let key = inventory.key(observation.reference)
-        if let index = groups.firstIndex(where: { $0.key == key }) {
-            groups[index].members.append(observation)
-        } else {
-            groups.append((key, [observation]))
-        }
-    }
-    return groups.map(\.members)
 }
 
 /// - Parameter run: observations of one key in the order of time.
-private func clusterRun(_ run: ArraySlice<Observation>, into clusters: inout Clusters) {
+private func clusterRun(_ run: [Observation], into clusters: inout Clusters) {
     if run.count == 2, let first = run.first, let second = run.last {
         // A packet and its event, as a rule: what follows, without its tables.
         let cluster = clusters.open(first.reference)

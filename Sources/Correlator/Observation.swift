@@ -3,7 +3,7 @@ import NetworkTypes
 import PcapReader
 
 /// What makes two observations the same RST: the fields that no device on one path changes, but for NAT.
-struct ResetKey: Equatable {
+struct ResetKey: Bucketed {
     let tuple: FourTuple
     let seq: UInt32
     let ack: UInt32
@@ -28,16 +28,8 @@ struct ResetKey: Equatable {
         ipID = event.ipID ?? 0
     }
 
-    var hash: UInt64 {
-        mix(mix(tuple.hash64, UInt64(seq) << 32 | UInt64(ack)), UInt64(flags) << 16 | UInt64(ipID))
-    }
-}
-
-extension FourTuple {
-    var hash64: UInt64 {
-        var hash = mix(source.high, source.low)
-        hash = mix(hash, mix(destination.high, destination.low))
-        return mix(hash, UInt64(sourcePort) << 16 | UInt64(destinationPort))
+    func hash(seed: UInt64) -> UInt64 {
+        mix(mix(tuple.hash(seed: seed), UInt64(seq) << 32 | UInt64(ack)), UInt64(flags) << 16 | UInt64(ipID))
     }
 }
 
@@ -62,7 +54,6 @@ struct Reference: Hashable, Comparable {
 
 /// One RST as one observer saw it.
 struct Observation {
-    let hash: UInt64
     /// CLOCK_REALTIME, nanoseconds.
     let time: Int64
     let reference: Reference

@@ -42,13 +42,23 @@ final class ResetAssembly: Sendable {
 
         /// - Parameter members: not empty.
         init(_ members: ArraySlice<Reference>, _ inventory: Inventory) {
-            func ordered(_ references: [Reference]) -> [Reference] {
-                references.count < 2 ? references : references.sorted { inventory.time($0) < inventory.time($1) }
+            var packets: [Reference] = []
+            var emits: [Reference] = []
+            var decisions: [Reference] = []
+            for member in members {
+                if !inventory.isEvent(member) {
+                    packets.append(member)
+                } else if inventory.event(member).kind == .emit {
+                    emits.append(member)
+                } else {
+                    decisions.append(member)
+                }
             }
-            packets = ordered(members.filter { !inventory.isEvent($0) })
-            let events = ordered(members.filter(inventory.isEvent))
-            emits = events.filter { inventory.event($0).kind == .emit }
-            decision = events.first { inventory.event($0).kind == .decide }
+            if packets.count > 1 { packets.sort { inventory.time($0) < inventory.time($1) } }
+            if emits.count > 1 { emits.sort { inventory.time($0) < inventory.time($1) } }
+            self.packets = packets
+            self.emits = emits
+            decision = decisions.count < 2 ? decisions.first : decisions.min { inventory.time($0) < inventory.time($1) }
         }
 
         /// The first device shows who made the RST.

@@ -88,11 +88,11 @@ struct ResetGroups: Sendable {
     /// Where the observations of each RST end in `references`.
     private var ends: [Int] = []
 
-    init(_ groups: some Collection<[Reference]>) {
+    init(_ groups: some Collection<FewReferences>) {
         ends.reserveCapacity(groups.count)
         references.reserveCapacity(groups.count)
         for group in groups {
-            references += group
+            references.append(contentsOf: group)
             ends.append(references.count)
         }
     }

@@ -20,19 +20,14 @@ struct TranslationJoin {
     init(_ inventory: Inventory) { self.inventory = inventory }
 
     func run(into clusters: inout Clusters) {
-        var entries: [(hash: UInt64, time: Int64, cluster: Int)] = []
-        entries.reserveCapacity(clusters.members.count)
-        for (cluster, members) in clusters.members.enumerated() {
-            guard let first = members.first, let numbers = numbers(first) else { continue }
-            entries.append((numbers.hash, inventory.time(first), cluster))
-        }
-        entries.sort { ($0.hash, $0.time, $0.cluster) < ($1.hash, $1.time, $1.cluster) }
-        var start = 0
-        while start < entries.count {
-            var end = start + 1
-            while end < entries.count, entries[end].hash == entries[start].hash { end += 1 }
-            if end - start > 1 { joinGroup(entries[start..<end].map(\.cluster), &clusters) }
-            start = end
+        // Two packets are never joined: nothing proves that they are one.
+        guard !inventory.recordings.isEmpty else { return }
+        let groups = Buckets(clusters.members.count) { clusters.members[$0].first.flatMap(numbers) }.grouped()
+        for group in groups.indices where groups[group].count > 1 {
+            let ordered = groups[group].map { cluster in
+                (time: clusters.members[Int(cluster)].first.map(inventory.time) ?? 0, cluster: Int(cluster))
+            }.sorted { ($0.time, $0.cluster) < ($1.time, $1.cluster) }
+            joinGroup(ordered.map(\.cluster), &clusters)
         }
     }
 
@@ -78,11 +73,11 @@ struct TranslationJoin {
         return Numbers(seq: key.seq, ack: key.ack, flags: key.flags)
     }
 
-    private struct Numbers: Equatable {
+    private struct Numbers: Bucketed {
         let seq: UInt32
         let ack: UInt32
         let flags: UInt16
-        var hash: UInt64 { mix(UInt64(seq) << 32 | UInt64(ack), UInt64(flags)) }
+        func hash(seed: UInt64) -> UInt64 { mix(UInt64(seq) << 32 | UInt64(ack), UInt64(flags) ^ seed) }
     }
 
     /// What is compared of one cluster.
@@ -99,7 +94,7 @@ struct TranslationJoin {
         var ipID: UInt16?
         var window: UInt16?
 
-        init(_ cluster: Int, _ members: [Reference], _ inventory: Inventory) {
+        init(_ cluster: Int, _ members: FewReferences, _ inventory: Inventory) {
             self.cluster = cluster
             time = members.first.map(inventory.time) ?? 0
             numbers = members.first.flatMap(inventory.key).map { Numbers(seq: $0.seq, ack: $0.ack, flags: $0.flags) }

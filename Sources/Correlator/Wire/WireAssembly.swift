@@ -17,14 +17,12 @@ extension ResetAssembly {
     ///   - isJudged: no kernel tells why it was sent.
     func wireEvidence(_ packets: [Reference], isJudged: Bool) -> WireSighting? {
         guard let best = bestContext(packets) else { return nil }
-        let capture = inventory.captures[Int(best.reference.source)]
+        let source = Int(best.reference.source)
         let packet = inventory.packet(best.reference)
-        let filter =
-            capture.filters.indices.contains(Int(packet.interface)) ? capture.filters[Int(packet.interface)] : nil
         let evidence = WireEvidence(
-            packet, flow: best.flow, payload: capture.payloads[packet.number] ?? [],
-            filter: filter, absentAtSender: absentAtSender(packet, packets),
-            isRead: capture.hasFlows)
+            packet, flow: best.flow, payload: inventory.captures[source].payloads[packet.number] ?? [],
+            filter: inventory.filter(ofCapture: source, interface: packet.interface),
+            absentAtSender: absentAtSender(packet, packets), isRead: inventory.captures[source].hasFlows)
         return WireSighting(
             reference: best.reference, evidence: evidence, scores: isJudged ? WireScores(evidence) : nil)
     }

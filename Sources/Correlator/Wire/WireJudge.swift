@@ -7,8 +7,11 @@ struct WireScores {
 
     init(_ evidence: WireEvidence) {
         var scores: [(rule: Rule, score: WireScore)] = []
-        for rule in Catalogue.wireRules {
-            if let score = rule.wire?(evidence), score.points > 0 { scores.append((rule, score)) }
+        // A span: all processors ask all rules, and none counts references to them meanwhile.
+        let all = Catalogue.wireRules
+        let rules = all.span
+        for index in rules.indices {
+            if let score = rules[index].wire?(evidence), score.points > 0 { scores.append((rules[index], score)) }
         }
         if !evidence.payload.isEmpty, let stated = ResetPayload(evidence.payload)?.cause,
             let rule = Catalogue.rule(for: stated)
