@@ -8,8 +8,7 @@ struct Buckets {
     private(set) var firsts: [Int32] = []
     /// Of each element, its bucket, or -1 without a key.
     private var bucketOf: [Int32]
-    /// Nobody who writes a capture knows it, and so nobody can make keys collide.
-    private static let seed = UInt64.random(in: .min ... .max)
+    private static let secret = SecretHash()
 
     /// - Parameter key: of an element from 0 until `count`, or nil if it belongs into no bucket.
     init<Key: Bucketed>(_ count: Int, key: (Int) -> Key?) {
@@ -18,9 +17,10 @@ struct Buckets {
         while size < count * 2 { size *= 2 }
         // A hash table with linear probing: buckets, or -1. At most half of it is taken.
         var slots = [Int32](repeating: -1, count: size)
+        let secret = Self.secret
         for element in 0..<count {
             guard let wanted = key(element) else { continue }
-            var slot = Int(truncatingIfNeeded: wanted.hash(seed: Self.seed)) & (size - 1)
+            var slot = Int(truncatingIfNeeded: wanted.hash(secret)) & (size - 1)
             while slots[slot] >= 0, key(Int(firsts[Int(slots[slot])])) != wanted { slot = (slot + 1) & (size - 1) }
             if slots[slot] < 0 {
                 slots[slot] = Int32(counts.count)
@@ -74,15 +74,13 @@ struct Buckets {
 
 /// A key of `Buckets`.
 protocol Bucketed: Equatable {
-    func hash(seed: UInt64) -> UInt64
+    func hash(_ secret: SecretHash) -> UInt64
 }
 
 extension IPAddress: Bucketed {
-    func hash(seed: UInt64) -> UInt64 { mix(high ^ seed, low) }
+    func hash(_ secret: SecretHash) -> UInt64 { secret.of(self) }
 }
 
 extension FourTuple: Bucketed {
-    func hash(seed: UInt64) -> UInt64 {
-        mix(source.hash(seed: seed) ^ UInt64(sourcePort), destination.hash(seed: seed) ^ UInt64(destinationPort))
-    }
+    func hash(_ secret: SecretHash) -> UInt64 { secret.of(self) }
 }

@@ -83,9 +83,9 @@ private struct GroupKey: Bucketed {
     var destinationPort: UInt16?
 
     /// Without the cause: an endpoint has few of them.
-    func hash(seed: UInt64) -> UInt64 {
-        let ports = UInt64(sourcePort ?? 0) << 16 | UInt64(destinationPort ?? 0)
-        return mix((source?.hash(seed: seed) ?? 0) ^ ports, destination?.hash(seed: seed) ?? 0)
+    func hash(_ secret: SecretHash) -> UInt64 {
+        let ends = secret.pair(source.map(secret.of) ?? 0, destination.map(secret.of) ?? 0)
+        return secret.add(UInt64(sourcePort ?? 0) << 16 | UInt64(destinationPort ?? 0), to: ends)
     }
 }
 

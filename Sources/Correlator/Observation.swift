@@ -28,13 +28,14 @@ struct ResetKey: Bucketed {
         ipID = event.ipID ?? 0
     }
 
-    func hash(seed: UInt64) -> UInt64 {
-        mix(mix(tuple.hash(seed: seed), UInt64(seq) << 32 | UInt64(ack)), UInt64(flags) << 16 | UInt64(ipID))
+    func hash(_ secret: SecretHash) -> UInt64 {
+        let numbers = secret.add(UInt64(seq) << 32 | UInt64(ack), to: secret.of(tuple))
+        return secret.add(UInt64(flags) << 16 | UInt64(ipID), to: numbers)
     }
 }
 
-/// Spreads the bits of both words over the result (the finalizer of splitmix64). Equal hashes are always checked against
-/// the fields themselves: an attacker who makes them collide gains nothing but a slower run.
+/// Spreads the bits of both words over the result (the finalizer of splitmix64). It has no secret, and is for words that
+/// stand for something themselves: a table is indexed with `SecretHash`.
 @inline(__always)
 func mix(_ a: UInt64, _ b: UInt64) -> UInt64 {
     var x = (a ^ (b &* 0x9e37_79b9_7f4a_7c15)) &+ 0x9e37_79b9_7f4a_7c15

@@ -77,7 +77,7 @@ struct TranslationJoin {
         let seq: UInt32
         let ack: UInt32
         let flags: UInt16
-        func hash(seed: UInt64) -> UInt64 { mix(UInt64(seq) << 32 | UInt64(ack), UInt64(flags) ^ seed) }
+        func hash(_ secret: SecretHash) -> UInt64 { secret.pair(UInt64(seq) << 32 | UInt64(ack), UInt64(flags)) }
     }
 
     /// What is compared of one cluster.

@@ -22,7 +22,7 @@ struct PacketRecord {
 extension CaptureScanner {
     /// What the first look at a packet tells.
     enum FirstLook {
-        /// TCP without RST, with a whole header; `hash` is that of the `FlowFilter` with the seed, if it was asked for.
+        /// TCP without RST, with a whole header; `hash` is that of the `FlowFilter` with the secret, if it was asked for.
         case plain(hash: UInt64)
         /// Anything else: the decoder has to look.
         case unclear
@@ -31,7 +31,7 @@ extension CaptureScanner {
     /// Looks at the fixed places where the header fields of a plain packet are: Ethernet without VLAN tag, IPv4 without
     /// options and not fragmented, or IPv6 without extension headers, then TCP. Whatever this says, the decoder says too.
     @inline(__always)
-    static func firstLook(_ bytes: RawSpan, at: Int, captured: Int, hashing: Bool, seed: UInt64) -> FirstLook {
+    static func firstLook(_ bytes: RawSpan, at: Int, captured: Int, hashing: Bool, secret: SecretHash) -> FirstLook {
         guard captured >= 54 else { return .unclear }
         switch bytes.le16(at + 12) {
         // 08 00: IPv4
@@ -41,11 +41,11 @@ extension CaptureScanner {
                 bytes.be16(at + 16) >= 40, bytes.u8(at + 46) >= 0x50, bytes.u8(at + 47) & 4 == 0
             else { return .unclear }
             guard hashing else { return .plain(hash: 0) }
-            let source = FlowFilter.end(
-                high: 0, low: 0xffff_0000_0000 | UInt64(bytes.be32(at + 26)), port: bytes.be16(at + 34), seed: seed)
-            let destination = FlowFilter.end(
-                high: 0, low: 0xffff_0000_0000 | UInt64(bytes.be32(at + 30)), port: bytes.be16(at + 36), seed: seed)
-            return .plain(hash: FlowFilter.finish(source &+ destination))
+            let source = secret.of(
+                high: 0, low: 0xffff_0000_0000 | UInt64(bytes.be32(at + 26)), port: bytes.be16(at + 34))
+            let destination = secret.of(
+                high: 0, low: 0xffff_0000_0000 | UInt64(bytes.be32(at + 30)), port: bytes.be16(at + 36))
+            return .plain(hash: FlowFilter.sum(source, destination))
         // 86 dd: IPv6
         case 0xdd86:
             // version 6; next header 6; payload length at least 20
@@ -53,11 +53,11 @@ extension CaptureScanner {
                 bytes.u8(at + 66) >= 0x50, bytes.u8(at + 67) & 4 == 0
             else { return .unclear }
             guard hashing else { return .plain(hash: 0) }
-            let source = FlowFilter.end(
-                high: bytes.be64(at + 22), low: bytes.be64(at + 30), port: bytes.be16(at + 54), seed: seed)
-            let destination = FlowFilter.end(
-                high: bytes.be64(at + 38), low: bytes.be64(at + 46), port: bytes.be16(at + 56), seed: seed)
-            return .plain(hash: FlowFilter.finish(source &+ destination))
+            let source = secret.of(
+                high: bytes.be64(at + 22), low: bytes.be64(at + 30), port: bytes.be16(at + 54))
+            let destination = secret.of(
+                high: bytes.be64(at + 38), low: bytes.be64(at + 46), port: bytes.be16(at + 56))
+            return .plain(hash: FlowFilter.sum(source, destination))
         default:
             return .unclear
         }

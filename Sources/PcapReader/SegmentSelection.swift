@@ -34,8 +34,7 @@ public struct FlowFilter: Sendable {
     /// One bit a hash: a segment whose bit is clear belongs to none of the connections.
     private(set) var bits: [UInt64]
     let mask: UInt64
-    /// Nobody who writes a capture knows it, and so nobody can make its connections collide.
-    let seed = UInt64.random(in: .min ... .max)
+    let secret = SecretHash()
 
     /// The direction of each tuple does not matter; there may be up to 2^30 of them.
     public init(_ flows: some Collection<FourTuple>) {
@@ -106,21 +105,15 @@ public struct FlowFilter: Sendable {
     /// The same for both directions; a sum, so that ends which are equal do not cancel each other out.
     @inline(__always)
     func hash(_ tuple: FourTuple) -> UInt64 {
-        Self.finish(
-            Self.end(high: tuple.source.high, low: tuple.source.low, port: tuple.sourcePort, seed: seed)
-                &+ Self.end(
-                    high: tuple.destination.high, low: tuple.destination.low, port: tuple.destinationPort, seed: seed))
+        Self.sum(
+            secret.of(high: tuple.source.high, low: tuple.source.low, port: tuple.sourcePort),
+            secret.of(high: tuple.destination.high, low: tuple.destination.low, port: tuple.destinationPort))
     }
 
+    /// The hash of a connection from those of its ends.
     @inline(__always)
-    static func end(high: UInt64, low: UInt64, port: UInt16, seed: UInt64) -> UInt64 {
-        let mixed = (low ^ UInt64(port) << 48 ^ seed) &* 0x9e37_79b9_7f4a_7c15 ^ high &* 0xc2b2_ae3d_27d4_eb4f
-        return mixed ^ mixed >> 29
-    }
-
-    @inline(__always)
-    static func finish(_ sum: UInt64) -> UInt64 {
-        let mixed = sum &* 0xbf58_476d_1ce4_e5b9
+    static func sum(_ a: UInt64, _ b: UInt64) -> UInt64 {
+        let mixed = (a &+ b) &* 0xbf58_476d_1ce4_e5b9
         return mixed ^ mixed >> 32
     }
 }

@@ -90,7 +90,7 @@ extension CaptureScanner {
         let looksAtEthernet = layout.linkType == LinkType.ethernet
         let mode = mode
         let mask = filter.mask
-        let seed = filter.seed
+        let secret = filter.secret
         let filterBits = filter.bits
         let filter = filterBits.span
         var at = start
@@ -131,7 +131,7 @@ extension CaptureScanner {
             latest = max(latest, time)
             if looksAtEthernet, mode != .all,
                 case .plain(let hash) = Self.firstLook(
-                    bytes, at: packet, captured: Int(captured), hashing: mode == .flows, seed: seed)
+                    bytes, at: packet, captured: Int(captured), hashing: mode == .flows, secret: secret)
             {
                 let bit = hash & mask
                 if mode == .resets || filter[Int(bit >> 6)] & 1 << (bit & 63) == 0 {

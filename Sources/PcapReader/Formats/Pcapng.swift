@@ -59,7 +59,7 @@ extension CaptureScanner {
         let count = bytes.byteCount
         let mode = mode
         let mask = filter.mask
-        let seed = filter.seed
+        let secret = filter.secret
         let filterBits = filter.bits
         let filter = filterBits.span
         var at = start
@@ -155,7 +155,7 @@ extension CaptureScanner {
             }
             if clock.isEthernet, mode != .all,
                 case .plain(let hash) = Self.firstLook(
-                    bytes, at: at + 28, captured: Int(captured), hashing: mode == .flows, seed: seed)
+                    bytes, at: at + 28, captured: Int(captured), hashing: mode == .flows, secret: secret)
             {
                 let bit = hash & mask
                 if mode == .resets || filter[Int(bit >> 6)] & 1 << (bit & 63) == 0 {

@@ -1,0 +1,49 @@
+/// Hashes that nobody who writes a capture can foresee: a table that is indexed with them cannot be filled with keys that
+/// all fall on one place.
+///
+/// Both factors of a 128-bit product are mixed with secrets, and its halves with each other (the step of wyhash). To mix
+/// a key's words with the secret and with each other by XOR alone would not do: words that cancel each other out would
+/// collide whatever the secret is.
+@frozen
+public struct SecretHash: Sendable {
+    public let first: UInt64
+    public let second: UInt64
+
+    public init() {
+        first = .random(in: .min ... .max)
+        second = .random(in: .min ... .max)
+    }
+
+    /// Of two words.
+    @inlinable @inline(__always)
+    public func pair(_ a: UInt64, _ b: UInt64) -> UInt64 { Self.fold(a ^ first, b ^ second) }
+
+    /// Of one word more.
+    ///
+    /// - Parameter hash: what came before, a hash itself.
+    @inlinable @inline(__always)
+    public func add(_ value: UInt64, to hash: UInt64) -> UInt64 { Self.fold(hash ^ value, second | 1) }
+
+    @inlinable @inline(__always)
+    static func fold(_ a: UInt64, _ b: UInt64) -> UInt64 {
+        let product = a.multipliedFullWidth(by: b)
+        return product.high ^ product.low
+    }
+}
+
+extension SecretHash {
+    @inlinable @inline(__always)
+    public func of(_ address: IPAddress) -> UInt64 { pair(address.low, address.high) }
+
+    /// Of an address and a port.
+    @inlinable @inline(__always)
+    public func of(high: UInt64, low: UInt64, port: UInt16) -> UInt64 { add(UInt64(port), to: pair(low, high)) }
+
+    /// Of one direction: the other has another hash.
+    @inlinable @inline(__always)
+    public func of(_ tuple: FourTuple) -> UInt64 {
+        let source = of(high: tuple.source.high, low: tuple.source.low, port: tuple.sourcePort)
+        let destination = of(high: tuple.destination.high, low: tuple.destination.low, port: tuple.destinationPort)
+        return Self.fold(source, destination | 1)
+    }
+}
