@@ -3,32 +3,23 @@ import Correlator
 import Glibc
 import PcapReader
 
-extension InputLoader {
+extension CaptureInput {
     /// At most so many RSTs of a capture are asked what they carry, and so many bytes of each.
     private static let keptPayloads = 10_000
     private static let payloadBytes = 256
 
-    /// Reads the captures once more, for the connections that a RST of any of them belongs to.
-    ///
-    /// To be called when all files are loaded: what one capture has of a connection that is reset in another is evidence.
-    public mutating func loadFlows() {
-        var filter = FlowFilter(expecting: captures.reduce(0) { $0 + $1.resets.count })
-        for capture in captures {
-            for reset in capture.resets { filter.insert(reset.segment.tuple) }
-        }
-        guard filter.count > 0 else { return }
-        for index in captures.indices where isRereadable[index] {
-            do {
-                let file = try InputFile(path: captures[index].file)
-                captures[index].payloads = try payloads(captures[index].resets, file)
-                var flows = FlowTable.Builder(filter)
-                _ = try file.scan(selecting: .flows(filter), progress: progress, into: &flows)
-                captures[index].flows = flows.finish()
-                captures[index].hasFlows = true
-            } catch {
-                captures[index].damage.append("cannot be read a second time: \(error)")
-                captures[index].damageCount += 1
-            }
+    /// Reads the capture once more, for what it has of some connections.
+    mutating func loadFlows(_ filter: FlowFilter, _ progress: ((_ done: Int, _ total: Int?) -> Void)?) {
+        do {
+            let file = try InputFile(path: file)
+            payloads = try payloads(resets, file)
+            var builder = FlowTable.Builder(filter)
+            _ = try file.scan(selecting: .flows(filter), progress: progress, into: &builder)
+            flows = builder.finish()
+            hasFlows = true
+        } catch {
+            damage.append("cannot be read a second time: \(error)")
+            damageCount += 1
         }
     }
 

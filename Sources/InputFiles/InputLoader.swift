@@ -6,10 +6,8 @@ import PcapReader
 
 /// Reads the files of a report, each for what its content says it is.
 public struct InputLoader {
-    public internal(set) var captures: [CaptureInput] = []
+    public private(set) var captures: [CaptureInput] = []
     public private(set) var recordings: [EventInput] = []
-    /// Of each capture, whether it can be read once more: a pipe cannot.
-    var isRereadable: [Bool] = []
     /// Files that could not be read, with the reason.
     public private(set) var failures: [String] = []
 
@@ -18,58 +16,77 @@ public struct InputLoader {
 
     public init(progress: ((_ done: Int, _ total: Int?) -> Void)? = nil) { self.progress = progress }
 
-    /// - Parameter path: a file, a directory that stands for the files in it, or `-` for standard input.
-    public mutating func load(_ path: String) {
-        var status = stat()
-        guard path != "-", stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else {
-            loadFile(path)
-            return
-        }
-        let names = namesInDirectory(path).filter { !$0.hasPrefix(".") }.sorted()
-        var found = 0
-        for name in names where loadFile("\(path)/\(name)", isOptional: !isNamedAsInput(name)) { found += 1 }
-        if found == 0 { failures.append("\(path): no capture and no events.jsonl in this directory") }
-    }
-
     /// Whether the kernel's events show what every answer's segment met, socket or none.
     public var tellsOfAllAnswers: Bool {
         recordings.contains { $0.recording.header?.tellsOfAllAnswers == true }
     }
 
-    /// Whether a file of a directory is meant to be a capture or events, so that it is said if it is not.
-    private func isNamedAsInput(_ name: String) -> Bool {
-        let name = name.lowercased()
-        let plain = [".gz", ".zst", ".lz4"].first(where: name.hasSuffix).map { name.dropLast($0.count) } ?? name[...]
-        return [".pcap", ".pcapng", ".cap", ".jsonl"].contains(where: plain.hasSuffix)
-    }
-
-    /// - Parameter isOptional: a file of a directory that is neither a capture nor events is passed over.
-    /// - Returns: whether the file was one of both.
-    @discardableResult
-    private mutating func loadFile(_ path: String, isOptional: Bool = false) -> Bool {
-        var prefix: [UInt8] = []
-        do {
-            let file = try InputFile(path: path)
-            prefix = file.contentPrefix
-            switch file.contentKind {
-            case .pcap, .pcapng: try loadCapture(file)
-            case .gzip, .zstd, .lz4, .other:
-                return try loadRecording(file, isOptional: isOptional)
+    /// Reads files, and those captures a second time that have RSTs. To be called once.
+    ///
+    /// Captures are read one after another, each with all processors as far as it goes, and kernel events meanwhile.
+    ///
+    /// - Parameter paths: files, directories that stand for the files in them, or `-` for standard input.
+    public mutating func load(_ paths: [String]) {
+        let arguments = paths.map(Argument.init)
+        let files = arguments.flatMap(\.files)
+        let background = BackgroundReader()
+        var outcomes: [Outcome?] = []
+        var open: [(number: Int, isRereadable: Bool)] = []
+        for (number, file) in files.enumerated() {
+            let outcome = read(file, number, background)
+            if case .capture(let capture, let isRereadable) = outcome {
+                open.append((captures.count, isRereadable))
+                captures.append(capture)
             }
-            return true
-        } catch EventsError.notARecording(let problem) {
-            // Other files may lie beside a recording.
-            if isOptional { return false }
-            let reason = OtherFormat(prefix: prefix)?.advice ?? problem
-            failures.append("\(path): neither a capture (pcap, pcapng) nor kernel events: \(reason)")
-            return false
-        } catch {
-            failures.append("\(path): \(error)")
-            return false
+            outcomes.append(outcome)
+        }
+        let isFailed = outcomes.contains { if case .failure? = $0 { true } else { false } }
+        if !isFailed { loadFlows(of: open.filter(\.isRereadable).map(\.number)) }
+        for (number, outcome) in background.finish() { outcomes[number] = outcome }
+        var next = 0
+        for argument in arguments {
+            let own = outcomes[next..<next + argument.files.count]
+            next += argument.files.count
+            take(own.compactMap(\.self), of: argument)
         }
     }
 
-    private mutating func loadCapture(_ file: InputFile) throws {
+    private mutating func take(_ outcomes: [Outcome], of argument: Argument) {
+        var isEmpty = true
+        for outcome in outcomes {
+            switch outcome {
+            case .capture: isEmpty = false
+            case .recording(let input):
+                isEmpty = false
+                recordings.append(input)
+            case .failure(let failure): failures.append(failure)
+            case .neither: break
+            }
+        }
+        if argument.isDirectory, isEmpty {
+            failures.append("\(argument.path): no capture and no events.jsonl in this directory")
+        }
+    }
+
+    /// - Returns: nil if the file is read in the background.
+    private func read(_ candidate: Candidate, _ number: Int, _ background: BackgroundReader) -> Outcome? {
+        do {
+            let file = try InputFile(path: candidate.path)
+            switch file.contentKind {
+            case .pcap, .pcapng: return .capture(try Self.capture(file, progress), isRereadable: file.isRereadable)
+            case .gzip, .zstd, .lz4, .other:
+                guard file.isRereadable else { return RecordingReader.read(file, candidate) }
+                background.read(candidate, number)
+                return nil
+            }
+        } catch {
+            return .failure("\(candidate.path): \(error)")
+        }
+    }
+
+    private static func capture(
+        _ file: InputFile, _ progress: ((_ done: Int, _ total: Int?) -> Void)?
+    ) throws -> CaptureInput {
         var resets: [CapturedSegment] = []
         let summary = try file.scan(selecting: .resets, progress: progress) { resets.append($0) }
         var input = CaptureInput(
@@ -82,63 +99,62 @@ public struct InputLoader {
         input.undecoded = summary.undecoded.map {
             CaptureInput.Undecoded(reason: $0.reason.rawValue, packets: $0.count)
         }
-        captures.append(input)
-        isRereadable.append(file.isRereadable)
+        return input
     }
 
-    /// Reads events window by window, so that the text is never in memory as a whole; a recording of another program is
-    /// read once more, and whole.
-    private mutating func loadRecording(_ file: InputFile, isOptional: Bool) throws -> Bool {
-        guard file.isRereadable else {
-            let content = try read(file)
-            if isOptional, !RecordingDecoder.looksLikeEvents(Array(content.bytes.prefix(4096))) { return false }
-            try add(content, of: file)
-            return true
+    /// Reads captures once more, for the connections that a RST of any capture belongs to: what one has of a connection that
+    /// is reset in another is evidence.
+    private mutating func loadFlows(of rereadable: [Int]) {
+        var filter = FlowFilter(expecting: captures.reduce(0) { $0 + $1.resets.count })
+        for capture in captures {
+            for reset in capture.resets { filter.insert(reset.segment.tuple) }
         }
-        var decoder = RecordingDecoder(expectedBytes: file.size ?? 0)
-        var isFirst = true
-        var offset = 0
-        do {
-            let damage = try file.read { window in
-                if isFirst, isOptional, !RecordingDecoder.looksLikeEvents(Array(window.prefix(4096))) {
-                    throw NoEvents()
-                }
-                isFirst = false
-                offset += window.count
-                try decoder.feed(window)
-            }
-            if isFirst, isOptional { return false }
-            add(try decoder.finish(), of: file, damage: damage, at: offset)
-        } catch is NoEvents {
-            return false
-        } catch EventsError.notARecording {
-            try add(read(file), of: file)
+        guard filter.count > 0 else { return }
+        for number in rereadable { captures[number].loadFlows(filter, progress) }
+    }
+}
+
+/// What became of a file.
+enum Outcome: Sendable {
+    case capture(CaptureInput, isRereadable: Bool)
+    case recording(EventInput)
+    /// Neither a capture nor events, which is nobody's mistake.
+    case neither
+    /// A sentence with its name.
+    case failure(String)
+}
+
+/// A file that may be a capture or a recording.
+struct Candidate: Sendable {
+    let path: String
+    /// Of a directory, and not named as one of both: other files may lie beside a recording.
+    let isOptional: Bool
+}
+
+/// What the user named: a file, or a directory that stands for the files in it.
+private struct Argument {
+    let path: String
+    let isDirectory: Bool
+    let files: [Candidate]
+
+    init(_ path: String) {
+        self.path = path
+        var status = stat()
+        isDirectory = path != "-" && stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+        guard isDirectory else {
+            files = [Candidate(path: path, isOptional: false)]
+            return
         }
-        return true
-    }
-
-    /// The file of a directory is neither a capture nor events.
-    private struct NoEvents: Error {}
-
-    /// The whole content, decompressed, and why it ends early if it does.
-    private func read(_ file: InputFile) throws -> (bytes: [UInt8], damage: String?) {
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(file.size ?? 0)
-        let damage = try file.read { bytes.append(contentsOf: $0) }
-        return (bytes, damage)
-    }
-
-    private mutating func add(_ content: (bytes: [UInt8], damage: String?), of file: InputFile) throws {
-        add(try RecordingDecoder.decode(content.bytes), of: file, damage: content.damage, at: content.bytes.count)
-    }
-
-    private mutating func add(_ recording: Recording, of file: InputFile, damage: String?, at offset: Int) {
-        var recording = recording
-        if let damage {
-            recording.damagedLines += 1
-            recording.damage.append(LineDamage(line: 0, offset: offset, problem: damage))
+        files = namesInDirectory(path).filter { !$0.hasPrefix(".") }.sorted().map {
+            Candidate(path: "\(path)/\($0)", isOptional: !Self.isNamedAsInput($0))
         }
-        recordings.append(EventInput(file: file.path, recording: recording))
+    }
+
+    /// Whether a file of a directory is meant to be a capture or events, so that it is said if it is not.
+    private static func isNamedAsInput(_ name: String) -> Bool {
+        let name = name.lowercased()
+        let plain = [".gz", ".zst", ".lz4"].first(where: name.hasSuffix).map { name.dropLast($0.count) } ?? name[...]
+        return [".pcap", ".pcapng", ".cap", ".jsonl"].contains(where: plain.hasSuffix)
     }
 }
 

@@ -42,14 +42,12 @@ struct ReportCommand: ParsableCommand {
         linux_map_blocks_from(1 << 20)
         let progress = ProgressLine()
         var loader = InputLoader { progress.update(done: $0, total: $1) }
-        for file in files { loader.load(file) }
+        loader.load(files)
         progress.clear()
         guard loader.failures.isEmpty else {
             for failure in loader.failures { log.error("\(failure)") }
             throw ExitCode(1)
         }
-        loader.loadFlows()
-        progress.clear()
         var report = correlate(captures: loader.captures, recordings: loader.recordings)
         let found = Set(report.resets.heads.lazy.map(\.cause))
         if !causes.isEmpty {

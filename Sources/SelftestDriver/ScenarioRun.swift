@@ -99,8 +99,7 @@ public struct SelftestDriver: Sendable {
         if summary.eventsLost > 0 { run.differences.append("\(summary.eventsLost) events lost") }
         if summary.packetsDropped > 0 { run.differences.append("\(summary.packetsDropped) packets dropped") }
         var loader = InputLoader()
-        loader.load(directory)
-        loader.loadFlows()
+        loader.load([directory])
         run.differences += loader.failures
         let report = correlate(captures: loader.captures, recordings: loader.recordings)
         var comparison = Comparison(

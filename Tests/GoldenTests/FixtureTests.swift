@@ -19,13 +19,9 @@ import Testing
 
     private static func report(_ name: String) throws -> Report {
         var loader = InputLoader()
-        for file in ["capture.pcapng", "events.jsonl"] {
-            let path = fixtures.appending(path: "\(name)/\(file)").path
-            if FileManager.default.fileExists(atPath: path) { loader.load(path) }
-        }
-        loader.loadFlows()
+        let paths = ["capture.pcapng", "events.jsonl"].map { fixtures.appending(path: "\(name)/\($0)").path }
+        loader.load(paths.filter { FileManager.default.fileExists(atPath: $0) })
         #expect(loader.failures.isEmpty)
-        loader.loadFlows()
         let directory = fixtures.appending(path: name).path + "/"
         return correlate(
             captures: loader.captures.map {

@@ -27,8 +27,7 @@ struct WireGoldenTests {
     private static func report(_ name: String) throws -> Report {
         let path = try capture(of: name)
         var loader = InputLoader()
-        loader.load(FixtureTests.root.appending(path: path).path)
-        loader.loadFlows()
+        loader.load([FixtureTests.root.appending(path: path).path])
         #expect(loader.failures.isEmpty)
         return correlate(
             captures: loader.captures.map {

@@ -1,0 +1,106 @@
+import CaptureFile
+import Correlator
+import Dispatch
+import KernelEvents
+import Synchronization
+
+/// Reads recordings while something else goes on.
+final class BackgroundReader: Sendable {
+    private let group = DispatchGroup()
+    private let outcomes = Mutex<[Int: Outcome]>([:])
+
+    /// - Parameters:
+    ///   - candidate: a regular file.
+    ///   - number: what its outcome is called.
+    func read(_ candidate: Candidate, _ number: Int) {
+        DispatchQueue.global().async(group: group) { [self] in
+            let outcome: Outcome
+            do {
+                outcome = RecordingReader.read(try InputFile(path: candidate.path), candidate)
+            } catch {
+                outcome = .failure("\(candidate.path): \(error)")
+            }
+            outcomes.withLock { $0[number] = outcome }
+        }
+    }
+
+    /// Waits for all of them.
+    func finish() -> [Int: Outcome] {
+        group.wait()
+        return outcomes.withLock(\.self)
+    }
+}
+
+/// Reads one file of kernel events.
+enum RecordingReader {
+    static func read(_ file: InputFile, _ candidate: Candidate) -> Outcome {
+        do {
+            guard let input = try recording(file, isOptional: candidate.isOptional) else { return .neither }
+            return .recording(input)
+        } catch EventsError.notARecording(let problem) {
+            if candidate.isOptional { return .neither }
+            let reason = OtherFormat(prefix: file.contentPrefix)?.advice ?? problem
+            return .failure("\(file.path): neither a capture (pcap, pcapng) nor kernel events: \(reason)")
+        } catch {
+            return .failure("\(file.path): \(error)")
+        }
+    }
+
+    /// Reads events window by window, so that the text is never in memory as a whole; a recording of another program is
+    /// read once more, and whole.
+    ///
+    /// - Returns: nil for an optional file that does not look like events.
+    private static func recording(_ file: InputFile, isOptional: Bool) throws -> EventInput? {
+        guard file.isRereadable else {
+            let content = try content(file)
+            if isOptional, !RecordingDecoder.looksLikeEvents(Array(content.bytes.prefix(4096))) { return nil }
+            return try input(content, of: file)
+        }
+        var decoder = RecordingDecoder(expectedBytes: file.size ?? 0)
+        var isFirst = true
+        var offset = 0
+        do {
+            let damage = try file.read { window in
+                if isFirst, isOptional, !RecordingDecoder.looksLikeEvents(Array(window.prefix(4096))) {
+                    throw NoEvents()
+                }
+                isFirst = false
+                offset += window.count
+                try decoder.feed(window)
+            }
+            if isFirst, isOptional { return nil }
+            return input(try decoder.finish(), of: file, damage: damage, at: offset)
+        } catch is NoEvents {
+            return nil
+        } catch EventsError.notARecording {
+            return try input(content(file), of: file)
+        }
+    }
+
+    /// The file of a directory is neither a capture nor events.
+    private struct NoEvents: Error {}
+
+    /// The whole content, decompressed, and why it ends early if it does.
+    private static func content(_ file: InputFile) throws -> (bytes: [UInt8], damage: String?) {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(file.size ?? 0)
+        let damage = try file.read { bytes.append(contentsOf: $0) }
+        return (bytes, damage)
+    }
+
+    private static func input(_ content: (bytes: [UInt8], damage: String?), of file: InputFile) throws -> EventInput {
+        input(
+            try RecordingDecoder.decode(content.bytes), of: file, damage: content.damage, at: content.bytes.count)
+    }
+
+    private static func input(
+        _ recording: Recording, of file: InputFile, damage: String?, at offset: Int
+    ) -> EventInput {
+        var recording = recording
+        if let damage {
+            recording.damagedLines += 1
+            recording.damage.append(LineDamage(line: 0, offset: offset, problem: damage))
+        }
+        return EventInput(file: file.path, recording: recording)
+    }
+}
