@@ -1,5 +1,4 @@
 import Dispatch
-import Synchronization
 
 extension RandomAccessCollection where Self: Sendable, Index == Int {
     /// The same as `map`, on all processors where there are enough elements to be worth it.
@@ -10,12 +9,19 @@ extension RandomAccessCollection where Self: Sendable, Index == Int {
     ) -> [Result] {
         let pieces = (count + size - 1) / size
         guard pieces > 1 else { return map(body) }
-        let results = Mutex([[Result]](repeating: [], count: pieces))
-        DispatchQueue.concurrentPerform(iterations: pieces) { number in
-            let start = startIndex + number * size
-            let made = self[start..<Swift.min(start + size, endIndex)].map(body)
-            results.withLock { $0[number] = made }
+        return unsafe Array(unsafeUninitializedCapacity: count) { buffer, initialized in
+            let results = unsafe Results(buffer: buffer)
+            DispatchQueue.concurrentPerform(iterations: pieces) { number in
+                for place in number * size..<Swift.min((number + 1) * size, count) {
+                    unsafe results.buffer.initializeElement(at: place, to: body(self[startIndex + place]))
+                }
+            }
+            initialized = count
         }
-        return results.withLock { Array<Result>($0.joined()) }
     }
+}
+
+/// Where each processor writes places of its own.
+@unsafe private struct Results<Element>: @unchecked Sendable {
+    let buffer: UnsafeMutableBufferPointer<Element>
 }

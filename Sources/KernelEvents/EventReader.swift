@@ -14,6 +14,8 @@ struct EventReader {
     private var commands = NameCache()
     private var reasons = NameCache()
     private var paths = NameCache()
+    private var tasks = SharedValues<ResetEvent.Task>()
+    private var owners = SharedValues<ResetEvent.Owner>()
 
     /// An event of which nothing has been read.
     static func blank(_ kind: ResetEvent.Kind) -> ResetEvent {
@@ -51,7 +53,7 @@ struct EventReader {
             case .ipID: event.ipID = try scanner.integer()
             case .ttl: event.ttl = try scanner.integer()
             case .stack: event.stack = try scanner.stackID()
-            case .task: event.task = try task(&scanner)
+            case .task: event.sharedTask = try task(&scanner)
             case .socket: event.socket = try socket(&scanner)
             case .reason: event.reason = try scanner.string(from: &reasons)
             case .state: event.state = try scanner.state()
@@ -73,7 +75,7 @@ struct EventReader {
         source: IPAddress(high: 0, low: 0), sourcePort: 0, destination: IPAddress(high: 0, low: 0),
         destinationPort: 0)
 
-    private mutating func task(_ scanner: inout LineScanner) throws(LineProblem) -> ResetEvent.Task? {
+    private mutating func task(_ scanner: inout LineScanner) throws(LineProblem) -> Shared<ResetEvent.Task>? {
         if try scanner.skipNull() { return nil }
         var pid: Int32?
         var tid: Int32?
@@ -101,7 +103,7 @@ struct EventReader {
             pid: pid, tid: tid ?? pid, uid: uid ?? ResetEvent.Task.unknownUID, comm: comm ?? "", context: context)
         task.cgroup = cgroup
         task.cgroupPath = path
-        return task
+        return tasks.shared(task, number: task.tid)
     }
 
     private mutating func socket(_ scanner: inout LineScanner) throws(LineProblem) -> ResetEvent.Socket? {
@@ -117,7 +119,7 @@ struct EventReader {
             case .uid: socket.uid = try scanner.integer()
             case .cgroup: socket.cgroup = try scanner.integer()
             case .cgroupPath: socket.cgroupPath = try scanner.string(from: &paths)
-            case .owner: socket.owner = try owner(&scanner)
+            case .owner: socket.sharedOwner = try owner(&scanner)
             case .dead: socket.dead = try scanner.boolean()
             case .userTimeoutMs: socket.userTimeout = try scanner.integer()
             case .linger2: socket.linger2 = try scanner.integer()
@@ -127,7 +129,7 @@ struct EventReader {
         return socket
     }
 
-    private mutating func owner(_ scanner: inout LineScanner) throws(LineProblem) -> ResetEvent.Owner? {
+    private mutating func owner(_ scanner: inout LineScanner) throws(LineProblem) -> Shared<ResetEvent.Owner>? {
         if try scanner.skipNull() { return nil }
         var pid: Int32?
         var comm: String?
@@ -143,7 +145,7 @@ struct EventReader {
             }
         }
         guard let pid else { return nil }
-        return ResetEvent.Owner(pid: pid, comm: comm ?? "", holders: holders)
+        return owners.shared(ResetEvent.Owner(pid: pid, comm: comm ?? "", holders: holders), number: pid)
     }
 
     private mutating func listener(_ scanner: inout LineScanner) throws(LineProblem) -> ResetEvent.Listener? {

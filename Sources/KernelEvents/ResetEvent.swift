@@ -33,7 +33,10 @@ public struct ResetEvent: Sendable, Equatable {
     public var ttl: UInt8?
     /// The `id` of a stack record that precedes the event.
     public var stack: Int?
-    public var task: Task?
+    public var task: Task? {
+        get { sharedTask?.value }
+        set { sharedTask = newValue.map(Shared.init) }
+    }
     public var socket: Socket?
     /// `decide` only from here.
     /// The kernel's reason, by name without its enum's prefix: `TCP_ABORT_ON_CLOSE`.
@@ -45,14 +48,38 @@ public struct ResetEvent: Sendable, Equatable {
     /// The segment that provoked a passive reset.
     public var trigger: Trigger?
     /// Without a socket only: who listens on the port that the reset is sent from, or did until shortly before.
-    public var listener: Listener?
+    public var listener: Listener? {
+        get { rarities?.value.listener }
+        set { change { $0.listener = newValue } }
+    }
     /// Files of other tools only: whether a segment provoked the reset (the hook was given one). Nil if not told.
-    public var provoked: Bool?
+    public var provoked: Bool? {
+        get { rarities?.value.provoked }
+        set { change { $0.provoked = newValue } }
+    }
     /// Files of other tools only: functions the reset passed through, innermost first, without what stood between
     /// them. It is not a stack: `["tcp_send_active_reset", "tcp_close"]` does not say how the one came to the other.
-    public var functions: [String] = []
+    public var functions: [String] {
+        get { rarities?.value.functions ?? [] }
+        set { change { $0.functions = newValue } }
+    }
     /// 1-based line in the file the event came from; 0 for one that was never in a file.
     public var line: Int = 0
+    /// Events by the million are held in memory: what few of them have, or many have in common, stands elsewhere.
+    var sharedTask: Shared<Task>?
+    private var rarities: Shared<Rarities>?
+
+    private struct Rarities: Sendable, Equatable {
+        var listener: Listener?
+        var provoked: Bool?
+        var functions: [String] = []
+    }
+
+    private mutating func change(_ body: (inout Rarities) -> Void) {
+        var changed = rarities?.value ?? Rarities()
+        body(&changed)
+        rarities = changed == Rarities() ? nil : Shared(changed)
+    }
 
     public init(kind: Kind, hook: String, monotonic: Int64, tuple: FourTuple) {
         self.kind = kind
@@ -101,7 +128,10 @@ public struct ResetEvent: Sendable, Equatable {
         /// The same as a path below the cgroup mount, `/system.slice/nginx.service`; where cgroup v2 says nothing, the
         /// owner's path in the hierarchy of systemd, or of another controller of cgroup v1.
         public var cgroupPath: String?
-        public var owner: Owner?
+        public var owner: Owner? {
+            get { sharedOwner?.value }
+            set { sharedOwner = newValue.map(Shared.init) }
+        }
         /// `SOCK_DEAD`: the application has let go of the socket.
         public var dead: Bool?
         /// `icsk_user_timeout`, in milliseconds; 0 is off.
@@ -109,6 +139,7 @@ public struct ResetEvent: Sendable, Equatable {
         /// `tcp_sock.linger2`, in the kernel's jiffies (1/CONFIG_HZ s): only its sign means something elsewhere. 0 is the
         /// default, negative means no FIN_WAIT2 at all.
         public var linger2: Int32?
+        var sharedOwner: Shared<Owner>?
         public init() {}
     }
 
