@@ -35,12 +35,6 @@ struct Buckets {
     /// How many different keys there are.
     var count: Int { counts.count }
 
-    /// The elements of all buckets that have so many of them.
-    func members(ofBucketsWithAtLeast least: Int) -> [[Int]] {
-        let grouped = grouped()
-        return counts.indices.lazy.filter { counts[$0] >= least }.map { grouped[$0].map { Int($0) } }
-    }
-
     /// The elements bucket by bucket.
     func grouped() -> Grouped {
         // First where each bucket begins, in the end where it ends.

@@ -45,80 +45,113 @@ public struct Finding: Sendable, Equatable {
 public func findings(in list: ResetList) -> [Finding] {
     let resets = list.heads
     // Without a wall clock nobody knows what came at one time.
-    var rest = resets.indices.filter { resets[$0].hasWallClock }
+    var isFree = resets.map(\.hasWallClock)
     var found: [Finding] = []
     func take(
-        _ kind: Finding.Kind, by key: (ResetList.Head) -> GroupKey?, accepting: ([FourTuple]) -> Bool = { _ in true }
+        _ kind: Finding.Kind, by key: (ResetList.Head) -> GroupKey?, accepting: (Members) -> Bool = { _ in true }
     ) {
-        let buckets = Buckets(rest.count) { key(resets[rest[$0]]) }
-        var isTaken = [Bool](repeating: false, count: rest.count)
-        for places in buckets.members(ofBucketsWithAtLeast: Finding.least) {
-            let group = places.map { rest[$0] }
-            guard accepting(group.map { resets[$0].tuple }) else { continue }
-            found.append(Finding(kind, group, of: resets))
-            for place in places { isTaken[place] = true }
+        let groups = Buckets(resets.count) { isFree[$0] ? key(resets[$0]) : nil }.grouped()
+        for group in groups.indices where groups[group].count >= Finding.least {
+            let members = Members(resets: resets, places: groups[group])
+            guard accepting(members) else { continue }
+            found.append(Finding(kind, members))
+            for place in groups[group] { isFree[Int(place)] = false }
         }
-        rest = rest.indices.filter { !isTaken[$0] }.map { rest[$0] }
     }
-    take(.scan, by: { $0.turnsAway ? GroupKey(destination: $0.tuple.destination) : nil }) { members in
-        Buckets(members.count) { GroupKey(source: members[$0].source, sourcePort: members[$0].sourcePort) }.count
-            >= Finding.scannedPorts
+    take(.scan, by: { $0.turnsAway ? GroupKey(cause: nil, $0.tuple.destination) : nil }) { members in
+        members.distinct(\.sourceEnd) >= Finding.scannedPorts
     }
-    take(.endpoint, by: { GroupKey(cause: $0.cause, source: $0.tuple.source, sourcePort: $0.tuple.sourcePort) })
+    take(.endpoint, by: { GroupKey(cause: $0.cause, $0.tuple.source, $0.tuple.sourcePort) })
     take(
         .client,
         by: {
             GroupKey(
-                cause: $0.cause, source: $0.tuple.source, destination: $0.tuple.destination,
-                destinationPort: $0.tuple.destinationPort)
+                cause: $0.cause, $0.tuple.destination, $0.tuple.destinationPort, other: $0.tuple.source)
         })
     return found.sorted { ($1.count, $0.first, $0.example) < ($0.count, $1.first, $1.example) }
 }
 
+/// What the RSTs of a group have in common, as far as a kind of group asks for it.
 private struct GroupKey: Bucketed {
-    var cause: Cause?
-    var source: IPAddress?
-    var sourcePort: UInt16?
-    var destination: IPAddress?
-    var destinationPort: UInt16?
+    let cause: Cause?
+    let address: IPAddress
+    let port: UInt16
+    let other: IPAddress
+
+    init(cause: Cause?, _ address: IPAddress, _ port: UInt16 = 0, other: IPAddress = IPAddress(high: 0, low: 0)) {
+        self.cause = cause
+        self.address = address
+        self.port = port
+        self.other = other
+    }
 
     /// Without the cause: an endpoint has few of them.
     func hash(_ secret: SecretHash) -> UInt64 {
-        let ends = secret.pair(source.map(secret.of) ?? 0, destination.map(secret.of) ?? 0)
-        return secret.add(UInt64(sourcePort ?? 0) << 16 | UInt64(destinationPort ?? 0), to: ends)
+        secret.add(UInt64(port), to: secret.pair(secret.of(address), secret.of(other)))
     }
 }
 
+/// An address and a port.
+private struct End: Bucketed {
+    let address: IPAddress
+    let port: UInt16
+
+    func hash(_ secret: SecretHash) -> UInt64 { secret.of(high: address.high, low: address.low, port: port) }
+}
+
+extension FourTuple {
+    fileprivate var sourceEnd: End { End(address: source, port: sourcePort) }
+    fileprivate var destinationEnd: End { End(address: destination, port: destinationPort) }
+}
+
+/// Some RSTs, in the order of time, without a copy of them.
+private struct Members {
+    let resets: [ResetList.Head]
+    /// Not empty.
+    let places: ArraySlice<Int32>
+
+    var count: Int { places.count }
+
+    subscript(number: Int) -> ResetList.Head { resets[Int(places[places.startIndex + number])] }
+
+    /// How many different values there are.
+    func distinct<Key: Bucketed>(_ key: (FourTuple) -> Key) -> Int { Buckets(count) { key(self[$0].tuple) }.count }
+}
+
 extension Finding {
-    /// - Parameter members: places of RSTs, in the order of time, not empty.
-    fileprivate init(_ kind: Kind, _ members: [Int], of resets: [ResetList.Head]) {
+    fileprivate init(_ kind: Kind, _ members: Members) {
         self.kind = kind
         count = members.count
-        first = members.lazy.map { resets[$0].time }.min() ?? 0
-        last = members.lazy.map { resets[$0].time }.max() ?? 0
-        example = members.first.map { resets[$0].id } ?? 0
+        example = members[0].id
+        var first = Int64.max
+        var last = Int64.min
         var causes: [Cause: Int] = [:]
-        for member in members { causes[resets[member].cause, default: 0] += 1 }
+        for number in 0..<members.count {
+            first = min(first, members[number].time)
+            last = max(last, members[number].time)
+            causes[members[number].cause, default: 0] += 1
+        }
+        self.first = first
+        self.last = last
         cause = causes.max { ($0.value, $1.key.rawValue) < ($1.value, $0.key.rawValue) }?.key ?? .unknown
         let span = last.distance(from: first)
         perThousandSeconds =
             span == 0 ? nil : UInt64(min(Double(members.count - 1) * 1e12 / Double(span), 1e15))
-        let tuples = members.map { resets[$0].tuple }
-        sources = Self.top(tuples.map { ($0.source, $0.sourcePort) })
-        destinations = Self.top(tuples.map { ($0.destination, $0.destinationPort) })
+        sources = Self.top(members, \.sourceEnd)
+        destinations = Self.top(members, \.destinationEnd)
         summary = ""
-        summary = sentence(tuples)
+        summary = sentence(members)
     }
 
     /// Endpoints by address and port if a port comes again, by address alone if every port is another one.
-    private static func top(_ ends: [(IPAddress, UInt16)]) -> [Endpoint] {
-        var buckets = Buckets(ends.count) { GroupKey(source: ends[$0].0, sourcePort: ends[$0].1) }
-        let byPort = buckets.count <= max(keptEndpoints, ends.count / 2)
-        if !byPort { buckets = Buckets(ends.count) { ends[$0].0 } }
+    private static func top(_ members: Members, _ end: (FourTuple) -> End) -> [Endpoint] {
+        var buckets = Buckets(members.count) { end(members[$0].tuple) }
+        let byPort = buckets.count <= max(keptEndpoints, members.count / 2)
+        if !byPort { buckets = Buckets(members.count) { end(members[$0].tuple).address } }
         var top: [Endpoint] = []
         for (count, first) in zip(buckets.counts, buckets.firsts) {
-            let (address, port) = ends[Int(first)]
-            let endpoint = Endpoint(address: address, port: byPort ? port : nil, count: Int(count))
+            let end = end(members[Int(first)].tuple)
+            let endpoint = Endpoint(address: end.address, port: byPort ? end.port : nil, count: Int(count))
             guard let place = top.firstIndex(where: { endpoint.precedes($0) }) else {
                 if top.count < keptEndpoints { top.append(endpoint) }
                 continue
@@ -129,28 +162,24 @@ extension Finding {
         return top
     }
 
-    private func sentence(_ tuples: [FourTuple]) -> String {
-        func distinct<Key: Bucketed>(_ key: (FourTuple) -> Key) -> Int {
-            Buckets(tuples.count) { key(tuples[$0]) }.count
-        }
+    private func sentence(_ members: Members) -> String {
+        let tuple = members[0].tuple
         switch kind {
         case .scan:
-            let ports = distinct { GroupKey(source: $0.source, sourcePort: $0.sourcePort) }
-            let targets = distinct(\.source)
-            let who = tuples[0].destination
+            let ports = members.distinct(\.sourceEnd)
+            let targets = members.distinct(\.source)
+            let who = tuple.destination
             return
                 "\(who) asked \(ports) ports of \(targets) host\(targets == 1 ? "" : "s") and was turned away: a scan, or a program that looks for a service"
         case .endpoint:
-            let tuple = tuples[0]
-            let connections = distinct(\.self)
-            let hosts = distinct(\.destination)
+            let connections = members.distinct(\.self)
+            let hosts = members.distinct(\.destination)
             let what =
                 connections == 1
                 ? "one connection"
                 : "\(connections) connections of \(hosts) host\(hosts == 1 ? "" : "s")"
             return "\(tuple.source.text(port: tuple.sourcePort)) reset \(what) for one reason, \(cause.rawValue)"
         case .client:
-            let tuple = tuples[0]
             return
                 "\(tuple.source) reset \(count) connections to \(tuple.destination.text(port: tuple.destinationPort)) for one reason, \(cause.rawValue)"
         }
