@@ -151,7 +151,7 @@ final class ResetAssembly: Sendable {
             others: observed.emits.dropFirst(),
             trigger: judged.hasCapturedTrigger ? judged.wire?.evidence.trigger : nil)
         if let wire = judged.wire, event == nil { reset.evidence = wireFacts(wire, packets) + reset.evidence }
-        reset.connectionState = judged.wire?.evidence.flow.map { ZeekState($0.finalSides).rawValue }
+        reset.connectionState = judged.wire?.evidence.flow.map { ZeekState($0.final).rawValue }
         return reset
     }
 

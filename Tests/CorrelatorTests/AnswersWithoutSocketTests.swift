@@ -212,7 +212,8 @@ import Testing
         old.segments[2].time = .min
         old.segments[3].time = .max
         old.segments[4].time = .max
-        let wire = WireEvidence(old.segments[4], flow: FlowTable(old.segments).context(of: old.segments[4]))
+        let wire = WireEvidence(
+            old.segments[4], flow: FlowTable(old.segments).context(ofPacket: old.segments[4].number))
         #expect(wire.trigger?.number == 4)
         #expect(wire.timeWaitChance(isComplete: true) == .excluded)
     }

@@ -65,10 +65,10 @@ import Testing
         let cuts = (0..<30).map { _ in Int.random(in: 0...1000, using: &generator) }.sorted()
         let cut = Self.table(segments, cutAt: cuts)
         for reset in segments where reset.segment.flags.contains(.rst) {
-            let one = try #require(whole.context(of: reset))
-            let other = try #require(cut.context(of: reset))
+            let one = try #require(whole.context(ofPacket: reset.number))
+            let other = try #require(cut.context(ofPacket: reset.number))
             #expect(one.own == other.own && one.peer == other.peer && one.after == other.after)
-            #expect(one.recollection == other.recollection && one.finalSides == other.finalSides)
+            #expect(one.recollection == other.recollection && one.final.sides == other.final.sides)
             #expect(one.previous?.number == other.previous?.number && one.duplicates == other.duplicates)
         }
     }
@@ -91,7 +91,7 @@ import Testing
             func resets(_ segments: [CapturedSegment]) -> [CapturedSegment] {
                 segments.filter { $0.segment.flags.contains(.rst) }
             }
-            let after = try #require(table.context(of: reset)).after
+            let after = try #require(table.context(ofPacket: reset.number)).after
             #expect(after.fromSender == others(mine).count)
             #expect(after.senderFirst?.number == others(mine).first?.number)
             #expect(after.senderFirstData?.number == others(mine).first { $0.segment.payloadLength > 0 }?.number)

@@ -74,7 +74,7 @@ struct SegmentKey: Hashable {
     }
 }
 
-extension FlowShard {
+extension FollowedFlows {
     /// The segments that are kept of the first flows, with their times.
     func notes(ofFlows count: Int, in filter: FlowFilter) -> [(SegmentKey, Int64)] {
         flows.indices.prefix(count).flatMap { number in

@@ -13,18 +13,19 @@ final class FlowContext: Sendable {
     let previous: FlowShard.Flow.Ended?
     let after: FlowShard.After
     /// When the capture ended or the next connection began.
-    private let final: Ends
+    let final: FinalEnds
     private let sender: Int
     let duplicates: Int
 
     /// Nothing was seen.
     static let nothing = FlowContext(
-        ends: Ends(), sender: 0, recollection: Recollection(), previous: nil, after: FlowShard.After(), final: Ends(),
+        ends: Ends(), sender: 0, recollection: Recollection(), previous: nil, after: FlowShard.After(),
+        final: FinalEnds(Ends()),
         duplicates: 0)
 
     init(
         ends: Ends, sender: Int, recollection: Recollection, previous: FlowShard.Flow.Ended?, after: FlowShard.After,
-        final: Ends, duplicates: Int
+        final: FinalEnds, duplicates: Int
     ) {
         own = ends[sender]
         peer = ends[1 - sender]
@@ -36,10 +37,8 @@ final class FlowContext: Sendable {
         self.duplicates = duplicates
     }
 
-    /// Both ends when the capture ended or the next connection began, the sender of the first segment first.
-    var finalSides: [FlowSide] { [final[0], final[1]] }
     /// The RSTs of the sender before and after this one, and this one, as far as they are kept.
-    var resetsOfSender: [SegmentNote] { final[sender].resets }
+    var resetsOfSender: [SegmentNote] { final.resets(of: sender) }
 
     /// The capture has segments of the connection before the RST.
     var isKnown: Bool { own.segments + peer.segments > 0 }

@@ -7,20 +7,14 @@ import PcapReader
 /// many segments there are. What two interfaces saw of one connection is kept apart.
 struct FlowShard: Sendable {
     private var index = FlowIndex()
-    /// All flows by the number of their connection, once the shard is complete.
-    private var byConnection: [(connection: Int32, flow: Int32)] = []
-    private(set) var flows: [Flow] = []
+    private var flows: [Flow] = []
     /// One for each RST.
     private var moments: [Moment] = []
-    /// Their places in the order of the capture, once the shard is complete.
-    private var momentsInOrder: [Int32] = []
-    /// For each RST the next ones of both ends in the same connection, or -1, once the shard is complete.
-    private var nextResets: [(ofSender: Int32, ofPeer: Int32)] = []
     /// For each flow the latest of those segments that are being added, by its place among them, or -1.
     private var latest: [Int32] = []
 
     /// A connection as it was just before a RST.
-    private struct Moment: Sendable {
+    struct Moment: Sendable {
         /// The RST.
         let note: SegmentNote
         let flow: Int32
@@ -183,110 +177,6 @@ struct FlowShard: Sendable {
         }
     }
 
-    /// Both ends of a flow with all its RSTs.
-    private func currentEnds(_ flow: Int) -> Ends {
-        var ends = flows[flow].ends
-        let pending = Int(flows[flow].pending)
-        if pending >= 0 { ends[Int(moments[pending].sender)].rememberReset(moments[pending].note) }
-        return ends
-    }
-
-    /// The same as values, the sender of the first segment first.
-    func sides(_ flow: Int) -> [FlowSide] {
-        let ends = currentEnds(flow)
-        return [ends[0], ends[1]]
-    }
-}
-
-extension FlowShard {
-    /// What is known of the connection of a RST; nil if the shard did not see that packet.
-    func context(ofPacket number: Int) -> FlowContext? {
-        // By place: no moment is copied on the way.
-        let place = momentsInOrder.indices.firstPlace { moments[Int(momentsInOrder[$0])].note.number < number }
-        guard place < momentsInOrder.count, case let low = Int(momentsInOrder[place]),
-            moments[low].note.number == number
-        else { return nil }
-        let final = finalEnds(low)
-        return FlowContext(
-            ends: moments[low].ends, sender: Int(moments[low].sender), recollection: moments[low].recollection.value,
-            previous: moments[low].previous, after: after(low, final), final: final,
-            duplicates: Int(flows[Int(moments[low].flow)].duplicates))
-    }
-
-    /// Both ends when the capture ended or the next connection began.
-    private func finalEnds(_ moment: Int) -> Ends {
-        let flow = Int(moments[moment].flow)
-        let generation = moments[moment].generation
-        if generation == flows[flow].generation { return currentEnds(flow) }
-        let past = flows[flow].past
-        let place = past.firstPlace { $0.generation < generation }
-        return place < past.count ? past[place].ends : moments[moment].ends
-    }
-
-    private func after(_ moment: Int, _ final: Ends) -> After {
-        let (own, peer) = (Int(moments[moment].sender), 1 - Int(moments[moment].sender))
-        let followers = moments[moment].followers.value
-        let next = nextResets[moment]
-        let before = (own: moments[moment].ends.counts(of: own), peer: moments[moment].ends.counts(of: peer))
-        let all = (own: final.counts(of: own), peer: final.counts(of: peer))
-        return After(
-            fromSender: all.own.segments - before.own.segments, senderFirst: followers.ofSender,
-            senderFirstData: followers.dataOfSender,
-            fromPeer: all.peer.segments - before.peer.segments, peerFirst: followers.ofPeer,
-            // The RST itself is not among those before it.
-            resets: all.own.resets - before.own.resets - 1,
-            nextReset: next.ofSender < 0 ? nil : LaterNote(moments[Int(next.ofSender)].note),
-            peerResets: all.peer.resets - before.peer.resets,
-            peerReset: next.ofPeer < 0 ? nil : LaterNote(moments[Int(next.ofPeer)].note))
-    }
-
-    /// Of a connection that more interfaces saw, no more of them are looked at.
-    private static let comparedInterfaces = 64
-
-    /// To be called when all segments are added, before `ends(ofConnection:)`.
-    mutating func finish() {
-        for index in flows.indices.dropFirst(FlowTable.comparedFlows) { flows[index].forgetRecent() }
-        index = FlowIndex()
-        latest = []
-        momentsInOrder = moments.indices.map { Int32(truncatingIfNeeded: $0) }
-            .sorted { moments[Int($0)].note.number < moments[Int($1)].note.number }
-        findNextResets()
-        byConnection = flows.indices.map { (flows[$0].connection, Int32($0)) }.sorted { $0 < $1 }
-    }
-
-    /// From the last RST to the first: of each flow the latest RSTs of both ends are known.
-    private mutating func findNextResets() {
-        var latest = [(Int32, Int32)](repeating: (-1, -1), count: flows.count)
-        nextResets = [(ofSender: Int32, ofPeer: Int32)](repeating: (-1, -1), count: moments.count)
-        for place in moments.indices.reversed() {
-            let flow = Int(moments[place].flow)
-            let (first, second) = latest[flow]
-            func isSameConnection(_ other: Int32) -> Bool {
-                other >= 0 && moments[Int(other)].generation == moments[place].generation
-            }
-            let next = (isSameConnection(first) ? first : -1, isSameConnection(second) ? second : -1)
-            if moments[place].sender == 0 {
-                nextResets[place] = (next.0, next.1)
-                latest[flow].0 = Int32(truncatingIfNeeded: place)
-            } else {
-                nextResets[place] = (next.1, next.0)
-                latest[flow].1 = Int32(truncatingIfNeeded: place)
-            }
-        }
-    }
-
-    /// What the shard has of a connection: its ends, in the direction of the filter; nil for nothing.
-    func ends(ofConnection connection: Int32) -> (source: FlowSide, destination: FlowSide)? {
-        let low = byConnection.firstPlace { $0.connection < connection }
-        var found: (source: FlowSide, destination: FlowSide)?
-        var most = 0
-        for entry in byConnection[low...].prefix(Self.comparedInterfaces) where entry.connection == connection {
-            let flow = Int(entry.flow)
-            let sides = sides(flow)
-            guard sides[0].segments + sides[1].segments > most else { continue }
-            most = sides[0].segments + sides[1].segments
-            found = flows[flow].isReversed ? (sides[1], sides[0]) : (sides[0], sides[1])
-        }
-        return found
-    }
+    /// What became of the connections, when all segments are added.
+    consuming func finish() -> FollowedFlows { FollowedFlows(flows, moments) }
 }

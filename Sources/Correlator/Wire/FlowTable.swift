@@ -7,24 +7,39 @@ import Synchronization
 public struct FlowTable: Sendable {
     private let filter: FlowFilter
     /// A connection is always in the same one, however many processors there are.
-    private let shards: [Followed]
-
-    /// A class, so that a shard is asked without a copy of it.
-    fileprivate final class Followed: Sendable {
-        let shard: FlowShard
-        init(_ shard: FlowShard) { self.shard = shard }
-    }
+    private let shards: [FollowedFlows]
+    /// Of each RST, in the order of the capture, its shard and its place there.
+    private let resets: [(shard: Int32, place: Int32)]
 
     static let shardCount = 8
 
     public init() {
         filter = FlowFilter([])
         shards = []
+        resets = []
     }
 
-    fileprivate init(_ filter: FlowFilter, _ shards: [Followed]) {
+    fileprivate init(_ filter: FlowFilter, _ shards: [FollowedFlows]) {
         self.filter = filter
         self.shards = shards
+        resets = Self.merge(shards)
+    }
+
+    /// The RSTs of all shards in the order of the capture.
+    private static func merge(_ shards: [FollowedFlows]) -> [(shard: Int32, place: Int32)] {
+        let places = shards.map { $0.placesInOrder() }
+        var next = [Int](repeating: 0, count: shards.count)
+        // The packet numbers of those that are next.
+        var numbers = shards.indices.map { places[$0].first.map(shards[$0].packetNumber) ?? .max }
+        var merged: [(shard: Int32, place: Int32)] = []
+        merged.reserveCapacity(places.reduce(0) { $0 + $1.count })
+        while let shard = numbers.indices.min(by: { numbers[$0] < numbers[$1] }), numbers[shard] != .max {
+            merged.append((Int32(shard), places[shard][next[shard]]))
+            next[shard] += 1
+            numbers[shard] =
+                next[shard] < places[shard].count ? shards[shard].packetNumber(at: places[shard][next[shard]]) : .max
+        }
+        return merged
     }
 
     /// - Parameter segments: of one capture, in the order of the file.
@@ -83,11 +98,11 @@ public struct FlowTable: Sendable {
         public func finish() -> FlowTable {
             FlowTable(
                 filter,
-                slots.map { slot in
+                slots.concurrentMap(inPiecesOf: 1) { slot in
                     slot.shard.withLock { shard in
-                        defer { shard = FlowShard() }
-                        shard.finish()
-                        return Followed(shard)
+                        let complete = shard
+                        shard = FlowShard()
+                        return complete.finish()
                     }
                 })
         }
@@ -96,15 +111,26 @@ public struct FlowTable: Sendable {
     private static func shard(of connection: Int32) -> Int { Int(connection) & (shardCount - 1) }
 
     /// What is known of the connection of a RST; nil if the table did not see that packet.
-    func context(of reset: CapturedSegment) -> FlowContext? {
-        guard let place = filter.number(of: reset.segment.tuple) else { return nil }
-        return shards[Self.shard(of: place.connection)].shard.context(ofPacket: reset.number)
+    ///
+    /// - Parameters:
+    ///   - number: of the packet.
+    ///   - index: how many RSTs of the capture came before it, as far as that is known.
+    func context(ofPacket number: Int, index: Int = 0) -> FlowContext? {
+        func numberOf(_ reset: (shard: Int32, place: Int32)) -> Int {
+            shards[Int(reset.shard)].packetNumber(at: reset.place)
+        }
+        var found = index
+        if !resets.indices.contains(index) || numberOf(resets[index]) != number {
+            found = resets.firstPlace { numberOf($0) < number }
+            guard found < resets.count, numberOf(resets[found]) == number else { return nil }
+        }
+        return shards[Int(resets[found].shard)].context(at: resets[found].place)
     }
 
     /// What the capture has of a connection: its ends, in the order of the tuple; nil for nothing.
     func connection(of tuple: FourTuple) -> (source: FlowSide, destination: FlowSide, lastTime: Int64)? {
         guard let place = filter.number(of: tuple),
-            let ends = shards[Self.shard(of: place.connection)].shard.ends(ofConnection: place.connection)
+            let ends = shards[Self.shard(of: place.connection)].ends(ofConnection: place.connection)
         else { return nil }
         let last = [ends.source, ends.destination].compactMap { $0.last?.time }.max() ?? 0
         return place.isReversed ? (ends.destination, ends.source, last) : (ends.source, ends.destination, last)
@@ -115,6 +141,6 @@ public struct FlowTable: Sendable {
 
     /// The segments that are kept of some flows, with their times.
     func notes() -> [(SegmentKey, Int64)] {
-        shards.flatMap { $0.shard.notes(ofFlows: Self.comparedFlows, in: filter) }
+        shards.flatMap { $0.notes(ofFlows: Self.comparedFlows, in: filter) }
     }
 }

@@ -32,7 +32,8 @@ extension ResetAssembly {
         var best: (reference: Reference, flow: FlowContext?)?
         var most = -2
         for reference in packets {
-            let flow = inventory.captures[Int(reference.source)].flows.context(of: inventory.packet(reference))
+            let flow = inventory.captures[Int(reference.source)].flows.context(
+                ofPacket: inventory.packet(reference).number, index: Int(reference.index))
             let segments = flow.map { $0.own.segments + $0.peer.segments } ?? -1
             if segments > most {
                 best = (reference, flow)

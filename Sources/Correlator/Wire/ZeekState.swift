@@ -16,19 +16,18 @@ enum ZeekState: String, Sendable {
 
     private enum End { case inactive, partial, synSent, synAckSent, established, closed, reset }
 
-    /// - Parameter sides: both ends at the end of the connection, the sender of the first segment first.
-    init(_ sides: [FlowSide]) {
+    /// - Parameter final: both ends at the end of the connection.
+    init(_ final: FinalEnds) {
+        let ends = final.ends
         // Zeek takes the sender of the first segment for the originator, but for a SYN+ACK.
-        let turned = sides[0].syn?.isSynAck == true && sides[1].syn?.isPlainSyn != true
-        let originator = turned ? sides[1] : sides[0]
-        let responder = turned ? sides[0] : sides[1]
-        let from = Self.state(originator, peer: responder)
-        let to = Self.state(responder, peer: originator)
+        let turned = ends[0].syn?.isSynAck == true && ends[1].syn?.isPlainSyn != true
+        let from = Self.state(turned ? 1 : 0, final)
+        let to = Self.state(turned ? 0 : 1, final)
         let fromIdle = from == .inactive || from == .partial
         let toIdle = to == .inactive || to == .partial
         if to == .reset {
             let refused = from == .synSent || from == .synAckSent
-            let bothReset = from == .reset && originator.bytes == 0 && responder.bytes == 0
+            let bothReset = from == .reset && ends[0].bytes == 0 && ends[1].bytes == 0
             self = refused || bothReset ? .rejected : fromIdle ? .synAckThenReset : .resetByResponder
         } else if from == .reset {
             self = toIdle ? .synThenReset : .resetByOriginator
@@ -47,12 +46,15 @@ enum ZeekState: String, Sendable {
         }
     }
 
-    private static func state(_ side: FlowSide, peer: FlowSide) -> End {
-        if side.resetCount > 0 { return .reset }
-        if side.segments == 0 { return .inactive }
-        if side.fin != nil { return .closed }
-        guard let syn = side.syn else { return peer.syn == nil ? .partial : .established }
-        if syn.isSynAck { return peer.segments > 1 + peer.synRepeats ? .established : .synAckSent }
-        return peer.syn?.isSynAck == true && side.segments > 1 + side.synRepeats ? .established : .synSent
+    private static func state(_ own: Int, _ final: FinalEnds) -> End {
+        let ends = final.ends
+        let peer = 1 - own
+        if final.counts(of: own).resets > 0 { return .reset }
+        if ends[own].segments == 0 { return .inactive }
+        if ends[own].fin != nil { return .closed }
+        guard let syn = ends[own].syn else { return ends[peer].syn == nil ? .partial : .established }
+        if syn.isSynAck { return ends[peer].segments > 1 + ends[peer].synRepeats ? .established : .synAckSent }
+        return ends[peer].syn?.isSynAck == true && ends[own].segments > 1 + ends[own].synRepeats
+            ? .established : .synSent
     }
 }

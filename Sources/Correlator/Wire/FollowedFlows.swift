@@ -1,0 +1,154 @@
+/// Some of the connections of one capture, when all of it has been followed: for each of their RSTs what came before it and
+/// after it.
+///
+/// A class, so that it is asked without a copy of it.
+final class FollowedFlows: Sendable {
+    let flows: [FlowShard.Flow]
+    /// One for each RST.
+    private let moments: [FlowShard.Moment]
+    /// For each RST the next ones of both ends in the same connection, or -1.
+    private let nextResets: [(ofSender: Int32, ofPeer: Int32)]
+    /// All flows by the number of their connection.
+    private let byConnection: [(connection: Int32, flow: Int32)]
+
+    init(_ flows: [FlowShard.Flow], _ moments: [FlowShard.Moment]) {
+        var flows = flows
+        for index in flows.indices.dropFirst(FlowTable.comparedFlows) { flows[index].forgetRecent() }
+        self.flows = flows
+        self.moments = moments
+        nextResets = Self.nextResets(moments, flowCount: flows.count)
+        byConnection = flows.indices.map { (flows[$0].connection, Int32($0)) }.sorted { $0 < $1 }
+    }
+
+    /// From the last RST to the first: of each flow the latest RSTs of both ends are known.
+    private static func nextResets(
+        _ moments: [FlowShard.Moment], flowCount: Int
+    ) -> [(ofSender: Int32, ofPeer: Int32)] {
+        var latest = [(Int32, Int32)](repeating: (-1, -1), count: flowCount)
+        var nextResets = [(ofSender: Int32, ofPeer: Int32)](repeating: (-1, -1), count: moments.count)
+        for place in moments.indices.reversed() {
+            let flow = Int(moments[place].flow)
+            let (first, second) = latest[flow]
+            func isSameConnection(_ other: Int32) -> Bool {
+                other >= 0 && moments[Int(other)].generation == moments[place].generation
+            }
+            let next = (isSameConnection(first) ? first : -1, isSameConnection(second) ? second : -1)
+            if moments[place].sender == 0 {
+                nextResets[place] = (next.0, next.1)
+                latest[flow].0 = Int32(truncatingIfNeeded: place)
+            } else {
+                nextResets[place] = (next.1, next.0)
+                latest[flow].1 = Int32(truncatingIfNeeded: place)
+            }
+        }
+        return nextResets
+    }
+
+    // MARK: - RSTs
+
+    /// The places of the RSTs in the order of the capture.
+    func placesInOrder() -> [Int32] {
+        moments.indices.map { Int32(truncatingIfNeeded: $0) }
+            .sorted { moments[Int($0)].note.number < moments[Int($1)].note.number }
+    }
+
+    func packetNumber(at place: Int32) -> Int { moments[Int(place)].note.number }
+
+    /// What is known of the connection of a RST.
+    func context(at place: Int32) -> FlowContext {
+        let moment = Int(place)
+        let final = final(moment)
+        return FlowContext(
+            ends: moments[moment].ends, sender: Int(moments[moment].sender),
+            recollection: moments[moment].recollection.value, previous: moments[moment].previous,
+            after: after(moment, final), final: final, duplicates: Int(flows[Int(moments[moment].flow)].duplicates))
+    }
+
+    /// Both ends when the capture ended or the next connection began.
+    private func final(_ moment: Int) -> FinalEnds {
+        let flow = Int(moments[moment].flow)
+        let generation = moments[moment].generation
+        if generation == flows[flow].generation { return currentEnds(flow) }
+        let past = flows[flow].past
+        let place = past.firstPlace { $0.generation < generation }
+        return FinalEnds(place < past.count ? past[place].ends : moments[moment].ends)
+    }
+
+    /// Both ends of a flow with all its RSTs.
+    private func currentEnds(_ flow: Int) -> FinalEnds {
+        let pending = Int(flows[flow].pending)
+        guard pending >= 0 else { return FinalEnds(flows[flow].ends) }
+        return FinalEnds(flows[flow].ends, last: (Int(moments[pending].sender), moments[pending].note))
+    }
+
+    private func after(_ moment: Int, _ final: FinalEnds) -> FlowShard.After {
+        let (own, peer) = (Int(moments[moment].sender), 1 - Int(moments[moment].sender))
+        let followers = moments[moment].followers.value
+        let next = nextResets[moment]
+        let before = (own: moments[moment].ends.counts(of: own), peer: moments[moment].ends.counts(of: peer))
+        let all = (own: final.counts(of: own), peer: final.counts(of: peer))
+        return FlowShard.After(
+            fromSender: all.own.segments - before.own.segments, senderFirst: followers.ofSender,
+            senderFirstData: followers.dataOfSender,
+            fromPeer: all.peer.segments - before.peer.segments, peerFirst: followers.ofPeer,
+            // The RST itself is not among those before it.
+            resets: all.own.resets - before.own.resets - 1,
+            nextReset: next.ofSender < 0 ? nil : LaterNote(moments[Int(next.ofSender)].note),
+            peerResets: all.peer.resets - before.peer.resets,
+            peerReset: next.ofPeer < 0 ? nil : LaterNote(moments[Int(next.ofPeer)].note))
+    }
+
+    // MARK: - Connections
+
+    /// Both ends of a flow at the end of the capture, the sender of the first segment first.
+    func sides(_ flow: Int) -> [FlowSide] { currentEnds(flow).sides }
+
+    /// Of a connection that more interfaces saw, no more of them are looked at.
+    private static let comparedInterfaces = 64
+
+    /// What the shard has of a connection: its ends, in the direction of the filter; nil for nothing.
+    func ends(ofConnection connection: Int32) -> (source: FlowSide, destination: FlowSide)? {
+        let low = byConnection.firstPlace { $0.connection < connection }
+        var found: (source: FlowSide, destination: FlowSide)?
+        var most = 0
+        for entry in byConnection[low...].prefix(Self.comparedInterfaces) where entry.connection == connection {
+            let flow = Int(entry.flow)
+            let sides = sides(flow)
+            guard sides[0].segments + sides[1].segments > most else { continue }
+            most = sides[0].segments + sides[1].segments
+            found = flows[flow].isReversed ? (sides[1], sides[0]) : (sides[0], sides[1])
+        }
+        return found
+    }
+}
+
+/// Both ends of a connection with all their RSTs, the last of which may not stand in `ends` yet: hardly anybody asks for
+/// the copy that this would cost.
+struct FinalEnds: Sendable {
+    let ends: Ends
+    private let last: (sender: Int, note: SegmentNote)?
+
+    init(_ ends: Ends, last: (sender: Int, note: SegmentNote)? = nil) {
+        self.ends = ends
+        self.last = last
+    }
+
+    /// How many segments and how many RSTs an end has sent.
+    func counts(of side: Int) -> (segments: Int, resets: Int) {
+        var counts = ends.counts(of: side)
+        if last?.sender == side { counts.resets += 1 }
+        return counts
+    }
+
+    /// The latest RSTs of an end.
+    func resets(of side: Int) -> [SegmentNote] { self.side(side).resets }
+
+    /// The sender of the first segment first.
+    var sides: [FlowSide] { [side(0), side(1)] }
+
+    private func side(_ number: Int) -> FlowSide {
+        var side = ends[number]
+        if let last, last.sender == number { side.rememberReset(last.note) }
+        return side
+    }
+}
