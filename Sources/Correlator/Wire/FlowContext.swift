@@ -40,6 +40,8 @@ final class FlowContext: Sendable {
     /// The RSTs of the sender before and after this one, and this one, as far as they are kept.
     var resetsOfSender: [SegmentNote] { final.resets(of: sender) }
 
+    var hasOtherResetsOfSender: Bool { final.counts(of: sender).resets > 1 }
+
     /// The capture has segments of the connection before the RST.
     var isKnown: Bool { own.segments + peer.segments > 0 }
 

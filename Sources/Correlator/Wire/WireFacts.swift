@@ -54,7 +54,7 @@ struct WireFacts {
         }
         silence()
         add(SenderSignature(evidence).sentence)
-        for sign in Injection(evidence).signs { add("does not fit the end it names: \(sign)") }
+        for sign in Injection(evidence).signs { add("does not fit the end it names: \(sign.text)") }
     }
 
     private mutating func add(_ fact: String?, from number: Int? = nil) {
@@ -65,7 +65,7 @@ struct WireFacts {
     /// What speaks for the verdict and for its alternatives, the strongest first.
     private mutating func because(_ scores: WireScores) {
         for (rule, score) in scores.near.prefix(WireScore.maximumCandidates) {
-            for reason in score.because { add("\(rule.cause.rawValue): \(reason)") }
+            if let because = score.because { add("\(rule.cause.rawValue): \(because)") }
         }
     }
 

@@ -6,28 +6,28 @@ struct WireScores {
     let ranked: [(rule: Rule, score: WireScore)]
 
     init(_ evidence: WireEvidence) {
-        var scores: [(rule: Rule, score: WireScore)] = []
+        var ranked: [(rule: Rule, score: WireScore)] = []
+        // Equal scores stay in the order of the catalogue. There are a handful at most.
+        func insert(_ rule: Rule, _ score: WireScore) {
+            var place = ranked.count
+            while place > 0, ranked[place - 1].score.points < score.points { place -= 1 }
+            ranked.insert((rule, score), at: place)
+        }
         // A span: all processors ask all rules, and none counts references to them meanwhile.
         let all = Catalogue.wireRules
         let rules = all.span
         for index in rules.indices {
-            if let score = rules[index].wire?(evidence), score.points > 0 { scores.append((rules[index], score)) }
+            if let score = rules[index].wire?(evidence), score.points > 0 { insert(rules[index], score) }
         }
         if !evidence.payload.isEmpty, let stated = ResetPayload(evidence.payload)?.cause,
             let rule = Catalogue.rule(for: stated)
         {
-            // What the sender says of itself goes before what its packets suggest.
-            scores.removeAll { $0.rule.cause == stated }
-            scores.insert((rule, WireScore(92, "the RST says so in its payload")), at: 0)
+            // What the sender says of itself goes before what its packets suggest, unless they speak clearly.
+            ranked.removeAll { $0.rule.cause == stated }
+            let score = WireScore(92, "the RST says so in its payload")
+            ranked.insert((rule, score), at: ranked.firstIndex { $0.score.points <= score.points } ?? ranked.count)
         }
-        // Equal scores stay in the order of the catalogue.
-        ranked =
-            scores.count < 2
-            ? scores
-            : scores.enumerated().sorted { a, b in
-                a.element.score.points != b.element.score.points
-                    ? a.element.score.points > b.element.score.points : a.offset < b.offset
-            }.map(\.element)
+        self.ranked = ranked
     }
 
     /// The best, and what lies so near to it that it may be the cause as well.

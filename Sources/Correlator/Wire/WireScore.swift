@@ -2,8 +2,8 @@
 struct WireScore: Sendable {
     /// 0 to 100. From `likely` on a verdict may rest on it; what lies within `margin` of the best is a candidate too.
     let points: Int
-    /// What speaks for it, a clause each.
-    let because: [String]
+    /// What speaks for it, a clause.
+    let because: String?
     /// Causes that this word stands for when they cannot be told apart.
     let standsFor: [Cause]
 
@@ -12,7 +12,7 @@ struct WireScore: Sendable {
     /// No more candidates are named: a list of everything helps nobody.
     static let maximumCandidates = 2
 
-    init(_ points: Int, _ because: String..., standsFor: [Cause] = []) {
+    init(_ points: Int, _ because: String? = nil, standsFor: [Cause] = []) {
         self.points = points
         self.because = because
         self.standsFor = standsFor
