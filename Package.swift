@@ -73,7 +73,8 @@ let package = Package(
             swiftSettings: base),
         .testTarget(name: "RecorderTests", dependencies: ["Recorder", "KernelEvents"], swiftSettings: base),
         .testTarget(
-            name: "ReportingTests", dependencies: ["Reporting", "Correlator", "NetworkTypes"], swiftSettings: base),
+            name: "ReportingTests", dependencies: ["Reporting", "Correlator", "JSONText", "NetworkTypes"],
+            swiftSettings: base),
         .testTarget(
             name: "GoldenTests",
             dependencies: ["Correlator", "Reporting", "InputFiles"],

@@ -2,21 +2,60 @@ package import NetworkTypes
 
 /// Appends JSON to a byte buffer: the few shapes that events.jsonl and the report need, without a tree in between.
 package struct JSONWriter: Sendable {
-    package private(set) var bytes: [UInt8] = []
+    /// The first `count` bytes are written; the others are room for more, so that to write is to copy and nothing else.
+    private var room: [UInt8] = []
+    private var count = 0
 
     package init() {}
 
-    package mutating func removeAll() { bytes.removeAll(keepingCapacity: true) }
+    /// - Parameter capacity: how many bytes are expected.
+    package init(capacity: Int) { room = [UInt8](repeating: 0, count: capacity) }
+
+    package var bytes: [UInt8] { Array(room[..<count]) }
+
+    package mutating func removeAll() { count = 0 }
+
+    /// Hands out what was written.
+    package consuming func finish() -> [UInt8] {
+        room.removeLast(room.count - count)
+        return room
+    }
+
+    // MARK: Bytes
+
+    /// Makes room for some bytes and lets them be written.
+    @inline(__always)
+    private mutating func write(_ length: Int, _ body: (UnsafeMutablePointer<UInt8>) -> Void) {
+        if room.count - count < length { grow(length) }
+        // Room was made: the array is not empty, and has a base address.
+        unsafe room.withUnsafeMutableBufferPointer { unsafe body($0.baseAddress! + count) }
+        count += length
+    }
+
+    @inline(never)
+    private mutating func grow(_ length: Int) {
+        room.append(contentsOf: repeatElement(0, count: max(room.count, length, 4096)))
+    }
+
+    @inline(__always)
+    private mutating func copy(_ bytes: UnsafeBufferPointer<UInt8>) {
+        guard let base = bytes.baseAddress else { return }
+        unsafe write(bytes.count) { unsafe $0.update(from: base, count: bytes.count) }
+    }
+
+    @inline(__always)
+    private mutating func byte(_ byte: UInt8) { unsafe write(1) { unsafe $0.pointee = byte } }
 
     /// Appends text that is JSON already: punctuation and keys.
     @inline(__always)
     package mutating func raw(_ text: StaticString) {
-        unsafe bytes.append(
-            contentsOf: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+        unsafe copy(UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
     }
 
     /// Appends what another writer wrote.
-    package mutating func raw(_ text: [UInt8]) { bytes += text }
+    package mutating func raw(_ text: [UInt8]) { unsafe text.withUnsafeBufferPointer { unsafe copy($0) } }
+
+    // MARK: Numbers
 
     // Not one generic function: across modules that is called through tables, at ten times the cost.
     package mutating func number(_ value: UInt64) { digits(value) }
@@ -24,31 +63,34 @@ package struct JSONWriter: Sendable {
     package mutating func number(_ value: UInt16) { digits(UInt64(value)) }
     package mutating func number(_ value: UInt8) { digits(UInt64(value)) }
     package mutating func number(_ value: Int64) {
-        if value < 0 { bytes.append(UInt8(ascii: "-")) }
+        if value < 0 { byte(UInt8(ascii: "-")) }
         digits(value.magnitude)
     }
     package mutating func number(_ value: Int32) { number(Int64(value)) }
     package mutating func number(_ value: Int) { number(Int64(value)) }
 
     private mutating func digits(_ value: UInt64) {
-        guard value >= 10 else {
-            bytes.append(0x30 + UInt8(truncatingIfNeeded: value))
-            return
+        var length = 1
+        var bound: UInt64 = 10
+        // 20 digits are the most there are, and their bound has no room.
+        while length < 20, value >= bound {
+            length += 1
+            if length < 20 { bound *= 10 }
         }
-        var count = 1
-        var rest = value
-        while rest >= 10 {
-            rest /= 10
-            count += 1
-        }
-        let start = bytes.count
-        bytes.append(contentsOf: repeatElement(0x30, count: count))
-        rest = value
-        var at = start + count
-        while at > start {
-            at -= 1
-            bytes[at] = 0x30 + UInt8(truncatingIfNeeded: rest % 10)
-            rest /= 10
+        digits(value, width: length)
+    }
+
+    /// A number with zeros in front of it, of which the last `width` digits are written.
+    package mutating func digits(_ value: UInt64, width: Int) {
+        unsafe write(width) { bytes in
+            var rest = value
+            var at = width
+            while at > 0 {
+                at -= 1
+                let (quotient, digit) = rest.quotientAndRemainder(dividingBy: 10)
+                unsafe bytes[at] = 0x30 + UInt8(truncatingIfNeeded: digit)
+                rest = quotient
+            }
         }
     }
 
@@ -56,17 +98,24 @@ package struct JSONWriter: Sendable {
         if value { raw("true") } else { raw("false") }
     }
 
+    // MARK: Strings
+
     /// A quoted string. Escaped besides what RFC 8259, section 7, asks for: DEL and the C1 controls, so that no name a
     /// process chose can steer the terminal of the person who looks at the file.
     package mutating func string(_ text: String) {
         var text = text
-        bytes.append(UInt8(ascii: "\""))
+        byte(UInt8(ascii: "\""))
         text.withUTF8 { utf8 in
             var index = 0
             while index < utf8.count {
-                let byte = unsafe utf8[index]
+                // Almost all text is plain, and goes in one piece.
+                let start = index
+                while index < utf8.count, unsafe Self.isPlain(utf8[index]) { index += 1 }
+                if start < index { unsafe copy(UnsafeBufferPointer(rebasing: utf8[start..<index])) }
+                guard index < utf8.count else { break }
+                let special = unsafe utf8[index]
                 index += 1
-                switch byte {
+                switch special {
                 case 0x22: raw("\\\"")
                 case 0x5c: raw("\\\\")
                 case 0x08: raw("\\b")
@@ -74,34 +123,29 @@ package struct JSONWriter: Sendable {
                 case 0x0a: raw("\\n")
                 case 0x0c: raw("\\f")
                 case 0x0d: raw("\\r")
-                case 0x00..<0x20, 0x7f: unicodeEscape(byte)
                 case 0xc2:
                     // Swift strings are valid UTF-8: a second byte follows. C2 80 to C2 9F are U+0080 to U+009F.
                     if index < utf8.count, unsafe utf8[index] < 0xa0 {
                         unsafe unicodeEscape(utf8[index])
                         index += 1
                     } else {
-                        bytes.append(byte)
+                        byte(special)
                     }
-                default:
-                    // Almost all text is plain, and goes in one piece.
-                    let start = index - 1
-                    while index < utf8.count, unsafe Self.isPlain(utf8[index]) { index += 1 }
-                    unsafe bytes.append(contentsOf: UnsafeBufferPointer(rebasing: utf8[start..<index]))
+                default: unicodeEscape(special)
                 }
             }
         }
-        bytes.append(UInt8(ascii: "\""))
+        byte(UInt8(ascii: "\""))
     }
 
     private static func isPlain(_ byte: UInt8) -> Bool {
         byte >= 0x20 && byte != 0x22 && byte != 0x5c && byte != 0x7f && byte != 0xc2
     }
 
-    private mutating func unicodeEscape(_ byte: UInt8) {
+    private mutating func unicodeEscape(_ code: UInt8) {
         raw("\\u00")
-        bytes.append(Self.hexDigits(byte >> 4))
-        bytes.append(Self.hexDigits(byte & 15))
+        byte(Self.hexDigits(code >> 4))
+        byte(Self.hexDigits(code & 15))
     }
 
     private static func hexDigits(_ nibble: UInt8) -> UInt8 { nibble < 10 ? 0x30 + nibble : 0x57 + nibble }
@@ -111,10 +155,10 @@ package struct JSONWriter: Sendable {
         raw("\"0x")
         var shift = max(0, 60 - value.leadingZeroBitCount & ~3)
         while shift >= 0 {
-            bytes.append(Self.hexDigits(UInt8(truncatingIfNeeded: value >> UInt64(shift) & 15)))
+            byte(Self.hexDigits(UInt8(truncatingIfNeeded: value >> UInt64(shift) & 15)))
             shift -= 4
         }
-        bytes.append(UInt8(ascii: "\""))
+        byte(UInt8(ascii: "\""))
     }
 
     package mutating func address(_ address: IPAddress) {
@@ -122,20 +166,20 @@ package struct JSONWriter: Sendable {
             string(address.description)
             return
         }
-        bytes.append(UInt8(ascii: "\""))
+        byte(UInt8(ascii: "\""))
         for shift in [24, 16, 8, 0] as [UInt32] {
             digits(UInt64(address.ipv4 >> shift & 255))
-            if shift > 0 { bytes.append(UInt8(ascii: ".")) }
+            if shift > 0 { byte(UInt8(ascii: ".")) }
         }
-        bytes.append(UInt8(ascii: "\""))
+        byte(UInt8(ascii: "\""))
     }
 
     /// tcpdump's letters, as `TCPFlags.description` has them; bits that have no letter are not written.
     package mutating func flags(_ flags: TCPFlags) {
-        bytes.append(UInt8(ascii: "\""))
+        byte(UInt8(ascii: "\""))
         for (bit, letter) in "FSRPAUEWe".utf8.enumerated() where flags.rawValue & 1 << bit != 0 {
-            bytes.append(letter)
+            byte(letter)
         }
-        bytes.append(UInt8(ascii: "\""))
+        byte(UInt8(ascii: "\""))
     }
 }

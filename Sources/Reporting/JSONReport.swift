@@ -35,11 +35,12 @@ public struct JSONReport: Sendable {
     /// The text of some RSTs.
     private func list(_ resets: ResetList, _ range: Range<Int>) -> [UInt8] {
         var renderer = self
+        renderer.json = JSONWriter(capacity: range.count * 2048)
         for index in range {
             renderer.json.raw(index == 0 ? "\n" : ",\n")
             renderer.append(resets[index])
         }
-        return renderer.json.bytes
+        return renderer.json.finish()
     }
 
     private mutating func flush(_ sink: ([UInt8]) throws -> Void) rethrows {
@@ -133,9 +134,9 @@ public struct JSONReport: Sendable {
             json.raw(",\"count\":")
             json.number(finding.count)
             json.raw(",\"first\":")
-            json.string(UTCTime(nanoseconds: finding.first).rfc3339)
+            json.time(UTCTime(nanoseconds: finding.first))
             json.raw(",\"last\":")
-            json.string(UTCTime(nanoseconds: finding.last).rfc3339)
+            json.time(UTCTime(nanoseconds: finding.last))
             if let rate = finding.perThousandSeconds {
                 json.raw(",\"per_1000_s\":")
                 json.number(rate)
@@ -182,7 +183,7 @@ public struct JSONReport: Sendable {
         json.raw("{\"id\":")
         json.number(reset.id)
         json.raw(",\"time\":")
-        if reset.hasWallClock { json.string(UTCTime(nanoseconds: reset.time).rfc3339) } else { json.raw("null") }
+        if reset.hasWallClock { json.time(UTCTime(nanoseconds: reset.time)) } else { json.raw("null") }
         json.raw(",")
         append(reset.tuple)
         if let seq = reset.seq {
@@ -299,7 +300,7 @@ public struct JSONReport: Sendable {
                 json.string(interface)
             }
             json.raw(",\"time\":")
-            json.string(UTCTime(nanoseconds: sighting.time).rfc3339)
+            json.time(UTCTime(nanoseconds: sighting.time))
             if let tuple = sighting.translated {
                 json.raw(",\"translated\":{")
                 append(tuple)

@@ -1,3 +1,5 @@
+import JSONText
+
 /// A wall-clock time broken down in UTC, proleptic Gregorian.
 struct UTCTime {
     let year: Int
@@ -32,21 +34,6 @@ struct UTCTime {
         year = Int(yearOfEra + era * 400) + (month <= 2 ? 1 : 0)
     }
 
-    /// `2026-11-20T23:22:01.123456789Z` (RFC 3339).
-    var rfc3339: String {
-        var text: [UInt8] = []
-        text.reserveCapacity(30)
-        Self.put(year, 4, into: &text)
-        text.append(UInt8(ascii: "-"))
-        Self.put(month, 2, into: &text)
-        text.append(UInt8(ascii: "-"))
-        Self.put(day, 2, into: &text)
-        text.append(UInt8(ascii: "T"))
-        putClock(digits: 9, into: &text)
-        text.append(UInt8(ascii: "Z"))
-        return String(decoding: text, as: UTF8.self)
-    }
-
     /// `23:22:01.123456`.
     func clock(digits: Int) -> String {
         var text: [UInt8] = []
@@ -70,11 +57,32 @@ struct UTCTime {
     private static func put(_ number: Int, _ width: Int, into text: inout [UInt8]) {
         var divisor = 1
         for _ in 1..<width { divisor *= 10 }
-        // A year may have more digits than its place is wide.
-        while number / divisor >= 10 { divisor *= 10 }
         while divisor > 0 {
             text.append(0x30 + UInt8(truncatingIfNeeded: number / divisor % 10))
             divisor /= 10
         }
+    }
+}
+
+extension JSONWriter {
+    /// `"2026-11-20T23:22:01.123456789Z"` (RFC 3339).
+    mutating func time(_ time: UTCTime) {
+        // A 64-bit count of nanoseconds has years of four digits.
+        func put(_ number: Int, _ width: Int) { digits(UInt64(truncatingIfNeeded: number), width: width) }
+        raw("\"")
+        put(time.year, 4)
+        raw("-")
+        put(time.month, 2)
+        raw("-")
+        put(time.day, 2)
+        raw("T")
+        put(time.hour, 2)
+        raw(":")
+        put(time.minute, 2)
+        raw(":")
+        put(time.second, 2)
+        raw(".")
+        put(time.nanosecond, 9)
+        raw("Z\"")
     }
 }

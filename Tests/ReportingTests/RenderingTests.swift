@@ -1,4 +1,5 @@
 import Foundation
+import JSONText
 import NetworkTypes
 import Testing
 
@@ -12,7 +13,9 @@ import Testing
         (.max, "2262-04-11T23:47:16.854775807Z"), (.min, "1677-09-21T00:12:43.145224192Z"),
     ])
     func dates(_ nanoseconds: Int64, _ text: String) {
-        #expect(UTCTime(nanoseconds: nanoseconds).rfc3339 == text)
+        var json = JSONWriter()
+        json.time(UTCTime(nanoseconds: nanoseconds))
+        #expect(String(decoding: json.finish(), as: UTF8.self) == "\"\(text)\"")
     }
 }
 
