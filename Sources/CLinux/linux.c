@@ -31,7 +31,8 @@ int linux_open_cgroup(int mount, uint64_t id)
 	return open_by_handle_at(mount, &buffer.handle, O_PATH | O_DIRECTORY | O_CLOEXEC);
 }
 
-void linux_map_blocks_from(int bytes)
+void linux_set_heap(int mapped_from, int kept)
 {
-	mallopt(M_MMAP_THRESHOLD, bytes);
+	mallopt(M_MMAP_THRESHOLD, mapped_from);
+	mallopt(M_TRIM_THRESHOLD, kept);
 }

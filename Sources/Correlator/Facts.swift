@@ -5,8 +5,9 @@ import PcapReader
 extension ResetAssembly {
     /// What the verdict stands on, each fact with the packet or the event it comes from.
     func facts(
-        _ evidence: Evidence, verdict: Verdict, process: Reset.Process?, packets: [Reference], origin: Reference?,
-        decision: Reference?, others: ArraySlice<Reference>, trigger: SegmentNote? = nil
+        _ evidence: Evidence, verdict: Verdict, process: Reset.Process?, socket: ResetEvent.Socket?,
+        packets: [Reference], origin: Reference?, decision: Reference?, others: ArraySlice<Reference>,
+        trigger: SegmentNote? = nil
     ) -> [Fact] {
         var facts: [Fact] = []
         if let path = evidence.path, let lead = origin ?? decision {
@@ -36,9 +37,7 @@ extension ResetAssembly {
                     Fact(listener.history(at: inventory.event(decision).monotonic), from: place(decision)))
             }
         }
-        if let lead = decision ?? origin, let socket = socket(origin: origin, decision: decision),
-            let fact = Self.ownership(socket, process)
-        {
+        if let lead = decision ?? origin, let socket, let fact = Self.ownership(socket, process) {
             facts.append(Fact(fact, from: place(lead)))
         }
         if packets.isEmpty, let lead = origin ?? decision {

@@ -126,11 +126,19 @@ extension Finding {
         var first = Int64.max
         var last = Int64.min
         var causes: [Cause: Int] = [:]
+        // Most groups have one cause: it is looked up once for a row of equals.
+        var row = (cause: members[0].cause, count: 0)
         for number in 0..<members.count {
-            first = min(first, members[number].time)
-            last = max(last, members[number].time)
-            causes[members[number].cause, default: 0] += 1
+            let head = members[number]
+            first = min(first, head.time)
+            last = max(last, head.time)
+            if head.cause != row.cause {
+                causes[row.cause, default: 0] += row.count
+                row = (head.cause, 0)
+            }
+            row.count += 1
         }
+        causes[row.cause, default: 0] += row.count
         self.first = first
         self.last = last
         cause = causes.max { ($0.value, $1.key.rawValue) < ($1.value, $0.key.rawValue) }?.key ?? .unknown

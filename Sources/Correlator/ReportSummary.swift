@@ -17,15 +17,36 @@ public struct ReportSummary: Sendable, Equatable {
         var causes: [Cause: CauseCount] = [:]
         var outcomes: [Outcome: Int] = [:]
         var certainties: [Certainty: Int] = [:]
-        for reset in report.resets.heads {
-            causes[reset.cause, default: CauseCount(cause: reset.cause, count: 0, certainties: [])].count += 1
-            causes[reset.cause]?.certainties.insert(reset.certainty)
-            outcomes[reset.outcome, default: 0] += 1
-            certainties[reset.certainty, default: 0] += 1
+        for (kind, count) in Self.kinds(report.resets.heads) {
+            causes[kind.cause, default: CauseCount(cause: kind.cause, count: 0, certainties: [])].count += count
+            causes[kind.cause]?.certainties.insert(kind.certainty)
+            outcomes[kind.outcome, default: 0] += count
+            certainties[kind.certainty, default: 0] += count
         }
         byCause = causes.values.sorted { ($1.count, $0.cause.rawValue) < ($0.count, $1.cause.rawValue) }
         byOutcome = Outcome.allCases.compactMap { word in outcomes[word].map { (word, $0) } }
         byCertainty = Certainty.allCases.compactMap { word in certainties[word].map { (word, $0) } }
+    }
+
+    private struct Kind: Equatable {
+        let cause: Cause
+        let outcome: Outcome
+        let certainty: Certainty
+    }
+
+    /// There are few, and the frequent ones soon stand in front: to search is faster than to hash their names.
+    private static func kinds(_ heads: [ResetList.Head]) -> [(kind: Kind, count: Int)] {
+        var kinds: [(kind: Kind, count: Int)] = []
+        for head in heads {
+            let kind = Kind(cause: head.cause, outcome: head.outcome, certainty: head.certainty)
+            guard let place = kinds.firstIndex(where: { $0.kind == kind }) else {
+                kinds.append((kind, 1))
+                continue
+            }
+            kinds[place].count += 1
+            if place > 0, kinds[place].count > kinds[place - 1].count { kinds.swapAt(place, place - 1) }
+        }
+        return kinds
     }
 
     public static func == (a: ReportSummary, b: ReportSummary) -> Bool {

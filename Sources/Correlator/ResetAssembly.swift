@@ -126,6 +126,7 @@ final class ResetAssembly: Sendable {
         let (packets, origin, decision) = (observed.packets, observed.origin, observed.decision)
         let segment = packets.first.map { inventory.packet($0).segment }
         let event = observed.lead.map(inventory.event)
+        let socket = socket(origin: origin, decision: decision)
         var reset = Reset(
             id: head.id, time: head.time, hasWallClock: head.hasWallClock, tuple: head.tuple,
             seq: segment?.seq ?? event?.seq, ack: segment?.ack ?? event?.ack, flags: segment?.flags ?? event?.flags,
@@ -134,12 +135,12 @@ final class ResetAssembly: Sendable {
             category: verdict.category, certainty: verdict.certainty, summary: verdict.summary, evidence: [],
             match: nil, reason: evidence.reason,
             state: evidence.previousState.flatMap { evidence.state == .close ? $0 : nil } ?? evidence.state,
-            path: evidence.path, process: process(evidence, origin: origin, decision: decision),
+            path: evidence.path, process: process(evidence, lead: decision ?? origin, socket),
             netns: decision.flatMap { inventory.event($0).netns } ?? event?.netns)
         if reset.process?.role == .killer {
-            reset.owner = socket(origin: origin, decision: decision)?.owner.map(Reset.Process.init(owner:))
+            reset.owner = socket?.owner.map(Reset.Process.init(owner:))
         }
-        reset.location = location(of: reset, origin: origin, decision: decision)
+        reset.location = location(of: reset, lead: decision ?? origin, socket)
         if let lead = observed.lead, let packet = packets.first {
             reset.match = match(lead, packets: packets, first: packet)
         }
@@ -147,8 +148,8 @@ final class ResetAssembly: Sendable {
         // What many RSTs have in common is seen in their connections.
         reset.flow = judged.wire.flatMap { FlowSummary($0.evidence) }
         reset.evidence = facts(
-            evidence, verdict: verdict, process: reset.process, packets: packets, origin: origin, decision: decision,
-            others: observed.emits.dropFirst(),
+            evidence, verdict: verdict, process: reset.process, socket: socket, packets: packets, origin: origin,
+            decision: decision, others: observed.emits.dropFirst(),
             trigger: judged.hasCapturedTrigger ? judged.wire?.evidence.trigger : nil)
         if let wire = judged.wire, event == nil { reset.evidence = wireFacts(wire, packets) + reset.evidence }
         reset.connectionState = judged.wire?.evidence.flow.map { ZeekState($0.final).rawValue }
@@ -229,7 +230,7 @@ final class ResetAssembly: Sendable {
     }
 
     /// What is recorded of the socket that the RST comes from, by the decision or else by the packet that left.
-    func socket(origin: Reference?, decision: Reference?) -> ResetEvent.Socket? {
+    private func socket(origin: Reference?, decision: Reference?) -> ResetEvent.Socket? {
         switch (origin ?? decision).flatMap(inventory.path)?.origin {
         case .active, .passive, .userSpace, .unknown, nil: break
         // Whoever's socket it is, it did not make this RST.
@@ -240,8 +241,10 @@ final class ResetAssembly: Sendable {
 
     /// Whose doing it was. The task that happened to run owns the socket only in process context; a reset without a
     /// socket is nobody's.
-    private func process(_ evidence: Evidence, origin: Reference?, decision: Reference?) -> Reset.Process? {
-        guard let lead = decision ?? origin, let path = evidence.path else { return nil }
+    private func process(
+        _ evidence: Evidence, lead: Reference?, _ socket: ResetEvent.Socket?
+    ) -> Reset.Process? {
+        guard let lead, let path = evidence.path else { return nil }
         let current = path.context == .process && !path.runsInKernelThread ? inventory.event(lead).task : nil
         switch path.origin {
         case .active:
@@ -254,13 +257,15 @@ final class ResetAssembly: Sendable {
         case .forwarded, .netfilter, .unknown, .passive: break
         }
         guard path.origin == .active || path.origin == .passive else { return nil }
-        return socket(origin: origin, decision: decision)?.owner.map(Reset.Process.init(owner:))
+        return socket?.owner.map(Reset.Process.init(owner:))
     }
 
     /// Where the socket lives, or else the task that is the owner.
-    private func location(of reset: Reset, origin: Reference?, decision: Reference?) -> Reset.Location? {
-        var cgroup = socket(origin: origin, decision: decision)?.cgroupPath
-        if cgroup == nil, reset.process?.role == .owner, let lead = decision ?? origin {
+    private func location(
+        of reset: Reset, lead: Reference?, _ socket: ResetEvent.Socket?
+    ) -> Reset.Location? {
+        var cgroup = socket?.cgroupPath
+        if cgroup == nil, reset.process?.role == .owner, let lead {
             let task = inventory.event(lead).task
             if task?.pid == reset.process?.pid { cgroup = task?.cgroupPath }
         }

@@ -17,7 +17,10 @@ int linux_pidfd_open(int pid);
  */
 int linux_open_cgroup(int mount, uint64_t id);
 
-/* mallopt(3), M_MMAP_THRESHOLD: blocks of so many bytes and more go back to the system when they are freed. */
-void linux_map_blocks_from(int bytes);
+/*
+ * mallopt(3), M_MMAP_THRESHOLD and M_TRIM_THRESHOLD: blocks of so many bytes and more go back to the system when they are
+ * freed, and of the others so many bytes at the end of a heap are kept for the next ones.
+ */
+void linux_set_heap(int mapped_from, int kept);
 
 #endif
