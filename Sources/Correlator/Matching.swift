@@ -96,24 +96,20 @@ private func clusterRun(_ run: [Observation], into clusters: inout Clusters) {
         return
     }
     var open: [(time: Int64, id: Int)] = []
+    /// The first of those in `open` that came last. No observation is nearer to an earlier one: they come in the order of
+    /// time.
+    var latest = 0
     /// By vantage, the first of `open` that this vantage may still join: earlier ones it has seen or passed.
     var next: [UInt64: Int] = [:]
     for observation in run {
-        var candidate = next[observation.vantage] ?? 0
-        while candidate < open.count, observation.time.distance(from: open[candidate].time) > Window.sightings {
-            candidate += 1
-        }
-        while candidate + 1 < open.count,
-            observation.time.distance(from: open[candidate + 1].time)
-                < observation.time.distance(from: open[candidate].time)
-        {
-            candidate += 1
-        }
-        if candidate < open.count {
+        let candidate = max(latest, next[observation.vantage] ?? 0)
+        if candidate < open.count, observation.time.distance(from: open[candidate].time) <= Window.sightings {
             clusters.add(observation.reference, to: open[candidate].id)
+            next[observation.vantage] = candidate + 1
         } else {
+            if open.last?.time != observation.time { latest = open.count }
             open.append((observation.time, clusters.open(observation.reference)))
+            next[observation.vantage] = open.count
         }
-        next[observation.vantage] = candidate + 1
     }
 }

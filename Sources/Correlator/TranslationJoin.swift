@@ -16,6 +16,8 @@ struct TranslationJoin {
     private static let bufferWindow: UInt64 = 5_000_000
     /// Of RSTs that agree in all fields, how many neighbours in time are compared.
     private static let neighbours = 32
+    /// No RST is seen at more places of its way; a file may claim any number.
+    private static let mostVantages = 64
 
     init(_ inventory: Inventory) { self.inventory = inventory }
 
@@ -53,7 +55,9 @@ struct TranslationJoin {
             a.window == nil || b.window == nil || a.window == b.window, a.tuples.isDisjoint(with: b.tuples)
         else { return nil }
         // Two that were made are two, and so are two that one observer saw.
-        guard !(a.isMadeHere && b.isMadeHere), a.vantages.isDisjoint(with: b.vantages) else { return nil }
+        guard !(a.isMadeHere && b.isMadeHere), a.vantages.count + b.vantages.count <= Self.mostVantages,
+            a.vantages.isDisjoint(with: b.vantages)
+        else { return nil }
         let distance = a.time.distance(from: b.time)
         if a.recording == b.recording, !a.buffers.isDisjoint(with: b.buffers), distance <= Self.bufferWindow {
             return distance
