@@ -152,7 +152,7 @@ final class ResetAssembly: Sendable {
             decision: decision, others: observed.emits.dropFirst(),
             trigger: judged.hasCapturedTrigger ? judged.wire?.evidence.trigger : nil)
         if let wire = judged.wire, event == nil { reset.evidence = wireFacts(wire, packets) + reset.evidence }
-        reset.connectionState = judged.wire?.evidence.flow.map { ZeekState($0.final).rawValue }
+        reset.connectionState = judged.wire?.evidence.flow?.zeek.rawValue
         return reset
     }
 

@@ -69,6 +69,7 @@ import Testing
             let other = try #require(cut.context(ofPacket: reset.number))
             #expect(one.own == other.own && one.peer == other.peer && one.after == other.after)
             #expect(one.recollection == other.recollection && one.final.sides == other.final.sides)
+            #expect(one.zeek == other.zeek)
             #expect(one.previous?.number == other.previous?.number && one.duplicates == other.duplicates)
         }
     }

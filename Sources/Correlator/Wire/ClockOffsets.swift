@@ -75,11 +75,10 @@ struct SegmentKey: Hashable {
 }
 
 extension FollowedFlows {
-    /// The segments that are kept of the first flows, with their times.
-    func notes(ofFlows count: Int, in filter: FlowFilter) -> [(SegmentKey, Int64)] {
-        flows.indices.prefix(count).flatMap { number in
-            let flow = flows[number]
-            return sides(number).enumerated().flatMap { index, side in
+    /// The segments that are kept of the compared flows, with their times.
+    func notes(in filter: FlowFilter) -> [(SegmentKey, Int64)] {
+        comparedFlows.enumerated().flatMap { number, flow in
+            sides(number).enumerated().flatMap { index, side in
                 let tuple = filter.tuple(flow.connection)
                 let isReversed = flow.isReversed != (index == 1)
                 return ([side.syn, side.fin].compactMap { $0 } + flow.recent(index).inOrder + side.resets).map { note in

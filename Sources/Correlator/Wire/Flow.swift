@@ -21,6 +21,9 @@ extension FlowShard {
         /// The latest RST, by its place in `moments`, as long as nothing follows it: until then `ends` and `waiting` are
         /// without it. Most RSTs are the last of their connection, many all there is of it, and cost no more than this.
         var pending: Int32 = -1
+        var zeek = ZeekConnection()
+        /// The latest RST of that, by its place in `moments`, or -1.
+        var latestOfZeek: Int32 = -1
         /// RSTs of this connection that nothing of one kind has followed yet.
         var waiting = Waiting()
 
@@ -88,7 +91,7 @@ extension FlowShard.Flow {
     }
 
     /// Looks at what the next segments will need, one step after the other, and means nothing; see `FlowShard.add`.
-    func touch() -> Int32 { pending &+ generation }
+    func touch() -> Int32 { pending &+ generation &+ connection &+ latestOfZeek }
     func touchEnds() -> Int { ends.touch() &+ firstRecent.touchCount() &+ secondRecent.touchCount() }
     func touchRecent() -> Int { firstRecent.touch() &+ secondRecent.touch() }
 
@@ -98,12 +101,6 @@ extension FlowShard.Flow {
             recollection.value = Recollection(reset, own: ends[side], recent(side), peer: recent(1 - side))
         }
         return recollection
-    }
-
-    /// What only the next segments would have asked for.
-    mutating func forgetRecent() {
-        firstRecent = RecentSegments()
-        secondRecent = RecentSegments()
     }
 
     /// A SYN after the end of a connection begins another one with the same addresses and ports.

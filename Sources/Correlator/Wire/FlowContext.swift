@@ -16,16 +16,18 @@ final class FlowContext: Sendable {
     let final: FinalEnds
     private let sender: Int
     let duplicates: Int
+    /// What Zeek makes of the connection.
+    let zeek: ZeekState
 
     /// Nothing was seen.
     static let nothing = FlowContext(
         ends: Ends(), sender: 0, recollection: Recollection(), previous: nil, after: FlowShard.After(),
         final: FinalEnds(Ends()),
-        duplicates: 0)
+        duplicates: 0, zeek: .other)
 
     init(
         ends: Ends, sender: Int, recollection: Recollection, previous: FlowShard.Flow.Ended?, after: FlowShard.After,
-        final: FinalEnds, duplicates: Int
+        final: FinalEnds, duplicates: Int, zeek: ZeekState
     ) {
         own = ends[sender]
         peer = ends[1 - sender]
@@ -35,6 +37,7 @@ final class FlowContext: Sendable {
         self.final = final
         self.sender = sender
         self.duplicates = duplicates
+        self.zeek = zeek
     }
 
     /// The RSTs of the sender before and after this one, and this one, as far as they are kept.

@@ -27,6 +27,9 @@ struct FlowShard: Sendable {
         var followers = Seldom<Followers>()
         /// In each of the lists of `Flow.Waiting` the next one, or -1.
         var next = Flow.Waiting()
+        /// What Zeek makes of the connection in the end, and the RST of it that came before this one, or -1.
+        var zeek = ZeekState.other
+        var previousOfZeek: Int32
     }
 
     /// The first segments after a RST in its connection that are no RSTs.
@@ -106,6 +109,11 @@ struct FlowShard: Sendable {
     /// - Parameter number: that of the flow.
     private static func add(_ segment: FlowSegment, to flow: inout Flow, _ number: Int, _ moments: inout [Moment]) {
         let side = segment.isReversed == flow.isReversed ? 0 : 1
+        if flow.zeek.isOver(before: segment.note) {
+            finishZeek(&flow, &moments)
+            flow.zeek = ZeekConnection()
+        }
+        flow.zeek.take(segment.note, side: side, flipsRoles: segment.flipsRoles)
         settle(&flow, &moments)
         if segment.note.flags.contains(.rst) {
             addReset(segment.note, to: &flow, number, side, &moments)
@@ -132,7 +140,17 @@ struct FlowShard: Sendable {
             Moment(
                 note: note, flow: Int32(truncatingIfNeeded: number), sender: Int8(truncatingIfNeeded: side),
                 generation: flow.generation, ends: flow.ends, recollection: flow.recollection(note, side: side),
-                previous: flow.previous))
+                previous: flow.previous, previousOfZeek: flow.latestOfZeek))
+        flow.latestOfZeek = flow.pending
+    }
+
+    /// Tells the RSTs of a connection what Zeek makes of it, when nothing more comes.
+    private static func finishZeek(_ flow: inout Flow, _ moments: inout [Moment]) {
+        while flow.latestOfZeek >= 0 {
+            let place = Int(flow.latestOfZeek)
+            moments[place].zeek = flow.zeek.state
+            flow.latestOfZeek = moments[place].previousOfZeek
+        }
     }
 
     /// Takes in the RST that was the latest until now.
@@ -178,5 +196,8 @@ struct FlowShard: Sendable {
     }
 
     /// What became of the connections, when all segments are added.
-    consuming func finish() -> FollowedFlows { FollowedFlows(flows, moments) }
+    mutating func finish() -> FollowedFlows {
+        for index in flows.indices { Self.finishZeek(&flows[index], &moments) }
+        return FollowedFlows(flows, moments)
+    }
 }

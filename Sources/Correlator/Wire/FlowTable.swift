@@ -100,9 +100,8 @@ public struct FlowTable: Sendable {
                 filter,
                 slots.concurrentMap(inPiecesOf: 1) { slot in
                     slot.shard.withLock { shard in
-                        let complete = shard
-                        shard = FlowShard()
-                        return complete.finish()
+                        defer { shard = FlowShard() }
+                        return shard.finish()
                     }
                 })
         }
@@ -141,6 +140,6 @@ public struct FlowTable: Sendable {
 
     /// The segments that are kept of some flows, with their times.
     func notes() -> [(SegmentKey, Int64)] {
-        shards.flatMap { $0.notes(ofFlows: Self.comparedFlows, in: filter) }
+        shards.flatMap { $0.notes(in: filter) }
     }
 }

@@ -3,7 +3,9 @@
 ///
 /// A class, so that it is asked without a copy of it.
 final class FollowedFlows: Sendable {
-    let flows: [FlowShard.Flow]
+    private let flows: [EndedFlow]
+    /// The first flows as they were followed, to be compared with those of other captures.
+    let comparedFlows: [FlowShard.Flow]
     /// One for each RST.
     private let moments: [FlowShard.Moment]
     /// For each RST the next ones of both ends in the same connection, or -1.
@@ -12,12 +14,30 @@ final class FollowedFlows: Sendable {
     private let byConnection: [(connection: Int32, flow: Int32)]
 
     init(_ flows: [FlowShard.Flow], _ moments: [FlowShard.Moment]) {
-        var flows = flows
-        for index in flows.indices.dropFirst(FlowTable.comparedFlows) { flows[index].forgetRecent() }
-        self.flows = flows
+        self.flows = flows.map(EndedFlow.init)
         self.moments = moments
+        comparedFlows = Array(flows.prefix(FlowTable.comparedFlows))
         nextResets = Self.nextResets(moments, flowCount: flows.count)
         byConnection = flows.indices.map { (flows[$0].connection, Int32($0)) }.sorted { $0 < $1 }
+    }
+
+    /// Of a flow what is asked for afterwards.
+    private struct EndedFlow: Sendable {
+        let isReversed: Bool
+        let generation: Int32
+        let duplicates: Int32
+        let pending: Int32
+        let ends: Ends
+        let past: [(generation: Int32, ends: Ends)]
+
+        init(_ flow: FlowShard.Flow) {
+            isReversed = flow.isReversed
+            generation = flow.generation
+            duplicates = flow.duplicates
+            pending = flow.pending
+            ends = flow.ends
+            past = flow.past
+        }
     }
 
     /// From the last RST to the first: of each flow the latest RSTs of both ends are known.
@@ -61,7 +81,8 @@ final class FollowedFlows: Sendable {
         return FlowContext(
             ends: moments[moment].ends, sender: Int(moments[moment].sender),
             recollection: moments[moment].recollection.value, previous: moments[moment].previous,
-            after: after(moment, final), final: final, duplicates: Int(flows[Int(moments[moment].flow)].duplicates))
+            after: after(moment, final), final: final, duplicates: Int(flows[Int(moments[moment].flow)].duplicates),
+            zeek: moments[moment].zeek)
     }
 
     /// Both ends when the capture ended or the next connection began.

@@ -1,4 +1,6 @@
-/// Idle limits that are well known, and where they are documented.
+/// Idle limits that are well known, as their makers document them. Of the firewalls: Cisco ASA "timeout conn", FortiGate
+/// "session-ttl", PAN-OS "Configure Session Timeouts", Juniper "Understanding Session Characteristics for SRX Series",
+/// MikroTik "Connection tracking settings"; of Check Point the TCP session timeout under "Stateful Inspection".
 enum IdleLimits {
     struct Limit: Sendable {
         let seconds: Int

@@ -86,6 +86,8 @@ struct FlowSegment: Sendable {
     let interface: Int32
     let ifindex: Int32
     let isReversed: Bool
+    /// Were it the first of its connection, Zeek would take its receiver for the originator.
+    let flipsRoles: Bool
     let windowScale: UInt8
     let maximumSegmentSize: UInt16
     let flowLabel: UInt32
@@ -96,6 +98,7 @@ struct FlowSegment: Sendable {
         interface = captured.interface
         ifindex = captured.ifindex
         isReversed = captured.isReversed
+        flipsRoles = !note.isPlainSyn && captured.segment.tuple.looksLikeAnswer
         windowScale = captured.segment.options.windowScale
         maximumSegmentSize = captured.segment.options.maximumSegmentSize
         flowLabel = captured.segment.flowLabel
