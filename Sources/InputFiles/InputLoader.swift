@@ -59,7 +59,9 @@ public struct InputLoader {
             case .recording(let input):
                 isEmpty = false
                 recordings.append(input)
-            case .failure(let failure): failures.append(failure)
+            case .failure(let failure):
+                isEmpty = false
+                failures.append(failure)
             case .neither: break
             }
         }
