@@ -10,7 +10,8 @@ struct Buckets {
     private var bucketOf: [Int32]
     private static let secret = SecretHash()
 
-    /// - Parameter key: of an element from 0 until `count`, or nil if it belongs into no bucket.
+    /// - Parameter key: of an element from 0 until `count`, or nil if it belongs into no bucket. It is asked for often, and
+    ///   has to be at hand.
     init<Key: Bucketed>(_ count: Int, key: (Int) -> Key?) {
         bucketOf = [Int32](repeating: -1, count: count)
         var size = 16
@@ -20,7 +21,7 @@ struct Buckets {
         let secret = Self.secret
         for element in 0..<count {
             guard let wanted = key(element) else { continue }
-            var slot = Int(truncatingIfNeeded: wanted.hash(secret)) & (size - 1)
+            var slot = Int(truncatingIfNeeded: SecretHash.finish(wanted.hash(secret))) & (size - 1)
             while slots[slot] >= 0, key(Int(firsts[Int(slots[slot])])) != wanted { slot = (slot + 1) & (size - 1) }
             if slots[slot] < 0 {
                 slots[slot] = Int32(counts.count)

@@ -1,6 +1,4 @@
 import KernelEvents
-import NetworkTypes
-import PcapReader
 
 /// Finds out for every RST of the inputs why it was sent.
 ///

@@ -1,6 +1,4 @@
 import KernelEvents
-import NetworkTypes
-import PcapReader
 
 /// Joins each `decide` event to the RST it decided on.
 ///
@@ -38,11 +36,11 @@ struct DecisionJoin {
 
     func run(into clusters: inout Clusters) {
         guard !decisions.isEmpty else { return }
-        // Decisions and clusters by their tuples, in this order.
+        // Decisions and clusters by their tuples, in this order. All members of a cluster have one tuple as yet.
         let groups = Buckets(decisions.count + clusters.members.count) { element in
             element < decisions.count
                 ? inventory.tuple(decisions[element])
-                : best(of: clusters.members[element - decisions.count]).map(inventory.tuple)
+                : clusters.members[element - decisions.count].first.map(inventory.tuple)
         }.grouped()
         for group in groups.indices {
             let members = groups[group].map { Int($0) }

@@ -1,4 +1,3 @@
-import KernelEvents
 import NetworkTypes
 
 /// What the catalogue says of one RST.

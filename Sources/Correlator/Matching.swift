@@ -1,7 +1,3 @@
-import KernelEvents
-import NetworkTypes
-import PcapReader
-
 /// Which observations are the same RST.
 struct Clusters {
     /// Groups of references, in the order they were found.

@@ -51,7 +51,7 @@ struct TranslationJoin {
 
     /// How far apart in time; nil if they are not one RST.
     private func distance(_ a: Portrait, _ b: Portrait) -> UInt64? {
-        guard a.numbers == b.numbers, a.ipID == nil || b.ipID == nil || a.ipID == b.ipID,
+        guard a.ipID == nil || b.ipID == nil || a.ipID == b.ipID,
             a.window == nil || b.window == nil || a.window == b.window, a.tuples.isDisjoint(with: b.tuples)
         else { return nil }
         // Two that were made are two, and so are two that one observer saw.
@@ -87,7 +87,6 @@ struct TranslationJoin {
     /// What is compared of one cluster.
     private struct Portrait {
         let cluster: Int
-        let numbers: Numbers?
         let time: Int64
         var isMerged = false
         var isMadeHere: Bool
@@ -101,7 +100,6 @@ struct TranslationJoin {
         init(_ cluster: Int, _ members: FewReferences, _ inventory: Inventory) {
             self.cluster = cluster
             time = members.first.map(inventory.time) ?? 0
-            numbers = members.first.flatMap(inventory.key).map { Numbers(seq: $0.seq, ack: $0.ack, flags: $0.flags) }
             isMadeHere = false
             for member in members {
                 tuples.insert(inventory.tuple(member))

@@ -1,6 +1,5 @@
 import CaptureFile
 import Correlator
-import Glibc
 import PcapReader
 
 extension CaptureInput {

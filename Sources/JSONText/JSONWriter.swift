@@ -11,6 +11,9 @@ package struct JSONWriter: Sendable {
     /// - Parameter capacity: how many bytes are expected.
     package init(capacity: Int) { room = [UInt8](repeating: 0, count: capacity) }
 
+    package var isEmpty: Bool { count == 0 }
+
+    /// A copy of what was written.
     package var bytes: [UInt8] { Array(room[..<count]) }
 
     package mutating func removeAll() { count = 0 }
@@ -24,6 +27,8 @@ package struct JSONWriter: Sendable {
     // MARK: Bytes
 
     /// Makes room for some bytes and lets them be written.
+    ///
+    /// - Parameter length: not 0.
     @inline(__always)
     private mutating func write(_ length: Int, _ body: (UnsafeMutablePointer<UInt8>) -> Void) {
         if room.count - count < length { grow(length) }
@@ -39,7 +44,7 @@ package struct JSONWriter: Sendable {
 
     @inline(__always)
     private mutating func copy(_ bytes: UnsafeBufferPointer<UInt8>) {
-        guard let base = bytes.baseAddress else { return }
+        guard let base = bytes.baseAddress, !bytes.isEmpty else { return }
         unsafe write(bytes.count) { unsafe $0.update(from: base, count: bytes.count) }
     }
 

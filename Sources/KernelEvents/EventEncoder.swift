@@ -9,7 +9,9 @@ public struct EventEncoder: Sendable {
 
     public init() {}
 
-    /// The lines so far, each ended by a newline.
+    public var isEmpty: Bool { json.isEmpty }
+
+    /// A copy of the lines so far, each ended by a newline.
     public var bytes: [UInt8] { json.bytes }
 
     /// Forgets the lines and keeps the memory for the next ones.

@@ -24,6 +24,14 @@ public struct SecretHash: Sendable {
     @inlinable @inline(__always)
     public func add(_ value: UInt64, to hash: UInt64) -> UInt64 { Self.fold(hash ^ value, second | 1) }
 
+    /// Spreads a hash over all its bits, for a table that is indexed with some of them: the steps before leave a structure
+    /// in the lowest.
+    @inlinable @inline(__always)
+    public static func finish(_ hash: UInt64) -> UInt64 {
+        let mixed = (hash ^ hash >> 32) &* 0xbf58_476d_1ce4_e5b9
+        return mixed ^ mixed >> 32
+    }
+
     @inlinable @inline(__always)
     static func fold(_ a: UInt64, _ b: UInt64) -> UInt64 {
         let product = a.multipliedFullWidth(by: b)

@@ -113,7 +113,6 @@ public struct FlowFilter: Sendable {
     /// The hash of a connection from those of its ends.
     @inline(__always)
     static func sum(_ a: UInt64, _ b: UInt64) -> UInt64 {
-        let mixed = (a &+ b) &* 0xbf58_476d_1ce4_e5b9
-        return mixed ^ mixed >> 32
+        SecretHash.finish(a &+ b)
     }
 }

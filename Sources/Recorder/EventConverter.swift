@@ -34,7 +34,7 @@ struct EventConverter {
 
     /// Hands out the lines written so far, and forgets them.
     mutating func takeLines(_ body: ([UInt8]) throws(RecorderError) -> Void) throws(RecorderError) {
-        guard !encoder.bytes.isEmpty else { return }
+        guard !encoder.isEmpty else { return }
         try body(encoder.bytes)
         encoder.removeAll()
     }

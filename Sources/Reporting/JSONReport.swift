@@ -374,8 +374,9 @@ public struct JSONReport: Sendable {
             text.string(frame)
         }
         text.raw("]")
-        stacks[ObjectIdentifier(path)] = text.bytes
-        return text.bytes
+        let bytes = text.finish()
+        stacks[ObjectIdentifier(path)] = bytes
+        return bytes
     }
 
     private mutating func append(pid: Int32, comm: String) {

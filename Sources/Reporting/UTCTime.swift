@@ -35,47 +35,32 @@ struct UTCTime {
     }
 
     /// `23:22:01.123456`.
+    ///
+    /// - Parameter digits: of the fraction, 1 to 9.
     func clock(digits: Int) -> String {
-        var text: [UInt8] = []
-        text.reserveCapacity(18)
-        putClock(digits: digits, into: &text)
-        return String(decoding: text, as: UTF8.self)
-    }
-
-    private func putClock(digits: Int, into text: inout [UInt8]) {
-        Self.put(hour, 2, into: &text)
-        text.append(UInt8(ascii: ":"))
-        Self.put(minute, 2, into: &text)
-        text.append(UInt8(ascii: ":"))
-        Self.put(second, 2, into: &text)
-        text.append(UInt8(ascii: "."))
-        Self.put(nanosecond, 9, into: &text)
-        text.removeLast(9 - digits)
-    }
-
-    /// - Parameter number: not negative.
-    private static func put(_ number: Int, _ width: Int, into text: inout [UInt8]) {
-        var divisor = 1
-        for _ in 1..<width { divisor *= 10 }
-        while divisor > 0 {
-            text.append(0x30 + UInt8(truncatingIfNeeded: number / divisor % 10))
-            divisor /= 10
-        }
+        var text = JSONWriter()
+        text.clock(self)
+        return String(decoding: text.finish().dropLast(9 - digits), as: UTF8.self)
     }
 }
 
 extension JSONWriter {
     /// `"2026-11-20T23:22:01.123456789Z"` (RFC 3339).
     mutating func time(_ time: UTCTime) {
-        // A 64-bit count of nanoseconds has years of four digits.
-        func put(_ number: Int, _ width: Int) { digits(UInt64(truncatingIfNeeded: number), width: width) }
         raw("\"")
+        // A 64-bit count of nanoseconds has years of four digits.
         put(time.year, 4)
         raw("-")
         put(time.month, 2)
         raw("-")
         put(time.day, 2)
         raw("T")
+        clock(time)
+        raw("Z\"")
+    }
+
+    /// `23:22:01.123456789`, without quotes.
+    fileprivate mutating func clock(_ time: UTCTime) {
         put(time.hour, 2)
         raw(":")
         put(time.minute, 2)
@@ -83,6 +68,9 @@ extension JSONWriter {
         put(time.second, 2)
         raw(".")
         put(time.nanosecond, 9)
-        raw("Z\"")
+    }
+
+    private mutating func put(_ number: Int, _ width: Int) {
+        digits(UInt64(truncatingIfNeeded: number), width: width)
     }
 }

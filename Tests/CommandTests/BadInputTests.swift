@@ -64,6 +64,11 @@ import Testing
             let result = try Program.run("report", folder.path)
             #expect(result.status == 1)
             #expect(result.errors.contains("no capture and no events.jsonl"))
+            try Data("something else".utf8).write(to: folder.appending(path: "other.pcap"))
+            let other = try Program.run("report", folder.path)
+            #expect(other.status == 1)
+            #expect(other.errors.contains("/other.pcap: neither a capture"))
+            #expect(!other.errors.contains("no capture and no events.jsonl"))
         }
     }
 

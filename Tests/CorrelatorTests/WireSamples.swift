@@ -9,6 +9,7 @@ struct Conversation {
     static let server = IPAddress(ipv4: 0x0a00_0001)
     private(set) var segments: [CapturedSegment] = []
     var clientPort: UInt16 = 40000
+    var serverPort: UInt16 = 80
     private(set) var clientSeq: UInt32 = 1000
     private(set) var serverSeq: UInt32 = 5000
     /// Nanoseconds.
@@ -23,7 +24,7 @@ struct Conversation {
     ) {
         let fromClient = end == .client
         let forward = FourTuple(
-            source: Self.client, sourcePort: clientPort, destination: Self.server, destinationPort: 80)
+            source: Self.client, sourcePort: clientPort, destination: Self.server, destinationPort: serverPort)
         var segment = TCPSegment(tuple: fromClient ? forward : forward.reversed)
         segment.flags = flags
         segment.seq = fromClient ? clientSeq : serverSeq

@@ -16,32 +16,51 @@ import Testing
         ("^hADd", "S1"), ("^hadf", "SHR"), ("^hdaf", "SHR"), ("^r", "RSTRH"),
     ]
 
-    /// The segments that a history tells of: capitals are the originator's, a beginning `^` says that the first segment was
-    /// taken for an answer.
-    private static func segments(_ history: String) -> (notes: [(note: SegmentNote, side: Int)], flips: Bool) {
+    /// The segments that a history tells of: capitals are the client's, `P` is a RST with data. A number after a space is a
+    /// pause in seconds.
+    private static func conversation(_ text: String, serverPort: UInt16 = 80) -> Conversation {
+        let flags: [Character: TCPFlags] = [
+            "s": .syn, "h": [.syn, .ack], "a": .ack, "d": [.psh, .ack], "f": [.fin, .ack], "r": [.rst, .ack],
+            "p": [.rst, .ack],
+        ]
         var conversation = Conversation()
-        var sides: [Int] = []
-        for letter in history where letter != "^" {
-            let flags: [Character: TCPFlags] = [
-                "s": .syn, "h": [.syn, .ack], "a": .ack, "d": [.psh, .ack], "f": [.fin, .ack], "r": [.rst, .ack],
-            ]
-            guard let known = flags[Character(letter.lowercased())] else { continue }
-            let isOriginator = letter.isUppercase
-            conversation.send(isOriginator ? .client : .server, known, length: letter.lowercased() == "d" ? 10 : 0)
-            sides.append(isOriginator ? 0 : 1)
+        conversation.serverPort = serverPort
+        for word in text.split(separator: " ") {
+            if let pause = Double(word) {
+                conversation.time += Int64(pause * 1e9)
+                continue
+            }
+            for letter in word {
+                let kind = Character(letter.lowercased())
+                guard let known = flags[kind] else { continue }
+                let hasData = kind == "d" || kind == "p"
+                let acknowledgesUnseenSyn = kind == "h" && conversation.clientSeq == 1000
+                conversation.send(letter.isUppercase ? .client : .server, known, length: hasData ? 10 : 0) {
+                    // A SYN is always the same one.
+                    if kind == "s" { $0.seq = 1000 }
+                    if acknowledgesUnseenSyn { $0.ack = 1001 }
+                }
+            }
         }
-        return (zip(conversation.segments.map(SegmentNote.init), sides).map { ($0, $1) }, history.hasPrefix("^"))
+        return conversation
+    }
+
+    /// Of a history alone: it says with `^` that the roles were flipped, and otherwise that they were not.
+    private static func connection(_ history: String) -> (zeek: ZeekConnection, segments: [CapturedSegment]) {
+        let segments = conversation(history, serverPort: history.hasPrefix("^") ? 80 : 9000).segments
+        var zeek = ZeekConnection()
+        for segment in segments {
+            let tuple = segment.segment.tuple
+            zeek.take(
+                SegmentNote(segment), side: tuple.source == Conversation.client ? 0 : 1, sourcePort: tuple.sourcePort,
+                destinationPort: tuple.destinationPort)
+        }
+        return (zeek, segments)
     }
 
     @Test(arguments: logged)
     func aHistoryHasTheStateThatZeekLogs(_ history: String, _ state: String) {
-        let (segments, flips) = Self.segments(history)
-        var zeek = ZeekConnection()
-        for (note, side) in segments {
-            #expect(!zeek.isOver(before: note))
-            zeek.take(note, side: side, flipsRoles: flips)
-        }
-        #expect(zeek.state.rawValue == state)
+        #expect(Self.connection(history).zeek.state.rawValue == state)
     }
 
     /// Zeek forgets a connection five seconds after its end, an attempt five seconds after its SYN, and any after five
@@ -51,24 +70,33 @@ import Testing
         ("ShADad", 299, false), ("ShADad", 301, true), ("ShADadF", 299, false),
     ])
     func isForgottenInTime(_ history: String, _ seconds: Double, _ isOver: Bool) {
-        var (segments, flips) = Self.segments(history + "A")
-        let last = segments.removeLast()
-        var zeek = ZeekConnection()
-        for (note, side) in segments { zeek.take(note, side: side, flipsRoles: flips) }
-        var late = last.note
-        late.time = (segments.last?.note.time ?? 0) + Int64(seconds * 1e9)
+        let (zeek, segments) = Self.connection(history)
+        var late = SegmentNote(segments[segments.count - 1])
+        late.flags = .ack
+        late.time += Int64(seconds * 1e9)
         #expect(zeek.isOver(before: late) == isOver)
     }
 
     /// Each RST has the state of the connection that Zeek counts it to.
-    @Test func theSamePortsLaterAreAnotherConnection() {
-        var conversation = Conversation()
-        conversation.send(.client, .syn)
-        conversation.send(.server, [.syn, .ack])
-        conversation.send(.client, [.rst, .ack])
-        conversation.time += 10_000_000_000
-        conversation.send(.client, [.psh, .ack], length: 10)
-        conversation.send(.server, [.rst, .ack])
-        #expect(conversation.resets.map(\.connectionState) == ["RSTO", "RSTRH"])
+    @Test(arguments: [
+        ("ShR 10 Dr", 80, ["RSTO", "RSTRH"]),
+        // Interactive protocols may be silent for an hour.
+        ("ShADad 600 r", 22, ["RSTR"]), ("ShADad 600 R", 22, ["RSTO"]), ("ShADad 600 r", 80, ["RSTRH"]),
+        ("ShADad 3700 r", 22, ["RSTRH"]),
+        // A SYN+ACK and then traffic: its SYN was not captured.
+        ("hADr", 9000, ["RSTRH"]), ("hADR", 9000, ["RSTO"]), ("hADr", 80, ["RSTR"]),
+        // SYN and SYN+ACK in the wrong order.
+        ("hSAR", 9000, ["RSTO"]), ("hSAr", 9000, ["RSTR"]), ("hSAR", 80, ["RSTO"]),
+        // The same SYN again, after a refusal.
+        ("Sr 0.5 ShADdR", 80, ["REJ", "RSTO"]),
+        // Which end the server's is.
+        ("r", 5432, ["RSTRH"]), ("r", 389, ["RSTRH"]), ("r", 9000, ["OTH"]), ("R", 80, ["OTH"]),
+        // The second end puts off the end of the connection.
+        ("Sr 3 R 3 r", 80, ["REJ", "REJ", "REJ"]), ("Sr 3 R 6 r", 80, ["REJ", "REJ", "RSTRH"]),
+        // What a RST carries is not data of the connection.
+        ("SpR", 80, ["REJ", "REJ"]),
+    ])
+    func resetsOfConnections(_ text: String, _ serverPort: UInt16, _ states: [String]) {
+        #expect(Self.conversation(text, serverPort: serverPort).resets.map(\.connectionState) == states)
     }
 }

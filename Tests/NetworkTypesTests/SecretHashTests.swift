@@ -7,7 +7,7 @@ import Testing
         var isTaken = [Bool](repeating: false, count: 65536)
         var count = 0
         for word in 0..<16384 as Range<UInt64> {
-            let place = Int(hash(word) & 0xffff)
+            let place = Int(SecretHash.finish(hash(word)) & 0xffff)
             if isTaken[place] { count += 1 }
             isTaken[place] = true
         }

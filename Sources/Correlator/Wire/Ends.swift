@@ -18,9 +18,6 @@ struct Ends: Sendable {
         }
     }
 
-    /// Neither end has sent anything.
-    var isEmpty: Bool { pair == nil }
-
     /// 0 for the sender of the first segment, 1 for the other end.
     subscript(side: Int) -> FlowSide {
         _read {

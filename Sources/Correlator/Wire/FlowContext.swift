@@ -1,5 +1,3 @@
-import NetworkTypes
-
 /// What one observer saw of a connection before and after a RST.
 ///
 /// A class, so that a hundred rules can ask it without a copy.

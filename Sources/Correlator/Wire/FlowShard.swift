@@ -1,5 +1,4 @@
 import NetworkTypes
-import PcapReader
 
 /// Some of the connections of one capture, and for each of their RSTs what came before it and after it.
 ///
@@ -113,7 +112,8 @@ struct FlowShard: Sendable {
             finishZeek(&flow, &moments)
             flow.zeek = ZeekConnection()
         }
-        flow.zeek.take(segment.note, side: side, flipsRoles: segment.flipsRoles)
+        flow.zeek.take(
+            segment.note, side: side, sourcePort: segment.sourcePort, destinationPort: segment.destinationPort)
         settle(&flow, &moments)
         if segment.note.flags.contains(.rst) {
             addReset(segment.note, to: &flow, number, side, &moments)

@@ -146,7 +146,7 @@ final class FollowedFlows: Sendable {
 /// Both ends of a connection with all their RSTs, the last of which may not stand in `ends` yet: hardly anybody asks for
 /// the copy that this would cost.
 struct FinalEnds: Sendable {
-    let ends: Ends
+    private let ends: Ends
     private let last: (sender: Int, note: SegmentNote)?
 
     init(_ ends: Ends, last: (sender: Int, note: SegmentNote)? = nil) {

@@ -86,10 +86,10 @@ struct FlowSegment: Sendable {
     let interface: Int32
     let ifindex: Int32
     let isReversed: Bool
-    /// Were it the first of its connection, Zeek would take its receiver for the originator.
-    let flipsRoles: Bool
     let windowScale: UInt8
     let maximumSegmentSize: UInt16
+    let sourcePort: UInt16
+    let destinationPort: UInt16
     let flowLabel: UInt32
 
     init(_ captured: CapturedSegment) {
@@ -98,7 +98,8 @@ struct FlowSegment: Sendable {
         interface = captured.interface
         ifindex = captured.ifindex
         isReversed = captured.isReversed
-        flipsRoles = !note.isPlainSyn && captured.segment.tuple.looksLikeAnswer
+        sourcePort = captured.segment.tuple.sourcePort
+        destinationPort = captured.segment.tuple.destinationPort
         windowScale = captured.segment.options.windowScale
         maximumSegmentSize = captured.segment.options.maximumSegmentSize
         flowLabel = captured.segment.flowLabel

@@ -9,9 +9,6 @@ struct Seldom<Value: Sendable & StartsEmpty>: Sendable {
         init(_ value: Value) { self.value = value }
     }
 
-    /// There is none, which reads as an empty one.
-    var isEmpty: Bool { box == nil }
-
     var value: Value {
         _read {
             if let box { yield box.value } else { yield Value() }

@@ -1,7 +1,7 @@
 import NetworkTypes
 
 /// A connection as Zeek follows it: the states of its ends, and when it is forgotten
-/// (src/packet_analysis/protocol/tcp/TCPSessionAdapter.cc, with the delays of scripts/base/init-bare.zeek).
+/// (src/packet_analysis/protocol/tcp/TCPSessionAdapter.cc, with the delays of scripts/base).
 ///
 /// What comes after Zeek has forgotten a connection is another one to it, with the same addresses and ports.
 struct ZeekConnection: Sendable {
@@ -11,7 +11,11 @@ struct ZeekConnection: Sendable {
         private(set) var state = State.inactive
         /// Before the last change.
         private(set) var previous = State.inactive
+        /// `did_close`: a FIN or a RST of this end counted.
         var isClosed = false
+        /// The sequence number before its first byte.
+        var startSeq: UInt32 = 0
+        var port: UInt16 = 0
 
         var isIdle: Bool { state == .inactive || state == .partial }
 
@@ -27,80 +31,152 @@ struct ZeekConnection: Sendable {
     /// The end of the flow that is Zeek's originator; -1 before the first segment.
     private var originatorSide: Int8 = -1
     private var hasData = false
-    /// The originator began with a SYN, and sent nothing before its RST that speaks of an answer: its part of the history
-    /// fits `S[^HAFGIQ]*R`.
+    /// The originator's part of the history, as far as anybody asks: `S`, then nothing of `HAFIQ`, then `R`.
     private var beganWithSyn = false
-    private var isResetAfterSyn = false
     private var isSpoiled = false
-    /// Sequence numbers of the first SYN, and of the one that a SYN+ACK without a SYN answers.
-    private var startSeq: UInt32 = 0
-    private var answeredSeq: UInt32 = 0
+    private var isResetAfterSyn = false
+    /// The history is `H`: a SYN+ACK, and nothing else yet.
+    private var beganWithSynAck = false
+    private var wasEstablished = false
+    private var firstTime: Int64 = 0
     private var lastTime: Int64 = 0
     /// From here on it is forgotten.
     private var deadline = Int64.max
 
     private static let second: Int64 = 1_000_000_000
-    /// tcp_attempt_delay, tcp_close_delay, tcp_reset_delay.
+    /// tcp_attempt_delay, tcp_close_delay, tcp_connection_linger, tcp_SYN_timeout.
     private static let delay = 5 * second
-    private static let partialCloseDelay = 3 * second
+    private static let sessionTimer = 6 * second
     private static let inactivityTimeout = 300 * second
+    /// For ftp, ssh, telnet and login (scripts/base/protocols/conn/inactivity.zeek).
+    private static let interactiveTimeout = 3600 * second
+
+    // MARK: - When it is over
 
     /// Whether the segment belongs to another connection, because this one is forgotten or because its SYN says so.
     func isOver(before note: SegmentNote) -> Bool {
         guard originatorSide >= 0 else { return false }
-        if note.time > deadline || note.time.saturatingSubtract(lastTime) > Self.inactivityTimeout { return true }
-        guard note.isPlainSyn else { return false }
-        if originator.isClosed, responder.isClosed { return true }
-        if note.seq == startSeq { return false }
-        // Unless SYN and SYN+ACK were captured in the wrong order.
-        return !(originator.state == .synAckSent && responder.state == .inactive && note.seq == answeredSeq)
+        return isForgotten(at: note.time) || isReuse(note)
     }
+
+    private func isForgotten(at time: Int64) -> Bool {
+        if time > deadline || time.saturatingSubtract(lastTime) > timeout { return true }
+        let isAttempt = originator.state == .synSent || originator.state == .synAckSent
+        if isAttempt, responder.state == .inactive { return time > firstTime.saturatingAdd(Self.delay) }
+        // A RST after a FIN: a timer that goes off now and then looks whether 5 s have passed without a segment.
+        guard originator.state == .reset || responder.state == .reset, originator.isClosed || responder.isClosed else {
+            return false
+        }
+        let quiet = max(0, lastTime.saturatingSubtract(firstTime))
+        let rounds = quiet / Self.sessionTimer + 1
+        return time >= firstTime.saturatingAdd(Self.delay).saturatingAdd(rounds * Self.sessionTimer)
+    }
+
+    private var timeout: Int64 {
+        guard wasEstablished else { return Self.inactivityTimeout }
+        switch responder.port {
+        case 21, 22, 23, 513: return Self.interactiveTimeout
+        default: return Self.inactivityTimeout
+        }
+    }
+
+    /// TCPSessionAdapter::IsReuse().
+    private func isReuse(_ note: SegmentNote) -> Bool {
+        guard note.flags.contains(.syn) else { return false }
+        var start = originator.startSeq
+        if note.flags.contains(.ack) {
+            guard originator.state == .inactive else { return false }
+            start = responder.startSeq
+        }
+        if originator.isClosed || responder.isClosed { return true }
+        if note.seq == start { return false }
+        // Unless SYN and SYN+ACK were captured in the wrong order.
+        return
+            !(note.isPlainSyn && originator.state == .synAckSent && responder.state == .inactive
+            && note.seq == responder.startSeq)
+    }
+
+    // MARK: - Segments
 
     /// - Parameters:
     ///   - side: the end of the flow that sent the segment.
-    ///   - flipsRoles: see `FlowSegment`.
-    mutating func take(_ note: SegmentNote, side: Int, flipsRoles: Bool) {
-        let isFirst = originatorSide < 0
-        if isFirst {
-            originatorSide = Int8(truncatingIfNeeded: flipsRoles ? 1 - side : side)
-            startSeq = note.seq
-            answeredSeq = note.ack &- 1
-            if note.flags.contains(.syn) { deadline = note.time.saturatingAdd(Self.delay) }
-        }
+    ///   - sourcePort: the port of that end.
+    ///   - destinationPort: the port of the other.
+    mutating func take(_ note: SegmentNote, side: Int, sourcePort: UInt16, destinationPort: UInt16) {
+        if originatorSide < 0 { begin(note, side: side, sourcePort, destinationPort) }
         lastTime = note.time
-        if note.length > 0 { hasData = true }
+        if note.length > 0, !note.flags.contains(.rst) { hasData = true }
         let isOriginator = side == Int(originatorSide)
-        var (own, peer) = isOriginator ? (originator, responder) : (responder, originator)
-        if isOriginator {
-            remember(note, isFirst: isFirst)
-        } else if own.state == .inactive, !peer.isClosed {
-            // The attempt is answered.
-            deadline = .max
-        }
-        update(note, isOriginator: isOriginator, &own, &peer)
-        (originator, responder) = isOriginator ? (own, peer) : (peer, own)
+        remember(note, isOriginator: isOriginator)
+        // The roles may have changed just now; who is taken for the originator in this segment has not.
+        let isFirstSide = side == Int(originatorSide)
+        var (own, peer) = isFirstSide ? (originator, responder) : (responder, originator)
+        initialize(note, &own, &peer)
+        let isReversed = update(note, isOriginator: isOriginator, &own, &peer)
+        (originator, responder) = isFirstSide ? (own, peer) : (peer, own)
+        if isReversed { flipRoles() }
     }
 
-    private mutating func remember(_ note: SegmentNote, isFirst: Bool) {
-        if isFirst, note.isPlainSyn { beganWithSyn = true }
+    private mutating func begin(_ note: SegmentNote, side: Int, _ sourcePort: UInt16, _ destinationPort: UInt16) {
+        let flips =
+            !note.isPlainSyn
+            && Self.looksLikeAnswer(sourcePort, destinationPort, hasSyn: note.flags.contains(.syn))
+        originatorSide = Int8(truncatingIfNeeded: flips ? 1 - side : side)
+        originator.port = flips ? destinationPort : sourcePort
+        responder.port = flips ? sourcePort : destinationPort
+        firstTime = note.time
+        beganWithSynAck = !flips && note.flags.isSynAck && note.flags.isDisjoint(with: [.fin, .rst])
+        beganWithSyn = note.flags.isPlainSyn && !note.flags.contains(.fin)
+    }
+
+    private mutating func flipRoles() {
+        swap(&originator, &responder)
+        originatorSide = 1 - originatorSide
+    }
+
+    /// What of the history somebody asks for (TCP_Endpoint::CheckHistory()).
+    private mutating func remember(_ note: SegmentNote, isOriginator: Bool) {
         let controls = note.flags.intersection([.syn, .fin, .rst])
-        if controls == .rst {
-            if !isSpoiled { isResetAfterSyn = beganWithSyn }
-        } else if controls == [] {
-            if note.length == 0, note.flags.contains(.ack) { isSpoiled = true }
-        } else if !note.isPlainSyn {
-            isSpoiled = true
+        if beganWithSynAck, !(isOriginator && note.isSynAck) {
+            beganWithSynAck = false
+            // A connection after all, and no scan: its SYN was not captured.
+            if controls == [], note.length > 0 || note.flags.contains(.ack) {
+                flipRoles()
+                return
+            }
+        }
+        guard isOriginator else { return }
+        switch controls {
+        case .rst: if !isSpoiled { isResetAfterSyn = beganWithSyn }
+        case []: if note.length == 0, note.flags.contains(.ack) { isSpoiled = true }
+        case .syn: if note.flags.contains(.ack) { isSpoiled = true }
+        default: isSpoiled = true
         }
     }
 
-    private mutating func update(_ note: SegmentNote, isOriginator: Bool, _ own: inout End, _ peer: inout End) {
-        var closes = false
+    /// Where the sequence numbers of both ends begin, as far as the segment tells.
+    private func initialize(_ note: SegmentNote, _ own: inout End, _ peer: inout End) {
+        let isSyn = note.flags.contains(.syn)
         switch own.state {
-        case .inactive: closes = begin(note, isOriginator: isOriginator, &own, &peer)
+        case .inactive: own.startSeq = isSyn ? note.seq : note.seq &- 1
+        case .synSent, .synAckSent, .established, .partial: if isSyn { own.startSeq = note.seq }
+        case .reset: if isSyn, own.previous == .inactive { own.startSeq = note.seq }
+        case .closed: break
+        }
+        if note.flags.contains(.ack), peer.state == .inactive { peer.startSeq = note.ack &- 1 }
+    }
+
+    /// - Returns: whether SYN and SYN+ACK were captured in the wrong order, and the roles are the other way round.
+    private mutating func update(
+        _ note: SegmentNote, isOriginator: Bool, _ own: inout End, _ peer: inout End
+    ) -> Bool {
+        var closes = !note.flags.isDisjoint(with: [.fin, .rst])
+        var isReversed = false
+        switch own.state {
+        case .inactive: isReversed = begin(note, isOriginator: isOriginator, &own, &peer)
         case .synSent, .synAckSent:
             if note.flags.contains(.fin) { own.become(.closed) }
             if note.flags.contains(.rst) { own.become(.reset) }
-            closes = !note.flags.isDisjoint(with: [.fin, .rst])
         case .established, .partial:
             if note.isPlainSyn, own.state == .partial, peer.state == .inactive { own.become(.synSent) }
             if note.flags.contains(.fin), !note.flags.contains(.rst) {
@@ -109,30 +185,32 @@ struct ZeekConnection: Sendable {
                 if peer.state == .reset, peer.previous == .closed { peer.become(.closed) }
             }
             if note.flags.contains(.rst) { own.become(.reset) }
-            closes = !note.flags.isDisjoint(with: [.fin, .rst])
         case .closed:
-            guard note.flags.contains(.rst), peer.state != .closed else { break }
-            own.become(.reset)
-            closes = !own.isClosed
-            deadline = min(deadline, note.time.saturatingAdd(Self.delay))
-        case .reset: break
+            closes = note.flags.contains(.rst) && peer.state != .closed
+            if closes { own.become(.reset) }
+        case .reset: closes = false
         }
-        if closes { close(&own, peer, at: note.time) }
+        if closes, !own.isClosed {
+            own.isClosed = true
+            if own.state == .reset || peer.isClosed || peer.state == .inactive {
+                deadline = note.time.saturatingAdd(Self.delay)
+            }
+        }
+        return isReversed
     }
 
     /// The first segment of an end.
-    ///
-    /// - Returns: whether it closes its side.
-    private func begin(_ note: SegmentNote, isOriginator: Bool, _ own: inout End, _ peer: inout End) -> Bool {
-        if note.flags.contains(.syn) {
-            if isOriginator {
-                own.become(note.flags.contains(.ack) ? .synAckSent : .synSent)
-            } else {
-                if peer.state == .synSent || !note.flags.contains(.ack) && peer.state == .synAckSent {
-                    peer.become(.established)
-                }
-                own.become(.established)
-            }
+    private mutating func begin(
+        _ note: SegmentNote, isOriginator: Bool, _ own: inout End, _ peer: inout End
+    ) -> Bool {
+        var isReversed = false
+        if note.flags.contains(.syn), isOriginator {
+            own.become(note.flags.contains(.ack) ? .synAckSent : .synSent)
+        } else if note.flags.contains(.syn) {
+            isReversed = !note.flags.contains(.ack) && peer.state == .synAckSent
+            if isReversed || peer.state == .synSent { peer.become(.established) }
+            own.become(.established)
+            if peer.state != .partial { wasEstablished = true }
         }
         if note.flags.contains(.fin) { own.become(.closed) }
         if note.flags.contains(.rst) { own.become(.reset) }
@@ -145,18 +223,10 @@ struct ZeekConnection: Sendable {
                 own.become(.partial)
             }
         }
-        return !note.flags.isDisjoint(with: [.fin, .rst])
+        return isReversed
     }
 
-    private mutating func close(_ own: inout End, _ peer: End, at time: Int64) {
-        guard !own.isClosed else { return }
-        own.isClosed = true
-        if own.state == .reset || peer.isClosed || peer.state == .inactive {
-            deadline = min(deadline, time.saturatingAdd(Self.delay))
-        } else if own.previous == .inactive {
-            deadline = min(deadline, time.saturatingAdd(Self.partialCloseDelay))
-        }
-    }
+    // MARK: - What it is called
 
     /// Its conn_state, if nothing more comes (base/protocols/conn/main.zeek, conn_state()).
     var state: ZeekState {
@@ -197,20 +267,20 @@ enum ZeekState: String, Sendable {
     case other = "OTH"
 }
 
-extension FourTuple {
-    /// Whether Zeek takes the receiver of a connection's first segment for the originator, if that is no SYN: the sender's
-    /// port looks like that of a server, and the other does not, or less so.
-    var looksLikeAnswer: Bool {
-        guard Self.isLikelyServerPort(sourcePort) else { return false }
-        return Self.isLikelyServerPort(destinationPort) ? sourcePort < destinationPort : true
+extension ZeekConnection {
+    /// Whether the receiver of a connection's first segment is taken for the originator, if that is no SYN: the sender's
+    /// port looks like that of a server, and the other does not, or less so (TCPAnalyzer::WantConnection()).
+    fileprivate static func looksLikeAnswer(_ source: UInt16, _ destination: UInt16, hasSyn: Bool) -> Bool {
+        guard isLikelyServerPort(source) else { return false }
+        return isLikelyServerPort(destination) ? !hasSyn && source < destination : true
     }
 
     /// Ports that Zeek's scripts have analyzers for (`likely_server_ports`).
     private static func isLikelyServerPort(_ port: UInt16) -> Bool {
         switch port {
-        case 21, 22, 25, 53, 79, 80, 81, 88, 135, 139, 143, 443, 445, 465, 502, 514, 563, 585, 587, 614, 631, 636, 989,
-            990, 992, 993, 995, 1080, 1434, 1883, 2811, 3128, 3306, 3389, 5222, 5223, 5269, 6379, 6666...6669, 8000,
-            8080, 8888, 20000:
+        case 21, 22, 25, 53, 79, 80, 81, 88, 135, 139, 143, 389, 443, 445, 465, 502, 514, 563, 585, 587, 614, 631, 636,
+            989, 990, 992, 993, 995, 1080, 1434, 1883, 2811, 3128, 3268, 3306, 3389, 5222, 5223, 5269, 5432, 6379,
+            6666...6669, 8000, 8080, 8888, 20000:
             true
         default: false
         }
