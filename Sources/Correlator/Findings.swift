@@ -123,25 +123,12 @@ extension Finding {
         self.kind = kind
         count = members.count
         example = members[0].id
-        var first = Int64.max
-        var last = Int64.min
-        var causes: [Cause: Int] = [:]
-        // Most groups have one cause: it is looked up once for a row of equals.
-        var row = (cause: members[0].cause, count: 0)
-        for number in 0..<members.count {
-            let head = members[number]
-            first = min(first, head.time)
-            last = max(last, head.time)
-            if head.cause != row.cause {
-                causes[row.cause, default: 0] += row.count
-                row = (head.cause, 0)
-            }
-            row.count += 1
-        }
-        causes[row.cause, default: 0] += row.count
-        self.first = first
-        self.last = last
-        cause = causes.max { ($0.value, $1.key.rawValue) < ($1.value, $0.key.rawValue) }?.key ?? .unknown
+        let heads = (0..<members.count).lazy.map { members[$0] }
+        first = heads.map(\.time).min() ?? 0
+        last = heads.map(\.time).max() ?? 0
+        cause =
+            tally(heads.map(\.cause)).max { ($0.count, $1.key.rawValue) < ($1.count, $0.key.rawValue) }?.key
+            ?? .unknown
         let span = last.distance(from: first)
         perThousandSeconds =
             span == 0 ? nil : UInt64(min(Double(members.count - 1) * 1e12 / Double(span), 1e15))

@@ -17,7 +17,8 @@ public struct ReportSummary: Sendable, Equatable {
         var causes: [Cause: CauseCount] = [:]
         var outcomes: [Outcome: Int] = [:]
         var certainties: [Certainty: Int] = [:]
-        for (kind, count) in Self.kinds(report.resets.heads) {
+        let kinds = report.resets.heads.lazy.map { Kind(cause: $0.cause, outcome: $0.outcome, certainty: $0.certainty) }
+        for (kind, count) in tally(kinds) {
             causes[kind.cause, default: CauseCount(cause: kind.cause, count: 0, certainties: [])].count += count
             causes[kind.cause]?.certainties.insert(kind.certainty)
             outcomes[kind.outcome, default: 0] += count
@@ -32,21 +33,6 @@ public struct ReportSummary: Sendable, Equatable {
         let cause: Cause
         let outcome: Outcome
         let certainty: Certainty
-    }
-
-    /// There are few, and the frequent ones soon stand in front: to search is faster than to hash their names.
-    private static func kinds(_ heads: [ResetList.Head]) -> [(kind: Kind, count: Int)] {
-        var kinds: [(kind: Kind, count: Int)] = []
-        for head in heads {
-            let kind = Kind(cause: head.cause, outcome: head.outcome, certainty: head.certainty)
-            guard let place = kinds.firstIndex(where: { $0.kind == kind }) else {
-                kinds.append((kind, 1))
-                continue
-            }
-            kinds[place].count += 1
-            if place > 0, kinds[place].count > kinds[place - 1].count { kinds.swapAt(place, place - 1) }
-        }
-        return kinds
     }
 
     public static func == (a: ReportSummary, b: ReportSummary) -> Bool {

@@ -54,11 +54,12 @@ final class ResetAssembly: Sendable {
                     decisions.append(member)
                 }
             }
-            if packets.count > 1 { packets.sort { inventory.time($0) < inventory.time($1) } }
-            if emits.count > 1 { emits.sort { inventory.time($0) < inventory.time($1) } }
+            func isEarlier(_ a: Reference, _ b: Reference) -> Bool { inventory.time(a) < inventory.time(b) }
+            if packets.count > 1 { packets.sort(by: isEarlier) }
+            if emits.count > 1 { emits.sort(by: isEarlier) }
             self.packets = packets
             self.emits = emits
-            decision = decisions.count < 2 ? decisions.first : decisions.min { inventory.time($0) < inventory.time($1) }
+            decision = decisions.min(by: isEarlier)
         }
 
         /// The first device shows who made the RST.

@@ -31,17 +31,17 @@ public struct InputLoader {
         let files = arguments.flatMap(\.files)
         let background = BackgroundReader()
         var outcomes: [Outcome?] = []
-        var open: [(number: Int, isRereadable: Bool)] = []
+        var rereadable: [Int] = []
         for (number, file) in files.enumerated() {
             let outcome = read(file, number, background)
             if case .capture(let capture, let isRereadable) = outcome {
-                open.append((captures.count, isRereadable))
+                if isRereadable { rereadable.append(captures.count) }
                 captures.append(capture)
             }
             outcomes.append(outcome)
         }
         let isFailed = outcomes.contains { if case .failure? = $0 { true } else { false } }
-        if !isFailed { loadFlows(of: open.filter(\.isRereadable).map(\.number)) }
+        if !isFailed { loadFlows(of: rereadable) }
         for (number, outcome) in background.finish() { outcomes[number] = outcome }
         var next = 0
         for argument in arguments {
@@ -77,7 +77,7 @@ public struct InputLoader {
             switch file.contentKind {
             case .pcap, .pcapng: return .capture(try Self.capture(file, progress), isRereadable: file.isRereadable)
             case .gzip, .zstd, .lz4, .other:
-                guard file.isRereadable else { return RecordingReader.read(file, candidate) }
+                guard file.isRereadable else { return RecordingReader.read(candidate, opened: file) }
                 background.read(candidate, number)
                 return nil
             }

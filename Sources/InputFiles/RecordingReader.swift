@@ -14,12 +14,7 @@ final class BackgroundReader: Sendable {
     ///   - number: what its outcome is called.
     func read(_ candidate: Candidate, _ number: Int) {
         DispatchQueue.global().async(group: group) { [self] in
-            let outcome: Outcome
-            do {
-                outcome = RecordingReader.read(try InputFile(path: candidate.path), candidate)
-            } catch {
-                outcome = .failure("\(candidate.path): \(error)")
-            }
+            let outcome = RecordingReader.read(candidate)
             outcomes.withLock { $0[number] = outcome }
         }
     }
@@ -33,16 +28,20 @@ final class BackgroundReader: Sendable {
 
 /// Reads one file of kernel events.
 enum RecordingReader {
-    static func read(_ file: InputFile, _ candidate: Candidate) -> Outcome {
+    /// - Parameter opened: the file, if it is open already: a pipe cannot be opened twice.
+    static func read(_ candidate: Candidate, opened: InputFile? = nil) -> Outcome {
+        var prefix: [UInt8] = []
         do {
+            let file = try opened ?? InputFile(path: candidate.path)
+            prefix = file.contentPrefix
             guard let input = try recording(file, isOptional: candidate.isOptional) else { return .neither }
             return .recording(input)
         } catch EventsError.notARecording(let problem) {
             if candidate.isOptional { return .neither }
-            let reason = OtherFormat(prefix: file.contentPrefix)?.advice ?? problem
-            return .failure("\(file.path): neither a capture (pcap, pcapng) nor kernel events: \(reason)")
+            let reason = OtherFormat(prefix: prefix)?.advice ?? problem
+            return .failure("\(candidate.path): neither a capture (pcap, pcapng) nor kernel events: \(reason)")
         } catch {
-            return .failure("\(file.path): \(error)")
+            return .failure("\(candidate.path): \(error)")
         }
     }
 

@@ -8,8 +8,8 @@ public struct FlowTable: Sendable {
     private let filter: FlowFilter
     /// A connection is always in the same one, however many processors there are.
     private let shards: [FollowedFlows]
-    /// Of each RST, in the order of the capture, its shard and its place there.
-    private let resets: [(shard: Int32, place: Int32)]
+    /// Of each RST, in the order of the capture, its packet, its shard and its place there.
+    private let resets: [(number: Int, shard: Int32, place: Int32)]
 
     static let shardCount = 8
 
@@ -22,24 +22,9 @@ public struct FlowTable: Sendable {
     fileprivate init(_ filter: FlowFilter, _ shards: [FollowedFlows]) {
         self.filter = filter
         self.shards = shards
-        resets = Self.merge(shards)
-    }
-
-    /// The RSTs of all shards in the order of the capture.
-    private static func merge(_ shards: [FollowedFlows]) -> [(shard: Int32, place: Int32)] {
-        let places = shards.map { $0.placesInOrder() }
-        var next = [Int](repeating: 0, count: shards.count)
-        // The packet numbers of those that are next.
-        var numbers = shards.indices.map { places[$0].first.map(shards[$0].packetNumber) ?? .max }
-        var merged: [(shard: Int32, place: Int32)] = []
-        merged.reserveCapacity(places.reduce(0) { $0 + $1.count })
-        while let shard = numbers.indices.min(by: { numbers[$0] < numbers[$1] }), numbers[shard] != .max {
-            merged.append((Int32(shard), places[shard][next[shard]]))
-            next[shard] += 1
-            numbers[shard] =
-                next[shard] < places[shard].count ? shards[shard].packetNumber(at: places[shard][next[shard]]) : .max
-        }
-        return merged
+        resets = shards.enumerated().flatMap { shard, flows in
+            flows.packetNumbers.enumerated().map { ($1, Int32(shard), Int32(truncatingIfNeeded: $0)) }
+        }.sorted { $0.0 < $1.0 }
     }
 
     /// - Parameter segments: of one capture, in the order of the file.
@@ -115,13 +100,10 @@ public struct FlowTable: Sendable {
     ///   - number: of the packet.
     ///   - index: how many RSTs of the capture came before it, as far as that is known.
     func context(ofPacket number: Int, index: Int = 0) -> FlowContext? {
-        func numberOf(_ reset: (shard: Int32, place: Int32)) -> Int {
-            shards[Int(reset.shard)].packetNumber(at: reset.place)
-        }
         var found = index
-        if !resets.indices.contains(index) || numberOf(resets[index]) != number {
-            found = resets.firstPlace { numberOf($0) < number }
-            guard found < resets.count, numberOf(resets[found]) == number else { return nil }
+        if !resets.indices.contains(index) || resets[index].number != number {
+            found = resets.firstPlace { $0.number < number }
+            guard found < resets.count, resets[found].number == number else { return nil }
         }
         return shards[Int(resets[found].shard)].context(at: resets[found].place)
     }

@@ -66,13 +66,8 @@ final class FollowedFlows: Sendable {
 
     // MARK: - RSTs
 
-    /// The places of the RSTs in the order of the capture.
-    func placesInOrder() -> [Int32] {
-        moments.indices.map { Int32(truncatingIfNeeded: $0) }
-            .sorted { moments[Int($0)].note.number < moments[Int($1)].note.number }
-    }
-
-    func packetNumber(at place: Int32) -> Int { moments[Int(place)].note.number }
+    /// Of the RSTs by their places.
+    var packetNumbers: some Sequence<Int> { moments.lazy.map(\.note.number) }
 
     /// What is known of the connection of a RST.
     func context(at place: Int32) -> FlowContext {
