@@ -33,4 +33,18 @@ static inline int selftest_bpf(int command, void *attributes, unsigned int size)
 	return (int)syscall(SYS_bpf, (long)command, attributes, (long)size);
 }
 
+/* Binds a process to one processor (sched_setaffinity(2)). Returns -1 with EINVAL if it cannot run there. */
+static inline int selftest_bind(pid_t process, unsigned int processor)
+{
+	enum { WORD = 8 * sizeof(unsigned long) };
+	unsigned long mask[8192 / WORD] = { 0 };
+
+	if (processor >= 8192) {
+		errno = EINVAL;
+		return -1;
+	}
+	mask[processor / WORD] = 1UL << processor % WORD;
+	return (int)syscall(SYS_sched_setaffinity, (long)process, sizeof(mask), mask);
+}
+
 #endif

@@ -1,3 +1,4 @@
+import CSelftest
 import Glibc
 import NetworkTypes
 
@@ -66,6 +67,27 @@ public final class ActorProcess {
 
     /// SIGKILL, without waiting for the end.
     func kill() { child.kill() }
+
+    /// Binds the process to one processor; false if it cannot run on that one.
+    func bind(toProcessor number: Int) throws -> Bool {
+        if selftest_bind(pid, UInt32(number)) == 0 { return true }
+        guard errno == EINVAL else {
+            throw SelftestError.system(call: "sched_setaffinity", subject: "processor \(number)", errno: errno)
+        }
+        return false
+    }
+
+    /// The time that processors have spent on the process, in milliseconds.
+    func processorTime() throws -> Int {
+        var clock = clockid_t()
+        var time = timespec()
+        let status = clock_getcpuclockid(pid, &clock)
+        guard status == 0 else {
+            throw SelftestError.system(call: "clock_getcpuclockid", subject: "\(pid)", errno: status)
+        }
+        try check(clock_gettime(clock, &time), "clock_gettime", "\(pid)")
+        return time.tv_sec * 1000 + time.tv_nsec / 1_000_000
+    }
 
     /// Listens on the port of the node's address.
     func listen(_ endpoint: Endpoint) throws { try request("listen \(endpoint.address) \(endpoint.port)") }

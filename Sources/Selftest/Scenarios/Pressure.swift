@@ -37,7 +37,7 @@ extension Scenarios {
             try lab.silence(lab.client.address, for: lab.server)
             try connection.server.send(10)
             connection.server.close()
-            usleep(250_000)
+            try awaitOrphanCount(lab)
             try withoutRoomForOrphans(lab) { _ = try tap.awaitReset(connection.fromServer) }
             return [
                 ExpectedReset(connection.fromServer, "abort-on-memory", at: lab.server) {
@@ -60,9 +60,27 @@ extension Scenarios {
             }
             """)
         connection.server.close()
-        // The kernel counts orphans ten times a second.
-        usleep(250_000)
+        try awaitOrphanCount(lab)
         return connection.client
+    }
+
+    /// Returns when the kernel has counted its orphans anew.
+    ///
+    /// It does ten times a second, but with a deferrable timer (tcp_orphan_update, since Linux 5.16): while the timer's
+    /// processor idles, which may be for seconds, the count stays what it was. Which processor that is cannot be told,
+    /// so each is kept busy for twice that period.
+    private static func awaitOrphanCount(_ lab: Lab) throws {
+        var busy: [ActorProcess] = []
+        for processor in 0..<sysconf(Int32(_SC_NPROCESSORS_CONF)) {
+            let actor = try ActorProcess(in: nil, of: lab)
+            guard try actor.bind(toProcessor: processor) else { continue }
+            try actor.request("burn")
+            busy.append(actor)
+        }
+        let before = try busy.map { try $0.processorTime() }
+        try wait(for: "processor time for each processor") {
+            try zip(busy, before).allSatisfy { try $0.processorTime() >= $1 + 200 }
+        }
     }
 
     /// A process of its own holds the limit down and lifts it again, also when the laboratory is gone in between.
