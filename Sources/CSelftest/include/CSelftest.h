@@ -37,7 +37,7 @@ static inline int selftest_bpf(int command, void *attributes, unsigned int size)
 static inline int selftest_bind(pid_t process, unsigned int processor)
 {
 	enum { WORD = 8 * sizeof(unsigned long) };
-	unsigned long mask[8192 / WORD] = { 0 };
+	unsigned long mask[8192 / WORD] = {0};
 
 	if (processor >= 8192) {
 		errno = EINVAL;
