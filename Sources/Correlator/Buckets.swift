@@ -1,6 +1,9 @@
 import NetworkTypes
 
 /// Elements put together by their keys. A table of numbers, for millions of elements most of which may stand alone.
+///
+/// Keys fall into parts by their hashes, and each part is a table of its own: small enough for a processor's cache, and
+/// all processors work at the same time. What comes of it depends on neither.
 struct Buckets {
     /// Of each bucket, how many elements are in it; buckets are in the order of their first elements.
     private(set) var counts: [Int32] = []
@@ -9,28 +12,101 @@ struct Buckets {
     /// Of each element, its bucket, or -1 without a key.
     private var bucketOf: [Int32]
     private static let secret = SecretHash()
+    /// Fewer elements than in one of these are not worth a second processor.
+    private static let elementsOfPart = 16_384
+    private static let mostParts = 16
 
     /// - Parameter key: of an element from 0 until `count`, or nil if it belongs into no bucket. It is asked for often, and
     ///   has to be at hand.
-    init<Key: Bucketed>(_ count: Int, key: (Int) -> Key?) {
-        bucketOf = [Int32](repeating: -1, count: count)
-        var size = 16
-        while size < count * 2 { size *= 2 }
-        // A hash table with linear probing: buckets, or -1. At most half of it is taken.
-        var slots = [Int32](repeating: -1, count: size)
+    init<Key: Bucketed>(_ count: Int, key: @Sendable (Int) -> Key?) {
         let secret = Self.secret
-        for element in 0..<count {
-            guard let wanted = key(element) else { continue }
-            var slot = Int(truncatingIfNeeded: SecretHash.finish(wanted.hash(secret))) & (size - 1)
-            while slots[slot] >= 0, key(Int(firsts[Int(slots[slot])])) != wanted { slot = (slot + 1) & (size - 1) }
-            if slots[slot] < 0 {
-                slots[slot] = Int32(counts.count)
-                counts.append(0)
-                firsts.append(Int32(element))
-            }
-            counts[Int(slots[slot])] += 1
-            bucketOf[element] = slots[slot]
+        let hashes = (0..<count).concurrentMap(inPiecesOf: Self.elementsOfPart) { element in
+            key(element).map { PartialHash(SecretHash.finish($0.hash(secret))) } ?? .none
         }
+        let parts = Parts(hashes, count: min(Self.mostParts, max(1, count / Self.elementsOfPart)))
+        let equals = parts.indices.concurrentMap(inPiecesOf: 1) { Self.firstEquals(of: parts[$0], hashes, key) }
+        bucketOf = [Int32](repeating: -1, count: count)
+        var seen = [Int](repeating: 0, count: parts.count)
+        for element in 0..<count where hashes[element] != .none {
+            let part = hashes[element].part(of: parts.count)
+            let first = equals[part][seen[part]]
+            seen[part] += 1
+            if first == element {
+                bucketOf[element] = Int32(truncatingIfNeeded: counts.count)
+                counts.append(1)
+                firsts.append(first)
+            } else {
+                let bucket = bucketOf[Int(first)]
+                bucketOf[element] = bucket
+                counts[Int(bucket)] += 1
+            }
+        }
+    }
+
+    /// Of each element of a part, in order, the first one with the same key.
+    private static func firstEquals<Key: Bucketed>(
+        of part: ArraySlice<Int32>, _ hashes: [PartialHash], _ key: (Int) -> Key?
+    ) -> [Int32] {
+        var equals: [Int32] = []
+        equals.reserveCapacity(part.count)
+        var size = 16
+        while size < part.count * 2 { size *= 2 }
+        // A hash table with linear probing: elements, or -1. At most half of it is taken.
+        var slots = [Int32](repeating: -1, count: size)
+        for element in part {
+            let hash = hashes[Int(element)]
+            let wanted = key(Int(element))
+            var slot = hash.slot & (size - 1)
+            while slots[slot] >= 0, hashes[Int(slots[slot])] != hash || key(Int(slots[slot])) != wanted {
+                slot = (slot + 1) & (size - 1)
+            }
+            if slots[slot] < 0 { slots[slot] = element }
+            equals.append(slots[slot])
+        }
+        return equals
+    }
+
+    /// The elements that have keys, part by part.
+    private struct Parts {
+        private let elements: [Int32]
+        private let bounds: [Int]
+
+        init(_ hashes: [PartialHash], count: Int) {
+            var bounds = [Int](repeating: 0, count: count + 1)
+            for hash in hashes where hash != .none { bounds[hash.part(of: count) + 1] += 1 }
+            for part in 0..<count { bounds[part + 1] += bounds[part] }
+            var ends = bounds
+            var elements = [Int32](repeating: 0, count: bounds[count])
+            for (element, hash) in hashes.enumerated() where hash != .none {
+                let part = hash.part(of: count)
+                elements[ends[part]] = Int32(truncatingIfNeeded: element)
+                ends[part] += 1
+            }
+            self.elements = elements
+            self.bounds = bounds
+        }
+
+        var count: Int { bounds.count - 1 }
+        var indices: Range<Int> { 0..<count }
+
+        subscript(part: Int) -> ArraySlice<Int32> { elements[bounds[part]..<bounds[part + 1]] }
+    }
+
+    /// As much of a hash as a table needs.
+    private struct PartialHash: Equatable {
+        private let bits: UInt32
+
+        private init(bits: UInt32) { self.bits = bits }
+
+        init(_ hash: UInt64) { bits = max(1, UInt32(truncatingIfNeeded: hash)) }
+
+        /// Of an element without a key.
+        static let none = PartialHash(bits: 0)
+
+        var slot: Int { Int(bits) }
+
+        /// By the upper bits: the lower ones tell the place in the part's table.
+        func part(of parts: Int) -> Int { Int(truncatingIfNeeded: UInt64(bits) &* UInt64(parts) >> 32) }
     }
 
     /// How many different keys there are.
@@ -68,7 +144,7 @@ struct Buckets {
 }
 
 /// A key of `Buckets`.
-protocol Bucketed: Equatable {
+protocol Bucketed: Equatable, Sendable {
     func hash(_ secret: SecretHash) -> UInt64
 }
 

@@ -37,11 +37,7 @@ struct DecisionJoin {
     func run(into clusters: inout Clusters) {
         guard !decisions.isEmpty else { return }
         // Decisions and clusters by their tuples, in this order. All members of a cluster have one tuple as yet.
-        let groups = Buckets(decisions.count + clusters.members.count) { element in
-            element < decisions.count
-                ? inventory.tuple(decisions[element])
-                : clusters.members[element - decisions.count].first.map(inventory.tuple)
-        }.grouped()
+        let groups = byTuple(clusters.members).grouped()
         for group in groups.indices {
             let members = groups[group].map { Int($0) }
             // Decisions come first in each group: the other groups have none.
@@ -49,6 +45,14 @@ struct DecisionJoin {
             join(
                 members.prefix { $0 < decisions.count }.map { decisions[$0] },
                 members.drop { $0 < decisions.count }.map { $0 - decisions.count }, &clusters)
+        }
+    }
+
+    private func byTuple(_ clusters: [FewReferences]) -> Buckets {
+        Buckets(decisions.count + clusters.count) { [decisions, inventory] element in
+            element < decisions.count
+                ? inventory.tuple(decisions[element])
+                : clusters[element - decisions.count].first.map(inventory.tuple)
         }
     }
 

@@ -47,20 +47,15 @@ public func findings(in list: ResetList) -> [Finding] {
     // Without a wall clock nobody knows what came at one time.
     var isFree = resets.map(\.hasWallClock)
     var found: [Finding] = []
-    func take(
-        _ kind: Finding.Kind, by key: (ResetList.Head) -> GroupKey?, accepting: (Members) -> Bool = { _ in true }
-    ) {
-        let groups = Buckets(resets.count) { isFree[$0] ? key(resets[$0]) : nil }.grouped()
+    func take(_ kind: Finding.Kind, by key: @Sendable (ResetList.Head) -> GroupKey?) {
+        let groups = Buckets(resets.count) { [isFree] in isFree[$0] ? key(resets[$0]) : nil }.grouped()
         for group in groups.indices where groups[group].count >= Finding.least {
-            let members = Members(resets: resets, places: groups[group])
-            guard accepting(members) else { continue }
-            found.append(Finding(kind, members))
+            guard let finding = Finding(kind, Members(resets: resets, places: groups[group])) else { continue }
+            found.append(finding)
             for place in groups[group] { isFree[Int(place)] = false }
         }
     }
-    take(.scan, by: { $0.turnsAway ? GroupKey(cause: nil, $0.tuple.destination) : nil }) { members in
-        members.distinct(\.sourceEnd) >= Finding.scannedPorts
-    }
+    take(.scan, by: { $0.turnsAway ? GroupKey(cause: nil, $0.tuple.destination) : nil })
     take(.endpoint, by: { GroupKey(cause: $0.cause, $0.tuple.source, $0.tuple.sourcePort) })
     take(
         .client,
@@ -96,16 +91,16 @@ private struct End: Bucketed {
     let address: IPAddress
     let port: UInt16
 
+    init(_ address: IPAddress, _ port: UInt16) {
+        self.address = address
+        self.port = port
+    }
+
     func hash(_ secret: SecretHash) -> UInt64 { secret.of(high: address.high, low: address.low, port: port) }
 }
 
-extension FourTuple {
-    fileprivate var sourceEnd: End { End(address: source, port: sourcePort) }
-    fileprivate var destinationEnd: End { End(address: destination, port: destinationPort) }
-}
-
 /// Some RSTs, in the order of time, without a copy of them.
-private struct Members {
+private struct Members: Sendable {
     let resets: [ResetList.Head]
     /// Not empty.
     let places: ArraySlice<Int32>
@@ -114,12 +109,55 @@ private struct Members {
 
     subscript(number: Int) -> ResetList.Head { resets[Int(places[places.startIndex + number])] }
 
-    /// How many different values there are.
-    func distinct<Key: Bucketed>(_ key: (FourTuple) -> Key) -> Int { Buckets(count) { key(self[$0].tuple) }.count }
+    func end(_ number: Int, isSource: Bool) -> End {
+        let tuple = self[number].tuple
+        return isSource ? End(tuple.source, tuple.sourcePort) : End(tuple.destination, tuple.destinationPort)
+    }
+}
+
+/// What the ends of one side of a group have in common.
+private struct Side {
+    /// By address and port, and by address alone.
+    private let ends: Buckets
+    private let addresses: Buckets
+    private let members: Members
+    private let isSource: Bool
+
+    init(_ members: Members, isSource: Bool) {
+        self.members = members
+        self.isSource = isSource
+        ends = Buckets(members.count) { members.end($0, isSource: isSource) }
+        addresses = Buckets(members.count) { members.end($0, isSource: isSource).address }
+    }
+
+    var endCount: Int { ends.count }
+    var addressCount: Int { addresses.count }
+
+    /// The most frequent by address and port if a port comes again, by address alone if every port is another one.
+    var top: [Finding.Endpoint] {
+        let byPort = endCount <= max(Finding.keptEndpoints, members.count / 2)
+        let buckets = byPort ? ends : addresses
+        var top: [Finding.Endpoint] = []
+        for (count, first) in zip(buckets.counts, buckets.firsts) {
+            let end = members.end(Int(first), isSource: isSource)
+            let endpoint = Finding.Endpoint(address: end.address, port: byPort ? end.port : nil, count: Int(count))
+            guard let place = top.firstIndex(where: { endpoint.precedes($0) }) else {
+                if top.count < Finding.keptEndpoints { top.append(endpoint) }
+                continue
+            }
+            top.insert(endpoint, at: place)
+            if top.count > Finding.keptEndpoints { top.removeLast() }
+        }
+        return top
+    }
 }
 
 extension Finding {
-    fileprivate init(_ kind: Kind, _ members: Members) {
+    /// Nil if the group is not what its kind asks for.
+    fileprivate init?(_ kind: Kind, _ members: Members) {
+        let from = Side(members, isSource: true)
+        if kind == .scan, from.endCount < Self.scannedPorts { return nil }
+        let to = Side(members, isSource: false)
         self.kind = kind
         count = members.count
         example = members[0].id
@@ -132,43 +170,22 @@ extension Finding {
         let span = last.distance(from: first)
         perThousandSeconds =
             span == 0 ? nil : UInt64(min(Double(members.count - 1) * 1e12 / Double(span), 1e15))
-        sources = Self.top(members, \.sourceEnd)
-        destinations = Self.top(members, \.destinationEnd)
+        sources = from.top
+        destinations = to.top
         summary = ""
-        summary = sentence(members)
+        summary = sentence(members[0].tuple, from, to)
     }
 
-    /// Endpoints by address and port if a port comes again, by address alone if every port is another one.
-    private static func top(_ members: Members, _ end: (FourTuple) -> End) -> [Endpoint] {
-        var buckets = Buckets(members.count) { end(members[$0].tuple) }
-        let byPort = buckets.count <= max(keptEndpoints, members.count / 2)
-        if !byPort { buckets = Buckets(members.count) { end(members[$0].tuple).address } }
-        var top: [Endpoint] = []
-        for (count, first) in zip(buckets.counts, buckets.firsts) {
-            let end = end(members[Int(first)].tuple)
-            let endpoint = Endpoint(address: end.address, port: byPort ? end.port : nil, count: Int(count))
-            guard let place = top.firstIndex(where: { endpoint.precedes($0) }) else {
-                if top.count < keptEndpoints { top.append(endpoint) }
-                continue
-            }
-            top.insert(endpoint, at: place)
-            if top.count > keptEndpoints { top.removeLast() }
-        }
-        return top
-    }
-
-    private func sentence(_ members: Members) -> String {
-        let tuple = members[0].tuple
+    private func sentence(_ tuple: FourTuple, _ from: Side, _ to: Side) -> String {
         switch kind {
         case .scan:
-            let ports = members.distinct(\.sourceEnd)
-            let targets = members.distinct(\.source)
+            let (ports, targets) = (from.endCount, from.addressCount)
             let who = tuple.destination
             return
                 "\(who) asked \(ports) ports of \(targets) host\(targets == 1 ? "" : "s") and was turned away: a scan, or a program that looks for a service"
         case .endpoint:
-            let connections = members.distinct(\.self)
-            let hosts = members.distinct(\.destination)
+            // They have one source.
+            let (connections, hosts) = (to.endCount, to.addressCount)
             let what =
                 connections == 1
                 ? "one connection"

@@ -24,7 +24,7 @@ struct TranslationJoin {
     func run(into clusters: inout Clusters) {
         // Two packets are never joined: nothing proves that they are one.
         guard !inventory.recordings.isEmpty else { return }
-        let groups = Buckets(clusters.members.count) { clusters.members[$0].first.flatMap(numbers) }.grouped()
+        let groups = byNumbers(clusters.members).grouped()
         for group in groups.indices where groups[group].count > 1 {
             let ordered = groups[group].map { cluster in
                 (time: clusters.members[Int(cluster)].first.map(inventory.time) ?? 0, cluster: Int(cluster))
@@ -72,9 +72,10 @@ struct TranslationJoin {
         return oneEndStayed && a.isMadeHere != b.isMadeHere && distance <= Self.window ? distance : nil
     }
 
-    private func numbers(_ reference: Reference) -> Numbers? {
-        guard let key = inventory.key(reference) else { return nil }
-        return Numbers(seq: key.seq, ack: key.ack, flags: key.flags)
+    private func byNumbers(_ clusters: [FewReferences]) -> Buckets {
+        Buckets(clusters.count) { [inventory] cluster in
+            clusters[cluster].first.flatMap(inventory.key).map { Numbers(seq: $0.seq, ack: $0.ack, flags: $0.flags) }
+        }
     }
 
     private struct Numbers: Bucketed {
