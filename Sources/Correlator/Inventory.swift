@@ -151,15 +151,14 @@ final class Inventory: Sendable {
 
     /// The kernel path of an event, or what of it the recording names; nil if it has none.
     func path(_ reference: Reference) -> KernelPath? {
-        let event = event(reference)
-        if let path = event.stack.flatMap({ paths[recordingIndex(reference)][$0] }) { return path }
-        return event.functions.isEmpty ? nil : partialPaths[event.functions]
+        if let stack = event(reference).stack, let path = paths[recordingIndex(reference)][stack] { return path }
+        let functions = event(reference).functions
+        return functions.isEmpty ? nil : partialPaths[functions]
     }
 
     /// Whether the event names functions that the reset passed through, and not all of them.
     func hasPartialPath(_ reference: Reference) -> Bool {
-        let event = event(reference)
-        return event.stack == nil && !event.functions.isEmpty
+        event(reference).stack == nil && !event(reference).functions.isEmpty
     }
 
     /// Whether the event is of a RST that only passes through.

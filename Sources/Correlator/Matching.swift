@@ -37,6 +37,11 @@ struct FewReferences: RandomAccessCollection {
         }
     }
 
+    mutating func sort(by isEarlier: (Reference, Reference) -> Bool) {
+        guard count > 1 else { return }
+        self = sorted(by: isEarlier).reduce(into: FewReferences()) { $0.append($1) }
+    }
+
     mutating func append(_ reference: Reference) {
         if first == nil {
             first = reference

@@ -35,16 +35,16 @@ final class ResetAssembly: Sendable {
     /// The observations of one RST, told apart.
     private struct Observed {
         /// In the order of time.
-        let packets: [Reference]
+        let packets: FewReferences
         /// A RST that crosses several devices is emitted on each.
-        let emits: [Reference]
+        let emits: FewReferences
         let decision: Reference?
 
         /// - Parameter members: not empty.
         init(_ members: ArraySlice<Reference>, _ inventory: Inventory) {
-            var packets: [Reference] = []
-            var emits: [Reference] = []
-            var decisions: [Reference] = []
+            var packets = FewReferences()
+            var emits = FewReferences()
+            var decisions = FewReferences()
             for member in members {
                 if !inventory.isEvent(member) {
                     packets.append(member)
@@ -55,8 +55,8 @@ final class ResetAssembly: Sendable {
                 }
             }
             func isEarlier(_ a: Reference, _ b: Reference) -> Bool { inventory.time(a) < inventory.time(b) }
-            if packets.count > 1 { packets.sort(by: isEarlier) }
-            if emits.count > 1 { emits.sort(by: isEarlier) }
+            packets.sort(by: isEarlier)
+            emits.sort(by: isEarlier)
             self.packets = packets
             self.emits = emits
             decision = decisions.min(by: isEarlier)
@@ -126,23 +126,26 @@ final class ResetAssembly: Sendable {
         let (observed, evidence, verdict) = (judged.observed, judged.evidence, judged.verdict)
         let (packets, origin, decision) = (observed.packets, observed.origin, observed.decision)
         let segment = packets.first.map { inventory.packet($0).segment }
-        let event = observed.lead.map(inventory.event)
+        let lead = observed.lead
+        let made = lead.map(inventory.tuple)
         let socket = socket(origin: origin, decision: decision)
         var reset = Reset(
             id: head.id, time: head.time, hasWallClock: head.hasWallClock, tuple: head.tuple,
-            seq: segment?.seq ?? event?.seq, ack: segment?.ack ?? event?.ack, flags: segment?.flags ?? event?.flags,
-            direction: direction(evidence, tuple: event?.tuple ?? segment?.tuple, hasEvent: event != nil),
-            outcome: head.outcome, sightings: packets.map { sighting($0, of: event?.tuple) }, cause: verdict.cause,
+            seq: segment?.seq ?? lead.flatMap { inventory.event($0).seq },
+            ack: segment?.ack ?? lead.flatMap { inventory.event($0).ack },
+            flags: segment?.flags ?? lead.flatMap { inventory.event($0).flags },
+            direction: direction(evidence, tuple: made ?? segment?.tuple, hasEvent: lead != nil),
+            outcome: head.outcome, sightings: packets.map { sighting($0, of: made) }, cause: verdict.cause,
             category: verdict.category, certainty: verdict.certainty, summary: verdict.summary, evidence: [],
             match: nil, reason: evidence.reason,
             state: evidence.previousState.flatMap { evidence.state == .close ? $0 : nil } ?? evidence.state,
             path: evidence.path, process: process(evidence, lead: decision ?? origin, socket),
-            netns: decision.flatMap { inventory.event($0).netns } ?? event?.netns)
+            netns: decision.flatMap { inventory.event($0).netns } ?? lead.flatMap { inventory.event($0).netns })
         if reset.process?.role == .killer {
             reset.owner = socket?.owner.map(Reset.Process.init(owner:))
         }
         reset.location = location(of: reset, lead: decision ?? origin, socket)
-        if let lead = observed.lead, let packet = packets.first {
+        if let lead, let packet = packets.first {
             reset.match = match(lead, packets: packets, first: packet)
         }
         reset.candidates = verdict.candidates
@@ -152,16 +155,16 @@ final class ResetAssembly: Sendable {
             evidence, verdict: verdict, process: reset.process, socket: socket, packets: packets, origin: origin,
             decision: decision, others: observed.emits.dropFirst(),
             trigger: judged.hasCapturedTrigger ? judged.wire?.evidence.trigger : nil)
-        if let wire = judged.wire, event == nil { reset.evidence = wireFacts(wire, packets) + reset.evidence }
+        if let wire = judged.wire, lead == nil { reset.evidence = wireFacts(wire, packets) + reset.evidence }
         reset.connectionState = judged.wire?.evidence.flow?.zeek.rawValue
         return reset
     }
 
-    private func match(_ lead: Reference, packets: [Reference], first: Reference) -> Reset.Match {
-        let event = inventory.event(lead)
+    private func match(_ lead: Reference, packets: FewReferences, first: Reference) -> Reset.Match {
+        let made = inventory.tuple(lead)
         // The packet that is nearest to the event: one that no device had translated yet.
-        let same = packets.first { inventory.packet($0).segment.tuple == event.tuple }
-        let method: Reset.Match.Method = event.seq == nil ? .tupleTime : same == nil ? .nat : .exact
+        let same = packets.first { inventory.packet($0).segment.tuple == made }
+        let method: Reset.Match.Method = inventory.event(lead).seq == nil ? .tupleTime : same == nil ? .nat : .exact
         let delta = inventory.time(same ?? first).saturatingSubtract(inventory.time(lead))
         return Reset.Match(by: method, delta: delta)
     }
@@ -176,20 +179,18 @@ final class ResetAssembly: Sendable {
         // The packet's own stack is the nearest witness; where it is cut or unknown, the decision's speaks.
         evidence.path = emitPath.flatMap { $0.origin == .unknown && decidePath != nil ? nil : $0 } ?? decidePath
         evidence.isPathPartial = emitPath == nil && decision.map(inventory.hasPartialPath) == true
-        let emitted = origin.map(inventory.event)
-        evidence.flags = emitted?.flags
         guard let decision else {
-            apply(emitted?.socket, to: &evidence)
+            evidence.flags = origin.flatMap { inventory.event($0).flags }
+            apply(origin.flatMap { inventory.event($0).socket }, to: &evidence)
             return evidence
         }
-        let decided = inventory.event(decision)
         evidence.decided = true
-        evidence.flags = evidence.flags ?? decided.flags
-        evidence.reason = decided.reason
-        evidence.state = decided.state ?? decided.socket?.state
-        evidence.previousState = decided.previousState
-        apply(decided.socket, to: &evidence)
-        if let trigger = decided.trigger {
+        evidence.flags = origin.flatMap { inventory.event($0).flags } ?? inventory.event(decision).flags
+        evidence.reason = inventory.event(decision).reason
+        evidence.state = inventory.event(decision).state ?? inventory.event(decision).socket?.state
+        evidence.previousState = inventory.event(decision).previousState
+        apply(inventory.event(decision).socket, to: &evidence)
+        if let trigger = inventory.event(decision).trigger {
             evidence.trigger = Evidence.Trigger(
                 flags: trigger.flags, length: trigger.length, seq: trigger.seq, ack: trigger.ack)
         }
@@ -197,10 +198,15 @@ final class ResetAssembly: Sendable {
             evidence.socket = .listener
         } else if evidence.state != nil {
             evidence.socket = .some
-        } else if decided.hook == ResetEvent.decideHook || ResetEvent.entryHooks.contains(decided.hook) {
+        } else if Self.sawNoSocket(inventory.event(decision).hook) {
             evidence.socket = .none
         }
         return evidence
+    }
+
+    /// The hook tells of a socket if there is one.
+    private static func sawNoSocket(_ hook: String) -> Bool {
+        hook == ResetEvent.decideHook || ResetEvent.entryHooks.contains(hook)
     }
 
     private func apply(_ socket: ResetEvent.Socket?, to evidence: inout Evidence) {

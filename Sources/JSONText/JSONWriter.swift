@@ -115,6 +115,8 @@ package struct JSONWriter: Sendable {
             while index < utf8.count {
                 // Almost all text is plain, and goes in one piece.
                 let start = index
+                unsafe index += Self.plainWords(
+                    UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(utf8)[index...]))
                 while index < utf8.count, unsafe Self.isPlain(utf8[index]) { index += 1 }
                 if start < index { unsafe copy(UnsafeBufferPointer(rebasing: utf8[start..<index])) }
                 guard index < utf8.count else { break }
@@ -145,6 +147,23 @@ package struct JSONWriter: Sendable {
 
     private static func isPlain(_ byte: UInt8) -> Bool {
         byte >= 0x20 && byte != 0x22 && byte != 0x5c && byte != 0x7f && byte != 0xc2
+    }
+
+    /// How many bytes at the start are plain, as far as eight at a time tell.
+    private static func plainWords(_ bytes: UnsafeRawBufferPointer) -> Int {
+        /// The high bits of the bytes that are less than a number up to 128; a byte above one that is may be marked, too.
+        func less(_ word: UInt64, than number: UInt64) -> UInt64 { (word &- ones &* number) & ~word & ones << 7 }
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        var length = 0
+        while length + 8 <= bytes.count {
+            let word = unsafe bytes.loadUnaligned(fromByteOffset: length, as: UInt64.self)
+            let special = [0x22, 0x5c, 0x7f, 0xc2].reduce(less(word, than: 0x20)) {
+                $0 | less(word ^ ones &* $1, than: 1)
+            }
+            if special != 0 { break }
+            length += 8
+        }
+        return length
     }
 
     private mutating func unicodeEscape(_ code: UInt8) {
@@ -182,8 +201,10 @@ package struct JSONWriter: Sendable {
     /// tcpdump's letters, as `TCPFlags.description` has them; bits that have no letter are not written.
     package mutating func flags(_ flags: TCPFlags) {
         byte(UInt8(ascii: "\""))
-        for (bit, letter) in "FSRPAUEWe".utf8.enumerated() where flags.rawValue & 1 << bit != 0 {
-            byte(letter)
+        var rest = flags.rawValue
+        for letter in "FSRPAUEWe".utf8 {
+            if rest & 1 != 0 { byte(letter) }
+            rest >>= 1
         }
         byte(UInt8(ascii: "\""))
     }

@@ -19,6 +19,28 @@ import Testing
     }
 }
 
+@Suite struct JSONStringTests {
+    /// Several bytes are looked at together: what has to be escaped may stand at any place among them.
+    @Test func whatIsEscapedDoesNotDependOnItsPlace() throws {
+        let scalars = (0...0x17f).compactMap(Unicode.Scalar.init) + ["\u{2028}", "\u{202e}", "\u{1f980}"]
+        let texts = scalars.flatMap { scalar in
+            (0...17).map { String(repeating: "x", count: $0) + String(scalar) + String(repeating: "y", count: 17 - $0) }
+        }
+        var json = JSONWriter()
+        for (index, text) in texts.enumerated() {
+            json.raw(index == 0 ? "[" : ",")
+            json.string(text)
+        }
+        json.raw("]")
+        let bytes = json.finish()
+        #expect(try JSONSerialization.jsonObject(with: Data(bytes)) as? [String] == texts)
+        let isPlain = String(decoding: bytes, as: UTF8.self).unicodeScalars.allSatisfy {
+            $0.value >= 0x20 && !(0x7f...0x9f).contains($0.value)
+        }
+        #expect(isPlain)
+    }
+}
+
 @Suite struct RenderingTests {
     private func report(
         comm: String, interface: String, changing change: (inout Reset) -> Void = { _ in }

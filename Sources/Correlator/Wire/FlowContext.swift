@@ -47,9 +47,7 @@ final class FlowContext: Sendable {
     var isKnown: Bool { own.segments + peer.segments > 0 }
 
     /// Who opened the connection.
-    enum Opener: String, Sendable { case sender, receiver, unknown }
-
-    var opener: Opener {
+    var opener: FlowSummary.Opener {
         if own.syn?.isPlainSyn == true { return peer.syn?.isPlainSyn == true ? .unknown : .sender }
         if peer.syn?.isPlainSyn == true { return .receiver }
         if own.syn?.isSynAck == true { return .receiver }

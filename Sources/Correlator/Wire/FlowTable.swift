@@ -5,27 +5,30 @@ import Synchronization
 
 /// Connections of one capture, and for each of their RSTs what came before it and after it.
 public struct FlowTable: Sendable {
-    private let filter: FlowFilter
-    /// A connection is always in the same one, however many processors there are.
-    private let shards: [FollowedFlows]
-    /// Of each RST, in the order of the capture, its packet, its shard and its place there.
-    private let resets: [(number: Int, shard: Int32, place: Int32)]
+    private let content: Content
+
+    /// A class, so that a table is asked without copies of its parts.
+    private final class Content: Sendable {
+        let filter: FlowFilter
+        /// A connection is always in the same one, however many processors there are.
+        let shards: [FollowedFlows]
+        /// Of each RST, in the order of the capture, its packet, its shard and its place there.
+        let resets: [(number: Int, shard: Int32, place: Int32)]
+
+        init(_ filter: FlowFilter, _ shards: [FollowedFlows]) {
+            self.filter = filter
+            self.shards = shards
+            resets = shards.enumerated().flatMap { shard, flows in
+                flows.packetNumbers.enumerated().map { ($1, Int32(shard), Int32(truncatingIfNeeded: $0)) }
+            }.sorted { $0.0 < $1.0 }
+        }
+    }
 
     static let shardCount = 8
 
-    public init() {
-        filter = FlowFilter([])
-        shards = []
-        resets = []
-    }
+    public init() { self.init(FlowFilter([]), []) }
 
-    fileprivate init(_ filter: FlowFilter, _ shards: [FollowedFlows]) {
-        self.filter = filter
-        self.shards = shards
-        resets = shards.enumerated().flatMap { shard, flows in
-            flows.packetNumbers.enumerated().map { ($1, Int32(shard), Int32(truncatingIfNeeded: $0)) }
-        }.sorted { $0.0 < $1.0 }
-    }
+    fileprivate init(_ filter: FlowFilter, _ shards: [FollowedFlows]) { content = Content(filter, shards) }
 
     /// - Parameter segments: of one capture, in the order of the file.
     public init(_ segments: some Collection<CapturedSegment>) {
@@ -100,18 +103,19 @@ public struct FlowTable: Sendable {
     ///   - number: of the packet.
     ///   - index: how many RSTs of the capture came before it, as far as that is known.
     func context(ofPacket number: Int, index: Int = 0) -> FlowContext? {
+        let resets = content.resets
         var found = index
         if !resets.indices.contains(index) || resets[index].number != number {
             found = resets.firstPlace { $0.number < number }
             guard found < resets.count, resets[found].number == number else { return nil }
         }
-        return shards[Int(resets[found].shard)].context(at: resets[found].place)
+        return content.shards[Int(resets[found].shard)].context(at: resets[found].place)
     }
 
     /// What the capture has of a connection: its ends, in the order of the tuple; nil for nothing.
     func connection(of tuple: FourTuple) -> (source: FlowSide, destination: FlowSide, lastTime: Int64)? {
-        guard let place = filter.number(of: tuple),
-            let ends = shards[Self.shard(of: place.connection)].ends(ofConnection: place.connection)
+        guard let place = content.filter.number(of: tuple),
+            let ends = content.shards[Self.shard(of: place.connection)].ends(ofConnection: place.connection)
         else { return nil }
         let last = [ends.source, ends.destination].compactMap { $0.last?.time }.max() ?? 0
         return place.isReversed ? (ends.destination, ends.source, last) : (ends.source, ends.destination, last)
@@ -122,6 +126,6 @@ public struct FlowTable: Sendable {
 
     /// The segments that are kept of some flows, with their times.
     func notes() -> [(SegmentKey, Int64)] {
-        shards.flatMap { $0.notes(in: filter) }
+        content.shards.flatMap { $0.notes(in: content.filter) }
     }
 }

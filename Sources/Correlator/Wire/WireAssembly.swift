@@ -15,7 +15,7 @@ extension ResetAssembly {
     /// - Parameters:
     ///   - packets: its sightings in the order of time.
     ///   - isJudged: no kernel tells why it was sent.
-    func wireEvidence(_ packets: [Reference], isJudged: Bool) -> WireSighting? {
+    func wireEvidence(_ packets: FewReferences, isJudged: Bool) -> WireSighting? {
         guard let best = bestContext(packets) else { return nil }
         let source = Int(best.reference.source)
         let packet = inventory.packet(best.reference)
@@ -28,7 +28,7 @@ extension ResetAssembly {
     }
 
     /// The packet whose capture has most of the connection, and what it has of it.
-    func bestContext(_ packets: [Reference]) -> (reference: Reference, flow: FlowContext?)? {
+    func bestContext(_ packets: FewReferences) -> (reference: Reference, flow: FlowContext?)? {
         var best: (reference: Reference, flow: FlowContext?)?
         var most = -2
         for reference in packets {
@@ -44,7 +44,7 @@ extension ResetAssembly {
     }
 
     /// A capture near the sender that has the connection before the RST and after it, lost nothing, and never saw the RST.
-    private func absentAtSender(_ packet: CapturedSegment, _ packets: [Reference]) -> String? {
+    private func absentAtSender(_ packet: CapturedSegment, _ packets: FewReferences) -> String? {
         guard inventory.captures.count > 1 else { return nil }
         let sources = Set(packets.map(\.source))
         for (index, capture) in inventory.captures.enumerated() where !sources.contains(Int32(index)) {
@@ -79,7 +79,7 @@ extension ResetAssembly {
 extension FlowSummary {
     init?(_ evidence: WireEvidence) {
         guard let flow = evidence.flow else { return nil }
-        opener = Opener(rawValue: flow.opener.rawValue) ?? .unknown
+        opener = flow.opener
         sender = Side(flow.own)
         receiver = Side(flow.peer)
         silence = evidence.silence

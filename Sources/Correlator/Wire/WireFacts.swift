@@ -3,7 +3,7 @@ import PcapReader
 
 extension ResetAssembly {
     /// What the packets show, each with the packet it is seen in.
-    func wireFacts(_ sighting: WireSighting, _ packets: [Reference]) -> [Fact] {
+    func wireFacts(_ sighting: WireSighting, _ packets: FewReferences) -> [Fact] {
         let evidence = sighting.evidence
         var facts = WireFacts(evidence, sighting.scores ?? WireScores(evidence)).facts
         facts += absentFacts(evidence, sighting, packets)
@@ -11,7 +11,7 @@ extension ResetAssembly {
     }
 
     /// Captures that have the connection, and not this RST.
-    private func absentFacts(_ evidence: WireEvidence, _ sighting: WireSighting, _ packets: [Reference]) -> [Fact] {
+    private func absentFacts(_ evidence: WireEvidence, _ sighting: WireSighting, _ packets: FewReferences) -> [Fact] {
         let sources = Set(packets.map(\.source))
         return inventory.captures.indices.compactMap { index in
             guard !sources.contains(Int32(index)),
