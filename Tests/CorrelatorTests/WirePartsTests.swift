@@ -5,28 +5,53 @@ import Testing
 @testable import Correlator
 
 @Suite struct ResetPayloadTests {
+    private func payload(_ bytes: [UInt8], length: Int? = nil) -> ResetPayload? {
+        ResetPayload(bytes, length: length ?? bytes.count)
+    }
+
+    /// The examples of draft-ietf-tcpm-rst-diagnostic-payload, and reason 4, whose number is that of bytes to come.
     @Test func reasonOfTheDraft() throws {
-        let payload = try #require(ResetPayload([0x33, 0xaa, 0, 3, 0, 0, 0, 0]))
-        #expect(payload.format == .diagnostic)
-        #expect(payload.cause == .dataAfterClose)
-        let later = try #require(ResetPayload([0x30, 0x39, 0, 4, 0, 0, 0, 14]))
-        #expect(later.cause == .idleTimeout)
-        let vendor = try #require(ResetPayload([0x30, 0x39, 0, 8, 0, 0, 0x04, 0xde, 0, 0, 0x7e, 0xd9]))
+        #expect(try #require(payload([0x33, 0xaa, 0, 2, 0, 0, 0, 0])).cause == .staleConnection)
+        #expect(try #require(payload([0x33, 0xaa, 0, 14, 0, 0, 0, 0])).cause == .idleTimeout)
+        let vendor = try #require(payload([0x33, 0xaa, 0x04, 0xd2, 0, 0, 0x7e, 0xd9]))
+        #expect(vendor.sentence.contains("reason 1234 of enterprise 32473"))
+        #expect(vendor.cause == nil)
+        #expect(try #require(payload([0x33, 0xaa, 0, 4, 0, 0, 0, 0])).sentence.hasSuffix("reason 4: ABORT process"))
+        #expect(try #require(payload([0x33, 0xaa, 0, 4, 0, 0, 0, 9])).sentence.hasSuffix("reason 4 of enterprise 9"))
+        #expect(try #require(payload([0x33, 0xaa, 0, 99, 0, 0, 0, 0])).sentence.hasSuffix("which is not registered"))
+    }
+
+    @Test func reasonOfEarlierDrafts() throws {
+        let code = try #require(payload([0x30, 0x39, 0, 4, 0, 0, 0, 14]))
+        #expect(code.cause == .idleTimeout)
+        let vendor = try #require(payload([0x30, 0x39, 0, 8, 0, 0, 0x04, 0xde, 0, 0, 0x7e, 0xd9]))
         #expect(vendor.sentence.contains("reason 1246 of enterprise 32473"))
+        let free = try #require(payload([0xf3, 0x17] + Array("zu viele Verbindungen für einen\u{9b}".utf8)))
+        #expect(free.format == .diagnostic)
+        #expect(free.sentence.hasSuffix("\"zu viele Verbindungen für einen \""))
+    }
+
+    /// Whose reason it is was not captured, and so not what it means.
+    @Test func aReasonCutShortIsNoCause() throws {
+        let cut = try #require(payload([0x33, 0xaa, 0, 14], length: 8))
+        #expect(cut.sentence.contains("reason 14"))
+        #expect(cut.cause == nil)
     }
 
     @Test func textOfAnAppliance() throws {
-        let payload = try #require(ResetPayload(Array("BIG-IP: [0x1a2b3c4:1234] Flow expired (sweeper)".utf8)))
-        #expect(payload.cause == .idleTimeout)
-        #expect(payload.sentence.contains("F5 BIG-IP"))
+        let text = try #require(payload(Array("BIG-IP: [0x1a2b3c4:1234] Flow expired (sweeper)".utf8)))
+        #expect(text.cause == .idleTimeout)
+        #expect(text.sentence.contains("F5 BIG-IP"))
     }
 
     @Test(arguments: [
         [], [0x33], [0x33, 0xaa, 0, 1], [1, 2, 3, 4, 5, 6, 7, 8], [0x30, 0x39, 0xff, 0xff, 0xff, 0xff],
+        [0x33, 0xaa, 0, 14, 0, 0, 0, 0, 0], [0x33, 0xaa, 0, 0, 0, 0, 0, 0], [0xf3, 0x17], [0x30, 0x39, 0, 4, 0, 0, 0],
+        [0x30, 0x39, 0, 5, 0, 0, 0, 14],
     ])
     func damageIsNoReason(_ bytes: [UInt8]) {
         // Nothing traps, and nothing is made up.
-        #expect(ResetPayload(bytes)?.cause == nil)
+        #expect(payload(bytes) == nil)
     }
 
     @Test func aStatedCauseGoesFirst() throws {

@@ -11,8 +11,13 @@ struct ResetPayload: Sendable, Equatable {
     let cause: Cause?
 
     /// Nil for bytes that are in no known format.
-    init?(_ bytes: [UInt8]) {
-        if let diagnostic = Self.diagnostic(bytes) {
+    ///
+    /// - Parameters:
+    ///   - bytes: as many of them as were captured.
+    ///   - length: how many the RST carries.
+    init?(_ bytes: [UInt8], length: Int) {
+        if let diagnostic = Self.diagnostic(bytes, length) ?? Self.description(bytes) ?? Self.placeholder(bytes, length)
+        {
             self = diagnostic
         } else if let text = Self.text(bytes) {
             self = text
@@ -27,31 +32,48 @@ struct ResetPayload: Sendable, Equatable {
         self.cause = cause
     }
 
-    /// draft-boucadair-tcpm-rst-diagnostic-payload, whose number is not assigned yet: `33 aa` in the drafts' test
-    /// captures, 12345 in their text.
+    /// draft-ietf-tcpm-rst-diagnostic-payload (draft-boucadair-tcpm-rst-diagnostic-payload until 2026). One of another length
+    /// is to be ignored.
     ///
-    ///     | magic (2) | reason code (2) | private enterprise number (4) |             earlier drafts
-    ///     | magic (2) | length (2) | reason length (2) | reason code (2) | [PEN (4)] | [text] |   -12 and later
-    private static func diagnostic(_ bytes: [UInt8]) -> ResetPayload? {
-        guard bytes.count >= 6, [0x33aa, 12345].contains(word(bytes, 0)) else { return nil }
-        let source = "RST diagnostic payload (draft-boucadair-tcpm-rst-diagnostic-payload)"
-        let rest = bytes.count - 4
-        if bytes.count >= 8, word(bytes, 2) == rest, word(bytes, 2) >= 4 {
-            let textLength = word(bytes, 4)
-            if textLength > 0, 6 + textLength <= bytes.count {
-                let text = printable(bytes[6..<(6 + textLength)])
-                return ResetPayload(format: .diagnostic, sentence: "\(source): \"\(text)\"", cause: nil)
-            }
-            let vendor = bytes.count >= 12 ? number(bytes, 8) : 0
-            return reason(word(bytes, 6), vendor: vendor, source)
-        }
+    ///     | 33 aa | reason code (2) | private enterprise number (4) |
+    private static func diagnostic(_ bytes: [UInt8], _ length: Int) -> ResetPayload? {
+        guard length == 8, bytes.count >= 4, word(bytes, 0) == 0x33aa, word(bytes, 2) != 0 else { return nil }
         guard bytes.count >= 8 else {
-            return reason(word(bytes, 2), vendor: 0, source + ", cut short")
+            // What the code means depends on whose it is.
+            return ResetPayload(
+                format: .diagnostic, sentence: "\(source): reason \(word(bytes, 2)); the capture has not all of it",
+                cause: nil)
         }
-        return reason(word(bytes, 2), vendor: number(bytes, 4), source)
+        return reason(word(bytes, 2), vendor: number(bytes, 4))
     }
 
-    private static func reason(_ code: Int, vendor: Int, _ source: String) -> ResetPayload {
+    /// The free description of draft-boucadair-tcpm-rst-diagnostic-payload, in some of its versions: `f3 17`, then UTF-8.
+    private static func description(_ bytes: [UInt8]) -> ResetPayload? {
+        guard bytes.count >= 3, word(bytes, 0) == 0xf317 else { return nil }
+        let scalars = String(decoding: bytes[2...].prefix(200), as: UTF8.self).unicodeScalars.map {
+            $0.properties.generalCategory == .control ? " " : Character($0)
+        }
+        return ResetPayload(format: .diagnostic, sentence: "\(source): \"\(String(scalars))\"", cause: nil)
+    }
+
+    /// draft-boucadair-tcpm-rst-diagnostic-payload-12, where the number of the RFC was to be the magic; 12345 stood for it.
+    ///
+    ///     | 12345 (2) | length (2) | length of the text (2) | reason code (2) | [enterprise (4)] | [text] |
+    private static func placeholder(_ bytes: [UInt8], _ length: Int) -> ResetPayload? {
+        guard bytes.count >= 8, word(bytes, 0) == 12345, word(bytes, 2) >= 4, word(bytes, 2) == length - 4 else {
+            return nil
+        }
+        let textLength = word(bytes, 4)
+        if textLength > 0, 6 + textLength <= bytes.count {
+            let text = printable(bytes[6..<(6 + textLength)])
+            return ResetPayload(format: .diagnostic, sentence: "\(source): \"\(text)\"", cause: nil)
+        }
+        return reason(word(bytes, 6), vendor: bytes.count >= 12 ? number(bytes, 8) : 0)
+    }
+
+    private static let source = "RST diagnostic payload (draft-ietf-tcpm-rst-diagnostic-payload)"
+
+    private static func reason(_ code: Int, vendor: Int) -> ResetPayload {
         guard vendor == 0 else {
             return ResetPayload(
                 format: .diagnostic, sentence: "\(source): reason \(code) of enterprise \(vendor)", cause: nil)
@@ -61,9 +83,9 @@ struct ResetPayload: Sendable, Equatable {
         return ResetPayload(format: .diagnostic, sentence: "\(source): reason \(code)\(meaning)", cause: known?.1)
     }
 
-    /// The draft's table 2, from 1 on.
+    /// The draft's initial "TCP Failure Causes", from 1 on.
     private static let reasons: [(String, Cause?)] = [
-        ("illegal option", nil),
+        ("illegal option length", nil),
         ("desynchronized state", .staleConnection),
         ("new data is received after CLOSE is called", .dataAfterClose),
         ("ABORT process", nil),

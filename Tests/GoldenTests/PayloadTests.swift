@@ -1,0 +1,49 @@
+import Correlator
+import Foundation
+import InputFiles
+import Testing
+
+/// What RSTs carry is read with their connections.
+@Suite struct PayloadTests {
+    /// A device writes into each RST why it sent it, and there are many of them.
+    @Test(arguments: ["cat", "gzip"])
+    func whatEachRSTCarriesIsRead(program: String) throws {
+        let words = "BIG-IP: [0x1a2b3c4:1234] Flow expired (sweeper)"
+        let count = 12_000
+        let folder = FileManager.default.temporaryDirectory.appending(path: "rst-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        try Self.capture(words, count: count).write(to: folder.appending(path: "plain"))
+        let shell = Process()
+        shell.executableURL = URL(filePath: "/bin/sh")
+        shell.arguments = ["-c", "\(program) < plain > capture"]
+        shell.currentDirectoryURL = folder
+        try shell.run()
+        shell.waitUntilExit()
+
+        var loader = InputLoader()
+        loader.load([folder.appending(path: "capture").path])
+        let capture = try #require(loader.captures.first)
+        #expect(capture.payloads.count == count)
+        #expect(capture.payloads.values.allSatisfy { $0 == Array(words.utf8) })
+    }
+
+    /// Of as many RSTs, with LINKTYPE_RAW.
+    private static func capture(_ words: String, count: Int) -> Data {
+        let size = UInt8(40 + words.utf8.count)
+        let file: [UInt8] = [0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 101, 0, 0, 0]
+        // IPv4 from 10.0.0.1 to 10.1.x.x, then TCP from port 80: RST and ACK.
+        let record: [UInt8] = [0, 0, 0, 0x60, 0, 0, 0, 0, size, 0, 0, 0, size, 0, 0, 0]
+        let network: [UInt8] = [0x45, 0, 0, size, 0, 0, 0x40, 0, 255, 6, 0, 0, 10, 0, 0, 1, 10, 1, 0, 0]
+        let transport: [UInt8] = [0, 80, 0x30, 0x39, 0, 0, 0, 1, 0, 0, 0, 1, 0x50, 0x14, 0, 0, 0, 0, 0, 0]
+        var packet = record + network + transport + Array(words.utf8)
+        var bytes = file
+        for number in 0..<count {
+            packet[0] = UInt8(number / 100)
+            packet[34] = UInt8(number >> 8)
+            packet[35] = UInt8(number & 255)
+            bytes += packet
+        }
+        return Data(bytes)
+    }
+}
