@@ -17,6 +17,12 @@ public struct CaptureInput: Sendable {
     public var hasFlows: Bool
     /// The beginning of what RSTs carry, by packet number.
     public var payloads: [Int: [UInt8]]
+    /// What somebody wrote into the file about its packets with RSTs, by their numbers.
+    public var comments: [Int: [String]]
+    /// What somebody wrote into it about the file and its interfaces.
+    public var remarks: [String]
+    /// The names that the file has for addresses, by their texts.
+    public var names: [String: [String]]
     /// The pcap-filter expression of each interface, where the file says that there was one.
     public var filters: [String?]
     /// Packets that the capture itself says were dropped (pcapng interface statistics).
@@ -46,6 +52,9 @@ public struct CaptureInput: Sendable {
         flows = FlowTable()
         hasFlows = false
         payloads = [:]
+        comments = [:]
+        remarks = []
+        names = [:]
         filters = []
         dropped = 0
         bytesSkipped = 0

@@ -156,6 +156,7 @@ final class ResetAssembly: Sendable {
             decision: decision, others: observed.emits.dropFirst(),
             trigger: judged.hasCapturedTrigger ? judged.wire?.evidence.trigger : nil)
         if let wire = judged.wire, lead == nil { reset.evidence = wireFacts(wire, packets) + reset.evidence }
+        reset.evidence += annotations(packets, head.tuple)
         reset.connectionState = judged.wire?.evidence.flow?.zeek.rawValue
         return reset
     }

@@ -93,7 +93,19 @@ public struct InputLoader {
         let summary = try file.scan(selecting: .resets, progress: progress) { resets.append($0) }
         var input = CaptureInput(
             file: file.path, packets: summary.packets, interfaces: summary.interfaces.map(\.name), resets: resets)
-        input.dropped = Int(clamping: summary.dropped ?? 0)
+        // What an interface counts in all, its packets may have counted one by one.
+        input.dropped = Int(clamping: max(summary.dropped ?? 0, summary.droppedBetweenPackets))
+        for comment in summary.resetComments {
+            if case .packet(let number) = comment.subject { input.comments[number, default: []].append(comment.text) }
+        }
+        for comment in summary.comments {
+            switch comment.subject {
+            case .section, .interface: input.remarks.append(comment.text)
+            // dumpcap writes of each interface who counted.
+            case .statistics, .packet: break
+            }
+        }
+        input.names = summary.names
         input.bytesSkipped = summary.bytesSkipped
         input.filters = summary.interfaces.map(\.filter)
         input.damage = summary.damage.map { "offset \($0.offset): \($0.problem)" }

@@ -54,12 +54,15 @@ extension RawSpan {
         return order == .little ? value : value.byteSwapped
     }
 
-    /// The bytes of a range as text; what is not UTF-8 is replaced.
+    /// The bytes of a range as text, up to a zero byte if there is one; what is not UTF-8 is replaced.
     func text(_ range: Range<Int>) -> String {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(range.count)
-        for at in range { bytes.append(u8(at)) }
-        while bytes.last == 0 { bytes.removeLast() }
+        for at in range {
+            let byte = u8(at)
+            if byte == 0 { break }
+            bytes.append(byte)
+        }
         return String(decoding: bytes, as: UTF8.self)
     }
 }

@@ -35,11 +35,9 @@ extension CaptureScanner {
                 summary.interfaces[index].statistics = statistics
             }
         }
-        for comment in found.comments where summary.comments.count < CaptureSummary.keptComments {
-            var comment = comment
-            if case .packet(let number) = comment.subject { comment.subject = .packet(number + summary.frames) }
-            summary.comments.append(comment)
-        }
+        let room = max(0, CaptureSummary.keptComments - summary.comments.count)
+        summary.comments += found.comments.prefix(room).map { $0.moved(by: summary.frames) }
+        summary.resetComments += found.resetComments.map { $0.moved(by: summary.frames) }
         summary.commentCount += found.commentCount
         for damage in found.damage where summary.damage.count < CaptureSummary.keptDamage {
             summary.damage.append(damage)
@@ -136,5 +134,13 @@ extension CaptureInterface {
         one.statistics = nil
         two.statistics = nil
         return one == two
+    }
+}
+
+extension CaptureComment {
+    /// The same, with that many frames before the part it comes from.
+    fileprivate func moved(by frames: Int) -> CaptureComment {
+        guard case .packet(let number) = subject else { return self }
+        return CaptureComment(subject: .packet(number + frames), text: text)
     }
 }

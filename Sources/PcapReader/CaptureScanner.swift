@@ -9,6 +9,8 @@ public struct CaptureScanner: Sendable {
     let mode: SegmentSelection.Mode
     let filter: FlowFilter
     var context = Context()
+    /// Of the latest packet that has any; see `examine`.
+    var packetComments: (number: Int, texts: [String]) = (0, [])
 
     public init(selecting selection: SegmentSelection) {
         self.selection = selection

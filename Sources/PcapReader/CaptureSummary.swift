@@ -126,6 +126,8 @@ public struct CaptureComment: Sendable, Equatable {
         case section(Int)
         /// Index into `CaptureSummary.interfaces`.
         case interface(Int)
+        /// What was counted at an interface.
+        case statistics(Int)
         /// 1-based number of the packet.
         case packet(Int)
     }
@@ -168,6 +170,8 @@ public struct CaptureSummary: Sendable, Equatable {
     public var droppedBetweenPackets: UInt64 = 0
     public var comments: [CaptureComment] = []
     public var commentCount = 0
+    /// Of packets with a RST: all of them, whatever the number of the others.
+    public var resetComments: [CaptureComment] = []
     /// The name resolution blocks: names by textual address.
     public var names: [String: [String]] = [:]
     public var nameCount = 0

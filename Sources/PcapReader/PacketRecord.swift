@@ -83,7 +83,14 @@ extension CaptureScanner {
         }
         summary.tcpSegments += 1
         let isReset = decoder.segment.flags.contains(.rst)
-        if isReset { summary.resets += 1 }
+        if isReset {
+            summary.resets += 1
+            if packetComments.number == record.number {
+                summary.resetComments += packetComments.texts.map {
+                    CaptureComment(subject: .packet(record.number), text: $0)
+                }
+            }
+        }
         var place: (connection: Int32, isReversed: Bool) = (-1, false)
         switch mode {
         case .resets: guard isReset else { return }

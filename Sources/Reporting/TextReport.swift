@@ -79,6 +79,13 @@ public struct TextReport: Sendable {
         for input in report.inputs {
             notes += input.undecoded.map { "\(input.file): \($0.packets) packets not looked into: \($0.reason)" }
         }
+        if options.verbose {
+            for input in report.inputs {
+                for comment in input.comments {
+                    wrap("\(input.file.printable): comment: \(comment.printable)", indent: 2)
+                }
+            }
+        }
         for note in notes { wrap("warning: " + note.printable, indent: 2, color: .yellow) }
         if !notes.isEmpty { text += "\n" }
     }

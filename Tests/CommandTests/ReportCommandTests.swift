@@ -55,6 +55,27 @@ import Testing
         }
     }
 
+    /// What somebody wrote into the capture with Wireshark's own tool stands beside what the report says.
+    @Test func commentsOfTheCaptureAreShown() throws {
+        let (capture, _) = try Program.fixture("closed-port-v4")
+        try Program.withFolder { folder in
+            try capture.write(to: folder.appending(path: "plain"))
+            let editcap = Process()
+            editcap.executableURL = URL(filePath: "/usr/bin/editcap")
+            editcap.arguments = [
+                "-a", "2:ask Bob\nor Eve", "--capture-comment", "at the router", "plain", "noted.pcapng",
+            ]
+            editcap.currentDirectoryURL = folder
+            try editcap.run()
+            editcap.waitUntilExit()
+            let text = try Program.run("report", "-v", "noted.pcapng", in: folder).output
+            #expect(text.contains("noted.pcapng: comment: at the router\n"))
+            #expect(text.contains("comment in the capture: ask Bob; or Eve [packet 2]"))
+            let json = try Program.run("report", "--format", "json", "noted.pcapng", in: folder).output
+            #expect(json.contains(#""comments":["at the router"]"#))
+        }
+    }
+
     /// Every block of the README that begins with a command of ours shows what that command prints.
     @Test func theReadmeShowsRealOutput() throws {
         let readme = try String(contentsOf: Program.root.appending(path: "README.md"), encoding: .utf8)

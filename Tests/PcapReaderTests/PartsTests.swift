@@ -166,7 +166,7 @@ struct ScanResult: Equatable {
                     builder.packet(
                         packet % 2 == 0 ? Packets.ipv4Reset : Packets.ipv4Data,
                         interface: UInt32(packet % (interface + 1)),
-                        options: packet == 7 ? builder.option(1, Array("comment".utf8)) : [])
+                        options: packet % 7 == 0 ? builder.option(1, Array("comment".utf8)) : [])
                 }
                 builder.block(
                     5,

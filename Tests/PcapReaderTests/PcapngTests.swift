@@ -38,6 +38,27 @@ import Testing
         #expect(segments.first?.offset == 60)
     }
 
+    /// Of other packets only the first comments are kept; a tool may write one to each.
+    @Test func keepsTheCommentsOfAllRSTs() throws {
+        var builder = BlockBuilder()
+        builder.section()
+        builder.interface()
+        func note(_ text: String) -> [UInt8] { builder.option(1, Array(text.utf8)) }
+        for _ in 0..<1500 { builder.packet([1, 2, 3], options: note("other")) }
+        builder.packet(Packets.ipv4Reset, options: note("first\0rest") + note("second"))
+        builder.packet(Packets.ipv4Reset)
+        builder.packet(Packets.ipv6Reset, options: note("third"))
+        let (_, summary) = try scanAll(builder.file)
+        #expect(summary.commentCount == 1503)
+        #expect(summary.comments.count == CaptureSummary.keptComments)
+        #expect(
+            summary.resetComments == [
+                CaptureComment(subject: .packet(1501), text: "first"),
+                CaptureComment(subject: .packet(1501), text: "second"),
+                CaptureComment(subject: .packet(1503), text: "third"),
+            ])
+    }
+
     @Test func readsSectionsOfBothByteOrdersWithTheirInterfaces() throws {
         var builder = BlockBuilder()
         builder.section(options: builder.option(2, Array("box".utf8)) + builder.option(4, Array("tool".utf8)))

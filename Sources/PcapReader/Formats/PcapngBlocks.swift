@@ -117,7 +117,7 @@ extension CaptureScanner {
         }
         forEachOption(bytes, from: at + 20, to: end, offset: offset, order: order) { scanner, code, value in
             if code == 1 {
-                scanner.summary.note(bytes.text(value), on: .interface(index))
+                scanner.summary.note(bytes.text(value), on: .statistics(index))
                 return
             }
             guard value.count >= 8 else { return }
@@ -241,7 +241,7 @@ extension CaptureScanner {
         var direction = CapturedSegment.Direction.unknown
         forEachOption(bytes, from: start, to: end, offset: offset, order: order) { scanner, code, value in
             switch (code, value.count) {
-            case (1, _): scanner.summary.note(bytes.text(value), on: .packet(number))
+            case (1, _): scanner.notePacketComment(bytes.text(value), number)
             case (2, 4...):
                 // epb_flags, section 4.3.1: the two lowest bits.
                 switch bytes.u32(value.lowerBound, order) & 3 {
@@ -257,6 +257,13 @@ extension CaptureScanner {
             }
         }
         return direction
+    }
+
+    /// Keeps it for `examine`, too: there it turns out whether the packet is a RST.
+    private mutating func notePacketComment(_ text: String, _ number: Int) {
+        summary.note(text, on: .packet(number))
+        if packetComments.number != number { packetComments = (number, []) }
+        packetComments.texts.append(text)
     }
 
     /// Options of code, length, value and padding, until code 0 or the end (section 3.5).

@@ -3,8 +3,26 @@ import Foundation
 import InputFiles
 import Testing
 
-/// What RSTs carry is read with their connections.
-@Suite struct PayloadTests {
+/// What is read of a capture besides its segments.
+@Suite struct InputLoadingTests {
+    /// Not every tool writes statistics at the end: drops may stand at the packets alone (epb_dropcount).
+    @Test func dropsBetweenPacketsAreALoss() throws {
+        func little(_ numbers: UInt32...) -> [UInt8] {
+            numbers.flatMap { number in (0..<4).map { UInt8(truncatingIfNeeded: number >> ($0 * 8)) } }
+        }
+        let section = little(0x0a0d_0d0a, 28, 0x1a2b_3c4d, 1, .max, .max, 28)
+        let interface = little(1, 20, 101, 0, 20)
+        let packet = little(6, 52, 0, 0, 0, 4, 4, 0, 4 | 8 << 16, 42, 0, 0, 52)
+        let file = FileManager.default.temporaryDirectory.appending(path: "rst-\(UUID().uuidString)")
+        try Data(section + interface + packet + packet).write(to: file)
+        defer { try? FileManager.default.removeItem(at: file) }
+        var loader = InputLoader()
+        loader.load([file.path])
+        #expect(loader.captures.first?.damage == [])
+        #expect(loader.captures.first?.dropped == 84)
+        #expect(correlate(captures: loader.captures, recordings: []).losses.captureDropped == 84)
+    }
+
     /// A device writes into each RST why it sent it, and there are many of them.
     @Test(arguments: ["cat", "gzip"])
     func whatEachRSTCarriesIsRead(program: String) throws {

@@ -1,0 +1,27 @@
+import NetworkTypes
+import PcapReader
+
+extension ResetAssembly {
+    /// What somebody wrote into the captures about a RST, and what they call its ends.
+    func annotations(_ packets: FewReferences, _ tuple: FourTuple) -> [Fact] {
+        var facts: [Fact] = []
+        for packet in packets {
+            let capture = inventory.captures[Int(packet.source)]
+            guard !capture.comments.isEmpty else { continue }
+            let number = inventory.packet(packet).number
+            for comment in capture.comments[number] ?? [] {
+                let lines = comment.split(whereSeparator: \.isNewline).joined(separator: "; ")
+                facts.append(Fact("comment in the capture: \(lines)", from: .packet(number)))
+            }
+        }
+        for end in [tuple.source, tuple.destination] {
+            var names: [String] = []
+            for capture in inventory.captures where !capture.names.isEmpty {
+                for name in capture.names[end.description] ?? [] where !names.contains(name) { names.append(name) }
+            }
+            guard !names.isEmpty else { continue }
+            facts.append(Fact("name in the capture: \(end) is \(names.joined(separator: ", "))", from: .report))
+        }
+        return facts
+    }
+}
