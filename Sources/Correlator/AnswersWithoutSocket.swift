@@ -70,7 +70,7 @@ extension Recording {
     /// else is missing.
     var keepsSilent: Bool {
         // A decision that was lost looks the same.
-        header?.omitsAnswersWithoutSocket == true && footer?.lost == 0 && losses.isEmpty && damagedLines == 0
+        header?.omitsAnswersWithoutSocket == true && isComplete
     }
 }
 

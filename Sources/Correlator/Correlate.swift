@@ -47,12 +47,31 @@ private func reportInputs(_ inventory: Inventory) -> [Report.Input] {
             damage.append("the recording has no end: the recorder was killed, later events are missing")
             count += 1
         }
+        if input.recording.header == nil, input.recording.timebase == .monotonic {
+            damage.append("the recording has no beginning: earlier events are missing")
+            count += 1
+        }
+        if let failure = input.recording.footer?.failure {
+            damage.append("the recorder failed, so events or packets are missing: \(failure)")
+            count += 1
+        }
         return Report.Input(
             file: input.file, kind: .events, packets: 0, events: input.recording.events.count, damage: damage,
-            damageCount: count,
-            undecoded: [])
+            damageCount: count, undecoded: [], notes: notes(input.recording))
     }
     return captures + recordings
+}
+
+/// What is not damaged, and yet not there.
+private func notes(_ recording: Recording) -> [String] {
+    guard let header = recording.header else { return [] }
+    var notes = header.hooks.filter { $0.status != "attached" }.map { hook in
+        "hook \(hook.name) was not attached\(hook.detail.map { ": \($0)" } ?? "")"
+    }
+    if recording.ignoredLines > 0 {
+        notes.append("\(recording.ignoredLines) lines are of a type that this version does not know")
+    }
+    return notes
 }
 
 private func losses(_ inventory: Inventory) -> Report.Losses {
@@ -66,6 +85,7 @@ private func losses(_ inventory: Inventory) -> Report.Losses {
     for input in inventory.recordings {
         let recorded = input.recording.losses.reduce(0) { $0.saturatingAdd($1.count) }
         losses.eventsLost = losses.eventsLost.saturatingAdd(max(recorded, input.recording.footer?.lost ?? 0))
+            .saturatingAdd(input.recording.missingEvents)
         droppedInFooters = droppedInFooters.saturatingAdd(input.recording.footer?.kernelDropped ?? 0)
         losses.linesSkipped = losses.linesSkipped.saturatingAdd(input.recording.damagedLines)
         if input.recording.header != nil, input.recording.footer == nil { losses.unfinished += 1 }

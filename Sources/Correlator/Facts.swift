@@ -56,7 +56,7 @@ extension ResetAssembly {
         guard let origin else {
             // Only a hook that was there and lost nothing can say that nothing left.
             let watched = recording.header?.hooks.contains { $0.name == ResetEvent.emitHook && $0.status == "attached" }
-            return watched == true && recording.losses.isEmpty
+            return watched == true && recording.isComplete
                 ? "decided, but no device was given the segment: dropped in OUTPUT, or no route"
                 : "decided; whether a segment left was not recorded"
         }

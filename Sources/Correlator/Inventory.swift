@@ -95,9 +95,11 @@ final class Inventory: Sendable {
         isEvent(reference) ? event(reference).tuple : packet(reference).segment.tuple
     }
 
-    /// All captured RSTs and all emitted ones; `decide` events are not observations of a packet.
-    func observations() -> [Observation] {
+    /// All captured RSTs and all emitted ones, and apart those whose sequence number or flags were not read; `decide` events
+    /// are not observations of a packet.
+    func observations() -> (keyed: [Observation], keyless: [Reference]) {
         var result: [Observation] = []
+        var keyless: [Reference] = []
         result.reserveCapacity(
             captures.reduce(0) { $0 + $1.resets.count } + recordings.reduce(0) { $0 + $1.recording.events.count })
         for (source, capture) in captures.enumerated() {
@@ -112,15 +114,18 @@ final class Inventory: Sendable {
         for (number, input) in recordings.enumerated() {
             let source = captures.count + number
             for (index, event) in input.recording.events.enumerated() where event.kind == .emit {
-                guard ResetKey(event) != nil else { continue }
+                let reference = Reference(source: Int32(source), index: Int32(index))
+                guard ResetKey(event) != nil else {
+                    keyless.append(reference)
+                    continue
+                }
                 result.append(
                     Observation(
-                        time: time(ofEvent: event, recording: number),
-                        reference: Reference(source: Int32(source), index: Int32(index)),
+                        time: time(ofEvent: event, recording: number), reference: reference,
                         vantage: vantage(event, source: source)))
             }
         }
-        return result
+        return (result, keyless)
     }
 
     /// The filter that a capture was restricted with at an interface, if it says so.

@@ -68,7 +68,7 @@ enum Window {
 /// A SYN to a closed port that is sent three times is answered by three RSTs that are equal to the last bit; only their
 /// times tell which packet belongs to which event.
 func clusterExact(_ inventory: Inventory, into clusters: inout Clusters) {
-    let observations = inventory.observations()
+    let (observations, keyless) = inventory.observations()
     let groups = Buckets(observations.count) { inventory.key(observations[$0].reference) }.grouped()
     var run: [Observation] = []
     for group in groups.indices {
@@ -82,6 +82,8 @@ func clusterExact(_ inventory: Inventory, into clusters: inout Clusters) {
         run.sort { ($0.time, $0.reference) < ($1.time, $1.reference) }
         clusterRun(run, into: &clusters)
     }
+    // An event without what makes a key is nobody's twin, and a RST all the same.
+    for reference in keyless { _ = clusters.open(reference) }
 }
 
 /// - Parameter run: observations of one key in the order of time.

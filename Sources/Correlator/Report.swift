@@ -26,6 +26,8 @@ public struct Report: Sendable {
         public var damageCount: Int
         /// Packets that could not be looked into, of a capture.
         public var undecoded: [CaptureInput.Undecoded]
+        /// What a recording was made without, a sentence each.
+        public var notes: [String] = []
         /// What somebody wrote into a capture about it and its interfaces.
         public var comments: [String] = []
     }

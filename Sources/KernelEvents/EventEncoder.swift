@@ -365,6 +365,10 @@ public struct EventEncoder: Sendable {
         json.number(footer.captured)
         json.raw(#","kernel_dropped":"#)
         json.number(footer.kernelDropped)
+        if let failure = footer.failure {
+            json.raw(#","detail":"#)
+            json.string(failure)
+        }
         endLine()
     }
 

@@ -154,6 +154,7 @@ extension LineScanner {
             case .lost: footer.lost = try count() ?? 0
             case .captured: footer.captured = try count() ?? 0
             case .kernelDropped: footer.kernelDropped = try count() ?? 0
+            case .detail: footer.failure = try string()
             default: try skipValue()
             }
         }

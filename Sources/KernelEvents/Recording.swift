@@ -21,6 +21,18 @@ public struct Recording: Sendable, Equatable {
     public var damage: [LineDamage] = []
     public init() {}
 
+    /// Events that the recorder says it wrote, and that are not here, not even as lines that could not be read.
+    public var missingEvents: Int {
+        // The count of the file is not negative.
+        footer.map { max(0, $0.events - events.count - damagedLines) } ?? 0
+    }
+
+    /// Nothing is missing from its beginning to its end: what it does not tell did not happen, as far as its hooks go.
+    public var isComplete: Bool {
+        header != nil && footer?.lost == 0 && footer?.failure == nil && losses.isEmpty && damagedLines == 0
+            && missingEvents == 0
+    }
+
     public enum Timebase: UInt8, Sendable {
         /// CLOCK_MONOTONIC, which the header and the clock samples relate to CLOCK_REALTIME.
         case monotonic
@@ -120,6 +132,8 @@ public struct RecordingFooter: Sendable, Equatable {
     public var captured: Int
     /// Packets that libpcap says the kernel or the device dropped.
     public var kernelDropped: Int
+    /// Why the recorder could not record all that it was asked to: a full disk, an interface that vanished.
+    public var failure: String?
     public init(monotonic: Int64, events: Int, lost: Int, captured: Int, kernelDropped: Int) {
         self.monotonic = monotonic
         self.events = events

@@ -32,13 +32,14 @@ extension CaptureScanner {
             if index >= known {
                 summary.interfaces.append(interface)
             } else if let statistics = interface.statistics {
-                summary.interfaces[index].statistics = statistics
+                summary.interfaces[index].add(statistics)
             }
         }
-        let room = max(0, CaptureSummary.keptComments - summary.comments.count)
-        summary.comments += found.comments.prefix(room).map { $0.moved(by: summary.frames) }
+        for comment in found.comments {
+            summary.note(comment.text, on: comment.moved(by: summary.frames).subject)
+        }
         summary.resetComments += found.resetComments.map { $0.moved(by: summary.frames) }
-        summary.commentCount += found.commentCount
+        summary.commentCount += found.commentCount - found.comments.count
         for damage in found.damage where summary.damage.count < CaptureSummary.keptDamage {
             summary.damage.append(damage)
         }

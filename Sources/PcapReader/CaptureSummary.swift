@@ -73,6 +73,21 @@ public struct InterfaceStatistics: Sendable, Equatable {
     public init() {}
 }
 
+extension CaptureInterface {
+    /// Takes over what a later block says. It need not say all, and drops do not become fewer.
+    mutating func add(_ later: InterfaceStatistics) {
+        var all = statistics ?? InterfaceStatistics()
+        all.started = later.started ?? all.started
+        all.ended = later.ended ?? all.ended
+        all.received = later.received ?? all.received
+        all.filterAccepted = later.filterAccepted ?? all.filterAccepted
+        all.delivered = later.delivered ?? all.delivered
+        all.interfaceDropped = [all.interfaceDropped, later.interfaceDropped].compactMap(\.self).max()
+        all.systemDropped = [all.systemDropped, later.systemDropped].compactMap(\.self).max()
+        statistics = all
+    }
+}
+
 /// A place in a capture that could not be read.
 public struct CaptureDamage: Sendable, Equatable {
     /// Bytes from the beginning of the (decompressed) file.
@@ -211,7 +226,10 @@ public struct CaptureSummary: Sendable, Equatable {
 
     mutating func note(_ comment: String, on subject: CaptureComment.Subject) {
         commentCount += 1
-        if comments.count < Self.keptComments {
+        // A tool may write a comment to each packet: those about the file are kept beside them.
+        var isOfPacket = false
+        if case .packet = subject { isOfPacket = true }
+        if comments.count < (isOfPacket ? Self.keptComments : 2 * Self.keptComments) {
             comments.append(CaptureComment(subject: subject, text: comment))
         }
     }

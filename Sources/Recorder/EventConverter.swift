@@ -39,6 +39,9 @@ struct EventConverter {
         encoder.removeAll()
     }
 
+    /// Forgets lines that could not be handed out.
+    mutating func dropLines() { encoder.removeAll() }
+
     mutating func append(header: RecordingHeader) { encoder.append(header: header) }
     mutating func append(clock: ClockSample) { encoder.append(clock: clock) }
     mutating func append(loss: Loss) { encoder.append(loss: loss) }

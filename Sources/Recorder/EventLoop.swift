@@ -12,6 +12,9 @@ final class EventLoop: @unchecked Sendable {
     // Used by the thread, and by others only before it starts and after it has ended.
     private(set) var failure: String?
     private(set) var lost = 0
+    /// Events whose lines are in the file.
+    private var written = 0
+    private let failed: @Sendable () -> Void
     private var lastClock: Int64 = 0
     /// Records taken from the ring, written or passed over.
     private var received: UInt64 = 0
@@ -21,7 +24,10 @@ final class EventLoop: @unchecked Sendable {
     private static let pollTimeout: Int32 = 100
 
     /// Loads and attaches the BPF programs.
-    init(_ options: RecorderOptions) throws(RecorderError) {
+    ///
+    /// - Parameter failed: called on the thread when it can write no more.
+    init(_ options: RecorderOptions, failed: @escaping @Sendable () -> Void) throws(RecorderError) {
+        self.failed = failed
         file = try OutputFile(path: options.eventsPath)
         converter = EventConverter(
             namespaces: nil, symbols: LiveSymbols(kallsyms: { [] }, modules: { [] }), reasonName: { _ in nil },
@@ -72,7 +78,7 @@ final class EventLoop: @unchecked Sendable {
         return table
     }
 
-    var events: Int { converter.events }
+    var events: Int { failure == nil ? converter.events : written }
 
     /// What the user should know before anything is recorded.
     var warnings: [String] {
@@ -118,7 +124,18 @@ final class EventLoop: @unchecked Sendable {
             try drain()
         } catch {
             failure = "\(error)"
+            rstbpf_detach(programs)
+            countUnwritten()
+            failed()
         }
+    }
+
+    /// What the hooks saw, and the file will not have.
+    private func countUnwritten() {
+        var counts = rstbpf_counts()
+        guard rstbpf_count(programs, &counts) == 0 else { return }
+        let unread = counts.reserved > received ? Int(clamping: counts.reserved - received) : 0
+        lost = Int(clamping: counts.no_room) + Int(clamping: counts.recursion) + unread + converter.events - written
     }
 
     private func afterPoll() throws(RecorderError) {
@@ -174,11 +191,17 @@ final class EventLoop: @unchecked Sendable {
     }
 
     func write(footer: RecordingFooter) throws(RecorderError) {
+        if failure != nil {
+            // What could not be written may have left a part of a line.
+            converter.dropLines()
+            try file.write([0x0a])
+        }
         converter.append(footer: footer)
         try flush()
     }
 
     private func flush() throws(RecorderError) {
         try converter.takeLines { bytes throws(RecorderError) in try file.write(bytes) }
+        written = converter.events
     }
 }

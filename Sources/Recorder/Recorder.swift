@@ -24,7 +24,7 @@ public final class Recorder {
         let kernel = text(system.release)
         capture = try CaptureLoop(
             options, host: "\(text(system.sysname)) \(kernel)", limitReached: wantsToStop)
-        events = try EventLoop(options)
+        events = try EventLoop(options, failed: wantsToStop)
         warnings = capture.warnings + events.warnings
         var header = RecordingHeader()
         header.tool = options.tool
@@ -83,11 +83,12 @@ public final class Recorder {
         let now = clockNanoseconds(CLOCK_MONOTONIC)
         summary.duration = now - started
         summary.failure = capture.failure ?? events.failure
+        var footer = RecordingFooter(
+            monotonic: now, events: summary.events, lost: summary.eventsLost, captured: summary.packets,
+            kernelDropped: summary.packetsDropped)
+        footer.failure = summary.failure
         do {
-            try events.write(
-                footer: RecordingFooter(
-                    monotonic: now, events: summary.events, lost: summary.eventsLost, captured: summary.packets,
-                    kernelDropped: summary.packetsDropped))
+            try events.write(footer: footer)
         } catch {
             summary.failure = summary.failure ?? error.description
         }

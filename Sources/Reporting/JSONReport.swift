@@ -71,6 +71,7 @@ public struct JSONReport: Sendable {
                 json.raw(",\"undecoded\":")
                 counts(input.undecoded.map { ($0.reason, $0.packets) })
             }
+            if !input.notes.isEmpty { strings(",\"notes\":[", input.notes) }
             if !input.comments.isEmpty { strings(",\"comments\":[", input.comments) }
             json.raw("}")
         }

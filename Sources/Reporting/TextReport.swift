@@ -76,6 +76,7 @@ public struct TextReport: Sendable {
             let more = input.damageCount - min(input.damage.count, Self.namedDamage)
             if more > 0 { notes.append("\(input.file): \(more) more damaged places") }
         }
+        for input in report.inputs { notes += input.notes.map { "\(input.file): \($0)" } }
         for input in report.inputs {
             notes += input.undecoded.map { "\(input.file): \($0.packets) packets not looked into: \($0.reason)" }
         }

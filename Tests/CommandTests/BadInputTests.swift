@@ -39,7 +39,54 @@ import Testing
             content: header
                 + "\n{\"type\":\"lost\",\"mono_ns\":1,\"where\":\"ring\",\"count\":7}\n{\"type\":\"end\",\"mono_ns\":1,\"events\":0,\"lost\":7,\"captured\":0,\"kernel_dropped\":0}\n",
             status: 2, says: "7 kernel events were lost"),
+        Case(
+            testDescription: "a recorder that failed",
+            content: header
+                + "\n{\"type\":\"end\",\"mono_ns\":1,\"events\":0,\"lost\":0,\"captured\":0,\"kernel_dropped\":0,\"detail\":\"disk full\"}\n",
+            status: 2, says: "the recorder failed, so events or packets are missing: disk full"),
+        Case(
+            testDescription: "a hook that was not attached",
+            content: header.replacing(
+                #","clock""#,
+                with: #","hooks":[{"name":"tcp_send_reset","status":"failed","detail":"no such tracepoint"}],"clock""#)
+                + "\n{\"type\":\"end\",\"mono_ns\":1,\"events\":0,\"lost\":0,\"captured\":0,\"kernel_dropped\":0}\n",
+            status: 0, says: "hook tcp_send_reset was not attached: no such tracepoint"),
     ]
+
+    /// The end of a recording counts its events.
+    @Test func eventsThatAreNotThereAreALoss() throws {
+        let (_, events) = try Program.fixture("abort-on-close-v4")
+        let lines = String(decoding: events, as: UTF8.self).split(separator: "\n")
+        try Program.withFolder { folder in
+            let file = folder.appending(path: "events.jsonl")
+            func report(_ lines: [Substring]) throws -> Program.Result {
+                try Data(lines.joined(separator: "\n").utf8).write(to: file)
+                return try Program.run("report", "-v", "events.jsonl", in: folder)
+            }
+            let whole = try report(lines)
+            #expect(whole.status == 0)
+            let withoutEmit = try report(lines.filter { !$0.hasPrefix(#"{"type":"emit""#) })
+            #expect(withoutEmit.status == 2)
+            #expect(withoutEmit.output.contains("1 kernel events were lost"))
+            // Whether it left is not known then.
+            #expect(!withoutEmit.output.contains("no device was given the segment"))
+            let withoutBeginning = try report(Array(lines.dropFirst()))
+            #expect(withoutBeginning.status == 2)
+            #expect(withoutBeginning.output.contains("the recording has no beginning"))
+        }
+    }
+
+    /// docs/events.md: a sequence number may be missing.
+    @Test func anEventWithoutSequenceNumberIsAReset() throws {
+        let (_, events) = try Program.fixture("closed-port-v4")
+        let text = String(decoding: events, as: UTF8.self)
+        try Program.withFolder { folder in
+            let bare = text.replacing(/"seq":[0-9]+,/, with: "")
+            try Data(bare.utf8).write(to: folder.appending(path: "events.jsonl"))
+            let result = try Program.run("report", "events.jsonl", in: folder)
+            #expect(result.output.contains("1 reset: 1 kernel-only"))
+        }
+    }
 
     @Test(arguments: cases)
     func messageAndStatusFit(_ test: Case) throws {

@@ -38,6 +38,23 @@ import Testing
         #expect(segments.first?.offset == 60)
     }
 
+    /// A tool may write statistics more than once, and not all of them each time.
+    @Test func laterStatisticsDoNotUndoDrops() throws {
+        var builder = BlockBuilder()
+        builder.section()
+        builder.interface()
+        func statistics(_ options: [UInt8]) -> [UInt8] { [UInt8](repeating: 0, count: 12) + options }
+        builder.block(
+            5, statistics(builder.option(5, UInt64(1000).bytes(false)) + builder.option(7, UInt64(5).bytes(false))))
+        builder.packet(Packets.ipv4Reset)
+        builder.block(5, statistics(builder.option(4, UInt64(70).bytes(false))))
+        builder.block(5, statistics(builder.option(7, UInt64(6).bytes(false))))
+        let (_, summary) = try scanAll(builder.file)
+        #expect(summary.dropped == 1006)
+        #expect(summary.interfaces[0].statistics?.received == 70)
+        #expect(try ScanResult(parts: builder.file, of: 100, threads: 2) == ScanResult(whole: builder.file))
+    }
+
     /// Of other packets only the first comments are kept; a tool may write one to each.
     @Test func keepsTheCommentsOfAllRSTs() throws {
         var builder = BlockBuilder()

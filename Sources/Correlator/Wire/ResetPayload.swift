@@ -19,7 +19,7 @@ struct ResetPayload: Sendable, Equatable {
         if let diagnostic = Self.diagnostic(bytes, length) ?? Self.description(bytes) ?? Self.placeholder(bytes, length)
         {
             self = diagnostic
-        } else if let text = Self.text(bytes) {
+        } else if let text = Self.text(bytes, length) {
             self = text
         } else {
             return nil
@@ -50,7 +50,7 @@ struct ResetPayload: Sendable, Equatable {
     /// The free description of draft-boucadair-tcpm-rst-diagnostic-payload, in some of its versions: `f3 17`, then UTF-8.
     private static func description(_ bytes: [UInt8]) -> ResetPayload? {
         guard bytes.count >= 3, word(bytes, 0) == 0xf317 else { return nil }
-        let scalars = String(decoding: bytes[2...].prefix(200), as: UTF8.self).unicodeScalars.map {
+        let scalars = String(decoding: bytes[2...].prefix(shownText), as: UTF8.self).unicodeScalars.map {
             $0.properties.generalCategory == .control ? " " : Character($0)
         }
         return ResetPayload(format: .diagnostic, sentence: "\(source): \"\(String(scalars))\"", cause: nil)
@@ -106,13 +106,15 @@ struct ResetPayload: Sendable, Equatable {
 
     /// ASCII, as F5 BIG-IP writes it when tm.rstcause.pkt is enabled (F5 K13223), and as RFC 1122, section 4.2.2.12
     /// suggested.
-    private static func text(_ bytes: [UInt8]) -> ResetPayload? {
+    private static func text(_ bytes: [UInt8], _ length: Int) -> ResetPayload? {
         let end = bytes.firstIndex(of: 0) ?? bytes.count
         let body = bytes[..<end]
         guard body.count >= 4, body.allSatisfy({ (0x20...0x7e).contains($0) || $0 == 0x0a || $0 == 0x0d || $0 == 9 })
         else { return nil }
-        let text = printable(body)
-        let lower = text.lowercased()
+        // The whole is looked through, though not all of it may be shown.
+        let lower = String(decoding: body, as: UTF8.self).lowercased()
+        let isCut = body.count > shownText || end == bytes.count && bytes.count < length
+        let text = printable(body) + (isCut ? "..." : "")
         var cause: Cause?
         if lower.contains("flow expired") || lower.contains("idle timeout") || lower.contains("sweeper") {
             cause = .idleTimeout
@@ -132,7 +134,9 @@ struct ResetPayload: Sendable, Equatable {
 
     private static func number(_ bytes: [UInt8], _ at: Int) -> Int { word(bytes, at) << 16 | word(bytes, at + 2) }
 
+    private static let shownText = 200
+
     private static func printable(_ bytes: ArraySlice<UInt8>) -> String {
-        String(decoding: bytes.prefix(200).map { (0x20...0x7e).contains($0) ? $0 : 0x20 }, as: UTF8.self)
+        String(decoding: bytes.prefix(shownText).map { (0x20...0x7e).contains($0) ? $0 : 0x20 }, as: UTF8.self)
     }
 }

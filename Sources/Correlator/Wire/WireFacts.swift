@@ -74,7 +74,7 @@ struct WireFacts {
         if let stated = ResetPayload(evidence.payload, length: Int(evidence.reset.length)) {
             add(stated.sentence)
         } else {
-            add("the RST carries \(evidence.payload.count) bytes in no known format")
+            add("the RST carries \(evidence.reset.length) bytes in no known format")
         }
     }
 

@@ -98,7 +98,7 @@ extension CaptureScanner {
         summary.interfaces.append(interface)
     }
 
-    /// interface, time stamp; options. A later block replaces what an earlier one said.
+    /// interface, time stamp; options. A later block says what is newer.
     private mutating func readStatistics(_ bytes: RawSpan, at: Int, end: Int, offset: Int, order: ByteOrder) {
         let index = context.firstInterface + Int(bytes.u32(at + 8, order))
         guard index < summary.interfaces.count else {
@@ -132,7 +132,7 @@ extension CaptureScanner {
             default: break
             }
         }
-        summary.interfaces[index].statistics = statistics
+        summary.interfaces[index].add(statistics)
     }
 
     /// Records of an address and its names, each of type, length, value and padding, until type 0.
