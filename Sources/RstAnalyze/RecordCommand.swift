@@ -142,7 +142,9 @@ struct RecordCommand: ParsableCommand {
         if summary.packetsDropped > 0 {
             log.warning("packets were dropped: try a larger --buffer-size, or a narrower --filter")
         }
-        if summary.eventsLost > 0, summary.failure == nil { log.warning("kernel events were lost: try a larger --ring-size") }
+        if summary.eventsLost > 0, summary.failure == nil {
+            log.warning("kernel events were lost: try a larger --ring-size")
+        }
         if let failure = summary.failure {
             log.error("\(failure)")
             throw ExitCode(1)
