@@ -103,15 +103,7 @@ import Testing
     }
 
     @Test func whatOneEndNeverSawWasMadeOnTheWay() throws {
-        var sender = Conversation()
-        sender.open()
-        sender.send(.client, [.psh, .ack], length: 100)
-        sender.send(.server, [.psh, .ack], length: 100)
-        var receiver = sender
-        receiver.send(.server, [.rst, .ack])
-        // The sender's capture goes on.
-        sender.time += 500_000_000
-        sender.send(.server, .ack)
+        let (receiver, sender) = Self.onlyOneEndSees(clientTTL: 57)
         let report = correlate(
             captures: [receiver.capture(named: "receiver"), sender.capture(named: "sender")], recordings: [])
         #expect(report.resets.first?.cause == .injected)
@@ -120,5 +112,27 @@ import Testing
         lossy.dropped = 3
         let other = correlate(captures: [receiver.capture(named: "receiver"), lossy], recordings: [])
         #expect(other.resets.first?.cause != .injected)
+        // Where no router is in between, both ends look like the one that is named: the RST may have been lost.
+        let (near, far) = Self.onlyOneEndSees(clientTTL: 64)
+        let lan = correlate(captures: [near.capture(named: "server"), far.capture(named: "client")], recordings: [])
+        #expect(lan.resets.first?.cause != .injected)
+    }
+
+    /// A RST of the server in the first capture, and not in the second.
+    ///
+    /// - Parameter clientTTL: that of the client's segments where both were captured.
+    private static func onlyOneEndSees(clientTTL: UInt8) -> (Conversation, Conversation) {
+        var other = Conversation()
+        other.send(.client, .syn) { $0.ttl = clientTTL }
+        other.send(.server, [.syn, .ack])
+        other.send(.client, .ack) { $0.ttl = clientTTL }
+        other.send(.client, [.psh, .ack], length: 100) { $0.ttl = clientTTL }
+        other.send(.server, [.psh, .ack], length: 100)
+        var one = other
+        one.send(.server, [.rst, .ack])
+        // The other capture goes on.
+        other.time += 500_000_000
+        other.send(.server, .ack)
+        return (one, other)
     }
 }

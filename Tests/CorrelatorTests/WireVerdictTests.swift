@@ -29,6 +29,88 @@ import Testing
         #expect(reset.flow?.receiver.bytes == 10)
     }
 
+    /// A classic pcap does not say that only SYN, FIN and RST were captured; the numbers of the RST do.
+    @Test func numbersThatMovedOnAreNoSilence() throws {
+        var flow = Conversation()
+        flow.send(.client, .syn)
+        flow.send(.server, [.syn, .ack])
+        flow.time += 64_000_000_000
+        flow.send(.client, [.rst, .ack]) { $0.ack &+= 638_000 }
+        let reset = try #require(flow.resets.first)
+        #expect(reset.cause != .idleTimeout)
+        #expect(!reset.evidence.contains { $0.fact.contains("nothing was sent") })
+    }
+
+    /// 63 s is nobody's idle limit: a program may have ended with data unread.
+    @Test func aSilenceThatFitsNoLimitMayBeAProgram() throws {
+        func candidates(after silence: Int64) throws -> [Cause] {
+            var flow = Conversation()
+            flow.open()
+            flow.send(.server, [.psh, .ack], length: 12)
+            flow.send(.client, .ack)
+            flow.time += silence * 1_000_000_000
+            flow.send(.client, [.rst, .ack])
+            return try #require(flow.resets.first).candidates
+        }
+        #expect(try candidates(after: 63) == [.idleTimeout, .abortOnClose])
+        #expect(try candidates(after: 350).isEmpty)
+    }
+
+    /// An orphan whose FIN nobody acknowledges is given up: what comes later meets no socket, or a listener.
+    @Test func anAcknowledgmentLongAfterTheFINSpeaksOfNoOption() throws {
+        func candidates(after pause: Int64) throws -> [Cause] {
+            var flow = Conversation()
+            flow.open()
+            flow.send(.server, [.fin, .ack])
+            flow.time += pause * 1_000_000_000
+            flow.send(.client, .ack)
+            flow.answer(from: .server, to: flow.last)
+            let reset = try #require(flow.resets.first)
+            return reset.candidates.isEmpty ? [reset.cause] : reset.candidates
+        }
+        #expect(try candidates(after: 0) == [.linger2Expired])
+        #expect(try candidates(after: 12) == [.staleConnection, .staleConnectionAtListener])
+    }
+
+    @Test func aSynLongAfterTheHandshakeIsRefused() throws {
+        var flow = Conversation()
+        flow.open()
+        flow.send(.client, [.psh, .ack], length: 100)
+        flow.send(.server, [.psh, .ack], length: 200)
+        flow.time += 300_000_000_000
+        flow.send(.client, .syn) { $0.seq = 900_000 }
+        flow.answer(from: .server, to: flow.last)
+        let reset = try #require(flow.resets.first)
+        #expect(reset.cause == .connectionRefused)
+        #expect(reset.flow?.acceptance == "accepted")
+    }
+
+    /// Data and a FIN come together after the sender's FIN: it is the data that a socket in FIN_WAIT2 refuses.
+    @Test func dataBeforeTheLastFINIsWhatIsRefused() throws {
+        var flow = Conversation()
+        flow.open()
+        flow.send(.server, [.fin, .ack])
+        flow.send(.client, .ack)
+        flow.send(.client, [.psh, .ack], length: 31)
+        let data = flow.last
+        flow.send(.client, [.fin, .ack])
+        flow.answer(from: .server, to: data)
+        let reset = try #require(flow.resets.first)
+        #expect(reset.cause == .dataAfterClose)
+        #expect(reset.evidence.contains { $0.fact.contains("31 bytes of data") && $0.from == .packet(6) })
+        #expect(!reset.evidence.contains { $0.fact.contains("no data was lost") })
+    }
+
+    /// What was sent before the RST comes before it: then its number is an old one.
+    @Test func aNumberThatMayBeOldIsNotCalledExact() throws {
+        var flow = Conversation()
+        flow.open()
+        let start = flow.serverSeq
+        flow.send(.server, [.psh, .ack], length: 100)
+        flow.send(.server, [.rst, .ack]) { $0.seq = start }
+        #expect(try #require(flow.resets.first).flow?.acceptance == "unknown")
+    }
+
     @Test func withoutDataNothingWasUnread() throws {
         var flow = Conversation()
         flow.open()

@@ -14,7 +14,11 @@ extension Catalogue {
             basis: "RFC 2525, section 2.17; __tcp_close()",
             reasons: ["TCP_ABORT_ON_CLOSE"], fixture: "abort-on-close-v4",
             wire: { wire in
-                guard wire.abortsItself, wire.silenceIsShort, !wire.usesMultipath else { return nil }
+                guard wire.abortsItself, !wire.usesMultipath else { return nil }
+                guard wire.silenceIsShort else {
+                    return wire.silenceFitsNoLimit && wire.peerSentData && !wire.answeredLastData && wire.own.fin == nil
+                        ? WireScore(55, "data of the other end may never have been read") : nil
+                }
                 if wire.dataIsUnseen {
                     return WireScore(50, "whether there was unread data does not show: the capture has no data")
                 }
@@ -47,7 +51,10 @@ extension Catalogue {
                     return WireScore(40, "it ends a connection that is older than the capture")
                 case .aborts:
                     guard wire.abortsItself, !wire.usesMultipath else { return nil }
-                    guard wire.silenceIsShort else { return WireScore(40, "a program may have dropped the connection") }
+                    guard wire.silenceIsShort else {
+                        return WireScore(
+                            wire.silenceFitsNoLimit ? 50 : 40, "a program may have dropped the connection")
+                    }
                     if wire.unansweredProbes > 0 { return WireScore(30, "a program may have lost patience") }
                     if wire.own.fin != nil { return WireScore(40, "the sender had ended its side in order before") }
                     if wire.dataIsUnseen {
@@ -105,6 +112,7 @@ extension Catalogue {
                 if wire.situation == .answersAfterFin, wire.trigger?.isPureAck == true, !wire.finWasAcknowledged,
                     let fin = wire.own.fin, let trigger = wire.trigger, !fin.end.follows(trigger.ack)
                 {
+                    guard wire.triggerIsPrompt else { return nil }
                     return WireScore(80, "the mere acknowledgment of the sender's FIN is answered with a RST")
                 }
                 guard wire.abortsItself, wire.finWasAcknowledged || wire.isFiltered else { return nil }

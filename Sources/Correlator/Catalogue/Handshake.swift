@@ -14,7 +14,7 @@ extension Catalogue {
             reasons: ["INVALID_SYN"], fixture: "bad-syn-in-handshake-v4",
             wire: { wire in
                 guard wire.situation == .answersSyn, wire.own.syn?.isSynAck == true, let trigger = wire.trigger,
-                    trigger.seq != wire.peer.syn?.seq
+                    trigger.seq != wire.peer.syn?.seq, wire.isInHandshake
                 else { return nil }
                 return WireScore(85, "a SYN with another sequence number came in the middle of the handshake")
             }

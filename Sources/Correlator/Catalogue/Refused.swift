@@ -68,7 +68,13 @@ extension Catalogue {
                 let both: [Cause] = [.closedPort, .netfilterReject]
                 switch wire.situation {
                 case .answersSyn:
-                    guard wire.own.segments == 0 else { return WireScore(25, "a SYN was answered with a RST") }
+                    guard wire.own.segments == 0 else {
+                        // A socket that has the connection still would ask back (RFC 5961, section 4).
+                        return wire.answersUnseenSyn && !wire.isInHandshake
+                            ? WireScore(
+                                60, "a SYN on the ports of an earlier connection was answered with a RST",
+                                standsFor: both) : WireScore(25, "a SYN was answered with a RST")
+                    }
                     return WireScore(
                         wire.trigger?.kinds.contains(.multipathJoin) == true ? 45 : 90, "a SYN was answered with a RST",
                         standsFor: both)

@@ -20,7 +20,8 @@ extension Catalogue {
                 case .answersAfterFin:
                     if wire.labelSpeaksOfSocket == true { return nil }
                     return WireScore(
-                        wire.labelSpeaksOfSocket == false ? 75 : 30, "the sender may have forgotten the connection")
+                        wire.labelSpeaksOfSocket == false || !wire.triggerIsPrompt ? 75 : 30,
+                        "the sender may have forgotten the connection")
                 case .answersOpen:
                     return WireScore(
                         wire.flow?.opener == .sender ? 85 : 70,
@@ -54,6 +55,8 @@ extension Catalogue {
             wire: { wire in
                 switch wire.situation {
                 case .answersOpen where wire.flow?.opener != .sender:
+                    return WireScore(65, "the port was open when the connection began")
+                case .answersAfterFin where !wire.triggerIsPrompt && !wire.bothEnded && wire.flow?.opener != .sender:
                     return WireScore(65, "the port was open when the connection began")
                 case .answersUnknown: return WireScore(60, "whether somebody listens on the port does not show")
                 case .answersHandshakeAck:

@@ -24,12 +24,22 @@ enum Acceptance: String, Sendable {
             self = reset.flags.contains(.ack) && reset.ack == syn.end ? .accepted : .ignored
             return
         }
+        if evidence.situation == .answersSyn, let trigger = evidence.trigger {
+            self = reset.ack == trigger.end ? .accepted : .ignored
+            return
+        }
         // What it has acknowledged it has received; in between it may have received more.
         guard let acknowledged = receiver.highestAck ?? (flow.own.segments > 0 ? flow.own.nextSeq : nil) else {
             self = .unknown
             return
         }
         let sent = flow.own.segments > 0 && flow.own.nextSeq.follows(acknowledged) ? flow.own.nextSeq : acknowledged
+        // More than a FIN was on its way (Linux takes a RST that a FIN overtook, tcp_reset_check()): where it had arrived
+        // before the RST, that one is old.
+        if reset.seq == acknowledged, sent &- acknowledged > 1, flow.own.otherSyn == nil {
+            self = .unknown
+            return
+        }
         if reset.seq == acknowledged || reset.seq == sent {
             self = .accepted
             return

@@ -112,8 +112,17 @@ struct Recollection: Sendable, Equatable, StartsEmpty {
         fitting = all.last
         // As many RSTs as segments since the sender last spoke: each segment got its own.
         let since = own.last?.number ?? 0
-        let unanswered = all.filter { $0.number > since }
+        var unanswered = all.filter { $0.number > since }
         let earlier = own.resets.filter { $0.number > since }.count
+        if own.fin != nil, earlier == 0 {
+            // Until its first RST a socket that has closed is there: it takes acknowledgments and the other end's FIN, and
+            // refuses data.
+            let data = unanswered.filter { $0.length > 0 }
+            if let first = data.first {
+                unanswered = data
+                fitting = first
+            }
+        }
         guard earlier < unanswered.count else { return }
         ownShare = unanswered[earlier]
         sharesLeft = unanswered.count - earlier - 1

@@ -48,10 +48,11 @@ extension ResetAssembly {
         guard inventory.captures.count > 1 else { return nil }
         let sources = Set(packets.map(\.source))
         for (index, capture) in inventory.captures.enumerated() where !sources.contains(Int32(index)) {
-            guard capture.dropped == 0, capture.damage.isEmpty,
+            guard capture.dropped == 0, capture.damage.isEmpty, capture.undecoded.isEmpty, capture.hasFlows,
                 let connection = capture.flows.connection(of: packet.segment.tuple), connection.source.segments > 0,
-                connection.source.resetCount == 0, connection.source.lowestTTL == connection.source.highestTTL,
-                [64, 128, 255].contains(connection.source.lowestTTL)
+                connection.source.resetCount == 0, connection.source.isUnrouted,
+                // Where no router is in between, either end may have been captured.
+                connection.destination.segments > 0, !connection.destination.isUnrouted
             else { continue }
             let offset = inventory.clockOffsets.first { $0.file == capture.file }?.offset ?? 0
             guard connection.lastTime.saturatingSubtract(offset) > packet.time else { continue }
@@ -74,6 +75,11 @@ extension ResetAssembly {
         }
         return verdict
     }
+}
+
+extension FlowSide {
+    /// Its segments have a TTL that stacks begin with: no router has passed them on.
+    fileprivate var isUnrouted: Bool { lowestTTL == highestTTL && [64, 128, 255].contains(lowestTTL) }
 }
 
 extension FlowSummary {

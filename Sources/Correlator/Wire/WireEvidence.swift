@@ -79,12 +79,16 @@ struct WireEvidence: Sendable {
 
     /// Whether the numbers of the RST speak of bytes that the capture does not have.
     private static func misses(_ flow: FlowContext, _ reset: SegmentNote) -> Bool {
+        hasMovedOn(flow, reset) || flow.own.holes > 0 || flow.peer.holes > 0
+    }
+
+    /// The same for bytes since the last segment that the capture has.
+    private static func hasMovedOn(_ flow: FlowContext, _ reset: SegmentNote) -> Bool {
         if flow.own.segments > 0, reset.seq.follows(flow.own.nextSeq), reset.seq != 0, flow.recollection.lookBacks == 0
         {
             return true
         }
-        if flow.peer.segments > 0, reset.flags.contains(.ack), reset.ack.follows(flow.peer.nextSeq) { return true }
-        return flow.own.holes > 0 || flow.peer.holes > 0
+        return flow.peer.segments > 0 && reset.flags.contains(.ack) && reset.ack.follows(flow.peer.nextSeq)
     }
 
     private static func situation(
@@ -182,6 +186,12 @@ extension WireEvidence {
         return own.syn
     }
 
+    /// The sender has answered the other end's SYN, and nothing more has come of it.
+    var isInHandshake: Bool {
+        own.segments == 1 + own.synRepeats && own.bytes == 0 && peer.bytes == 0
+            && context.recollection.synWasAcknowledged(before: trigger?.number ?? reset.number) == false
+    }
+
     /// The other end holds a connection that the sender has forgotten and opens anew with the same ports.
     var isHalfOpen: Bool { own.otherSyn != nil && own.otherSyn == own.last && trigger?.isPureAck == true }
 
@@ -190,11 +200,25 @@ extension WireEvidence {
         flow?.recollection.finWasAcknowledged(butBy: trigger?.number) ?? false
     }
 
+    /// The segment that the RST answers may itself answer the sender's last one. Much later the socket may be gone: the
+    /// kernel gives an orphan up whose FIN nobody acknowledges.
+    var triggerIsPrompt: Bool {
+        guard let trigger, let last = own.last else { return true }
+        return trigger.time.distance(from: last.time) < 5_000_000_000
+    }
+
     /// Both ends had finished when the segment came that the RST answers, or else when the RST was sent.
     var bothEnded: Bool {
         guard own.fin != nil, let fin = peer.fin else { return false }
         // Data that comes with the FIN is still data to an end that has closed.
         return trigger.map { fin.number < $0.number || fin.number == $0.number && $0.length == 0 } ?? true
+    }
+
+    /// Data of one end has not been acknowledged by the other, and will not be.
+    var losesData: Bool {
+        if own.fin.map({ unacknowledged > ($0.end == own.nextSeq ? 1 : 0) }) ?? (unacknowledged > 0) { return true }
+        guard let data = peer.lastData else { return false }
+        return own.highestAck.map { data.end.follows($0) } ?? true
     }
 
     /// The IPv6 flow label is that of the sender's connection: a socket answered, not the kernel for want of one.
@@ -221,8 +245,12 @@ extension WireEvidence {
 
     var silenceIsShort: Bool { (silence ?? 0) < Self.longSilence || !silenceIsCertain }
 
-    /// The connection was silent, and not only its SYNs and FINs: otherwise the numbers have moved on.
-    var silenceIsCertain: Bool { !isFiltered }
+    /// The connection was silent, and not only its SYNs and FINs, in a capture that says that it was restricted or whose
+    /// numbers have moved on.
+    var silenceIsCertain: Bool { !isFiltered && flow.map { !Self.hasMovedOn($0, reset) } ?? true }
+
+    /// A long silence that is as long as no idle limit that is well known.
+    var silenceFitsNoLimit: Bool { silence.map { IdleLimits.fitting(nanoseconds: $0).isEmpty } ?? true }
 
     /// Neither end ever sent data, as the numbers of the RST tell.
     var isWithoutData: Bool {

@@ -130,7 +130,7 @@ struct WireFacts {
             add("the sender of the RST had ended its side (FIN)\(acknowledged)", from: fin.number)
         }
         if let fin = flow.peer.fin { add("the other end had ended its side (FIN)", from: fin.number) }
-        if evidence.bothEnded, flow.own.injected == nil, flow.peer.injected == nil {
+        if evidence.bothEnded, !evidence.losesData, flow.own.injected == nil, flow.peer.injected == nil {
             add("both ends had finished before the RST: no data was lost by it")
         }
     }
