@@ -77,6 +77,11 @@ extension Encapsulation {
                 + hex("aa aa 03 00 00 0c 00 0a 00 00 00 00") + Wrap.frame + hex("00 00 00 00")),
         .init(
             name: "FabricPath", packet: Wrap.ethernet(0x8903, hex("00 45") + Wrap.frame)),
+        .init(name: "HSR", packet: Wrap.ethernet(0x892f, hex("00 34 00 01 08 00") + Wrap.inner)),
+        .init(name: "TRILL", packet: Wrap.ethernet(0x22f3, hex("00 3f 00 01 00 02") + Wrap.frame)),
+        .init(
+            name: "TRILL with options",
+            packet: Wrap.ethernet(0x22f3, hex("00 7f 00 01 00 02 00 00 00 00") + Wrap.frame)),
         .init(name: "IPv6 that says it is IPv4", packet: Wrap.ethernet(0x0800, Wrap.inner6)),
         .init(name: "Cisco HDLC as PPP", linkType: 9, packet: hex("0f 00 08 00") + Wrap.inner),
         .init(

@@ -37,6 +37,9 @@ extension PacketDecoder {
         case 0x8903: return skip(2, then: .ethernet)
         // 802.1ah: an I-tag, then a whole frame.
         case 0x88e7: return skip(4, then: .ethernet)
+        // HSR (IEC 62439-3): path, size and sequence number, then an EtherType.
+        case 0x892f: return tag(bytes, length: 4)
+        case 0x22f3: return trill(bytes)
         case 0x88e5: return macsec(bytes)
         // A length: what follows is padded to the minimum frame, which the length leaves out.
         case 0...1500:
@@ -52,6 +55,12 @@ extension PacketDecoder {
         let type = bytes.be16(at + length)
         at += length + 2
         return .etherType(type)
+    }
+
+    /// RFC 6325, section 3: the length of the options, in words, is in the first two bytes; then a whole frame.
+    private mutating func trill(_ bytes: RawSpan) -> Layer {
+        guard available >= 6 else { return .undecoded(.truncatedLink) }
+        return skip(6 + Int(bytes.be16(at) >> 6 & 0x1f) * 4, then: .ethernet)
     }
 
     /// IEEE 802.1AE: what is only authenticated can be read.
