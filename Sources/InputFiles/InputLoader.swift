@@ -167,7 +167,9 @@ private struct Argument {
     /// Whether a file of a directory is meant to be a capture or events, so that it is said if it is not.
     private static func isNamedAsInput(_ name: String) -> Bool {
         let name = name.lowercased()
-        let plain = [".gz", ".zst", ".lz4", ".xz", ".bz2"].first(where: name.hasSuffix).map { name.dropLast($0.count) } ?? name[...]
+        let plain =
+            [".gz", ".zst", ".lz4", ".xz", ".bz2"].first(where: name.hasSuffix).map { name.dropLast($0.count) }
+            ?? name[...]
         return [".pcap", ".pcapng", ".cap", ".jsonl"].contains(where: plain.hasSuffix)
     }
 }
