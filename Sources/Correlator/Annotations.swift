@@ -2,6 +2,9 @@ import NetworkTypes
 import PcapReader
 
 extension ResetAssembly {
+    /// A file may have thousands of names for an address; so many are shown.
+    private static let shownNames = 3
+
     /// What somebody wrote into the captures about a RST, and what they call its ends.
     func annotations(_ packets: FewReferences, _ tuple: FourTuple) -> [Fact] {
         var facts: [Fact] = []
@@ -16,11 +19,14 @@ extension ResetAssembly {
         }
         for end in [tuple.source, tuple.destination] {
             var names: [String] = []
-            for capture in inventory.captures where !capture.names.isEmpty {
-                for name in capture.names[end.description] ?? [] where !names.contains(name) { names.append(name) }
+            for capture in inventory.captures where !capture.names.isEmpty && names.count < Self.shownNames {
+                for name in (capture.names[end.description] ?? []).prefix(Self.shownNames) where !names.contains(name) {
+                    names.append(name)
+                }
             }
             guard !names.isEmpty else { continue }
-            facts.append(Fact("name in the capture: \(end) is \(names.joined(separator: ", "))", from: .report))
+            let list = names.prefix(Self.shownNames).joined(separator: ", ")
+            facts.append(Fact("name in the capture: \(end) is \(list)", from: .report))
         }
         return facts
     }

@@ -66,6 +66,27 @@ import Testing
     }
 }
 
+@Suite struct AnnotationTests {
+    @Test func commentsAndNamesStandBesideTheReset() throws {
+        var flow = Conversation()
+        flow.open()
+        flow.send(.server, [.rst, .ack])
+        var capture = flow.capture
+        capture.comments = [4: ["ask Bob", "or\nEve"], 3: ["of another packet"]]
+        capture.names = [
+            "10.0.0.1": (0..<1000).map { "name\($0)" }, "10.0.0.2": ["client", "client"], "10.0.0.9": ["nobody"],
+        ]
+        let reset = try #require(correlate(captures: [capture], recordings: []).resets.first)
+        #expect(
+            reset.evidence.suffix(4) == [
+                Fact("comment in the capture: ask Bob", from: .packet(4)),
+                Fact("comment in the capture: or; Eve", from: .packet(4)),
+                Fact("name in the capture: 10.0.0.1 is name0, name1, name2", from: .report),
+                Fact("name in the capture: 10.0.0.2 is client", from: .report),
+            ])
+    }
+}
+
 @Suite struct AcceptanceTests {
     private func acceptance(_ offset: UInt32) throws -> String? {
         var flow = Conversation()
