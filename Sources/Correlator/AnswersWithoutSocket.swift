@@ -62,7 +62,7 @@ extension ResetAssembly {
 
 extension CaptureInput {
     /// It lost nothing that its filter let in.
-    fileprivate var isComplete: Bool { dropped == 0 && bytesSkipped == 0 && damage.isEmpty }
+    var isComplete: Bool { dropped == 0 && bytesSkipped == 0 && damage.isEmpty }
 }
 
 extension Recording {

@@ -180,13 +180,13 @@ final class ResetAssembly: Sendable {
         // The packet's own stack is the nearest witness; where it is cut or unknown, the decision's speaks.
         evidence.path = emitPath.flatMap { $0.origin == .unknown && decidePath != nil ? nil : $0 } ?? decidePath
         evidence.isPathPartial = emitPath == nil && decision.map(inventory.hasPartialPath) == true
+        evidence.flags = origin.flatMap { inventory.event($0).flags }
         guard let decision else {
-            evidence.flags = origin.flatMap { inventory.event($0).flags }
             apply(origin.flatMap { inventory.event($0).socket }, to: &evidence)
             return evidence
         }
         evidence.decided = true
-        evidence.flags = origin.flatMap { inventory.event($0).flags } ?? inventory.event(decision).flags
+        evidence.flags = evidence.flags ?? inventory.event(decision).flags
         evidence.reason = inventory.event(decision).reason
         evidence.state = inventory.event(decision).state ?? inventory.event(decision).socket?.state
         evidence.previousState = inventory.event(decision).previousState

@@ -156,7 +156,7 @@ public struct CaptureComment: Sendable, Equatable {
 
 /// Everything about a capture but its packets.
 public struct CaptureSummary: Sendable, Equatable {
-    /// At most this many are kept of damage, comments and names; the counts go on.
+    /// At most this many are kept of damage, comments on packets and names; the counts go on.
     public static let keptDamage = 100
     public static let keptComments = 1000
     public static let keptNames = 10_000
@@ -227,9 +227,8 @@ public struct CaptureSummary: Sendable, Equatable {
     mutating func note(_ comment: String, on subject: CaptureComment.Subject) {
         commentCount += 1
         // A tool may write a comment to each packet: those about the file are kept beside them.
-        var isOfPacket = false
-        if case .packet = subject { isOfPacket = true }
-        if comments.count < (isOfPacket ? Self.keptComments : 2 * Self.keptComments) {
+        let limit = if case .packet = subject { Self.keptComments } else { 2 * Self.keptComments }
+        if comments.count < limit {
             comments.append(CaptureComment(subject: subject, text: comment))
         }
     }

@@ -125,17 +125,17 @@ final class EventLoop: @unchecked Sendable {
         } catch {
             failure = "\(error)"
             rstbpf_detach(programs)
-            countUnwritten()
+            noteLosses(clockNanoseconds(CLOCK_MONOTONIC))
+            lost += unread + converter.events - written
             failed()
         }
     }
 
-    /// What the hooks saw, and the file will not have.
-    private func countUnwritten() {
+    /// Records that the hooks put into the ring and nobody has taken yet; 0 if the kernel does not tell.
+    private var unread: Int {
         var counts = rstbpf_counts()
-        guard rstbpf_count(programs, &counts) == 0 else { return }
-        let unread = counts.reserved > received ? Int(clamping: counts.reserved - received) : 0
-        lost = Int(clamping: counts.no_room) + Int(clamping: counts.recursion) + unread + converter.events - written
+        guard rstbpf_count(programs, &counts) == 0, counts.reserved > received else { return 0 }
+        return Int(clamping: counts.reserved - received)
     }
 
     private func afterPoll() throws(RecorderError) {
@@ -154,18 +154,16 @@ final class EventLoop: @unchecked Sendable {
     /// not mean an empty ring: the count of records tells.
     private func drain() throws(RecorderError) {
         let deadline = clockNanoseconds(CLOCK_MONOTONIC) + Self.drainTime
-        var counts = rstbpf_counts()
         repeat {
             rstbpf_drain(programs)
             try afterPoll()
-            rstbpf_count(programs, &counts)
-            if received >= counts.reserved { break }
+            if unread == 0 { break }
             usleep(1000)
         } while clockNanoseconds(CLOCK_MONOTONIC) < deadline
         lastClock = 0
         try afterPoll()
-        if received < counts.reserved {
-            let missing = Int(clamping: counts.reserved - received)
+        let missing = unread
+        if missing > 0 {
             converter.append(loss: Loss(monotonic: lastClock, place: "drain", count: missing))
             lost += missing
         }

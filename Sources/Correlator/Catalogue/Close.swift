@@ -110,9 +110,9 @@ extension Catalogue {
             wire: { wire in
                 guard wire.own.fin != nil, !wire.bothEnded else { return nil }
                 if wire.situation == .answersAfterFin, wire.trigger?.isPureAck == true, !wire.finWasAcknowledged,
-                    let fin = wire.own.fin, let trigger = wire.trigger, !fin.end.follows(trigger.ack)
+                    let fin = wire.own.fin, let trigger = wire.trigger, !fin.end.follows(trigger.ack),
+                    wire.triggerIsPrompt
                 {
-                    guard wire.triggerIsPrompt else { return nil }
                     return WireScore(80, "the mere acknowledgment of the sender's FIN is answered with a RST")
                 }
                 guard wire.abortsItself, wire.finWasAcknowledged || wire.isFiltered else { return nil }

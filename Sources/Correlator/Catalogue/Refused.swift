@@ -67,17 +67,15 @@ extension Catalogue {
             wire: { wire in
                 let both: [Cause] = [.closedPort, .netfilterReject]
                 switch wire.situation {
-                case .answersSyn:
-                    guard wire.own.segments == 0 else {
-                        // A socket that has the connection still would ask back (RFC 5961, section 4).
-                        return wire.answersUnseenSyn && !wire.isInHandshake
-                            ? WireScore(
-                                60, "a SYN on the ports of an earlier connection was answered with a RST",
-                                standsFor: both) : WireScore(25, "a SYN was answered with a RST")
-                    }
+                case .answersSyn where wire.own.segments == 0:
                     return WireScore(
                         wire.trigger?.kinds.contains(.multipathJoin) == true ? 45 : 90, "a SYN was answered with a RST",
                         standsFor: both)
+                case .answersSyn where wire.answersUnseenSyn && !wire.isInHandshake:
+                    // A socket that has the connection still would ask back (RFC 5961, section 4).
+                    return WireScore(
+                        60, "a SYN on the ports of an earlier connection was answered with a RST", standsFor: both)
+                case .answersSyn: return WireScore(25, "a SYN was answered with a RST")
                 case .isolated where wire.answersUnseenSyn:
                     return WireScore(
                         60, "it acknowledges a segment without ACK, which was not captured: a SYN most likely",

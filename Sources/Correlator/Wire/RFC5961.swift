@@ -24,8 +24,9 @@ enum Acceptance: String, Sendable {
             self = reset.flags.contains(.ack) && reset.ack == syn.end ? .accepted : .ignored
             return
         }
-        if evidence.situation == .answersSyn, let trigger = evidence.trigger {
-            self = reset.ack == trigger.end ? .accepted : .ignored
+        if evidence.situation == .answersSyn {
+            // It answers the SYN that it acknowledges.
+            self = .accepted
             return
         }
         // What it has acknowledged it has received; in between it may have received more.

@@ -16,8 +16,7 @@ struct ResetPayload: Sendable, Equatable {
     ///   - bytes: as many of them as were captured.
     ///   - length: how many the RST carries.
     init?(_ bytes: [UInt8], length: Int) {
-        if let diagnostic = Self.diagnostic(bytes, length) ?? Self.description(bytes) ?? Self.placeholder(bytes, length)
-        {
+        if let diagnostic = Self.diagnostic(bytes, length) ?? Self.description(bytes) ?? Self.draft12(bytes, length) {
             self = diagnostic
         } else if let text = Self.text(bytes, length) {
             self = text
@@ -59,7 +58,7 @@ struct ResetPayload: Sendable, Equatable {
     /// draft-boucadair-tcpm-rst-diagnostic-payload-12, where the number of the RFC was to be the magic; 12345 stood for it.
     ///
     ///     | 12345 (2) | length (2) | length of the text (2) | reason code (2) | [enterprise (4)] | [text] |
-    private static func placeholder(_ bytes: [UInt8], _ length: Int) -> ResetPayload? {
+    private static func draft12(_ bytes: [UInt8], _ length: Int) -> ResetPayload? {
         guard bytes.count >= 8, word(bytes, 0) == 12345, word(bytes, 2) >= 4, word(bytes, 2) == length - 4 else {
             return nil
         }

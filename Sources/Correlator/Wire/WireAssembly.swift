@@ -48,7 +48,7 @@ extension ResetAssembly {
         guard inventory.captures.count > 1 else { return nil }
         let sources = Set(packets.map(\.source))
         for (index, capture) in inventory.captures.enumerated() where !sources.contains(Int32(index)) {
-            guard capture.dropped == 0, capture.damage.isEmpty, capture.undecoded.isEmpty, capture.hasFlows,
+            guard capture.isComplete, capture.undecoded.isEmpty, capture.hasFlows,
                 let connection = capture.flows.connection(of: packet.segment.tuple), connection.source.segments > 0,
                 connection.source.resetCount == 0, connection.source.isUnrouted,
                 // Where no router is in between, either end may have been captured.

@@ -142,6 +142,9 @@ extension WireEvidence {
     var own: FlowSide { _read { yield context.own } }
     var peer: FlowSide { _read { yield context.peer } }
 
+    /// What the RST says itself, in a format that is known.
+    var stated: ResetPayload? { payload.isEmpty ? nil : ResetPayload(payload, length: Int(reset.length)) }
+
     /// Nanoseconds without any segment before the RST.
     var silence: UInt64? { flow?.last.map { reset.time.distance(from: $0.time) } }
 
@@ -189,7 +192,7 @@ extension WireEvidence {
     /// The sender has answered the other end's SYN, and nothing more has come of it.
     var isInHandshake: Bool {
         own.segments == 1 + own.synRepeats && own.bytes == 0 && peer.bytes == 0
-            && context.recollection.synWasAcknowledged(before: trigger?.number ?? reset.number) == false
+            && !context.recollection.synWasAcknowledged(before: trigger?.number ?? reset.number)
     }
 
     /// The other end holds a connection that the sender has forgotten and opens anew with the same ports.
@@ -216,7 +219,8 @@ extension WireEvidence {
 
     /// Data of one end has not been acknowledged by the other, and will not be.
     var losesData: Bool {
-        if own.fin.map({ unacknowledged > ($0.end == own.nextSeq ? 1 : 0) }) ?? (unacknowledged > 0) { return true }
+        // A FIN counts as one, and is no data.
+        if unacknowledged > (own.fin?.end == own.nextSeq ? 1 : 0) { return true }
         guard let data = peer.lastData else { return false }
         return own.highestAck.map { data.end.follows($0) } ?? true
     }

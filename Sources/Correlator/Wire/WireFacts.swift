@@ -71,7 +71,7 @@ struct WireFacts {
 
     private mutating func payload() {
         guard !evidence.payload.isEmpty else { return }
-        if let stated = ResetPayload(evidence.payload, length: Int(evidence.reset.length)) {
+        if let stated = evidence.stated {
             add(stated.sentence)
         } else {
             add("the RST carries \(evidence.reset.length) bytes in no known format")

@@ -19,10 +19,7 @@ struct WireScores {
         for index in rules.indices {
             if let score = rules[index].wire?(evidence), score.points > 0 { insert(rules[index], score) }
         }
-        if !evidence.payload.isEmpty,
-            let stated = ResetPayload(evidence.payload, length: Int(evidence.reset.length))?.cause,
-            let rule = Catalogue.rule(for: stated)
-        {
+        if let stated = evidence.stated?.cause, let rule = Catalogue.rule(for: stated) {
             // What the sender says of itself goes before what its packets suggest, unless they speak clearly.
             ranked.removeAll { $0.rule.cause == stated }
             let score = WireScore(92, "the RST says so in its payload")
