@@ -102,6 +102,35 @@ import Testing
         #expect(climbing(9000, ttl: 64).resets.allSatisfy { $0.cause != .injected })
     }
 
+    /// tcpkill begins its row with the number that the segment it has seen acknowledges.
+    @Test func aRowMayBeginWhereTheReceiverIs() throws {
+        var flow = Conversation()
+        flow.open()
+        flow.send(.server, [.psh, .ack], length: 100)
+        flow.send(.client, .ack)
+        flow.send(.client, [.psh, .ack], length: 100)
+        let next = flow.serverSeq
+        for number in 0..<3 as Range<UInt32> {
+            flow.send(.server, .rst) {
+                $0.seq = next &+ number &* 502
+                $0.ttl = 90
+                $0.window = 0
+            }
+        }
+        #expect(flow.resets.map(\.cause) == [.injected, .injected, .injected])
+        // A host that answers one segment after the other takes all its numbers from them.
+        var answers = Conversation()
+        answers.open()
+        answers.send(.server, [.psh, .ack], length: 3000)
+        var triggers: [TCPSegment] = []
+        for acknowledged in [2000, 1000, 0] as [UInt32] {
+            answers.send(.client, [.psh, .ack], length: 10) { $0.ack &-= acknowledged }
+            triggers.append(answers.last)
+        }
+        for trigger in triggers { answers.answer(from: .server, to: trigger) }
+        #expect(answers.resets.allSatisfy { $0.cause != .injected })
+    }
+
     @Test func whatOneEndNeverSawWasMadeOnTheWay() throws {
         let (receiver, sender) = Self.onlyOneEndSees(clientTTL: 57)
         let report = correlate(

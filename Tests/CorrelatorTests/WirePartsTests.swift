@@ -145,6 +145,45 @@ import Testing
         #expect(flow.resets.first?.flow?.receiver.retransmissions == 0)
     }
 
+    /// A mirror port shows each segment twice, on the way in and on the way out: the RST answers what it answers.
+    @Test func aResetCapturedTwiceIsOneReset() throws {
+        var flow = Conversation()
+        flow.open()
+        flow.send(.server, [.fin, .ack])
+        for length in [31, 57] as [UInt32] {
+            flow.send(.client, [.psh, .ack], length: length)
+            flow.answer(from: .server, to: flow.last)
+        }
+        let mirrored = flow.twice
+        let resets = mirrored.resets
+        #expect(resets.count == 4)
+        for (once, places) in zip(flow.resets, [[0, 1], [2, 3]]) {
+            for place in places {
+                #expect(resets[place].cause == once.cause && resets[place].flow == once.flow)
+                let isSecond = place == places[1]
+                #expect(resets[place].evidence.contains { $0.fact.contains("it was captured twice") } == isSecond)
+            }
+        }
+        #expect(resets[0].evidence.contains { $0.fact.contains("31 bytes of data") })
+        #expect(resets[3].evidence.contains { $0.fact.contains("57 bytes of data") })
+    }
+
+    /// Each segment of a burst gets a RST of its own, and they are equal to the last bit.
+    @Test func equalResetsAreNotOneByThemselves() throws {
+        var flow = Conversation()
+        flow.open()
+        flow.send(.client, [.psh, .ack], length: 10)
+        let first = flow.last
+        flow.send(.client, [.psh, .ack], length: 10)
+        let second = flow.last
+        flow.answer(from: .server, to: first)
+        flow.time -= 999_000
+        flow.answer(from: .server, to: second)
+        #expect(flow.resets.count == 2)
+        #expect(flow.resets.allSatisfy { !$0.evidence.contains { $0.fact.contains("captured twice") } })
+        #expect(flow.resets[0].evidence.contains { $0.fact == "its sender sends 1 more RST" })
+    }
+
     @Test func aNewConnectionBeginsWithItsSyn() throws {
         var flow = Conversation()
         flow.open()

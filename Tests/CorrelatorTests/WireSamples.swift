@@ -69,6 +69,21 @@ struct Conversation {
         }
     }
 
+    /// The same as a mirror port shows it: each segment again, a microsecond later and one hop further on.
+    var twice: Conversation {
+        var copy = self
+        copy.segments = []
+        for segment in segments {
+            copy.time = segment.time
+            copy.append(segment.segment)
+            copy.time = segment.time + 1000
+            var again = segment.segment
+            again.ttl -= 1
+            copy.append(again)
+        }
+        return copy
+    }
+
     var last: TCPSegment { segments[segments.count - 1].segment }
 
     var capture: CaptureInput { capture(named: "capture.pcap") }

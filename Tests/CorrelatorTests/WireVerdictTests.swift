@@ -101,6 +101,40 @@ import Testing
         #expect(!reset.evidence.contains { $0.fact.contains("no data was lost") })
     }
 
+    /// shutdown(SHUT_WR), and close() without reading what came after it: Linux ends such a socket with a RST of its own,
+    /// while an answer to late data has no ACK.
+    @Test(arguments: [false, true])
+    func aHalfClosedSocketWithUnreadDataIsAborted(isAcknowledged: Bool) throws {
+        var flow = Conversation()
+        flow.open()
+        flow.send(.client, [.psh, .ack], length: 100)
+        flow.send(.client, [.fin, .ack])
+        flow.send(.server, [.psh, .ack], length: 480)
+        if isAcknowledged { flow.send(.client, .ack) }
+        flow.send(.client, [.rst, .ack])
+        #expect(try #require(flow.resets.first).cause == .abortOnClose)
+    }
+
+    /// Data that meets a socket whose FIN is not acknowledged yet, as a forged FIN makes it happen.
+    @Test func aFINThatIsNotAcknowledgedKeepsTheSocket() throws {
+        var flow = Conversation()
+        flow.open()
+        let acknowledged = flow.clientSeq
+        flow.send(.server, [.fin, .ack])
+        flow.send(.client, [.fin, .ack])
+        flow.send(.server, [.psh, .ack], length: 700) {
+            $0.seq &-= 1
+            $0.ack = acknowledged
+        }
+        flow.answer(from: .client, to: flow.last)
+        let reset = try #require(flow.resets.first)
+        #expect(reset.candidates == [.dataAfterClose, .staleConnection])
+        // The RST has ended the socket: what comes then meets none.
+        flow.send(.server, [.psh, .ack], length: 10) { $0.ack = acknowledged }
+        flow.answer(from: .client, to: flow.last)
+        #expect(flow.resets[1].cause == .staleConnection)
+    }
+
     /// What was sent before the RST comes before it: then its number is an old one.
     @Test func aNumberThatMayBeOldIsNotCalledExact() throws {
         var flow = Conversation()

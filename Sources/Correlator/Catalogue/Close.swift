@@ -23,7 +23,15 @@ extension Catalogue {
                     return WireScore(50, "whether there was unread data does not show: the capture has no data")
                 }
                 guard wire.peerSentData else { return nil }
-                if wire.acknowledgesLateData { return WireScore(40, "the other end had sent data") }
+                if wire.acknowledgesLateData {
+                    return wire.hasSocketsHeader
+                        ? WireScore(
+                            70, "data came after the sender's FIN and may not have been read: its socket was open")
+                        : WireScore(40, "the other end had sent data")
+                }
+                if wire.tookLateData {
+                    return WireScore(66, "data came after the sender's FIN and was taken: its socket was open")
+                }
                 if wire.own.fin != nil {
                     return wire.isPrompt && !wire.bothEnded
                         ? WireScore(60, "the other end had sent data, and the sender ended its side just before")
@@ -139,10 +147,16 @@ extension Catalogue {
             reasons: ["TCP_ABORT_ON_DATA"], fixture: "data-after-close-v4",
             wire: { wire in
                 if wire.acknowledgesLateData {
-                    return WireScore(75, "data came after the sender's FIN, and the RST acknowledges it")
+                    return WireScore(
+                        wire.hasSocketsHeader ? 50 : 75, "data came after the sender's FIN, and the RST acknowledges it"
+                    )
                 }
-                guard wire.situation == .answersAfterFin, !wire.bothEnded, wire.answersData != false else { return nil }
+                guard wire.situation == .answersAfterFin, wire.answersData != false else { return nil }
                 guard wire.labelSpeaksOfSocket != false else { return nil }
+                if wire.bothEnded {
+                    return wire.refusesDataBeforeLastAck
+                        ? WireScore(65, "data came before the sender's FIN was acknowledged") : nil
+                }
                 guard wire.finWasAcknowledged else {
                     return WireScore(80, "data came after the sender's FIN, which the other end had not seen yet")
                 }

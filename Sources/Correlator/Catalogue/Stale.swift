@@ -16,7 +16,9 @@ extension Catalogue {
             wire: { wire in
                 switch wire.situation {
                 case .answersAfterFin where wire.bothEnded:
-                    return WireScore(80, "both ends had finished: what came then belonged to no connection any more")
+                    return wire.refusesDataBeforeLastAck
+                        ? WireScore(60, "both ends had finished, although the sender's FIN was not acknowledged")
+                        : WireScore(80, "both ends had finished: what came then belonged to no connection any more")
                 case .answersAfterFin:
                     if wire.labelSpeaksOfSocket == true { return nil }
                     return WireScore(

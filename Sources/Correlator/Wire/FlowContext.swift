@@ -2,6 +2,8 @@
 ///
 /// A class, so that a hundred rules can ask it without a copy.
 final class FlowContext: Sendable {
+    /// The RST; nil if nothing was seen. Of one that was captured twice, what was captured first.
+    let reset: SegmentNote?
     /// The end that sent the RST, and the other one, before the RST.
     let own: FlowSide
     let peer: FlowSide
@@ -19,14 +21,16 @@ final class FlowContext: Sendable {
 
     /// Nothing was seen.
     static let nothing = FlowContext(
-        ends: Ends(), sender: 0, recollection: Recollection(), previous: nil, after: FlowShard.After(),
+        reset: nil, ends: Ends(), sender: 0, recollection: Recollection(), previous: nil, after: FlowShard.After(),
         final: FinalEnds(Ends()),
         duplicates: 0, zeek: .other)
 
     init(
-        ends: Ends, sender: Int, recollection: Recollection, previous: FlowShard.Flow.Ended?, after: FlowShard.After,
+        reset: SegmentNote?, ends: Ends, sender: Int, recollection: Recollection, previous: FlowShard.Flow.Ended?,
+        after: FlowShard.After,
         final: FinalEnds, duplicates: Int, zeek: ZeekState
     ) {
+        self.reset = reset
         own = ends[sender]
         peer = ends[1 - sender]
         self.recollection = recollection

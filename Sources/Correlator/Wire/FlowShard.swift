@@ -9,6 +9,8 @@ struct FlowShard: Sendable {
     private var flows: [Flow] = []
     /// One for each RST.
     private var moments: [Moment] = []
+    /// RSTs that were captured twice: the packets that show them again, and the place of each in `moments`.
+    private var repeats: [(number: Int, moment: Int32)] = []
     /// For each flow the latest of those segments that are being added, by its place among them, or -1.
     private var latest: [Int32] = []
 
@@ -81,7 +83,7 @@ struct FlowShard: Sendable {
                 latest[chain.flow] = -1
                 var link = chain.head
                 while link >= 0 {
-                    Self.add(segments[Int(link)], to: &flows[chain.flow], chain.flow, &moments)
+                    Self.add(segments[Int(link)], to: &flows[chain.flow], chain.flow, &moments, &repeats)
                     link = next[Int(link)]
                 }
             }
@@ -106,7 +108,10 @@ struct FlowShard: Sendable {
     }
 
     /// - Parameter number: that of the flow.
-    private static func add(_ segment: FlowSegment, to flow: inout Flow, _ number: Int, _ moments: inout [Moment]) {
+    private static func add(
+        _ segment: FlowSegment, to flow: inout Flow, _ number: Int, _ moments: inout [Moment],
+        _ repeats: inout [(number: Int, moment: Int32)]
+    ) {
         let side = segment.isReversed == flow.isReversed ? 0 : 1
         if flow.zeek.isOver(before: segment.note) {
             finishZeek(&flow, &moments)
@@ -114,6 +119,11 @@ struct FlowShard: Sendable {
         }
         flow.zeek.take(
             segment.note, side: side, sourcePort: segment.sourcePort, destinationPort: segment.destinationPort)
+        if segment.note.flags.contains(.rst), let seen = flow.justSeen(segment.note, side: side, moments) {
+            flow.duplicates &+= 1
+            repeats.append((segment.note.number, seen))
+            return
+        }
         settle(&flow, &moments)
         if segment.note.flags.contains(.rst) {
             addReset(segment.note, to: &flow, number, side, &moments)
@@ -198,6 +208,25 @@ struct FlowShard: Sendable {
     /// What became of the connections, when all segments are added.
     mutating func finish() -> FollowedFlows {
         for index in flows.indices { Self.finishZeek(&flows[index], &moments) }
-        return FollowedFlows(flows, moments)
+        return FollowedFlows(flows, moments, repeats)
+    }
+}
+
+extension FlowShard.Flow {
+    /// The place of an equal RST that came just before: one that was captured twice (a mirror port, a bridge).
+    ///
+    /// A host may well send equal RSTs, one for each segment that it refuses, and so may who forges them. Therefore the
+    /// other segments of the connection have to tell that this capture has segments twice.
+    fileprivate func justSeen(_ reset: SegmentNote, side: Int, _ moments: [FlowShard.Moment]) -> Int32? {
+        guard duplicates > 0, Int(duplicates) * 3 >= ends[0].segments + ends[1].segments else { return nil }
+        var place = latestOfZeek
+        // From the latest backwards, as few as of other segments.
+        for _ in 0..<4 where place >= 0 {
+            let moment = moments[Int(place)]
+            guard moment.note.time.distance(from: reset.time) <= FlowShard.duplicateWindow else { return nil }
+            if Int(moment.sender) == side, moment.note.isEqual(to: reset) { return place }
+            place = moment.previousOfZeek
+        }
+        return nil
     }
 }

@@ -19,7 +19,7 @@ public struct FlowTable: Sendable {
             self.filter = filter
             self.shards = shards
             resets = shards.enumerated().flatMap { shard, flows in
-                flows.packetNumbers.enumerated().map { ($1, Int32(shard), Int32(truncatingIfNeeded: $0)) }
+                flows.packets.map { ($0.number, Int32(shard), $0.place) }
             }.sorted { $0.0 < $1.0 }
         }
     }

@@ -8,14 +8,19 @@ final class FollowedFlows: Sendable {
     let comparedFlows: [FlowShard.Flow]
     /// One for each RST.
     private let moments: [FlowShard.Moment]
+    /// Packets that show a RST again.
+    private let repeats: [(number: Int, moment: Int32)]
     /// For each RST the next ones of both ends in the same connection, or -1.
     private let nextResets: [(ofSender: Int32, ofPeer: Int32)]
     /// All flows by the number of their connection.
     private let byConnection: [(connection: Int32, flow: Int32)]
 
-    init(_ flows: [FlowShard.Flow], _ moments: [FlowShard.Moment]) {
+    init(
+        _ flows: [FlowShard.Flow], _ moments: [FlowShard.Moment], _ repeats: [(number: Int, moment: Int32)]
+    ) {
         self.flows = flows.map(EndedFlow.init)
         self.moments = moments
+        self.repeats = repeats
         comparedFlows = Array(flows.prefix(FlowTable.comparedFlows))
         nextResets = Self.nextResets(moments, flowCount: flows.count)
         byConnection = flows.indices.map { (flows[$0].connection, Int32($0)) }.sorted { $0 < $1 }
@@ -66,15 +71,18 @@ final class FollowedFlows: Sendable {
 
     // MARK: - RSTs
 
-    /// Of the RSTs by their places.
-    var packetNumbers: some Sequence<Int> { moments.lazy.map(\.note.number) }
+    /// The packets of all RSTs with the places of these.
+    var packets: [(number: Int, place: Int32)] {
+        moments.enumerated().map { ($1.note.number, Int32(truncatingIfNeeded: $0)) }
+            + repeats.map { ($0.number, $0.moment) }
+    }
 
     /// What is known of the connection of a RST.
     func context(at place: Int32) -> FlowContext {
         let moment = Int(place)
         let final = final(moment)
         return FlowContext(
-            ends: moments[moment].ends, sender: Int(moments[moment].sender),
+            reset: moments[moment].note, ends: moments[moment].ends, sender: Int(moments[moment].sender),
             recollection: moments[moment].recollection.value, previous: moments[moment].previous,
             after: after(moment, final), final: final, duplicates: Int(flows[Int(moments[moment].flow)].duplicates),
             zeek: moments[moment].zeek)

@@ -115,17 +115,17 @@ struct Injection: Sendable {
     }
 
     /// The same from a device that nobody knows: three RSTs and more, each further into what the end has yet to send, and
-    /// none an answer to anything. What a host answers to takes its number from the segment it answers.
+    /// none but the first an answer to anything. What a host answers to takes its number from the segment it answers.
     private static func climb(_ evidence: WireEvidence, _ flow: FlowContext) -> Sign? {
-        guard !evidence.isFiltered, evidence.trigger == nil, flow.own.segments > 0, flow.own.holes == 0 else {
-            return nil
-        }
+        guard !evidence.isFiltered, flow.own.segments > 0, flow.own.holes == 0 else { return nil }
         let row = flow.resetsOfSender.filter { $0.time.distance(from: evidence.reset.time) < 1_000_000_000 }
         let steps = zip(row, row.dropFirst()).map { $1.seq &- $0.seq }
         guard row.count >= 3, steps.allSatisfy({ $0 > 0 && $0 < maximumStep }),
-            row.contains(where: { $0.number == evidence.reset.number }),
+            let place = row.firstIndex(where: { $0.number == evidence.reset.number }),
             row[row.count - 1].seq.follows(flow.own.nextSeq)
         else { return nil }
+        // Who forges a row may begin where the receiver is (tcpkill): all the others are ahead of what the end has sent.
+        guard evidence.trigger == nil || place == 0 && row[1].seq.follows(flow.own.nextSeq) else { return nil }
         return .climbs(steps)
     }
 

@@ -3,8 +3,10 @@ import PcapReader
 
 /// What the packets say of one RST: facts only, from the capture that saw most of its connection.
 struct WireEvidence: Sendable {
-    /// The RST itself.
+    /// The RST itself; of one that was captured twice, what was captured first.
     let reset: SegmentNote
+    /// The packet that shows it again, if this is evidence of that.
+    let repetition: Int?
     let tuple: FourTuple
     let flowLabel: UInt32
     let options: TCPOptions
@@ -62,8 +64,9 @@ struct WireEvidence: Sendable {
         self.isFiltered = isFiltered
         hasAllSyns = isFiltered && filter?.contains("tcp-syn") == true
         filterNamesFins = isFiltered && filter?.contains("tcp-fin") == true
-        let note = SegmentNote(captured)
+        let note = flow?.reset ?? SegmentNote(captured)
         reset = note
+        repetition = note.number == captured.number ? nil : captured.number
         tuple = captured.segment.tuple
         flowLabel = captured.segment.flowLabel
         options = captured.segment.options
@@ -281,6 +284,32 @@ extension WireEvidence {
             return false
         }
         return data.number > fin.number && reset.ack == data.end && own.last?.number == fin.number
+    }
+
+    /// Data of the other end came after the sender's FIN, and the sender took it: it had ended its side, and no more.
+    var tookLateData: Bool {
+        guard situation == .aborts, let fin = own.fin, let data = peer.lastData, let ack = own.highestAck else {
+            return false
+        }
+        return data.number > fin.number && !data.end.follows(ack)
+    }
+
+    /// Data came when both ends had finished and the sender waited for its FIN to be acknowledged: it had a socket
+    /// (LAST_ACK, CLOSING), which no RST had ended.
+    var refusesDataBeforeLastAck: Bool {
+        guard bothEnded, own.resetCount + peer.resetCount == 0, triggerIsPrompt, !finWasAcknowledged, let fin = own.fin,
+            let trigger
+        else { return false }
+        return trigger.length > 0 && trigger.flags.contains(.ack) && fin.end.follows(trigger.ack)
+    }
+
+    /// The header is one that Linux makes for a socket that ends its connection of its own (tcp_send_active_reset()): an
+    /// answer of the kernel has no ACK here, no window and, over IPv4, no identification.
+    var hasSocketsHeader: Bool {
+        reset.flags.contains(.ack) && SenderSignature.initialTTL(reset.ttl) == 64
+            && (dontFragment || !tuple.source.isIPv4)
+            && (options.kinds.contains(.timestamps)
+                || !own.timestampsAgreed && options.kinds == [] && reset.window != 0)
     }
 
     /// The form of an answer to a segment without ACK (RFC 9293, section 3.5.2).

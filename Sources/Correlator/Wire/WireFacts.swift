@@ -33,6 +33,9 @@ struct WireFacts {
     init(_ evidence: WireEvidence, _ scores: WireScores) {
         self.evidence = evidence
         because(scores)
+        if let repetition = evidence.repetition {
+            add("the same RST as packet \(evidence.reset.number): it was captured twice", from: repetition)
+        }
         payload()
         answered()
         if let flow = evidence.flow, flow.isKnown {
