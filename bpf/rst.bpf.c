@@ -6,11 +6,8 @@
  *
  * tcp_send_reset: TCP decided to reset. The socket, the segment that provoked it, the reason.
  *
- * inet_sock_set_state: remembered for the two above. The state before, and whose socket it is.
- *
- * task_file: an iterator, run at the start and whenever user space asks. Who has which socket open.
- *
- * These need no kprobe and no fentry, which some kernels lack.
+ * What these two tell of sockets beyond their own fields is remembered in sockets.bpf.h, by two programs more. None of them
+ * needs a kprobe or fentry, which some kernels lack.
  *
  * tcp_v4_send_reset, tcp_v6_send_reset: up to 6.9 tcp_send_reset does not tell of answers to segments that met no
  * socket or a time-wait socket; where the kernel has fentry, the entries of the two functions do.
@@ -20,43 +17,12 @@
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_endian.h>
 #include "rst_event.h"
+#include "segment.bpf.h"
+#include "sockets.bpf.h"
 
-#define ETH_P_IP 0x0800
-#define ETH_P_IPV6 0x86dd
-#define IPPROTO_HOPOPTS 0
-#define IPPROTO_TCP 6
-#define IPPROTO_ROUTING 43
-#define IPPROTO_FRAGMENT 44
-#define IPPROTO_AH 51
-#define IPPROTO_DSTOPTS 60
-#define IPPROTO_MPTCP 262
-#define S_IFMT 0170000
-#define S_IFSOCK 0140000
-#define AF_INET 2
-#define AF_INET6 10
-#define TCP_RST 0x04
-#define TCP_SYN 0x02
-#define TCP_FIN 0x01
-#define TCP_ACK 0x10
-#define IPV4_HEADER 20
-#define IPV6_HEADER 40
-#define TCP_HEADER 20
-#define IPV6_EXTENSIONS 6
 #define SOCK_DEAD_BIT 1UL
-#define PF_KTHREAD 0x00200000
 /* Far longer than building an answer takes: an interrupt may come in between. */
 #define QUESTION_NS 100000000ULL
-
-/* include/net/tcp_states.h */
-#define TCP_ESTABLISHED 1
-#define TCP_SYN_SENT 2
-#define TCP_SYN_RECV 3
-#define TCP_FIN_WAIT1 4
-#define TCP_TIME_WAIT 6
-#define TCP_CLOSE 7
-#define TCP_LAST_ACK 9
-#define TCP_LISTEN 10
-#define TCP_NEW_SYN_RECV 12
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -69,42 +35,6 @@ struct {
 	__type(key, __u32);
 	__type(value, __u64);
 } counters SEC(".maps");
-
-/* What is remembered of a socket between its state changes, by the address of its struct sock. */
-struct socket_memory {
-	__u64 owner_since_ns;
-	__u32 owner_pid;
-	__u32 netns;
-	__u32 peer;	 /* the peer's address, folded to 32 bits */
-	__u16 peer_port; /* network order */
-	__u8 current;
-	__u8 previous;
-	char owner_comm[RST_COMM_LENGTH];
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 65536);
-	__type(key, __u64);
-	__type(value, struct socket_memory);
-} sockets SEC(".maps");
-
-/*
- * The headers of one segment, copied out of the packet.
- *
- * The IP version is read from ip[0] and not kept: the verifier of 6.1 was seen to lose sight of a constant that is stored on
- * the stack and loaded through a pointer, and take a branch on it for decided.
- */
-struct headers {
-	__u8 ip[IPV6_HEADER];
-	__u8 tcp[TCP_HEADER];
-	__u32 payload;
-};
-
-static __always_inline __u8 ip_version(const struct headers *h)
-{
-	return h->ip[0] >> 4;
-}
 
 /* The segment that a function which answers with a reset was called for, while it builds the answer on this CPU. */
 struct question {
@@ -121,107 +51,12 @@ struct {
 	__type(value, struct question);
 } questions SEC(".maps");
 
-/* Who listened on a port, kept after the listener is gone: of several, who called listen() last. */
-struct listener_memory {
-	__u64 sock;
-	__u64 since_ns;
-	__u64 closed_ns; /* 0 as long as it listens */
-	__u32 pid;
-	__u32 padding;
-	char comm[RST_COMM_LENGTH];
-};
-
-struct listener_key {
-	__u32 netns;
-	__u16 port; /* network order */
-	__u16 padding;
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 8192);
-	__type(key, struct listener_key);
-	__type(value, struct listener_memory);
-} listeners SEC(".maps");
-
 static __always_inline void count(__u32 index)
 {
 	__u64 *counter = bpf_map_lookup_elem(&counters, &index);
 
 	if (counter)
 		*counter += 1;
-}
-
-static __always_inline __u16 be16_at(const __u8 *bytes)
-{
-	return (__u16)bytes[0] << 8 | bytes[1];
-}
-
-static __always_inline __u32 be32_at(const __u8 *bytes)
-{
-	return (__u32)bytes[0] << 24 | (__u32)bytes[1] << 16 | (__u32)bytes[2] << 8 | bytes[3];
-}
-
-static __always_inline bool read_ipv4(struct headers *h, const unsigned char *network)
-{
-	__u32 header_length, total;
-
-	if (bpf_probe_read_kernel(h->ip, IPV4_HEADER, network))
-		return false;
-	header_length = (h->ip[0] & 0x0f) * 4;
-	total = be16_at(h->ip + 2);
-	if (h->ip[0] >> 4 != 4 || header_length < IPV4_HEADER || h->ip[9] != IPPROTO_TCP)
-		return false;
-	if (be16_at(h->ip + 6) & 0x1fff) /* a later fragment has no TCP header */
-		return false;
-	if (bpf_probe_read_kernel(h->tcp, TCP_HEADER, network + header_length))
-		return false;
-	header_length += (h->tcp[12] >> 4) * 4;
-	h->payload = total > header_length ? total - header_length : 0;
-	return true;
-}
-
-static __always_inline bool read_ipv6(struct headers *h, const unsigned char *network)
-{
-	__u32 offset = IPV6_HEADER, total, header_length;
-	__u8 next, extension[8];
-
-	if (bpf_probe_read_kernel(h->ip, IPV6_HEADER, network))
-		return false;
-	if (h->ip[0] >> 4 != 6)
-		return false;
-	next = h->ip[6];
-	total = IPV6_HEADER + be16_at(h->ip + 4);
-#pragma unroll
-	for (int i = 0; i < IPV6_EXTENSIONS; i++) {
-		if (next == IPPROTO_TCP)
-			break;
-		if (bpf_probe_read_kernel(extension, sizeof(extension), network + offset))
-			return false;
-		switch (next) {
-		case IPPROTO_HOPOPTS:
-		case IPPROTO_ROUTING:
-		case IPPROTO_DSTOPTS:
-			offset += (extension[1] + 1) * 8;
-			break;
-		case IPPROTO_AH:
-			offset += (extension[1] + 2) * 4;
-			break;
-		case IPPROTO_FRAGMENT:
-			if (be16_at(extension + 2) & 0xfff8)
-				return false;
-			offset += 8;
-			break;
-		default:
-			return false;
-		}
-		next = extension[0];
-	}
-	if (next != IPPROTO_TCP || bpf_probe_read_kernel(h->tcp, TCP_HEADER, network + offset))
-		return false;
-	header_length = offset + (h->tcp[12] >> 4) * 4;
-	h->payload = total > header_length ? total - header_length : 0;
-	return true;
 }
 
 static __always_inline void set_ipv4(__u8 *address, const __u8 *bytes)
@@ -251,11 +86,6 @@ static __always_inline void set_tuple(struct rst_event *e, const struct headers 
 	e->dport = reversed ? sport : dport;
 }
 
-static __always_inline __u16 tcp_flags(const __u8 *tcp)
-{
-	return (__u16)(tcp[12] & 1) << 8 | tcp[13];
-}
-
 static __always_inline void set_owner(struct rst_event *e, const struct socket_memory *memory)
 {
 	e->owner_pid = memory->owner_pid;
@@ -276,45 +106,6 @@ static __always_inline void set_listener(struct rst_event *e)
 	e->closed_ns = memory->closed_ns;
 	__builtin_memcpy(e->owner_comm, memory->comm, RST_COMM_LENGTH);
 	e->has |= RST_HAS_LISTENER;
-}
-
-/*
- * Tells a socket from the one that had its memory before: the kernel gives a freed struct sock to the next socket, and
- * an event in between may have been missed.
- */
-static __always_inline void identify(struct socket_memory *memory, struct sock *sk)
-{
-	__u32 peer[4] = {};
-
-	if (BPF_CORE_READ(sk, __sk_common.skc_family) == AF_INET6)
-		BPF_CORE_READ_INTO(&peer, sk, __sk_common.skc_v6_daddr.in6_u.u6_addr8);
-	else
-		peer[3] = BPF_CORE_READ(sk, __sk_common.skc_daddr);
-	memory->peer = peer[0] ^ peer[1] ^ peer[2] ^ peer[3];
-	memory->peer_port = BPF_CORE_READ(sk, __sk_common.skc_dport);
-	memory->netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
-}
-
-/* What is remembered of this very socket, or NULL. */
-static __always_inline struct socket_memory *recall(struct sock *sk)
-{
-	__u64 key = (__u64)sk;
-	struct socket_memory now = {}, *memory = bpf_map_lookup_elem(&sockets, &key);
-
-	if (!memory)
-		return memory;
-	identify(&now, sk);
-	if (now.netns != memory->netns)
-		return 0;
-	/* A listener's child is announced before it has its peer's address. */
-	if (memory->current == TCP_SYN_RECV && !memory->peer_port)
-		return memory;
-	return now.peer == memory->peer && now.peer_port == memory->peer_port ? memory : 0;
-}
-
-static __always_inline bool is_full_socket(__u8 state)
-{
-	return state != TCP_TIME_WAIT && state != TCP_NEW_SYN_RECV;
 }
 
 static __always_inline __u64 cgroup_of(struct sock *sk)
@@ -602,15 +393,6 @@ static __always_inline void set_tuple_of_socket(struct rst_event *e, struct sock
 	e->has |= RST_HAS_SEGMENT;
 }
 
-static __always_inline bool read_headers(struct headers *h, struct sk_buff *skb)
-{
-	const unsigned char *network =
-	    BPF_CORE_READ(skb, head) + BPF_CORE_READ(skb, network_header);
-
-	return BPF_CORE_READ(skb, protocol) == bpf_htons(ETH_P_IPV6) ? read_ipv6(h, network)
-								     : read_ipv4(h, network);
-}
-
 static __always_inline int decide(void *ctx, bool has_reason, __u32 reason)
 {
 	struct rst_event *e;
@@ -697,162 +479,6 @@ SEC("fentry/tcp_v6_send_reset")
 int tcp_v6_send_reset(__u64 *ctx)
 {
 	return ask(ctx);
-}
-
-/* The program that calls; nobody where the kernel itself does (an MPTCP path manager that adds a subflow). */
-static __always_inline void set_current(struct socket_memory *memory)
-{
-	struct task_struct *task = (void *)bpf_get_current_task();
-
-	if (BPF_CORE_READ(task, flags) & PF_KTHREAD)
-		return;
-	memory->owner_pid = bpf_get_current_pid_tgid() >> 32;
-	memory->owner_since_ns = bpf_ktime_get_ns();
-	bpf_get_current_comm(memory->owner_comm, sizeof(memory->owner_comm));
-}
-
-static __always_inline bool is_mptcp(struct sock *sk)
-{
-	struct tcp_sock *tp = (struct tcp_sock *)sk;
-
-	return bpf_core_field_exists(tp->is_mptcp) && BPF_CORE_READ_BITFIELD_PROBED(tp, is_mptcp);
-}
-
-static __always_inline struct listener_key listener_key_of(struct sock *sk)
-{
-	struct listener_key key = {};
-
-	key.port = BPF_CORE_READ((struct inet_sock *)sk, inet_sport);
-	key.netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
-	return key;
-}
-
-static __always_inline void remember_listener(struct sock *sk, const struct listener_key *key,
-					      const struct socket_memory *memory, __u64 flags)
-{
-	struct listener_memory listener = {};
-
-	listener.sock = (__u64)sk;
-	listener.since_ns = memory->owner_since_ns;
-	listener.pid = memory->owner_pid;
-	__builtin_memcpy(listener.comm, memory->owner_comm, RST_COMM_LENGTH);
-	bpf_map_update_elem(&listeners, key, &listener, flags);
-}
-
-SEC("tp_btf/inet_sock_set_state")
-int inet_sock_set_state(__u64 *ctx)
-{
-	struct sock *sk = (void *)ctx[0];
-	int before = (int)ctx[1], after = (int)ctx[2];
-	__u64 key = (__u64)sk;
-	struct socket_memory fresh = {}, *memory;
-	struct listener_key port = {};
-	struct listener_memory *listener;
-
-	if (BPF_CORE_READ(sk, sk_protocol) != IPPROTO_TCP)
-		return 0;
-	memory = recall(sk);
-	/* connect(), listen() and the birth of a listener's child begin a life. */
-	if (memory && after != TCP_SYN_SENT && after != TCP_LISTEN && before != TCP_LISTEN)
-		fresh = *memory;
-	identify(&fresh, sk);
-	fresh.previous = before;
-	fresh.current = after;
-	port = listener_key_of(sk);
-	if (after == TCP_SYN_SENT || after == TCP_LISTEN) {
-		/* connect() and listen() run as the caller, never in an interrupt. */
-		set_current(&fresh);
-		if (after == TCP_LISTEN)
-			remember_listener(sk, &port, &fresh, BPF_ANY);
-	} else if (after == TCP_FIN_WAIT1 || after == TCP_LAST_ACK) {
-		/*
-		 * Only close() and shutdown() lead here (tcp_close_state), so whoever runs had the
-		 * socket, which the listener that it inherited its owner from need not have. But
-		 * MPTCP shuts its subflows down whenever it sees fit, in a softirq too.
-		 */
-		if (!is_mptcp(sk))
-			set_current(&fresh);
-	} else if ((before == TCP_SYN_RECV || after == TCP_SYN_RECV) && !fresh.owner_pid) {
-		/* A child of a listener: until somebody is seen to have it, it is that program's. */
-		listener = bpf_map_lookup_elem(&listeners, &port);
-		if (listener) {
-			fresh.owner_pid = listener->pid;
-			fresh.owner_since_ns = listener->since_ns;
-			__builtin_memcpy(fresh.owner_comm, listener->comm, RST_COMM_LENGTH);
-		}
-	}
-	if (before == TCP_LISTEN && after == TCP_CLOSE) {
-		listener = bpf_map_lookup_elem(&listeners, &port);
-		if (listener && listener->sock == (__u64)sk)
-			listener->closed_ns = bpf_ktime_get_ns();
-	}
-	bpf_map_update_elem(&sockets, &key, &fresh, BPF_ANY);
-	return 0;
-}
-
-/* A socket that is older than the recorder: its owner is who has it open. */
-static __always_inline void remember_holder(struct sock *sk, const struct rst_holder *holder)
-{
-	struct socket_memory fresh = {}, *memory;
-	struct listener_key port = {};
-	__u64 key = (__u64)sk;
-
-	memory = recall(sk);
-	if (memory && memory->owner_pid)
-		return;
-	if (memory)
-		fresh = *memory;
-	identify(&fresh, sk);
-	fresh.current = BPF_CORE_READ(sk, __sk_common.skc_state);
-	fresh.owner_pid = holder->pid;
-	fresh.owner_since_ns = bpf_ktime_get_ns();
-	__builtin_memcpy(fresh.owner_comm, holder->comm, RST_COMM_LENGTH);
-	bpf_map_update_elem(&sockets, &key, &fresh, memory ? BPF_ANY : BPF_NOEXIST);
-	if (fresh.current != TCP_LISTEN)
-		return;
-	/* Since when it listens, nobody knows. */
-	fresh.owner_since_ns = 0;
-	port = listener_key_of(sk);
-	remember_listener(sk, &port, &fresh, BPF_NOEXIST);
-	/* Closed meanwhile, and the hook that would have noted it found nothing to note it in. */
-	if (BPF_CORE_READ(sk, __sk_common.skc_state) != TCP_LISTEN)
-		bpf_map_delete_elem(&listeners, &port);
-}
-
-/* Runs when user space reads it, once for every file that any task has open. */
-SEC("iter/task_file")
-int socket_holders(struct bpf_iter__task_file *ctx)
-{
-	struct task_struct *task = ctx->task;
-	struct file *file = ctx->file;
-	struct rst_holder holder = {};
-	struct socket *socket;
-	struct sock *sk;
-	__u16 family, protocol;
-
-	if (!task || !file)
-		return 0;
-	if ((BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFSOCK)
-		return 0;
-	socket = BPF_CORE_READ(file, private_data);
-	/* A file of O_PATH has the mode of a socket and is none. */
-	if (!socket || BPF_CORE_READ(socket, file) != file)
-		return 0;
-	sk = BPF_CORE_READ(socket, sk);
-	if (!sk)
-		return 0;
-	family = BPF_CORE_READ(sk, __sk_common.skc_family);
-	protocol = BPF_CORE_READ(sk, sk_protocol);
-	if ((family != AF_INET && family != AF_INET6) ||
-	    (protocol != IPPROTO_TCP && protocol != IPPROTO_MPTCP))
-		return 0;
-	holder.inode = BPF_CORE_READ(file, f_inode, i_ino);
-	holder.pid = BPF_CORE_READ(task, tgid);
-	BPF_CORE_READ_STR_INTO(&holder.comm, task, comm);
-	if (protocol == IPPROTO_TCP)
-		remember_holder(sk, &holder);
-	bpf_seq_write(ctx->meta->seq, &holder, sizeof(holder));
-	return 0;
 }
 
 /* The stack, ring buffer and tracing helpers are for GPL-compatible programs only. */
