@@ -127,15 +127,8 @@ extension ResetEvent.Listener {
             return "\(name) listens on this port, but not for this segment: its socket has another address, IP version "
                 + "or device"
         }
-        return "\(name) listened on this port until \(Self.text(time.saturatingSubtract(closed))) before"
-    }
-
-    /// Nanoseconds for a person.
-    private static func text(_ nanoseconds: Int64) -> String {
-        let units: [(Int64, String)] = [(1_000_000_000, "s"), (1_000_000, "ms"), (1000, "us")]
-        guard nanoseconds >= 0 else { return "a moment" }
-        guard let (size, unit) = units.first(where: { nanoseconds >= $0.0 }) else { return "\(nanoseconds) ns" }
-        let tenths = nanoseconds % size / (size / 10)
-        return "\(nanoseconds / size).\(tenths) \(unit)"
+        let age = time.saturatingSubtract(closed)
+        let before = age < 0 ? "a moment" : TimeSpan(nanoseconds: age.magnitude).description
+        return "\(name) listened on this port until \(before) before"
     }
 }

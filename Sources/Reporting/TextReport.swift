@@ -93,10 +93,12 @@ public struct TextReport: Sendable {
 
     private mutating func clocks(_ report: Report) {
         for clock in report.clocks {
-            let delay = clock.delay.map { ", \(span($0.magnitude)) apart on the path" } ?? ", from one direction only"
+            let delay =
+                clock.delay.map { ", \(TimeSpan(nanoseconds: $0.magnitude)) apart on the path" }
+                ?? ", from one direction only"
             let sign = clock.offset < 0 ? "behind" : "ahead of"
             wrap(
-                "clocks: \(clock.file.printable) is \(span(clock.offset.magnitude)) \(sign) \(clock.reference.printable)"
+                "clocks: \(clock.file.printable) is \(TimeSpan(nanoseconds: clock.offset.magnitude)) \(sign) \(clock.reference.printable)"
                     + "\(delay) (\(clock.segments) segments in both)", indent: 2)
         }
         if !report.clocks.isEmpty { text += "\n" }
@@ -124,12 +126,6 @@ public struct TextReport: Sendable {
             ? "\(perThousandSeconds / 1000)/s"
             : perThousandSeconds * 60 >= 1000
                 ? "\(perThousandSeconds * 60 / 1000)/min" : "\(perThousandSeconds * 36 / 10)/h"
-    }
-
-    private func span(_ nanoseconds: UInt64) -> String {
-        nanoseconds >= 10_000_000_000
-            ? "\(nanoseconds / 1_000_000_000) s"
-            : nanoseconds >= 10_000_000 ? "\(nanoseconds / 1_000_000) ms" : "\(nanoseconds / 1000) µs"
     }
 
     // MARK: - One reset

@@ -76,9 +76,9 @@ import Testing
     }
 
     @Test(arguments: [
-        (Int64(1_800_000_000), "until 3.2 s before"), (4_999_756_000, "until 244.0 us before"),
-        (4_500_000_000, "until 500.0 ms before"), (4_999_999_999, "until 1 ns before"),
-        (5_000_000_001, "until a moment before"), (.min, "until 9223372036.8 s before"),
+        (Int64(1_800_000_000), "until 3.2 s before"), (4_999_756_000, "until 244 µs before"),
+        (4_500_000_000, "until 500 ms before"), (4_999_999_999, "until 1 ns before"),
+        (5_000_000_001, "until a moment before"), (.min, "until 2562047 h 47 min before"),
     ])
     func aListenerThatIsGoneIsToldOf(_ closed: Int64, _ text: String) throws {
         let reset = try reset(Self.refusing, owner: nil, state: nil) {

@@ -56,7 +56,7 @@ extension Catalogue {
                     wire.trigger == nil, wire.silenceIsCertain, let silence = wire.silence,
                     silence >= WireEvidence.longSilence
                 else { return nil }
-                return WireScore(75, "it ended a silence of \(seconds(silence))")
+                return WireScore(75, "it ended a silence of \(TimeSpan(nanoseconds: silence))")
             }
         ) { _ in false },
     ]

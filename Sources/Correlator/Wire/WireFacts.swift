@@ -88,7 +88,7 @@ struct WireFacts {
         let flags = trigger.flags.rawValue & 0x1ff == 0 ? "no flags" : "flags \(trigger.flags)"
         let age = evidence.reset.time.distance(from: trigger.time)
         add(
-            "answers a segment with \(flags) and \(trigger.length) bytes of data, \(number), after \(seconds(age))",
+            "answers a segment with \(flags) and \(trigger.length) bytes of data, \(number), after \(TimeSpan(nanoseconds: age))",
             from: trigger.number)
     }
 
@@ -145,7 +145,7 @@ struct WireFacts {
         if side.retransmissions > 0, let last = side.lastRetransmission {
             var text = "\(who) repeated \(side.retransmissions) segment\(side.retransmissions == 1 ? "" : "s")"
             let times = side.retransmissionTimes
-            let gaps = zip(times, times.dropFirst()).map { seconds($1.distance(from: $0)) }
+            let gaps = zip(times, times.dropFirst()).map { TimeSpan(nanoseconds: $1.distance(from: $0)).description }
             if !gaps.isEmpty { text += ", the last of them \(gaps.joined(separator: ", ")) apart" }
             if side.retransmissionsSinceHeard > 0 {
                 text += "; \(side.retransmissionsSinceHeard) since the other was last heard"
@@ -202,7 +202,9 @@ struct WireFacts {
         if let previous = flow.previous {
             let age = (flow.last?.time ?? evidence.reset.time).distance(from: previous.time)
             let how = previous.byReset ? "was reset" : "ended in order"
-            add("an earlier connection with the same ports \(how) \(seconds(age)) before", from: previous.number)
+            add(
+                "an earlier connection with the same ports \(how) \(TimeSpan(nanoseconds: age)) before",
+                from: previous.number)
         }
     }
 
@@ -215,6 +217,6 @@ struct WireFacts {
         let limits = IdleLimits.fitting(nanoseconds: silence)
         let fits =
             limits.isEmpty ? "" : ", which fits \(limits.map { "\($0.seconds) s: \($0.who)" }.joined(separator: "; "))"
-        add("nothing was sent for \(seconds(silence)) before it\(fits)", from: last.number)
+        add("nothing was sent for \(TimeSpan(nanoseconds: silence)) before it\(fits)", from: last.number)
     }
 }

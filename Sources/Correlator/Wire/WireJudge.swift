@@ -74,13 +74,3 @@ private func whatDecides(_ candidates: [Cause], _ evidence: WireEvidence) -> Str
     return candidates.count > 1
         ? "\(kernel), to tell \(candidates.map(\.rawValue).joined(separator: " from "))" : kernel
 }
-
-/// `12.3 s`, `350 s`, `2 h 4 min`.
-func seconds(_ nanoseconds: UInt64) -> String {
-    let whole = nanoseconds / 1_000_000_000
-    if whole >= 7200 { return "\(whole / 3600) h \(whole % 3600 / 60) min" }
-    if whole >= 100 { return "\(whole) s" }
-    if nanoseconds >= 1_000_000_000 { return "\(whole).\(nanoseconds % 1_000_000_000 / 100_000_000) s" }
-    if nanoseconds >= 1_000_000 { return "\(nanoseconds / 1_000_000) ms" }
-    return "\(nanoseconds / 1000) µs"
-}
