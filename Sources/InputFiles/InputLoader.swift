@@ -10,6 +10,8 @@ public struct InputLoader {
     public private(set) var recordings: [EventInput] = []
     /// Files that could not be read, with the reason.
     public private(set) var failures: [String] = []
+    /// What lies in a directory and is neither a capture nor events: other files, and directories.
+    public private(set) var passedOver: [String] = []
 
     /// Called from time to time with the bytes of a capture that are done and their total, if it is known.
     let progress: ((_ done: Int, _ total: Int?) -> Void)?
@@ -45,15 +47,15 @@ public struct InputLoader {
         for (number, outcome) in background.finish() { outcomes[number] = outcome }
         var next = 0
         for argument in arguments {
-            let own = outcomes[next..<next + argument.files.count]
+            take(outcomes[next..<next + argument.files.count], of: argument)
             next += argument.files.count
-            take(own.compactMap(\.self), of: argument)
         }
     }
 
-    private mutating func take(_ outcomes: [Outcome], of argument: Argument) {
+    private mutating func take(_ outcomes: ArraySlice<Outcome?>, of argument: Argument) {
         var isEmpty = true
-        for outcome in outcomes {
+        var others = argument.directories
+        for (file, outcome) in zip(argument.files, outcomes) {
             switch outcome {
             case .capture: isEmpty = false
             case .recording(let input):
@@ -62,11 +64,13 @@ public struct InputLoader {
             case .failure(let failure):
                 isEmpty = false
                 failures.append(failure)
-            case .neither: break
+            case .neither, nil: others.append(file.path)
             }
         }
         if argument.isDirectory, isEmpty {
             failures.append("\(argument.path): no capture and no events.jsonl in this directory")
+        } else {
+            passedOver += others.sorted()
         }
     }
 
@@ -150,18 +154,27 @@ private struct Argument {
     let path: String
     let isDirectory: Bool
     let files: [Candidate]
+    /// Directories in a directory, which nobody looks into.
+    let directories: [String]
 
     init(_ path: String) {
         self.path = path
-        var status = stat()
-        isDirectory = path != "-" && stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+        isDirectory = path != "-" && Self.isDirectory(path)
         guard isDirectory else {
             files = [Candidate(path: path, isOptional: false)]
+            directories = []
             return
         }
-        files = namesInDirectory(path).filter { !$0.hasPrefix(".") }.sorted().map {
+        let inside = namesInDirectory(path).filter { !$0.hasPrefix(".") }.sorted().map {
             Candidate(path: "\(path)/\($0)", isOptional: !Self.isNamedAsInput($0))
         }
+        directories = inside.map(\.path).filter(Self.isDirectory)
+        files = inside.filter { !Self.isDirectory($0.path) }
+    }
+
+    private static func isDirectory(_ path: String) -> Bool {
+        var status = stat()
+        return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
     }
 
     /// Whether a file of a directory is meant to be a capture or events, so that it is said if it is not.

@@ -1,7 +1,7 @@
 extension String {
     /// The text as a terminal may show it: what could move the cursor, change colours or reverse the direction of
     /// reading is written as `\u{…}`. Names of processes, files and interfaces are chosen by whoever made them.
-    var printable: String {
+    package var printable: String {
         guard unicodeScalars.contains(where: Self.isHarmful) else { return self }
         var result = ""
         for scalar in unicodeScalars {

@@ -49,6 +49,7 @@ struct ReportCommand: ParsableCommand {
             for failure in loader.failures { log.error("\(failure)") }
             throw ExitCode(1)
         }
+        tellPassedOver(loader.passedOver)
         var report = correlate(captures: loader.captures, recordings: loader.recordings)
         let isAlarming = !failOn.isEmpty && report.resets.heads.contains { failOn.contains($0.cause) }
         if !causes.isEmpty {
@@ -66,6 +67,16 @@ struct ReportCommand: ParsableCommand {
         // What is in memory goes with the process, at once and not piece by piece.
         withExtendedLifetime((loader, report)) { Glibc.exit(status) }
     }
+
+    /// Names what a directory holds besides inputs: one of them may have been meant.
+    private func tellPassedOver(_ paths: [String]) {
+        guard !paths.isEmpty else { return }
+        let named = paths.prefix(Self.namedFiles).joined(separator: ", ")
+        let others = paths.count > Self.namedFiles ? " and \(paths.count - Self.namedFiles) more" : ""
+        log.info("passed over, neither captures nor events: \(named)\(others)")
+    }
+
+    private static let namedFiles = 3
 
     private func write(_ report: Report) throws {
         var descriptor = STDOUT_FILENO

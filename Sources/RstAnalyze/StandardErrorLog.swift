@@ -1,5 +1,6 @@
 import Glibc
 import Logging
+import Reporting
 
 /// Writes log messages to standard error as other command-line tools do: `rst-analyze: warning: …`.
 struct StandardErrorLog: LogHandler {
@@ -13,7 +14,8 @@ struct StandardErrorLog: LogHandler {
 
     func log(event: LogEvent) {
         let kind = event.level >= .error ? "error: " : event.level == .warning ? "warning: " : ""
-        writeAll("rst-analyze: \(kind)\(event.message)\n", to: STDERR_FILENO)
+        // The names of files are among what is said, and whoever made a file chose its name.
+        writeAll("rst-analyze: \(kind)\(event.message.description.printable)\n", to: STDERR_FILENO)
     }
 }
 

@@ -134,6 +134,31 @@ import Testing
         }
     }
 
+    /// What lies beside a recording is no mistake, but one of it may have been meant.
+    @Test func whatADirectoryHoldsBesidesIsNamed() throws {
+        let (capture, _) = try Program.fixture("closed-port-v4")
+        try Program.withFolder { folder in
+            try capture.write(to: folder.appending(path: "capture.pcapng"))
+            #expect(try Program.run("report", folder.path).errors == "")
+            try Data("something else".utf8).write(to: folder.appending(path: "notes.txt"))
+            let inside = folder.appending(path: "earlier.pcap")
+            try FileManager.default.createDirectory(at: inside, withIntermediateDirectories: false)
+            let result = try Program.run("report", folder.path)
+            #expect(result.status == 0)
+            #expect(result.errors.contains("neither captures nor events: \(inside.path), \(folder.path)/notes.txt\n"))
+        }
+    }
+
+    @Test func aNameOfAFileDoesNotSteerTheTerminal() throws {
+        try Program.withFolder { folder in
+            try Data().write(to: folder.appending(path: "red\u{1b}[31m.pcap"))
+            let result = try Program.run("report", folder.path)
+            #expect(result.status == 1)
+            #expect(result.errors.contains("red\\u{1b}[31m.pcap"))
+            #expect(!result.errors.contains("\u{1b}"))
+        }
+    }
+
     @Test func usageErrorsHaveTheirOwnStatus() throws {
         #expect(try Program.run("report").status == 64)
         #expect(try Program.run("report", "x", "--cause", "no-such-cause").status == 64)
