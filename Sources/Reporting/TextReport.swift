@@ -23,6 +23,7 @@ public struct TextReport: Sendable {
     public mutating func render(_ report: Report, to sink: (String) throws -> Void) rethrows {
         summary(report)
         notes(report)
+        if options.verbose { comments(report) }
         clocks(report)
         findings(report)
         try flush(sink)
@@ -80,15 +81,18 @@ public struct TextReport: Sendable {
         for input in report.inputs {
             notes += input.undecoded.map { "\(input.file): \($0.packets) packets not looked into: \($0.reason)" }
         }
-        if options.verbose {
-            for input in report.inputs {
-                for comment in input.comments {
-                    wrap("\(input.file.printable): comment: \(comment.printable)", indent: 2)
-                }
-            }
-        }
         for note in notes { wrap("warning: " + note.printable, indent: 2, color: .yellow) }
         if !notes.isEmpty { text += "\n" }
+    }
+
+    /// What somebody wrote into a capture about it.
+    private mutating func comments(_ report: Report) {
+        for input in report.inputs {
+            for comment in input.comments {
+                wrap("\(input.file.printable): comment: \(comment.printable)", indent: 2)
+            }
+        }
+        if report.inputs.contains(where: { !$0.comments.isEmpty }) { text += "\n" }
     }
 
     private mutating func clocks(_ report: Report) {
