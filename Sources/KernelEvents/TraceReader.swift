@@ -128,8 +128,14 @@ struct TraceReader {
     }
 
     /// `CPU:1 [LOST 775 EVENTS]` of trace_pipe, `CPU:7 [204600 EVENTS DROPPED]` of trace-cmd, both also without the
-    /// number: then at least one. They count events of every kind, not only resets.
+    /// number: then at least one; `PERF_RECORD_LOST lost 34` of perf script (--show-lost-events). They count events of every
+    /// kind, not only resets.
     private static func loss(_ text: ArraySlice<UInt8>) -> Loss? {
+        if let marker = text.lastRange(of: "PERF_RECORD_LOST lost ") {
+            return Int(decimal: text[marker.upperBound...]).map {
+                Loss(monotonic: 0, place: "trace buffer", count: min($0, 1_000_000_000_000))
+            }
+        }
         guard text.starts(with: "CPU:".utf8), text.last == UInt8(ascii: "]"),
             let bracket = text.firstIndex(of: UInt8(ascii: "["))
         else { return nil }

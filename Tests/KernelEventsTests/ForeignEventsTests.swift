@@ -109,7 +109,8 @@ private func tuple(_ source: String, _ sourcePort: UInt16, _ destination: String
     }
 
     @Test(arguments: [
-        ("CPU:0 [LOST 1400 EVENTS]", 1400), ("CPU:1 [LOST EVENTS]", 1), ("CPU:1 [EVENTS DROPPED]", 1),
+        ("CPU:0 [LOST 1400 EVENTS]", 1400), ("perf 22285 [001] 70008.366452: PERF_RECORD_LOST lost 447", 447),
+        ("CPU:1 [LOST EVENTS]", 1), ("CPU:1 [EVENTS DROPPED]", 1),
     ])
     func lostEventsAreLosses(line: String, count: Int) throws {
         let recording = try decode(line + "\n" + ForeignSamples.trace618)
