@@ -45,7 +45,7 @@ final class GzipDecompressor: Decompressor {
         stream.initialize(to: z_stream())
         // 15: the largest window; 16: gzip and nothing else.
         guard inflateInit2_(stream, 15 + 16, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size)) == Z_OK else {
-            stream.deallocate()
+            // deinit runs: all properties are set.
             throw CompressionError(problem: "zlib did not start")
         }
     }

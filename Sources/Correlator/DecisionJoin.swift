@@ -12,9 +12,22 @@ struct DecisionJoin {
     private struct Place {
         let time: Int64
         let cluster: Int
-        /// The member that is compared: an emitted segment if there is one.
-        let best: Reference
-        var isTaken = false
+        let members: FewReferences
+        /// Recordings whose decision it has: one RST is decided on once, and each recorder of a host tells of it.
+        private var taker: Int32 = -1
+        private var otherTakers: [Int32] = []
+
+        init(time: Int64, cluster: Int, members: FewReferences) {
+            self.time = time
+            self.cluster = cluster
+            self.members = members
+        }
+
+        func isTaken(by source: Int32) -> Bool { taker == source || otherTakers.contains(source) }
+
+        mutating func take(by source: Int32) {
+            if taker < 0 { taker = source } else { otherTakers.append(source) }
+        }
     }
 
     private struct Decision {
@@ -56,15 +69,12 @@ struct DecisionJoin {
         }
     }
 
-    private func best(of members: FewReferences) -> Reference? {
-        members.first(where: inventory.isEvent) ?? members.first
-    }
-
     /// - Parameters: decisions and clusters of one tuple.
     private func join(_ decisions: [Reference], _ candidates: [Int], _ clusters: inout Clusters) {
         var places = candidates.compactMap { cluster in
-            best(of: clusters.members[cluster]).map {
-                Place(time: inventory.time($0), cluster: cluster, best: $0)
+            let members = clusters.members[cluster]
+            return (members.first(where: inventory.isEvent) ?? members.first).map {
+                Place(time: inventory.time($0), cluster: cluster, members: members)
             }
         }
         places.sort { ($0.time, $0.cluster) < ($1.time, $1.cluster) }
@@ -73,7 +83,7 @@ struct DecisionJoin {
         for decision in ordered {
             if let place = nearest(to: decision, among: places) {
                 clusters.add(decision.reference, to: places[place].cluster)
-                places[place].isTaken = true
+                places[place].take(by: decision.reference.source)
             } else {
                 _ = clusters.open(decision.reference)
             }
@@ -84,7 +94,8 @@ struct DecisionJoin {
         let low = places.firstPlace { $0.time < decision.time }
         var best: (score: UInt64, place: Int)?
         for index in max(0, low - Self.neighbours)..<min(places.count, low + Self.neighbours) {
-            guard !places[index].isTaken, let score = score(decision, places[index]) else { continue }
+            guard !places[index].isTaken(by: decision.reference.source), let score = score(decision, places[index])
+            else { continue }
             if best.map({ score < $0.score }) ?? true { best = (score, index) }
         }
         return best?.place
@@ -94,17 +105,22 @@ struct DecisionJoin {
     private func score(_ decision: Decision, _ place: Place) -> UInt64? {
         let event = inventory.event(decision.reference)
         let recording = inventory.recordingIndex(decision.reference)
-        let distance = decision.time.distance(from: place.time)
-        guard let seq = event.seq, let key = inventory.key(place.best) else {
+        // The segment that the same recorder saw leave, or else a packet.
+        let own = place.members.first { inventory.isEvent($0) && $0.source == decision.reference.source }
+        guard let compared = own ?? place.members.first(where: { !inventory.isEvent($0) }) ?? place.members.first else {
+            return nil
+        }
+        let distance = decision.time.distance(from: inventory.time(compared))
+        guard let seq = event.seq, let key = inventory.key(compared) else {
             // A file of another tool: tuple and time are all there is.
             let clocked = inventory.hasClock(recording: recording)
             return !clocked || distance <= Window.sightings ? distance : nil
         }
-        if inventory.isEvent(place.best) {
-            guard place.best.source == decision.reference.source else { return nil }
+        if inventory.isEvent(compared) {
+            guard compared.source == decision.reference.source else { return nil }
             if seq == key.seq, event.ack == key.ack { return distance <= Window.decision ? distance : nil }
             // tcp_acceptable_seq() may choose another number than the one that the hook could read.
-            let sameCPU = event.cpu == inventory.event(place.best).cpu
+            let sameCPU = event.cpu == inventory.event(compared).cpu
             return event.trigger == nil && sameCPU && distance <= Window.looseDecision
                 ? distance + Window.decision : nil
         }

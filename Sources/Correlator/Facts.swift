@@ -6,7 +6,7 @@ extension ResetAssembly {
     /// What the verdict stands on, each fact with the packet or the event it comes from.
     func facts(
         _ evidence: Evidence, verdict: Verdict, process: Reset.Process?, socket: ResetEvent.Socket?,
-        packets: FewReferences, origin: Reference?, decision: Reference?, others: Slice<FewReferences>,
+        packets: FewReferences, origin: Reference?, decision: Reference?, others: [Reference],
         trigger: SegmentNote? = nil
     ) -> [Fact] {
         var facts: [Fact] = []

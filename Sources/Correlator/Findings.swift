@@ -190,11 +190,15 @@ extension Finding {
                 connections == 1
                 ? "one connection"
                 : "\(connections) connections of \(hosts) host\(hosts == 1 ? "" : "s")"
-            return "\(tuple.source.text(port: tuple.sourcePort)) reset \(what) for one reason, \(cause.rawValue)"
+            return "\(tuple.source.text(port: tuple.sourcePort)) reset \(what) \(reason)"
         case .client:
             return
-                "\(tuple.source) reset \(count) connections to \(tuple.destination.text(port: tuple.destinationPort)) for one reason, \(cause.rawValue)"
+                "\(tuple.source) reset \(count) connections to \(tuple.destination.text(port: tuple.destinationPort)) \(reason)"
         }
+    }
+
+    private var reason: String {
+        cause == .unknown ? "for reasons that are not known" : "for one reason, \(cause.rawValue)"
     }
 }
 

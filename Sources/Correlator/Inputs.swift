@@ -25,6 +25,8 @@ public struct CaptureInput: Sendable {
     public var names: [String: [String]]
     /// The pcap-filter expression of each interface, where the file says that there was one.
     public var filters: [String?]
+    /// The format has a place for filters: where it names none there was none.
+    public var tellsOfFilters: Bool
     /// Packets that the capture itself says were dropped (pcapng interface statistics).
     public var dropped: Int
     public var bytesSkipped: Int
@@ -38,9 +40,13 @@ public struct CaptureInput: Sendable {
     public struct Undecoded: Sendable, Equatable {
         public var reason: String
         public var packets: Int
-        public init(reason: String, packets: Int) {
+        /// A RST may be among them that anybody else would have seen: not so where a packet is encrypted, or is none that a
+        /// host would take.
+        public var isLoss: Bool
+        public init(reason: String, packets: Int, isLoss: Bool) {
             self.reason = reason
             self.packets = packets
+            self.isLoss = isLoss
         }
     }
 
@@ -56,6 +62,7 @@ public struct CaptureInput: Sendable {
         remarks = []
         names = [:]
         filters = []
+        tellsOfFilters = false
         dropped = 0
         bytesSkipped = 0
         damage = []

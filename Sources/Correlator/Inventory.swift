@@ -154,6 +154,12 @@ final class Inventory: Sendable {
         return mix(UInt64(source) | 1 << 63, place)
     }
 
+    /// Whether two events were recorded on one host between two of its boots.
+    func isOneBoot(_ a: Reference, _ b: Reference) -> Bool {
+        let boots = [a, b].map { recordings[recordingIndex($0)].recording.header?.bootID }
+        return boots[0] != nil && boots[0] == boots[1]
+    }
+
     /// The kernel path of an event, or what of it the recording names; nil if it has none.
     func path(_ reference: Reference) -> KernelPath? {
         if let stack = event(reference).stack, let path = paths[recordingIndex(reference)][stack] { return path }

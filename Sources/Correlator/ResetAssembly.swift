@@ -153,12 +153,31 @@ final class ResetAssembly: Sendable {
         reset.flow = judged.wire.flatMap { FlowSummary($0.evidence) }
         reset.evidence = facts(
             evidence, verdict: verdict, process: reset.process, socket: socket, packets: packets, origin: origin,
-            decision: decision, others: observed.emits.dropFirst(),
+            decision: decision, others: passedOn(observed.emits),
             trigger: judged.hasCapturedTrigger ? judged.wire?.evidence.trigger : nil)
         if let wire = judged.wire, lead == nil { reset.evidence = wireFacts(wire, packets) + reset.evidence }
+        if lead == nil, reset.direction == .sent {
+            reset.evidence.append(
+                Fact(
+                    "its source is an address of the host that recorded, and no kernel event tells of it: it was sent past "
+                        + "the hooks or by somebody else in its name, or the event was lost", from: .report))
+        }
         reset.evidence += annotations(packets, head.tuple)
         reset.connectionState = judged.wire?.evidence.flow?.zeek.rawValue
         return reset
+    }
+
+    /// The devices that a RST came to after the first one. Two recorders on one host see it on the same one.
+    private func passedOn(_ emits: FewReferences) -> [Reference] {
+        var seen: [Reference] = []
+        for emit in emits {
+            let isSame = seen.contains {
+                $0.source != emit.source && inventory.event($0).ifindex == inventory.event(emit).ifindex
+                    && inventory.event($0).netns == inventory.event(emit).netns && inventory.isOneBoot($0, emit)
+            }
+            if !isSame { seen.append(emit) }
+        }
+        return Array(seen.dropFirst())
     }
 
     private func match(_ lead: Reference, packets: FewReferences, first: Reference) -> Reset.Match {
@@ -233,8 +252,12 @@ final class ResetAssembly: Sendable {
     private func direction(_ evidence: Evidence, tuple: FourTuple?, hasEvent: Bool) -> Direction {
         if hasEvent { return evidence.origin == .forwarded ? .forwarded : .sent }
         guard let tuple else { return .unknown }
-        if localAddresses.contains(tuple.destination) { return .received }
-        return .unknown
+        switch (localAddresses.contains(tuple.source), localAddresses.contains(tuple.destination)) {
+        case (true, false): return .sent
+        case (false, true): return .received
+        // Over the loopback, or between two hosts that were both recorded.
+        case (true, true), (false, false): return .unknown
+        }
     }
 
     /// What is recorded of the socket that the RST comes from, by the decision or else by the packet that left.

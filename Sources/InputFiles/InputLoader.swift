@@ -10,7 +10,7 @@ public struct InputLoader {
     public private(set) var recordings: [EventInput] = []
     /// Files that could not be read, with the reason.
     public private(set) var failures: [String] = []
-    /// What lies in a directory and is neither a capture nor events: other files, and directories.
+    /// What lies in a directory and is neither a capture nor events: other files, directories, pipes.
     public private(set) var passedOver: [String] = []
 
     /// Called from time to time with the bytes of a capture that are done and their total, if it is known.
@@ -54,7 +54,7 @@ public struct InputLoader {
 
     private mutating func take(_ outcomes: ArraySlice<Outcome?>, of argument: Argument) {
         var isEmpty = true
-        var others = argument.directories
+        var others = argument.others
         for (file, outcome) in zip(argument.files, outcomes) {
             switch outcome {
             case .capture: isEmpty = false
@@ -112,13 +112,22 @@ public struct InputLoader {
         input.names = summary.names
         input.bytesSkipped = summary.bytesSkipped
         input.filters = summary.interfaces.map(\.filter)
+        input.tellsOfFilters = summary.format.container == .pcapng
         input.damage = summary.damage.map { "offset \($0.offset): \($0.problem)" }
         input.damageCount = summary.damageCount
         input.undecoded = summary.undecoded.map {
-            CaptureInput.Undecoded(reason: $0.reason.rawValue, packets: $0.count)
+            CaptureInput.Undecoded(reason: words($0.reason, summary), packets: $0.count, isLoss: $0.reason.isLoss)
         }
         return input
     }
+
+    private static func words(_ reason: Undecoded, _ summary: CaptureSummary) -> String {
+        guard reason == .linkType else { return reason.rawValue }
+        let types = summary.unsupportedLinkTypes.keys.sorted().map { "\($0), \(LinkType.name($0))" }
+        return "\(reason.rawValue) (\(types.prefix(Self.namedLinkTypes).joined(separator: "; ")))"
+    }
+
+    private static let namedLinkTypes = 3
 
     /// Reads captures once more, for the connections that a RST of any capture belongs to: what one has of a connection that
     /// is reset in another is evidence.
@@ -154,27 +163,29 @@ private struct Argument {
     let path: String
     let isDirectory: Bool
     let files: [Candidate]
-    /// Directories in a directory, which nobody looks into.
-    let directories: [String]
+    /// What else a directory holds: directories, pipes, sockets.
+    let others: [String]
 
     init(_ path: String) {
         self.path = path
-        isDirectory = path != "-" && Self.isDirectory(path)
+        isDirectory = path != "-" && Self.type(of: path) == S_IFDIR
         guard isDirectory else {
             files = [Candidate(path: path, isOptional: false)]
-            directories = []
+            others = []
             return
         }
         let inside = namesInDirectory(path).filter { !$0.hasPrefix(".") }.sorted().map {
             Candidate(path: "\(path)/\($0)", isOptional: !Self.isNamedAsInput($0))
         }
-        directories = inside.map(\.path).filter(Self.isDirectory)
-        files = inside.filter { !Self.isDirectory($0.path) }
+        // What is not there (a link that leads nowhere) is opened, so that it is said why it cannot be.
+        files = inside.filter { (Self.type(of: $0.path) ?? S_IFREG) == S_IFREG }
+        others = inside.map(\.path).filter { (Self.type(of: $0) ?? S_IFREG) != S_IFREG }
     }
 
-    private static func isDirectory(_ path: String) -> Bool {
+    /// Of a file, links followed; nil if that cannot be told.
+    private static func type(of path: String) -> mode_t? {
         var status = stat()
-        return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+        return stat(path, &status) == 0 ? status.st_mode & S_IFMT : nil
     }
 
     /// Whether a file of a directory is meant to be a capture or events, so that it is said if it is not.

@@ -79,13 +79,34 @@ enum RecordingReader {
     /// The file of a directory is neither a capture nor events.
     private struct NoEvents: Error {}
 
+    /// Of another program's recording so much is read, which is in memory as a whole.
+    private static let longestForeign = 1 << 30
+    /// If nothing is an event in so many bytes, nothing after them is looked for.
+    private static let longestPrelude = 16 << 20
+
     /// The whole content, decompressed, and why it ends early if it does.
     private static func content(_ file: InputFile) throws -> (bytes: [UInt8], damage: String?) {
         var bytes: [UInt8] = []
-        bytes.reserveCapacity(file.size ?? 0)
-        let damage = try file.read { bytes.append(contentsOf: $0) }
-        return (bytes, damage)
+        var isPromising = false
+        do {
+            let damage = try file.read { window in
+                if bytes.count >= longestPrelude, !isPromising {
+                    isPromising = RecordingDecoder.mentionsResets(bytes)
+                    guard isPromising else {
+                        throw EventsError.notARecording(
+                            problem: "nothing in its first \(bytes.count >> 20) MB is an event")
+                    }
+                }
+                guard bytes.count + window.count <= longestForeign else { throw TooLong() }
+                bytes.append(contentsOf: window)
+            }
+            return (bytes, damage)
+        } catch is TooLong {
+            return (bytes, "only the first \(bytes.count >> 20) MB of another program's recording are read: split it")
+        }
     }
+
+    private struct TooLong: Error {}
 
     private static func input(_ content: (bytes: [UInt8], damage: String?), of file: InputFile) throws -> EventInput {
         input(

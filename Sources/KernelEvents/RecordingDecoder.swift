@@ -61,6 +61,14 @@ public struct RecordingDecoder {
         }
     }
 
+    /// Whether the bytes hold what every recording that is read has in its lines, of whatever program.
+    public static func mentionsResets(_ bytes: [UInt8]) -> Bool {
+        let words: [StaticString] = [
+            "rst-events/", "\"type\":\"emit\"", "\"type\":\"decide\"", "tcp_send_reset", "\"callee\"", "# tracer:",
+        ]
+        return words.contains { bytes[...].lastRange(of: $0) != nil }
+    }
+
     /// The same for an array.
     public static func looksLikeEvents(_ prefix: [UInt8]) -> Bool {
         unsafe looksLikeEvents(prefix.span.bytes)

@@ -52,8 +52,7 @@ extension CaptureScanner {
         summary.bytesSkipped += found.bytesSkipped
         for index in summary.undecodedCounts.indices { summary.undecodedCounts[index] += found.undecodedCounts[index] }
         summary.unsupportedLinkTypes.merge(found.unsupportedLinkTypes, uniquingKeysWith: +)
-        let (drops, overflow) = summary.droppedBetweenPackets.addingReportingOverflow(found.droppedBetweenPackets)
-        summary.droppedBetweenPackets = overflow ? .max : drops
+        summary.noteDrops(found.droppedBetweenPackets)
         summary.names.merge(found.names, uniquingKeysWith: +)
         summary.nameCount += found.nameCount
         summary.hardware = summary.hardware ?? found.hardware

@@ -115,6 +115,15 @@ public enum Undecoded: String, Sendable, CaseIterable {
     case compressed = "compressed"
     case tooManyLayers = "too many layers"
 
+    /// Whether a packet of this kind may be a RST that a host took: not one that is no valid segment, and not a fragment
+    /// without a TCP header. What is encrypted or compressed nobody can look into on the wire.
+    public var isLoss: Bool {
+        switch self {
+        case .linkType, .truncatedLink, .truncatedNetwork, .truncatedTCP, .truncatedTunnel, .tooManyLayers: true
+        case .invalidNetwork, .invalidTCP, .invalidTunnel, .laterFragment, .encrypted, .compressed: false
+        }
+    }
+
     /// Position in `CaptureSummary.undecodedCounts`.
     @inline(__always)
     var index: Int {
@@ -212,11 +221,14 @@ public struct CaptureSummary: Sendable, Equatable {
         var sum: UInt64?
         for statistics in interfaces.lazy.compactMap(\.statistics) {
             for count in [statistics.interfaceDropped, statistics.systemDropped].lazy.compactMap({ $0 }) {
-                let (total, overflow) = (sum ?? 0).addingReportingOverflow(count)
-                sum = overflow ? .max : total
+                sum = (sum ?? 0).saturatingAdd(count)
             }
         }
         return sum
+    }
+
+    mutating func noteDrops(_ count: UInt64) {
+        droppedBetweenPackets = droppedBetweenPackets.saturatingAdd(count)
     }
 
     mutating func note(_ problem: String, at offset: Int) {
@@ -236,5 +248,13 @@ public struct CaptureSummary: Sendable, Equatable {
     mutating func note(name: String, of address: String) {
         nameCount += 1
         if nameCount <= Self.keptNames { names[address, default: []].append(name) }
+    }
+}
+
+extension UInt64 {
+    /// A file may claim any count: a sum that wraps would tell of none.
+    fileprivate func saturatingAdd(_ other: UInt64) -> UInt64 {
+        let (sum, overflow) = addingReportingOverflow(other)
+        return overflow ? .max : sum
     }
 }

@@ -100,7 +100,7 @@ final class CaptureLoop: @unchecked Sendable {
     private func readAll() throws(RecorderError) {
         for (index, source) in sources.enumerated() where !gone.contains(index) {
             do {
-                _ = try source.read { bytes, time, length throws(RecorderError) in
+                try source.read { bytes, time, length throws(RecorderError) in
                     guard packets < limit else { return }
                     writer.appendPacket(bytes, interface: index, time: time, originalLength: length)
                     packets += 1

@@ -63,16 +63,19 @@ final class PacketSource {
     /// To wait for with poll(2).
     var descriptor: Int32 { pcap_get_selectable_fd(handle) }
 
-    /// Hands over the packets that are there; returns their number. Throws if the interface is gone.
+    /// Packets are handed over so many at a time: where they come faster than they are written there is always another one,
+    /// and the other interfaces and the end of the recording have to have their turn.
+    private static let handedOver = 4096
+
+    /// Hands over packets that are there. Throws if the interface is gone.
     func read(
         _ body: (UnsafeRawBufferPointer, _ time: Int64, _ originalLength: UInt32) throws(RecorderError) -> Void
-    ) throws(RecorderError) -> Int {
-        var count = 0
-        while true {
+    ) throws(RecorderError) {
+        for _ in 0..<Self.handedOver {
             var header: UnsafeMutablePointer<pcap_pkthdr>?
             var data: UnsafePointer<UInt8>?
             let status = pcap_next_ex(handle, &header, &data)
-            if status == 0 { return count }
+            if status == 0 { return }
             guard status == 1, let header, let data else {
                 throw RecorderError("\(name): \(String(cString: pcap_geterr(handle)))")
             }
@@ -80,7 +83,6 @@ final class PacketSource {
             let time = Int64(stamp.tv_sec) * 1_000_000_000 + Int64(stamp.tv_usec) * (nanoseconds ? 1 : 1000)
             try body(
                 UnsafeRawBufferPointer(start: data, count: Int(header.pointee.caplen)), time, header.pointee.len)
-            count += 1
         }
     }
 

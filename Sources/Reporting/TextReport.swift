@@ -34,7 +34,9 @@ public struct TextReport: Sendable {
     /// The text of some RSTs.
     private static func list(_ resets: ResetList, _ range: Range<Int>, _ options: Options) -> String {
         var renderer = TextReport(options: options)
+        let spansDays = resets.spansDays
         for index in range {
+            if spansDays { renderer.day(of: index, in: resets.heads) }
             renderer.line(resets.heads[index])
             if options.verbose { renderer.details(resets[index]) }
         }
@@ -111,28 +113,39 @@ public struct TextReport: Sendable {
     /// What many RSTs have in common; each of them stands in the list below all the same.
     private mutating func findings(_ report: Report) {
         for finding in report.findings {
-            let from = UTCTime(nanoseconds: finding.first).clock(digits: 3)
-            let to = UTCTime(nanoseconds: finding.last).clock(digits: 3)
-            let rate = finding.perThousandSeconds.map { ", \(self.rate($0))" } ?? ""
+            func text(_ time: Int64, digits: Int) -> String {
+                let time = UTCTime(nanoseconds: time)
+                return (report.resets.spansDays ? time.date + " " : "") + time.clock(digits: digits)
+            }
+            let (from, to) = (text(finding.first, digits: 3), text(finding.last, digits: 3))
+            let rate = finding.perThousandSeconds.flatMap(rate).map { ", \($0)" } ?? ""
             wrap("\(finding.count) x \(finding.cause.rawValue), \(from) to \(to)\(rate)", indent: 2)
             wrap(finding.summary, indent: 6)
             if let example = report.resets.head(id: finding.example) {
-                wrap(
-                    "for example \(flow(example.tuple)) at \(UTCTime(nanoseconds: example.time).clock(digits: 6))",
-                    indent: 6)
+                wrap("for example \(flow(example.tuple)) at \(text(example.time, digits: 6))", indent: 6)
             }
         }
         if !report.findings.isEmpty { text += "\n" }
     }
 
-    private func rate(_ perThousandSeconds: UInt64) -> String {
-        perThousandSeconds >= 1000
-            ? "\(perThousandSeconds / 1000)/s"
-            : perThousandSeconds * 60 >= 1000
-                ? "\(perThousandSeconds * 60 / 1000)/min" : "\(perThousandSeconds * 36 / 10)/h"
+    /// In the unit in which it is at least one; nil where it is less than one an hour.
+    private func rate(_ perThousandSeconds: UInt64) -> String? {
+        if perThousandSeconds >= 1000 { return "\(perThousandSeconds / 1000)/s" }
+        if perThousandSeconds * 60 >= 1000 { return "\(perThousandSeconds * 60 / 1000)/min" }
+        return perThousandSeconds > 0 ? "\(perThousandSeconds * 36 / 10)/h" : nil
     }
 
     // MARK: - One reset
+
+    /// The date, where it is another one than that of the RST before: without it times of several days look alike.
+    private mutating func day(of index: Int, in heads: [ResetList.Head]) {
+        guard heads[index].hasWallClock else { return }
+        let time = UTCTime(nanoseconds: heads[index].time)
+        if index > 0, heads[index - 1].hasWallClock, time.isSameDay(as: UTCTime(nanoseconds: heads[index - 1].time)) {
+            return
+        }
+        text += "\(time.date) UTC\n"
+    }
 
     private mutating func line(_ reset: ResetList.Head) {
         let time = reset.hasWallClock ? UTCTime(nanoseconds: reset.time).clock(digits: 6) : "--:--:--.------"
@@ -229,5 +242,15 @@ public struct TextReport: Sendable {
 
     private func padRight(_ text: String, _ width: Int) -> String {
         text + String(repeating: " ", count: max(1, width - text.count))
+    }
+}
+
+extension ResetList {
+    /// The first and the last of them were on different days, UTC.
+    fileprivate var spansDays: Bool {
+        guard let first = heads.first(where: \.hasWallClock), let last = heads.last(where: \.hasWallClock) else {
+            return false
+        }
+        return !UTCTime(nanoseconds: first.time).isSameDay(as: UTCTime(nanoseconds: last.time))
     }
 }

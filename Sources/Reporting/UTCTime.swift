@@ -34,6 +34,15 @@ struct UTCTime {
         year = Int(yearOfEra + era * 400) + (month <= 2 ? 1 : 0)
     }
 
+    /// `2026-11-20`.
+    var date: String {
+        var text = JSONWriter()
+        text.date(self)
+        return String(decoding: text.finish(), as: UTF8.self)
+    }
+
+    func isSameDay(as other: UTCTime) -> Bool { (year, month, day) == (other.year, other.month, other.day) }
+
     /// `23:22:01.123456`.
     ///
     /// - Parameter digits: of the fraction, 1 to 9.
@@ -48,15 +57,20 @@ extension JSONWriter {
     /// `"2026-11-20T23:22:01.123456789Z"` (RFC 3339).
     mutating func time(_ time: UTCTime) {
         raw("\"")
+        date(time)
+        raw("T")
+        clock(time)
+        raw("Z\"")
+    }
+
+    /// `2026-11-20`, without quotes.
+    fileprivate mutating func date(_ time: UTCTime) {
         // A 64-bit count of nanoseconds has years of four digits.
         put(time.year, 4)
         raw("-")
         put(time.month, 2)
         raw("-")
         put(time.day, 2)
-        raw("T")
-        clock(time)
-        raw("Z\"")
     }
 
     /// `23:22:01.123456789`, without quotes.

@@ -115,5 +115,7 @@ extension Cause: ExpressibleByArgument {}
 
 extension Report {
     /// Whether everything that was recorded is in the report.
-    var isComplete: Bool { losses.isEmpty && inputs.allSatisfy { $0.damageCount == 0 } }
+    var isComplete: Bool {
+        losses.isEmpty && inputs.allSatisfy { $0.damageCount == 0 && !$0.undecoded.contains(where: \.isLoss) }
+    }
 }

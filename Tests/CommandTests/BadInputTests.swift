@@ -149,6 +149,55 @@ import Testing
         }
     }
 
+    /// A named pipe in a directory would be waited for until somebody writes into it.
+    @Test func aPipeInADirectoryIsPassedOver() throws {
+        let (capture, _) = try Program.fixture("closed-port-v4")
+        try Program.withFolder { folder in
+            try capture.write(to: folder.appending(path: "capture.pcapng"))
+            let pipe = folder.appending(path: "pipe.pcap").path
+            #expect(mkfifo(pipe, 0o600) == 0)
+            let result = try Program.run("report", folder.path)
+            #expect(result.status == 0)
+            #expect(result.errors.contains("neither captures nor events: \(pipe)\n"))
+        }
+    }
+
+    /// A log of megabytes is not read to its end to be refused.
+    @Test func aLongFileThatIsNoRecordingIsGivenUpEarly() throws {
+        try Program.withFolder { folder in
+            let file = folder.appending(path: "app.log")
+            let line = Data("{\"level\":\"info\",\"message\":\"nothing of ours\"}\n".utf8)
+            let part = Data(repeatElement(line, count: 20_000).joined())
+            try Data().write(to: file)
+            let handle = try FileHandle(forWritingTo: file)
+            for _ in 0..<24 { try handle.write(contentsOf: part) }
+            try handle.close()
+            let result = try Program.run("report", file.path)
+            #expect(result.status == 1)
+            #expect(result.errors.contains("nothing in its first 16 MB is an event"))
+        }
+    }
+
+    /// What nobody can look into may have been a RST; what no host would take was none.
+    @Test(arguments: [
+        (UInt8(147), "link type not supported (147, USER0)", Int32(2)), (1, "cut short in the IP header", 2),
+    ])
+    func packetsThatCannotBeLookedIntoAreALoss(linkType: UInt8, reason: String, status: Int32) throws {
+        try Program.withFolder { folder in
+            let file = folder.appending(path: "capture.pcap")
+            let header: [UInt8] = [
+                0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, linkType, 0, 0, 0,
+            ]
+            let record: [UInt8] = [0, 0, 0, 0, 0, 0, 0, 0, 16, 0, 0, 0, 60, 0, 0, 0]
+            let packet: [UInt8] = [UInt8](repeating: 2, count: 12) + [8, 0, 0x45, 0]
+            try Data(header + record + packet).write(to: file)
+            let result = try Program.run("report", file.path)
+            #expect(result.status == status)
+            let words = result.output.split(whereSeparator: \.isWhitespace).joined(separator: " ")
+            #expect(words.contains("1 packets not looked into: \(reason)"), "\(words)")
+        }
+    }
+
     @Test func aNameOfAFileDoesNotSteerTheTerminal() throws {
         try Program.withFolder { folder in
             try Data().write(to: folder.appending(path: "red\u{1b}[31m.pcap"))

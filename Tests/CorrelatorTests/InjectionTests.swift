@@ -141,6 +141,14 @@ import Testing
         lossy.dropped = 3
         let other = correlate(captures: [receiver.capture(named: "receiver"), lossy], recordings: [])
         #expect(other.resets.first?.cause != .injected)
+        // Nor does one whose filter left RSTs out, or may have: pcap does not tell of filters.
+        for filter in ["tcp[tcpflags] & tcp-rst == 0", nil] {
+            var filtered = sender.capture(named: "sender")
+            filtered.filters = [filter]
+            filtered.tellsOfFilters = filter != nil
+            let report = correlate(captures: [receiver.capture(named: "receiver"), filtered], recordings: [])
+            #expect(report.resets.first?.cause != .injected)
+        }
         // Where no router is in between, both ends look like the one that is named: the RST may have been lost.
         let (near, far) = Self.onlyOneEndSees(clientTTL: 64)
         let lan = correlate(captures: [near.capture(named: "server"), far.capture(named: "client")], recordings: [])

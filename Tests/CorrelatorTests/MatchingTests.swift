@@ -64,10 +64,21 @@ struct World {
         recording.events.append(event)
     }
 
-    func report() -> Report {
-        correlate(
+    /// - Parameters:
+    ///   - others: recorded at the same time on the same host.
+    ///   - addresses: of the host.
+    func report(others: [World] = [], addresses: [IPAddress] = []) -> Report {
+        let recordings = ([self] + others).map { world in
+            var recording = world.recording
+            recording.header?.bootID = "5e7d"
+            recording.header?.interfaces = [
+                RecordingHeader.Interface(name: "a", ifindex: 1, netns: nil, addresses: addresses, captured: true)
+            ]
+            return EventInput(file: "e", recording: recording)
+        }
+        return correlate(
             captures: [CaptureInput(file: "c", packets: packets.count, interfaces: ["a", "b", "c"], resets: packets)],
-            recordings: [EventInput(file: "e", recording: recording)])
+            recordings: recordings)
     }
 }
 
@@ -83,6 +94,33 @@ struct World {
         #expect(report.resets[0].cause == .staleConnection)
         #expect(report.resets[0].certainty == .proven)
         #expect(report.resets[0].match == Reset.Match(by: .exact, delta: 10_000))
+    }
+
+    /// Two recorders on one host, or a recording that is given twice.
+    @Test func twoRecordingsOfOneResetAreOneEntry() {
+        var world = World()
+        world.decide(at: 0.99)
+        world.emit(at: 1)
+        world.packet(at: 1.01)
+        let reset = world.report().resets[0]
+        let report = world.report(others: [world, world])
+        #expect(report.resets.count == 1)
+        #expect(report.resets[0].cause == reset.cause && report.resets[0].certainty == .proven)
+        #expect(report.resets[0].evidence == reset.evidence)
+    }
+
+    /// What no event tells of, by the addresses of the host that recorded.
+    @Test(arguments: [
+        (true, false, Direction.sent), (false, true, .received), (true, true, .unknown), (false, false, .unknown),
+    ])
+    func theDirectionOfAPacketAlone(isFromHere: Bool, isToHere: Bool, direction: Direction) {
+        var world = World()
+        world.packet(at: 1)
+        let ends = [isFromHere ? [World.tuple.source] : [], isToHere ? [World.tuple.destination] : []]
+        let reset = world.report(addresses: ends.flatMap(\.self)).resets[0]
+        #expect(reset.direction == direction)
+        #expect((reset.cause == .received) == (direction == .received))
+        #expect(reset.evidence.contains { $0.fact.contains("no kernel event tells of it") } == (direction == .sent))
     }
 
     @Test func manyInterfacesAreSightingsOfOneEntry() {

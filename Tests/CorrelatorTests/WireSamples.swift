@@ -92,6 +92,7 @@ struct Conversation {
         var input = CaptureInput(
             file: file, packets: segments.count, interfaces: ["eth0"],
             resets: segments.filter { $0.segment.flags.contains(.rst) })
+        input.tellsOfFilters = true
         input.flows = FlowTable(segments)
         input.hasFlows = true
         return input

@@ -45,6 +45,23 @@ import Testing
         return conversation
     }
 
+    /// Times are what the file says: none of them may trap.
+    @Test(arguments: [(Int64(0), Int64.max), (.min, .max), (.max, .min), (0, 9_200_000_000_000_000_000)])
+    func anyTimesAreTaken(_ first: Int64, _ last: Int64) {
+        var zeek = ZeekConnection()
+        for (number, flags) in [TCPFlags.syn, [.syn, .ack], [.fin, .ack], .rst, .ack].enumerated() {
+            var segment = TCPSegment(tuple: World.tuple)
+            segment.flags = flags
+            for time in [first, last] {
+                let note = SegmentNote(
+                    CapturedSegment(segment: segment, number: number, offset: 0, time: time, interface: 0))
+                _ = zeek.isOver(before: note)
+                zeek.take(note, side: number % 2, sourcePort: 22, destinationPort: 40000)
+            }
+        }
+        #expect(zeek.state != .s0)
+    }
+
     /// Of a history alone: it says with `^` that the roles were flipped, and otherwise that they were not.
     private static func connection(_ history: String) -> (zeek: ZeekConnection, segments: [CapturedSegment]) {
         let segments = conversation(history, serverPort: history.hasPrefix("^") ? 80 : 9000).segments

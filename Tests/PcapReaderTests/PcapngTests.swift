@@ -107,6 +107,35 @@ import Testing
         #expect(summary.firstTime == 77_000_000_000)
     }
 
+    /// A count that wraps would be a loss that is not told.
+    @Test func dropsAddUpToTheMost() throws {
+        var builder = BlockBuilder()
+        builder.section()
+        builder.interface()
+        builder.packet(Packets.udp, options: builder.option(4, UInt64.max.bytes(false)))
+        let lengths = UInt32(54).bytes(false) + UInt32(54).bytes(false)
+        builder.block(
+            2,
+            UInt16(0).bytes(false) + UInt16(1).bytes(false) + UInt32(0).bytes(false) + UInt32(5_000_000).bytes(false)
+                + lengths + Packets.ipv4Reset)
+        #expect(try scanAll(builder.file).summary.droppedBetweenPackets == .max)
+    }
+
+    @Test func aShortSectionHeaderIsDamageOnce() throws {
+        var builder = BlockBuilder()
+        builder.section()
+        builder.interface()
+        builder.packet(Packets.ipv4Reset)
+        let whole = builder.file
+        let short =
+            UInt32(0x0a0d_0d0a).bytes(false) + UInt32(16).bytes(false) + UInt32(0x1a2b_3c4d).bytes(false)
+            + UInt32(16).bytes(false)
+        let (segments, summary) = try scanAll(whole + short + [UInt8](repeating: 0, count: 12))
+        #expect(segments.count == 1)
+        #expect(summary.damageCount == 1)
+        #expect(summary.bytesSkipped == 28)
+    }
+
     @Test func readsTheOtherBlocks() throws {
         var builder = BlockBuilder()
         builder.section(options: builder.option(1, Array("of the section".utf8)))

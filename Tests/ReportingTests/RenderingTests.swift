@@ -62,6 +62,33 @@ import Testing
         return Report(inputs: [], losses: Report.Losses(), resets: ResetList([reset]))
     }
 
+    /// Without the date times of several days look alike.
+    @Test func everyDayHasItsDate() throws {
+        var reset = try #require(report(comm: "a", interface: "b").resets.first)
+        let times: [Int64] = [1000, 2000, 86_400, 86_401]
+        func text(_ times: [Int64]) -> String {
+            let resets = times.enumerated().map { number, time in
+                reset.id = number + 1
+                reset.time = time * 1_000_000_000
+                return reset
+            }
+            var text = ""
+            var renderer = TextReport()
+            let report = Report(inputs: [], losses: Report.Losses(), resets: ResetList(resets))
+            renderer.render(report) { text += $0 }
+            return text
+        }
+        let lines = text(times).split(separator: "\n").filter {
+            $0.hasPrefix("1970") || $0.contains(":00.000000") || $0.contains(".000000 ")
+        }
+        #expect(
+            lines.map { $0.prefix(14) } == [
+                "1970-01-01 UTC", "00:16:40.00000", "00:33:20.00000", "1970-01-02 UTC", "00:00:00.00000",
+                "00:00:01.00000",
+            ])
+        #expect(!text([1000, 2000]).contains("1970"))
+    }
+
     /// Names are chosen by whoever made the process, the interface or the file.
     @Test(arguments: ["\u{1b}[31mred", "a\u{202e}b", "line\nbreak", "\u{9b}31m", "quote\"\\", "a\u{feff}", "\r\u{7}"])
     func hostileNamesCannotSteerATerminal(_ name: String) throws {

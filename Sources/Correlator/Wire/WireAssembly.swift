@@ -43,12 +43,13 @@ extension ResetAssembly {
         return best
     }
 
-    /// A capture near the sender that has the connection before the RST and after it, lost nothing, and never saw the RST.
+    /// A capture near the sender that has the connection before the RST and after it, lost nothing, left nothing out, and
+    /// never saw the RST.
     private func absentAtSender(_ packet: CapturedSegment, _ packets: FewReferences) -> String? {
         guard inventory.captures.count > 1 else { return nil }
         let sources = Set(packets.map(\.source))
         for (index, capture) in inventory.captures.enumerated() where !sources.contains(Int32(index)) {
-            guard capture.isComplete, capture.undecoded.isEmpty, capture.hasFlows,
+            guard capture.isComplete, capture.undecoded.isEmpty, capture.hasFlows, capture.takesResets,
                 let connection = capture.flows.connection(of: packet.segment.tuple), connection.source.segments > 0,
                 connection.source.resetCount == 0, connection.source.isUnrouted,
                 // Where no router is in between, either end may have been captured.
@@ -66,7 +67,7 @@ extension ResetAssembly {
         guard let sighting else { return judge(Evidence()) }
         var verdict = judge(sighting.evidence, sighting.scores ?? WireScores(sighting.evidence))
         if verdict.cause == .unknown, localAddresses.contains(sighting.evidence.tuple.destination),
-            let rule = Catalogue.rule(for: .received)
+            !localAddresses.contains(sighting.evidence.tuple.source), let rule = Catalogue.rule(for: .received)
         {
             // The host that recorded did not send it, that much is sure.
             verdict.cause = rule.cause
@@ -109,4 +110,10 @@ extension FlowSummary.Side {
         maximumSegmentSize = side.synOptions.maximumSegmentSize
         timestamps = side.withTimestamps > 0
     }
+}
+
+extension CaptureInput {
+    /// No filter kept RSTs out of it: it has some, or says that there was none. pcap does not tell of filters, and one that
+    /// takes only segments with data is in wide use (pcap-filter(7), the example for HTTP).
+    fileprivate var takesResets: Bool { filters.allSatisfy { $0 == nil } && (tellsOfFilters || !resets.isEmpty) }
 }

@@ -68,8 +68,8 @@ struct ZeekConnection: Sendable {
             return false
         }
         let quiet = max(0, lastTime.saturatingSubtract(firstTime))
-        let rounds = quiet / Self.sessionTimer + 1
-        return time >= firstTime.saturatingAdd(Self.delay).saturatingAdd(rounds * Self.sessionTimer)
+        let wholeRounds = quiet - quiet % Self.sessionTimer
+        return time >= firstTime.saturatingAdd(wholeRounds).saturatingAdd(Self.sessionTimer).saturatingAdd(Self.delay)
     }
 
     private var timeout: Int64 {

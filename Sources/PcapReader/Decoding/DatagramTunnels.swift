@@ -140,13 +140,18 @@ extension PacketDecoder {
 
     /// RFC 4380, section 5.1.1: authentication and origin may stand before the IPv6 packet.
     private mutating func teredo(_ bytes: RawSpan) -> Layer? {
+        let start = at
         if available >= 4, bytes.be16(at) == 1 {
             let length = 13 + Int(bytes.u8(at + 2)) + Int(bytes.u8(at + 3))
             guard available >= length else { return .undecoded(.truncatedTunnel) }
             at += length
         }
         if available >= 8, bytes.be16(at) == 0 { at += 8 }
-        guard looksLikeIP(bytes, at: 0, mayHaveTrailer: true), bytes.u8(at) >> 4 == 6 else { return nil }
+        guard looksLikeIP(bytes, at: 0, mayHaveTrailer: true), bytes.u8(at) >> 4 == 6 else {
+            // The other port may say what it is.
+            at = start
+            return nil
+        }
         enter(.teredo)
         return .ipv6
     }

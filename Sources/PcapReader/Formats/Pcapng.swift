@@ -86,8 +86,9 @@ extension CaptureScanner {
             }
             let type = bytes.u32(at, order)
             let total = bytes.u32(at + 4, order)
-            guard total >= 12 else {
-                problem = "the block claims a length of \(total) bytes; the least possible is 12"
+            let least: UInt32 = type == BlockType.section ? 28 : 12
+            guard total >= least else {
+                problem = "the block claims a length of \(total) bytes; the least possible is \(least)"
                 break
             }
             // Some programs leave the padding out of the length.

@@ -10,7 +10,6 @@ extension CaptureScanner {
     ) -> Bool {
         let least: Int
         switch type {
-        case BlockType.section: least = 28
         case BlockType.interfaceDescription: least = 20
         case BlockType.packet: least = 32
         case BlockType.simplePacket: least = 16
@@ -19,7 +18,7 @@ extension CaptureScanner {
         }
         guard size >= least else {
             skipBlock(size, at: offset + at, "the block is cut short: \(least) bytes needed, \(size) available")
-            return type != BlockType.section
+            return true
         }
         let end = at + size - 4
         switch type {
@@ -218,7 +217,7 @@ extension CaptureScanner {
         }
         // 0xffff says that the number is not known.
         let drops = bytes.u16(at + 10, order)
-        if drops != 0xffff { summary.droppedBetweenPackets &+= UInt64(drops) }
+        if drops != 0xffff { summary.noteDrops(UInt64(drops)) }
         summary.packets += 1
         summary.frames += 1
         let ticks = UInt64(bytes.u32(at + 12, order)) << 32 | UInt64(bytes.u32(at + 16, order))
@@ -250,9 +249,7 @@ extension CaptureScanner {
                 default: break
                 }
             case (4, 8...):
-                let (sum, overflow) = scanner.summary.droppedBetweenPackets.addingReportingOverflow(
-                    bytes.u64(value.lowerBound, order))
-                scanner.summary.droppedBetweenPackets = overflow ? .max : sum
+                scanner.summary.noteDrops(bytes.u64(value.lowerBound, order))
             default: break
             }
         }
