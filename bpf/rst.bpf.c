@@ -21,6 +21,7 @@
 #include "sockets.bpf.h"
 
 #define SOCK_DEAD_BIT 1UL
+#define SOCK_LINGER_BIT (1UL << 4)
 /* Far longer than building an answer takes: an interrupt may come in between. */
 #define QUESTION_NS 100000000ULL
 
@@ -59,14 +60,6 @@ static __always_inline void count(__u32 index)
 		*counter += 1;
 }
 
-static __always_inline void set_ipv4(__u8 *address, const __u8 *bytes)
-{
-	__builtin_memset(address, 0, 10);
-	address[10] = 0xff;
-	address[11] = 0xff;
-	__builtin_memcpy(address + 12, bytes, 4);
-}
-
 /* Addresses and ports of the segment; `reversed` for the answer to it. */
 static __always_inline void set_tuple(struct rst_event *e, const struct headers *h, bool reversed)
 {
@@ -93,6 +86,21 @@ static __always_inline void set_owner(struct rst_event *e, const struct socket_m
 	__builtin_memcpy(e->owner_comm, memory->owner_comm, RST_COMM_LENGTH);
 }
 
+/* Whether the listener is bound to the address that the RST is sent from, and to the device of the segment. */
+static __always_inline bool fits(const struct listener_memory *memory, const struct rst_event *e)
+{
+	const __u64 *bound = (const __u64 *)memory->address, *asked = (const __u64 *)e->src;
+
+	if (memory->device && memory->device != e->ifindex)
+		return false;
+	if (bound[0] == asked[0] && bound[1] == asked[1])
+		return true;
+	if (!memory->any)
+		return false;
+	return memory->family == AF_INET6 ? e->ip_version == 6 || !memory->v6only
+					  : e->ip_version == 4;
+}
+
 /* Who listens, or did until shortly before, on the port that the RST is sent from. */
 static __always_inline void set_listener(struct rst_event *e)
 {
@@ -104,6 +112,7 @@ static __always_inline void set_listener(struct rst_event *e)
 	e->owner_pid = memory->pid;
 	e->owner_since_ns = memory->since_ns;
 	e->closed_ns = memory->closed_ns;
+	e->listener_fits = fits(memory, e);
 	__builtin_memcpy(e->owner_comm, memory->comm, RST_COMM_LENGTH);
 	e->has |= RST_HAS_LISTENER;
 }
@@ -130,9 +139,9 @@ static __always_inline __u64 cgroup_of(struct sock *sk)
 static __always_inline void set_socket(struct rst_event *e, struct sock *sk)
 {
 	struct socket_memory *memory;
+	unsigned long flags;
 	__u16 family;
 
-	e->sock = (__u64)sk;
 	e->state = BPF_CORE_READ(sk, __sk_common.skc_state);
 	e->has |= RST_HAS_STATE;
 	if (!e->netns)
@@ -143,8 +152,9 @@ static __always_inline void set_socket(struct rst_event *e, struct sock *sk)
 	e->has |= RST_HAS_SOCKET;
 	e->cookie = BPF_CORE_READ(sk, __sk_common.skc_cookie.counter);
 	e->sock_uid = BPF_CORE_READ(sk, sk_uid.val);
-	e->dead = BPF_CORE_READ(sk, __sk_common.skc_flags) & SOCK_DEAD_BIT;
-	e->shutdown = BPF_CORE_READ(sk, sk_shutdown);
+	flags = BPF_CORE_READ(sk, __sk_common.skc_flags);
+	e->dead = flags & SOCK_DEAD_BIT;
+	e->linger = !!(flags & SOCK_LINGER_BIT);
 	e->inode = BPF_CORE_READ(sk, sk_socket, file, f_inode, i_ino);
 	if (!e->inode && bpf_core_field_exists(sk->sk_ino))
 		e->inode = BPF_CORE_READ(sk, sk_ino);
@@ -155,6 +165,10 @@ static __always_inline void set_socket(struct rst_event *e, struct sock *sk)
 		return;
 	e->user_timeout_ms = BPF_CORE_READ((struct inet_connection_sock *)sk, icsk_user_timeout);
 	e->linger2 = BPF_CORE_READ((struct tcp_sock *)sk, linger2);
+	if (e->state == TCP_LISTEN) {
+		e->accept_queue = BPF_CORE_READ(sk, sk_ack_backlog);
+		e->accept_queue_limit = BPF_CORE_READ(sk, sk_max_ack_backlog);
+	}
 	e->has |= RST_HAS_TCP_SOCKET;
 	memory = recall(sk);
 	if (!memory)
@@ -239,7 +253,6 @@ static __always_inline void set_entrance(struct rst_event *e, struct sk_buff *sk
 		if (!e->netns)
 			e->netns = BPF_CORE_READ(dev, nd_net.net, ns.inum);
 	}
-	e->trigger_mark = BPF_CORE_READ(skb, mark);
 }
 
 /*

@@ -47,7 +47,6 @@ enum rst_counter {
 struct rst_event {
 	uint64_t mono_ns;	 /* bpf_ktime_get_ns */
 	uint64_t skb;		 /* kernel address; 0 if none */
-	uint64_t sock;		 /* kernel address of the struct sock; 0 if none */
 	uint64_t cookie;	 /* 0 until somebody asked the kernel for one */
 	uint64_t inode;		 /* of the socket's file; 0 if none */
 	uint64_t cgroup;	 /* id of the socket's cgroup v2 */
@@ -73,7 +72,8 @@ struct rst_event {
 	uint32_t user_timeout_ms;
 	int32_t linger2;       /* jiffies; -1 is off */
 	uint32_t stack_frames; /* how many of stack[] are valid */
-	uint32_t trigger_mark; /* skb->mark of the trigger */
+	uint32_t accept_queue; /* of a listener: connections that wait to be accepted */
+	uint32_t accept_queue_limit;
 	uint16_t sport;
 	uint16_t dport;
 	uint16_t flags; /* the low nine bits: FIN is bit 0 */
@@ -86,9 +86,11 @@ struct rst_event {
 	uint8_t state;		/* TCP state at the hook */
 	uint8_t previous_state; /* before the last change */
 	uint8_t dead;		/* SOCK_DEAD */
-	uint8_t shutdown;	/* sk_shutdown: 1 receive, 2 send */
 	uint8_t ip_version;	/* 4 or 6 */
-	uint8_t padding[3];
+	uint8_t
+	    listener_fits; /* RST_HAS_LISTENER: its address, version and device are the segment's */
+	uint8_t linger;	   /* SOCK_LINGER */
+	uint8_t padding[6];
 	char ifname[RST_IFNAME_LENGTH];
 	char comm[RST_COMM_LENGTH];
 	char owner_comm[RST_COMM_LENGTH];

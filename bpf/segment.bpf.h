@@ -54,6 +54,14 @@ static __always_inline __u32 be32_at(const __u8 *bytes)
 	return (__u32)bytes[0] << 24 | (__u32)bytes[1] << 16 | (__u32)bytes[2] << 8 | bytes[3];
 }
 
+static __always_inline void set_ipv4(__u8 *address, const __u8 *bytes)
+{
+	__builtin_memset(address, 0, 10);
+	address[10] = 0xff;
+	address[11] = 0xff;
+	__builtin_memcpy(address + 12, bytes, 4);
+}
+
 static __always_inline bool read_ipv4(struct headers *h, const unsigned char *network)
 {
 	__u32 header_length, total;

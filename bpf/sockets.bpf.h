@@ -55,10 +55,15 @@ struct {
 struct listener_memory {
 	__u64 sock;
 	__u64 since_ns;
-	__u64 closed_ns; /* 0 as long as it listens */
+	__u64 closed_ns;  /* 0 as long as it listens */
+	__u8 address[16]; /* IPv4 as ::ffff:a.b.c.d */
 	__u32 pid;
-	__u32 padding;
+	__s32 device; /* 0 if it is bound to none */
 	char comm[RST_COMM_LENGTH];
+	__u16 family;
+	__u8 any; /* of all addresses */
+	__u8 v6only;
+	__u32 padding;
 };
 
 struct listener_key {
@@ -150,6 +155,19 @@ static __always_inline void remember_listener(struct sock *sk, const struct list
 	listener.since_ns = memory->owner_since_ns;
 	listener.pid = memory->owner_pid;
 	__builtin_memcpy(listener.comm, memory->owner_comm, RST_COMM_LENGTH);
+	listener.device = BPF_CORE_READ(sk, __sk_common.skc_bound_dev_if);
+	listener.family = BPF_CORE_READ(sk, __sk_common.skc_family);
+	if (listener.family == AF_INET6) {
+		BPF_CORE_READ_INTO(&listener.address, sk,
+				   __sk_common.skc_v6_rcv_saddr.in6_u.u6_addr8);
+		listener.any = !(*(__u64 *)listener.address | *(__u64 *)(listener.address + 8));
+		listener.v6only = BPF_CORE_READ_BITFIELD_PROBED(sk, __sk_common.skc_ipv6only);
+	} else {
+		__u32 address = BPF_CORE_READ(sk, __sk_common.skc_rcv_saddr);
+
+		set_ipv4(listener.address, (const __u8 *)&address);
+		listener.any = !address;
+	}
 	bpf_map_update_elem(&listeners, key, &listener, flags);
 }
 

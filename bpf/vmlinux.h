@@ -83,7 +83,9 @@ struct sock_common {
 	__u16 skc_num;
 	unsigned short skc_family;
 	volatile unsigned char skc_state;
+	unsigned char skc_ipv6only : 1;
 	unsigned char skc_net_refcnt : 1;
+	int skc_bound_dev_if;
 	possible_net_t skc_net;
 	struct in6_addr skc_v6_daddr;
 	struct in6_addr skc_v6_rcv_saddr;
@@ -141,7 +143,8 @@ struct sock {
 	struct socket *sk_socket;
 	kuid_t sk_uid;
 	__u16 sk_protocol;
-	__u8 sk_shutdown;
+	__u32 sk_ack_backlog;
+	__u32 sk_max_ack_backlog;
 	unsigned long sk_ino; /* >= 6.18 */
 	struct sock_cgroup_data sk_cgrp_data;
 };
@@ -169,7 +172,6 @@ struct sk_buff {
 	struct net_device *dev;
 	struct sock *sk;
 	unsigned int len;
-	__u32 mark;
 	__be16 protocol;
 	__u16 transport_header;
 	__u16 network_header;

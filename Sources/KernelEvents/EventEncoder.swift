@@ -232,6 +232,10 @@ public struct EventEncoder: Sendable {
             json.raw(#","closed_mono_ns":"#)
             json.number(closed)
         }
+        if let fits = listener.fits {
+            json.raw(#","fits":"#)
+            json.boolean(fits)
+        }
         json.raw("}")
     }
 
@@ -325,6 +329,18 @@ public struct EventEncoder: Sendable {
             separate(&json)
             json.raw(#""linger2":"#)
             json.number(linger2)
+        }
+        if let linger = socket.linger {
+            separate(&json)
+            json.raw(#""linger":"#)
+            json.boolean(linger)
+        }
+        if let queue = socket.acceptQueue {
+            separate(&json)
+            json.raw(#""queued":"#)
+            json.number(queue.queued)
+            json.raw(#","backlog":"#)
+            json.number(queue.backlog)
         }
         json.raw("}")
     }

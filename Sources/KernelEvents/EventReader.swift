@@ -109,6 +109,8 @@ struct EventReader {
     private mutating func socket(_ scanner: inout LineScanner) throws(LineProblem) -> ResetEvent.Socket? {
         if try scanner.skipNull() { return nil }
         var socket = ResetEvent.Socket()
+        var queued: UInt32?
+        var backlog: UInt32?
         try scanner.beginObject()
         var isFirst = true
         while let key = try scanner.nextKey(&isFirst, &socketKeys) {
@@ -123,9 +125,13 @@ struct EventReader {
             case .dead: socket.dead = try scanner.boolean()
             case .userTimeoutMs: socket.userTimeout = try scanner.integer()
             case .linger2: socket.linger2 = try scanner.integer()
+            case .linger: socket.linger = try scanner.boolean()
+            case .queued: queued = try scanner.integer()
+            case .backlog: backlog = try scanner.integer()
             default: try scanner.skipValue()
             }
         }
+        if let queued, let backlog { socket.acceptQueue = ResetEvent.AcceptQueue(queued: queued, backlog: backlog) }
         return socket
     }
 
@@ -154,6 +160,7 @@ struct EventReader {
         var comm: String?
         var since: Int64?
         var closed: Int64?
+        var fits: Bool?
         try scanner.beginObject()
         var isFirst = true
         while let key = try scanner.nextKey(&isFirst, &listenerKeys) {
@@ -162,11 +169,12 @@ struct EventReader {
             case .comm: comm = try scanner.string(from: &commands)
             case .sinceMonoNs: since = try scanner.nanoseconds()
             case .closedMonoNs: closed = try scanner.nanoseconds()
+            case .fits: fits = try scanner.boolean()
             default: try scanner.skipValue()
             }
         }
         guard let pid else { return nil }
-        return ResetEvent.Listener(pid: pid, comm: comm ?? "", since: since, closed: closed)
+        return ResetEvent.Listener(pid: pid, comm: comm ?? "", since: since, closed: closed, fits: fits)
     }
 
     private mutating func trigger(_ scanner: inout LineScanner) throws(LineProblem) -> ResetEvent.Trigger? {

@@ -9,7 +9,7 @@ enum RecordKey: UInt8, CaseIterable {
     case events, lost, schema, tool, host, kernel, bootID, arch
     case started, clock, hooks, name, status, detail, captured, kernelDropped
     case previousState, userTimeoutMs, realtimeNs, monotonicNs, uncertaintyNs, interfaces, addresses
-    case holders, listener, cgroupPath, sinceMonoNs, closedMonoNs
+    case holders, listener, cgroupPath, sinceMonoNs, closedMonoNs, fits, queued, backlog, linger
 
     /// Keys of one to seven bytes with their closing quote, packed as a little-endian number: the first byte is lowest.
     @inline(__always)
@@ -70,6 +70,10 @@ enum RecordKey: UInt8, CaseIterable {
         case 0x22737574617473: self = .status  // status
         case 0x226c6961746564: self = .detail  // detail
         case 0x22737265646c6f68: self = .holders  // holders
+        case 0x2273746966: self = .fits  // fits
+        case 0x22646575657571: self = .queued  // queued
+        case 0x22676f6c6b636162: self = .backlog  // backlog
+        case 0x227265676e696c: self = .linger  // linger
         default: return nil
         }
     }
@@ -173,6 +177,10 @@ enum RecordKey: UInt8, CaseIterable {
         case .cgroupPath: "cgroup_path"
         case .sinceMonoNs: "since_mono_ns"
         case .closedMonoNs: "closed_mono_ns"
+        case .fits: "fits"
+        case .queued: "queued"
+        case .backlog: "backlog"
+        case .linger: "linger"
         }
     }
 }

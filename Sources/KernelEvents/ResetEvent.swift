@@ -38,7 +38,8 @@ public struct ResetEvent: Sendable, Equatable {
         set { sharedTask = newValue.map(Shared.init) }
     }
     public var socket: Socket?
-    /// `decide` only from here.
+    // `decide` only from here.
+
     /// The kernel's reason, by name without its enum's prefix: `TCP_ABORT_ON_CLOSE`.
     public var reason: String?
     /// The state of the socket at the hook.
@@ -139,8 +140,31 @@ public struct ResetEvent: Sendable, Equatable {
         /// `tcp_sock.linger2`, in the kernel's jiffies (1/CONFIG_HZ s): only its sign means something elsewhere. 0 is the
         /// default, negative means no FIN_WAIT2 at all.
         public var linger2: Int32?
+        /// `SOCK_LINGER`: close() waits for what was sent to be acknowledged, or, with a time of zero, resets.
+        public var linger: Bool?
+        /// Of a listener.
+        public var acceptQueue: AcceptQueue? {
+            get { sharedQueue?.value }
+            set { sharedQueue = newValue.map(Shared.init) }
+        }
         var sharedOwner: Shared<Owner>?
+        var sharedQueue: Shared<AcceptQueue>?
         public init() {}
+    }
+
+    /// The connections that nobody has accepted yet.
+    public struct AcceptQueue: Sendable, Equatable {
+        /// How many there are (`sk_ack_backlog`).
+        public var queued: UInt32
+        /// `sk_max_ack_backlog`.
+        public var backlog: UInt32
+        public init(queued: UInt32, backlog: UInt32) {
+            self.queued = queued
+            self.backlog = backlog
+        }
+
+        /// sk_acceptq_is_full(): it takes one more than its limit.
+        public var isFull: Bool { queued > backlog }
     }
 
     public struct Owner: Sendable, Equatable {
@@ -161,13 +185,17 @@ public struct ResetEvent: Sendable, Equatable {
         public var comm: String
         /// CLOCK_MONOTONIC in nanoseconds of listen(); nil if that was before the recording.
         public var since: Int64?
-        /// When it ceased to listen; nil if it listens still (at another address, or for the other IP version).
+        /// When it ceased to listen; nil if it listens still.
         public var closed: Int64?
-        public init(pid: Int32, comm: String, since: Int64? = nil, closed: Int64? = nil) {
+        /// Whether the socket is bound so that the segment was for it: its address or any, its IP version, its device. Nil if
+        /// that was not recorded.
+        public var fits: Bool?
+        public init(pid: Int32, comm: String, since: Int64? = nil, closed: Int64? = nil, fits: Bool? = nil) {
             self.pid = pid
             self.comm = comm
             self.since = since
             self.closed = closed
+            self.fits = fits
         }
     }
 

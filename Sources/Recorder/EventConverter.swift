@@ -87,7 +87,8 @@ struct EventConverter {
             event.listener = ResetEvent.Listener(
                 pid: Int32(bitPattern: record.owner_pid), comm: name(record.owner_comm),
                 since: record.owner_since_ns == 0 ? nil : Int64(clamping: record.owner_since_ns),
-                closed: record.closed_ns == 0 ? nil : Int64(clamping: record.closed_ns))
+                closed: record.closed_ns == 0 ? nil : Int64(clamping: record.closed_ns),
+                fits: record.listener_fits != 0)
         }
         if record.has(RST_HAS_REASON) { event.reason = reasonName(record.reason) ?? "REASON_\(record.reason)" }
         if record.has(RST_HAS_TRIGGER) {
@@ -174,6 +175,11 @@ struct EventConverter {
         if record.has(RST_HAS_TCP_SOCKET) {
             socket.userTimeout = record.user_timeout_ms
             socket.linger2 = record.linger2
+            socket.linger = record.linger != 0
+            if state == .listen {
+                socket.acceptQueue = ResetEvent.AcceptQueue(
+                    queued: record.accept_queue, backlog: record.accept_queue_limit)
+            }
         }
         guard record.has(RST_HAS_SOCKET) else { return }
         // A program that closes its own socket has it no more.
