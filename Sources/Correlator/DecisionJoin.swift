@@ -117,7 +117,9 @@ struct DecisionJoin {
             return !clocked || distance <= Window.sightings ? distance : nil
         }
         if inventory.isEvent(compared) {
-            guard compared.source == decision.reference.source else { return nil }
+            guard compared.source == decision.reference.source, inventory.mayBeOne(decision.reference, compared) else {
+                return nil
+            }
             if seq == key.seq, event.ack == key.ack { return distance <= Window.decision ? distance : nil }
             // tcp_acceptable_seq() may choose another number than the one that the hook could read.
             let sameCPU = event.cpu == inventory.event(compared).cpu

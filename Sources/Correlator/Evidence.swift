@@ -1,4 +1,4 @@
-import KernelEvents
+public import KernelEvents
 public import NetworkTypes
 
 /// What is known of one RST when its cause is judged: facts only, from the kernel's events and from the wire.
@@ -22,6 +22,12 @@ public struct Evidence: Sendable {
     public var userTimeout: UInt32?
     /// Negative: TCP_LINGER2 is off.
     public var linger2: Int32?
+    /// SO_LINGER is on.
+    public var linger: Bool?
+    /// Of the listener that a segment met.
+    public var acceptQueue: ResetEvent.AcceptQueue?
+    /// Somebody listens on the port, and the kernel found no socket: nil if nobody does, or for other segments.
+    public var listener: ListenerFit?
     /// Of the RST.
     public var flags: TCPFlags?
     /// The RST is on the wire, whatever the kernel said.
@@ -30,6 +36,13 @@ public struct Evidence: Sendable {
     public var timeWait: TimeWaitChance?
 
     public init() {}
+
+    /// Whether a segment was for a listener, by its address, IP version and device.
+    public enum ListenerFit: Sendable, Equatable {
+        case fits
+        /// The recording does not say.
+        case mayFit
+    }
 
     /// What stood behind a reset in the kernel's socket tables.
     public enum SocketKind: Sendable, Equatable {

@@ -57,7 +57,7 @@ extension ResetAssembly {
             // Only a hook that was there and lost nothing can say that nothing left.
             let watched = recording.header?.hooks.contains { $0.name == ResetEvent.emitHook && $0.status == "attached" }
             return watched == true && recording.isComplete
-                ? "decided, but no device was given the segment: dropped in OUTPUT, or no route"
+                ? "decided, but no device was given it as a plain TCP segment: dropped on its way out, no route, or sent inside a tunnel or IPsec"
                 : "decided; whether a segment left was not recorded"
         }
         let event = inventory.event(origin)
@@ -124,8 +124,15 @@ extension ResetEvent.Listener {
     fileprivate func history(at time: Int64) -> String {
         let name = "\(comm) (pid \(pid))"
         guard let closed else {
-            return "\(name) listens on this port, but not for this segment: its socket has another address, IP version "
-                + "or device"
+            switch fits {
+            case true?: return "\(name) called listen() on this address and port, and its socket is there"
+            case false?:
+                return
+                    "\(name) called listen() on this port, and its socket is there, but for another address, IP version "
+                    + "or device"
+            case nil:
+                return "\(name) called listen() on this port, and its socket is there, but did not take this segment"
+            }
         }
         let age = time.saturatingSubtract(closed)
         let before = age < 0 ? "a moment" : TimeSpan(nanoseconds: age.magnitude).description

@@ -154,6 +154,24 @@ final class Inventory: Sendable {
         return mix(UInt64(source) | 1 << 63, place)
     }
 
+    /// Whether a decision and a segment of the same recording may be of one RST, by the order in which the kernel tells of
+    /// them and by where it was called: an answer is decided on before it is sent (`tcp_v4_send_reset`), the end of a
+    /// connection afterwards (`tcp_send_active_reset`).
+    func mayBeOne(_ decision: Reference, _ segment: Reference) -> Bool {
+        let decided = path(decision)
+        let (before, after) = (event(decision).monotonic, event(segment).monotonic)
+        switch decided?.origin {
+        case .passive? where before > after, .active? where before < after: return false
+        default: break
+        }
+        guard let sent = path(segment), let decided, sent.origin == decided.origin, let here = decided.callSite,
+            let there = sent.callSite
+        else { return true }
+        // One of them may have been cut before its root.
+        let common = min(here.count, there.count)
+        return here.prefix(common) == there.prefix(common)
+    }
+
     /// Whether two events were recorded on one host between two of its boots.
     func isOneBoot(_ a: Reference, _ b: Reference) -> Bool {
         let boots = [a, b].map { recordings[recordingIndex($0)].recording.header?.bootID }

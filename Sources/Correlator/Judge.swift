@@ -1,3 +1,4 @@
+import KernelEvents
 import NetworkTypes
 
 /// What the catalogue says of one RST.
@@ -19,15 +20,68 @@ public func judge(_ evidence: Evidence) -> Verdict {
     if evidence.socket == .noneOrTimeWait { return judgeWithoutSocket(evidence) }
     let holding = rules(thatHoldFor: evidence)
     guard holding.count == 1, let rule = holding.first else {
+        if holding.isEmpty, let reason = evidence.reason, evidence.dead == nil, evidence.origin == .active {
+            // A recording of another program has the stack, and nothing of the socket.
+            return judge(reason: reason, evidence)
+        }
         return undecided(evidence, candidates: holding)
     }
     var verdict = Verdict(
         cause: rule.cause, category: rule.category, certainty: .proven, summary: sentence(rule, evidence), missing: [])
+    if let doubt = doubt(rule, evidence) {
+        verdict.certainty = .inferred
+        verdict.missing = [doubt]
+        verdict.candidates = alternatives(to: rule.cause)
+    }
     if let reason = evidence.reason, reason != "NOT_SPECIFIED", !rule.reasons.isEmpty, !rule.reasons.contains(reason) {
         verdict.certainty = .inferred
-        verdict.missing = ["the kernel's reason \(reason) does not fit this cause"]
+        verdict.missing += ["the kernel's reason \(reason) does not fit this cause"]
     }
     return verdict
+}
+
+/// What keeps the only rule that holds from being proven: the kernel sends the same RST on the same path for another reason,
+/// too, and what would tell them apart was not seen, or speaks against the rule.
+private func doubt(_ rule: Rule, _ evidence: Evidence) -> String? {
+    switch rule.cause {
+    case .acceptQueueOverflow:
+        guard let queue = evidence.acceptQueue else { return "how full the accept queue was" }
+        return queue.isFull
+            ? nil
+            : "why the listener took nothing: \(queue.queued) connections waited in its queue of \(queue.backlog), so that there was room, and the kernel may have had no memory or no route"
+    case .closedPort, .staleConnection:
+        switch evidence.listener {
+        case .fits?:
+            return
+                "why the listener on this address and port was not found: a BPF program (sk_lookup, SO_ATTACH_REUSEPORT_EBPF) may have refused the segment"
+        case .mayFit?: return "the address of the listener on this port"
+        case nil: return nil
+        }
+    case .dataAfterShutdown:
+        // __tcp_close() calls sk_stream_wait_close() before sock_orphan().
+        return evidence.linger == false
+            ? nil
+            : "whether the program had called shutdown(), or close(), which waits with the socket still open if SO_LINGER is on"
+    case .forwarded:
+        return evidence.calledFrom(.redirected)
+            ? "whether it was for this host: a device may hand it to another one (ifb, a mirror) before it is received"
+            : nil
+    case .userSpace:
+        return evidence.calledFrom(.tun)
+            ? "whether the program that wrote it into the tun or tap device made it, or carries it for another host"
+            : nil
+    default: return nil
+    }
+}
+
+/// The causes that such a doubt leaves, the likeliest first.
+private func alternatives(to cause: Cause) -> [Cause] {
+    switch cause {
+    case .userSpace: [.userSpace, .forwarded]
+    case .forwarded: [.forwarded, .received]
+    case .dataAfterShutdown: [.dataAfterShutdown, .dataAfterClose]
+    default: []
+    }
 }
 
 private func rules(thatHoldFor evidence: Evidence) -> [Rule] {
@@ -42,7 +96,9 @@ private func rules(thatHoldFor evidence: Evidence) -> [Rule] {
 /// Recordings of other programs tell the kernel's reason and no stack. Several causes share most reasons; one that stands
 /// alone is inferred, since a later kernel may use its reason elsewhere too.
 private func judge(reason: String, _ evidence: Evidence) -> Verdict {
-    inferred(evidence, from: Catalogue.rules.filter { $0.reasons.contains(reason) }, missing: "the kernel's stack")
+    inferred(
+        evidence, from: Catalogue.rules.filter { $0.reasons.contains(reason) },
+        missing: evidence.path == nil ? "the kernel's stack" : "what the application had done with the socket")
 }
 
 /// Judges by the functions that a recording names instead of a stack.
@@ -134,6 +190,9 @@ private func undecided(_ evidence: Evidence, candidates: [Rule]) -> Verdict {
         if evidence.state == .close, evidence.previousState == nil { missing.append("the state before CLOSE") }
     case .active:
         if evidence.state == nil { missing.append("the state of the socket (tcp_send_reset event)") }
+        if evidence.state == .close, evidence.previousState == nil, evidence.linger2.map({ $0 < 0 }) == true {
+            missing.append("the state before CLOSE")
+        }
     case .unknown: missing.append("a rule for this kernel path")
     default: break
     }
@@ -145,6 +204,21 @@ private func undecided(_ evidence: Evidence, candidates: [Rule]) -> Verdict {
 
 /// The meaning of the rule, with what this evidence adds to it.
 private func sentence(_ rule: Rule, _ evidence: Evidence) -> String {
+    switch rule.cause {
+    case .closedPort where evidence.listener == .fits:
+        return "The kernel found no socket for the SYN, although one listens on its address and port."
+    case .staleConnection where evidence.listener == .fits:
+        return "The kernel found no socket for the segment, although one listens on its address and port."
+    case .badAckInHandshake where evidence.reason == "TCP_RFC7323_PAWS":
+        return "The other end echoed a timestamp in the handshake that this host had not sent."
+    case .dataAfterFullClose where evidence.trigger?.flags.contains(.syn) == true:
+        return
+            "A SYN came on the ports of a connection that this host had just closed: the ports are used again too soon."
+    case .userSpace where evidence.calledFrom(.tun):
+        return
+            "A program passed the RST to this host through a tun or tap device: it made it, or carries it for another host."
+    default: break
+    }
     guard rule.cause == .netfilterReject, let path = evidence.path else { return rule.meaning }
     let kind = path.callers.contains(.xtables) ? "An iptables" : path.callers.contains(.nftables) ? "An nftables" : "A"
     guard let hook = path.netfilterHook else {
@@ -165,7 +239,8 @@ extension KernelPath {
 
     /// Who let go of the socket, from the frames under `__fput`.
     public var release: String? {
-        if callers.contains(.killed) { return "the process was killed" }
+        // A signal that is handled runs what close() had put off, too.
+        if callers.isSuperset(of: [.killed, .exit]) { return "the process was killed" }
         if callers.contains(.exit) { return "the process exited" }
         if callers.contains(.closeSystemCall) { return "the process called close()" }
         if callers.contains(.deferred) { return "the last reference was dropped later" }

@@ -79,6 +79,7 @@ public final class KernelPath: Sendable {
         static let mptcp = bit(31)
         static let shutdown = bit(32)
         static let egress = bit(33)
+        static let redirected = bit(34)
     }
 
     /// - Parameter frames: innermost first, as events.jsonl has them.
@@ -100,11 +101,16 @@ public final class KernelPath: Sendable {
         var found = Origin.unknown
         var index = 0
         for (position, name) in names[..<boundary].enumerated() {
-            if let origin = Self.origins[name] ?? Self.originByPrefix(name) {
+            guard let origin = Self.origins[name] ?? Self.originByPrefix(name) else { continue }
+            if found == .unknown {
                 found = origin
                 index = position
-                break
+            } else if Self.makesSegments(origin, name) {
+                // A RST that was made here and then mirrored, redirected or bridged on its way out.
+                found = origin
+                index = position
             }
+            if found != .forwarded { break }
         }
         // A segment that a rule sends, or a function without a name, is not passed on by what received another segment.
         if found == .forwarded, names[..<index].contains(where: Self.mayMakeSegments) {
@@ -123,6 +129,18 @@ public final class KernelPath: Sendable {
         runsInKernelThread =
             names.contains("kthread") && !names.contains("io_wq_worker") && !names.contains("io_sq_thread")
     }
+
+    /// The frames outside of the function that made the RST, with their offsets: what the segment and the decision on it,
+    /// which are seen at two places of that function, have in common. Nil where the origin is not known.
+    var callSite: ArraySlice<String>? {
+        switch origin {
+        case .passive, .active: frames[min(originIndex + 1, boundary)..<boundary]
+        case .netfilter, .userSpace, .forwarded, .unknown: nil
+        }
+    }
+
+    /// The function that called the one that made the RST.
+    var caller: String? { originIndex + 1 < boundary ? names[originIndex + 1] : nil }
 
     /// The frames from the origin to the boundary: what a person wants to read.
     public var essential: ArraySlice<String> {
@@ -177,6 +195,15 @@ public final class KernelPath: Sendable {
         "skb_do_redirect": .forwarded, "tcf_mirred_act": .forwarded, "tcf_mirred_to_dev": .forwarded,
         "tun_get_user": .userSpace,
     ]
+
+    /// Whether what such a function sends was made by this host; what a tun device brings may come from another one.
+    private static func makesSegments(_ origin: Origin, _ name: String) -> Bool {
+        switch origin {
+        case .passive, .active, .netfilter: true
+        case .userSpace: name != "tun_get_user"
+        case .forwarded, .unknown: false
+        }
+    }
 
     private static func mayMakeSegments(_ name: String) -> Bool {
         name.hasPrefix("0x") || name.hasPrefix("nft_do_chain") || name == "cleanup_module" || name == "init_module"
@@ -233,6 +260,8 @@ public final class KernelPath: Sendable {
         "tcp_disconnect": .disconnect,
         "__inet_stream_connect": .connect,
         "inet_csk_listen_stop": .listenStop, "inet_child_forget": .listenStop,
+        "mptcp_subflow_queue_clean": [.listenStop, .mptcp], "mptcp_check_listen_stop": [.listenStop, .mptcp],
+        "__mptcp_unaccepted_force_close": [.listenStop, .mptcp],
         "tcp_abort": .abort,
         "tcp_diag_destroy": .diagDestroy,
         "bpf_iter_run_prog": .bpfProgram, "bpf_sock_destroy": .bpfProgram,
@@ -249,7 +278,7 @@ public final class KernelPath: Sendable {
         "__se_sys_close": .closeSystemCall, "__arm64_sys_close": .closeSystemCall,
         "do_exit": .exit, "do_group_exit": .exit,
         "get_signal": .killed,
-        "delayed_fput": .deferred, "____fput": [],
+        "delayed_fput": .deferred,
         "__x64_sys_shutdown": .shutdown, "inet_shutdown": .shutdown,
         "ip_local_deliver": .input, "ip6_input": .input,
         "__ip_local_out": .output, "__ip6_local_out": .output, "ip6_xmit": .output, "ip_local_out": .output,
@@ -258,6 +287,7 @@ public final class KernelPath: Sendable {
         "__netif_receive_skb_core": .ingress, "__netif_receive_skb_list_core": .ingress,
         "nf_hook_ingress": .ingress,
         "__dev_queue_xmit": .egress,
+        "skb_do_redirect": .redirected, "tcf_mirred_act": .redirected, "tcf_mirred_to_dev": .redirected,
         "br_handle_frame": .bridge, "br_handle_frame_finish": .bridge, "br_pass_frame_up": .bridge,
         "__br_forward": .bridge,
     ]

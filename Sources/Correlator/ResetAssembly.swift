@@ -86,7 +86,18 @@ final class ResetAssembly: Sendable {
         let wire =
             alwaysWire || lead == nil || isSilent ? wireEvidence(observed.packets, isJudged: lead == nil) : nil
         let hasCapturedTrigger = isSilent && completeSilence(&evidence, origin: origin, wire: wire)
-        let verdict = lead == nil ? wireVerdict(wire) : judge(evidence)
+        var verdict = lead == nil ? wireVerdict(wire) : judge(evidence)
+        if verdict.cause == .forwarded, evidence.calledFrom(.redirected), let lead,
+            let rule = Catalogue.rule(for: .received),
+            isReceived(inventory.tuple(lead))
+        {
+            // It went from one device of this host to another (ifb, a mirror), and was for this host.
+            verdict.cause = rule.cause
+            verdict.category = rule.category
+            verdict.certainty = .inferred
+            verdict.candidates = []
+            verdict.summary = rule.meaning
+        }
         return Judged(
             observed: observed, evidence: evidence, wire: wire, hasCapturedTrigger: hasCapturedTrigger,
             verdict: verdict)
@@ -197,7 +208,9 @@ final class ResetAssembly: Sendable {
         let emitPath = origin.flatMap(inventory.path)
         let decidePath = decision.flatMap(inventory.path)
         // The packet's own stack is the nearest witness; where it is cut or unknown, the decision's speaks.
-        evidence.path = emitPath.flatMap { $0.origin == .unknown && decidePath != nil ? nil : $0 } ?? decidePath
+        // What TCP decided on was not made elsewhere, however it left.
+        let isWitness = emitPath.map { decidePath == nil || $0.origin != .unknown && $0.origin != .forwarded } == true
+        evidence.path = isWitness ? emitPath : decidePath ?? emitPath
         evidence.isPathPartial = emitPath == nil && decision.map(inventory.hasPartialPath) == true
         evidence.flags = origin.flatMap { inventory.event($0).flags }
         guard let decision else {
@@ -213,6 +226,9 @@ final class ResetAssembly: Sendable {
         if let trigger = inventory.event(decision).trigger {
             evidence.trigger = Evidence.Trigger(
                 flags: trigger.flags, length: trigger.length, seq: trigger.seq, ack: trigger.ack)
+        }
+        if let listener = inventory.event(decision).listener, listener.closed == nil, listener.fits != false {
+            evidence.listener = listener.fits == true ? .fits : .mayFit
         }
         if evidence.state == .listen {
             evidence.socket = .listener
@@ -235,6 +251,8 @@ final class ResetAssembly: Sendable {
         evidence.dead = socket.dead
         evidence.userTimeout = socket.userTimeout
         evidence.linger2 = socket.linger2
+        evidence.linger = socket.linger
+        evidence.acceptQueue = socket.acceptQueue
     }
 
     private func sighting(_ reference: Reference, of origin: FourTuple?) -> Reset.Sighting {
@@ -249,8 +267,16 @@ final class ResetAssembly: Sendable {
             translated: origin == nil || tuple == origin ? nil : tuple)
     }
 
+    /// It came to a host that was recorded, from one that was not.
+    func isReceived(_ tuple: FourTuple) -> Bool {
+        localAddresses.contains(tuple.destination) && !localAddresses.contains(tuple.source)
+    }
+
     private func direction(_ evidence: Evidence, tuple: FourTuple?, hasEvent: Bool) -> Direction {
-        if hasEvent { return evidence.origin == .forwarded ? .forwarded : .sent }
+        if hasEvent, evidence.origin != .forwarded { return .sent }
+        if hasEvent {
+            return evidence.calledFrom(.redirected) && tuple.map(isReceived) == true ? .received : .forwarded
+        }
         guard let tuple else { return .unknown }
         switch (localAddresses.contains(tuple.source), localAddresses.contains(tuple.destination)) {
         case (true, false): return .sent

@@ -6,7 +6,8 @@ import PcapReader
 ///
 /// Sequence numbers, flags, IP id and window survive a translation on the way; the tuple and the TTL do not. A scan can
 /// make many RSTs that agree in all of those fields, so more is asked for: the same packet buffer in the kernel, or one
-/// end that stayed the same and no observer that saw both.
+/// end that stayed the same and no observer that saw both. A decision alone has fewer fields still: it belongs to a
+/// segment that the same recorder saw leave from the same place of the kernel.
 struct TranslationJoin {
     private let inventory: Inventory
 
@@ -54,6 +55,7 @@ struct TranslationJoin {
         guard a.ipID == nil || b.ipID == nil || a.ipID == b.ipID,
             a.window == nil || b.window == nil || a.window == b.window, a.tuples.isDisjoint(with: b.tuples)
         else { return nil }
+        if a.isDecisionOnly || b.isDecisionOnly { return distanceOfDecision(a, b) }
         // Two that were made are two, and so are two that one observer saw.
         guard !(a.isMadeHere && b.isMadeHere), a.vantages.count + b.vantages.count <= Self.mostVantages,
             a.vantages.isDisjoint(with: b.vantages)
@@ -62,14 +64,30 @@ struct TranslationJoin {
         if a.recording == b.recording, !a.buffers.isDisjoint(with: b.buffers), distance <= Self.bufferWindow {
             return distance
         }
-        let oneEndStayed = a.tuples.contains { one in
+        // Of two that were only seen to pass, nothing proves that they are one.
+        return a.isMadeHere != b.isMadeHere && distance <= Self.window && Self.oneEndStayed(a, b) ? distance : nil
+    }
+
+    /// The same where one of them is a decision without a segment: a local REDIRECT or DNAT gives the segment another source.
+    private func distanceOfDecision(_ a: Portrait, _ b: Portrait) -> UInt64? {
+        guard a.isDecisionOnly != b.isDecisionOnly else { return nil }
+        let (alone, other) = a.isDecisionOnly ? (a, b) : (b, a)
+        guard !other.hasDecision, let decision = alone.decision, let segment = other.segment,
+            decision.source == segment.source, inventory.event(decision).cpu == inventory.event(segment).cpu,
+            inventory.path(decision)?.callSite != nil, inventory.path(segment)?.callSite != nil,
+            inventory.mayBeOne(decision, segment), Self.oneEndStayed(a, b)
+        else { return nil }
+        let distance = inventory.time(decision).distance(from: inventory.time(segment))
+        return distance <= Window.decision ? distance : nil
+    }
+
+    private static func oneEndStayed(_ a: Portrait, _ b: Portrait) -> Bool {
+        a.tuples.contains { one in
             b.tuples.contains { other in
                 one.source == other.source && one.sourcePort == other.sourcePort
                     || one.destination == other.destination && one.destinationPort == other.destinationPort
             }
         }
-        // Of two that were only seen to pass, nothing proves that they are one.
-        return oneEndStayed && a.isMadeHere != b.isMadeHere && distance <= Self.window ? distance : nil
     }
 
     private func byNumbers(_ clusters: [FewReferences]) -> Buckets {
@@ -97,6 +115,12 @@ struct TranslationJoin {
         var recording: Int32?
         var ipID: UInt16?
         var window: UInt16?
+        var decision: Reference?
+        /// The first one that a recorder saw leave.
+        var segment: Reference?
+
+        var hasDecision: Bool { decision != nil }
+        var isDecisionOnly: Bool { hasDecision && vantages.isEmpty }
 
         init(_ cluster: Int, _ members: FewReferences, _ inventory: Inventory) {
             self.cluster = cluster
@@ -115,7 +139,9 @@ struct TranslationJoin {
                 recording = member.source
                 if event.kind == .decide {
                     isMadeHere = true
+                    decision = member
                 } else {
+                    if segment.map({ inventory.time($0) > inventory.time(member) }) ?? true { segment = member }
                     vantages.insert(inventory.vantage(member))
                     if let buffer = event.skb { buffers.insert(buffer) }
                     ipID = event.ipID ?? ipID
@@ -133,6 +159,8 @@ struct TranslationJoin {
             recording = recording ?? other.recording
             ipID = ipID ?? other.ipID
             window = window ?? other.window
+            decision = decision ?? other.decision
+            segment = segment ?? other.segment
         }
     }
 }

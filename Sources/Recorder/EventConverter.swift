@@ -82,7 +82,10 @@ struct EventConverter {
             // It was only the owner's turn on the processor.
             event.socket?.owner = holder(of: record)
         }
-        event.task = task(record, context: frames?.context, socket: event.socket)
+        // Who reads all open files (`SocketHolders`) may be the last to hold one, and is not who closed it.
+        if Int32(bitPattern: record.pid) != ownProcess || frames?.releasesFile != true {
+            event.task = task(record, context: frames?.context, socket: event.socket)
+        }
         if record.has(RST_HAS_LISTENER) {
             event.listener = ResetEvent.Listener(
                 pid: Int32(bitPattern: record.owner_pid), comm: name(record.owner_comm),
@@ -106,21 +109,25 @@ struct EventConverter {
         return record.ip_version == 4 ? ResetEvent.entryHooks[0] : ResetEvent.entryHooks[1]
     }
 
+    private let ownProcess = getpid()
     private var contexts: [Int: ResetEvent.Task.Context] = [:]
+    /// Stacks of somebody who lets go of a file.
+    private var releases: Set<Int> = []
 
     private mutating func stack(
         _ raw: UnsafePointer<rst_event>, count: Int
-    ) -> (id: Int, context: ResetEvent.Task.Context?)? {
+    ) -> (id: Int, context: ResetEvent.Task.Context?, releasesFile: Bool)? {
         guard count > 0 else { return nil }
         let start = UnsafeRawPointer(raw) + MemoryLayout<rst_event>.offset(of: \.stack)!
         let frames = UnsafeBufferPointer(start: start.assumingMemoryBound(to: UInt64.self), count: count)
         switch stacks.entry(frames) {
-        case .known(let id): return (id, contexts[id])
+        case .known(let id): return (id, contexts[id], releases.contains(id))
         case .new(let id):
             let names = symbols.names(frames)
             encoder.append(stack: id, frames: names)
             contexts[id] = ResetEvent.Task.Context(frames: names, isWhole: count < Int(RST_STACK_FRAMES))
-            return (id, contexts[id])
+            if names.contains(where: { $0.hasPrefix("__fput") }) { releases.insert(id) }
+            return (id, contexts[id], releases.contains(id))
         }
     }
 

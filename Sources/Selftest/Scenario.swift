@@ -96,6 +96,8 @@ public struct ExpectedReset: Sendable, Hashable {
     public var alternatives: [String] = []
     /// The first kernel whose events prove it. Before, the report may give the same cause as inferred, or `unknown`.
     public var provenSince: KernelVersion?
+    /// No kernel tells enough to prove it.
+    public var isNeverProven = false
     public var outcome: Outcome = .matched
     /// The netfilter hook that rejected: INGRESS, PREROUTING, INPUT, FORWARD or OUTPUT; BRIDGE for the bridge family.
     public var netfilterHook: String?

@@ -47,7 +47,9 @@ struct Comparison {
             differences.append("\(place): \(what) is \(have), expected \(wanted)")
         }
         let accepted = [expected.cause] + expected.alternatives
-        let isProven = expected.isProven || tellsOfAllAnswers && expected.outcome != .wireOnly
+        let isProven =
+            !expected.isNeverProven
+            && (expected.isProven || tellsOfAllAnswers && expected.outcome != .wireOnly)
         // Of a RST that no kernel tells of, the packets may suggest more than that it came.
         let isJudgedByPackets = expected.outcome == .wireOnly && got.outcome == .wireOnly
         if !isProven, !isJudgedByPackets, got.cause == .unknown,

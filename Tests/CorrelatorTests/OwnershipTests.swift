@@ -91,7 +91,10 @@ import Testing
         let reset = try reset(Self.refusing, owner: nil, state: nil) {
             $0.listener = ResetEvent.Listener(pid: 812, comm: "nginx", since: 1)
         }
-        #expect(reset.evidence.contains { $0.fact.hasPrefix("nginx (pid 812) listens on this port, but not") })
+        #expect(
+            reset.evidence.contains {
+                $0.fact.hasPrefix("nginx (pid 812) called listen() on this port, and its socket is there, but")
+            })
     }
 
     @Test func withoutAnOwnerInodeAndUserAreAllThereIs() throws {

@@ -63,7 +63,8 @@ import Testing
         let report = try Self.report(name)
         #expect(!report.resets.isEmpty)
         for reset in report.resets where reset.outcome != .wireOnly {
-            #expect(reset.certainty == .proven)
+            // A program that only carries the segments of other hosts writes them into a tun device just so.
+            #expect(reset.certainty == (name.hasPrefix("tun-device") ? .inferred : .proven))
             #expect(reset.cause != .unknown)
         }
     }

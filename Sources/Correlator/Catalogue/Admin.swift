@@ -52,7 +52,7 @@ extension Catalogue {
                 if wire.peer.kinds.contains(.multipathFastclose) { return nil }
                 return WireScore(55, "a Multipath TCP connection ends without order")
             }
-        ) { $0.origin == .active && $0.calledFrom(.mptcpFastclose) },
+        ) { $0.origin == .active && $0.calledFrom(.mptcpFastclose) && $0.callersLack(.listenStop) },
         Rule(
             .mptcpSubflowReset, .mptcp,
             meaning: "One subflow of a Multipath TCP connection was reset by the protocol.",
@@ -71,7 +71,7 @@ extension Catalogue {
                 return wire.flow?.isKnown == true
                     ? WireScore(40, "the protocol may have ended this subflow alone") : nil
             }
-        ) { $0.origin == .active && $0.calledFrom(.mptcpReset) && $0.callersLack(.mptcpFastclose) },
+        ) { $0.origin == .active && $0.calledFrom(.mptcpReset) && $0.callersLack([.mptcpFastclose, .listenStop]) },
         Rule(
             .mptcpJoinRefused, .mptcp,
             meaning: "The host refused to add a subflow to a Multipath TCP connection.",

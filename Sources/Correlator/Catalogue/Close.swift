@@ -104,7 +104,7 @@ extension Catalogue {
                     wire.isPrompt ? 55 : 40, "the sender never sent a byte: the connection may never have been accepted"
                 )
             }
-        ) { $0.origin == .active && $0.calledFrom(.listenStop) && $0.callersLack(.mptcp) },
+        ) { $0.origin == .active && $0.calledFrom(.listenStop) && $0.callersLack(.abort) },
         Rule(
             .linger2Expired, .close,
             meaning: "TCP_LINGER2 is negative: the closed connection was not to wait for its peer's end at all.",
@@ -129,7 +129,9 @@ extension Catalogue {
                     "its FIN was acknowledged, and it did not wait for the other end's")
             }
         ) {
-            if $0.resetsFromClose { return $0.dead == true && ($0.linger2 ?? 0) < 0 }
+            if $0.resetsFromClose {
+                return $0.dead == true && ($0.linger2 ?? 0) < 0 && $0.previousState == .finWait2
+            }
             return $0.meetsDataAfterEnd && $0.dead == true && $0.isLinger2Answer
         },
         Rule(
@@ -205,7 +207,8 @@ extension Catalogue {
 extension Evidence {
     /// `__tcp_close` resets by itself, not through `tcp_disconnect`.
     var resetsFromClose: Bool {
-        origin == .active && calledFrom(.close)
+        // A tracer may have put its trampoline in the place of a caller: then that may have been another one.
+        origin == .active && (path?.caller == "__tcp_close" || path?.caller == "tcp_close")
             && callersLack([.disconnect, .listenStop, .mptcp, .abort, .smc, .outOfResources])
     }
 

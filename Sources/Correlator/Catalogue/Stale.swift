@@ -45,7 +45,10 @@ extension Catalogue {
         },
         Rule(
             .staleConnectionAtListener, .stale,
-            meaning: "A segment of a connection that this host does not have arrived at a listening port.",
+            meaning: """
+                A segment arrived at a listening port that belongs to no connection of this host, or acknowledges what its \
+                handshake had not sent.
+                """,
             advice: """
                 The peer still believes in a connection that is gone here (the service restarted, it closed or timed \
                 out, a SYN cookie expired), or it is an ACK scan. After accept-queue trouble the client's first data \

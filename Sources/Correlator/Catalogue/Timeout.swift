@@ -70,8 +70,8 @@ extension Catalogue {
                 TcpExtTCPAbortOnMemory in nstat: too many connections wait after close(), or their buffers are large.
                 """,
             recognition: """
-                tcp_out_of_resources above tcp_send_active_reset; or __tcp_close with an orphaned socket and \
-                TCP_LINGER2 not negative
+                tcp_out_of_resources above tcp_send_active_reset; or __tcp_close with an orphaned socket, and not \
+                TCP_LINGER2 below zero in FIN_WAIT2
                 """,
             basis: "tcp_out_of_resources(), tcp_check_oom()",
             reasons: ["TCP_ABORT_ON_MEMORY"], fixture: "too-many-orphans-v4",
@@ -83,7 +83,9 @@ extension Catalogue {
             }
         ) {
             if $0.origin == .active, $0.calledFrom(.outOfResources) { return true }
-            return $0.resetsFromClose && $0.dead == true && $0.linger2.map { $0 >= 0 } == true
+            // TCP_LINGER2 is asked in FIN_WAIT2 only, memory in every state.
+            guard $0.resetsFromClose, $0.dead == true, let linger2 = $0.linger2 else { return false }
+            return linger2 >= 0 || $0.previousState.map { $0 != .finWait2 } == true
         }
     ]
 }

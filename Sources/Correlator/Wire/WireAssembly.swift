@@ -66,9 +66,7 @@ extension ResetAssembly {
     func wireVerdict(_ sighting: WireSighting?) -> Verdict {
         guard let sighting else { return judge(Evidence()) }
         var verdict = judge(sighting.evidence, sighting.scores ?? WireScores(sighting.evidence))
-        if verdict.cause == .unknown, localAddresses.contains(sighting.evidence.tuple.destination),
-            !localAddresses.contains(sighting.evidence.tuple.source), let rule = Catalogue.rule(for: .received)
-        {
+        if verdict.cause == .unknown, isReceived(sighting.evidence.tuple), let rule = Catalogue.rule(for: .received) {
             // The host that recorded did not send it, that much is sure.
             verdict.cause = rule.cause
             verdict.category = rule.category

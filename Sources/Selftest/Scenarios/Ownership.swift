@@ -121,7 +121,8 @@ extension Scenarios {
             let loopback = lab.ipVersion == .v4 ? IPAddress(ipv4: 0x7f00_0001) : IPAddress(high: 0, low: 1)
             try server.listen(Endpoint(loopback, Lab.port))
             var reset = try refused(lab)
-            reset.fact = "selftest-actor (pid \(server.pid)) listens on this port, but not for this segment"
+            reset.fact =
+                "selftest-actor (pid \(server.pid)) called listen() on this port, and its socket is there, but for another"
             return [reset]
         },
         Scenario(
