@@ -257,8 +257,8 @@ static __always_inline void set_entrance(struct rst_event *e, struct sk_buff *sk
 
 /*
  * A reset that answers the segment of this CPU's question: the decision that tcp_send_reset was silent about. Only now
- * is it sure that an answer is sent at all. Addresses and ports may have been translated meanwhile; sequence numbers
- * are not.
+ * is it sure that an answer is sent at all. The address and port of one end may have been translated meanwhile; sequence
+ * numbers are not.
  */
 static __always_inline void emit_decision(void *ctx, const struct headers *h)
 {
@@ -273,6 +273,9 @@ static __always_inline void emit_decision(void *ctx, const struct headers *h)
 	asked = tcp_flags(question->headers.tcp);
 	age = bpf_ktime_get_ns() - question->mono_ns;
 	if (age > QUESTION_NS || ip_version(&question->headers) != ip_version(h))
+		return;
+	if (be16_at(h->tcp) != be16_at(question->headers.tcp + 2) &&
+	    be16_at(h->tcp + 2) != be16_at(question->headers.tcp))
 		return;
 	if (asked & TCP_ACK) {
 		if (flags != TCP_RST || be32_at(h->tcp + 4) != be32_at(question->headers.tcp + 8))

@@ -44,7 +44,8 @@ private func reportInputs(_ inventory: Inventory) -> [Report.Input] {
         var damage = input.recording.damage.map { "line \($0.line) (offset \($0.offset)): \($0.problem)" }
         var count = input.recording.damagedLines
         if input.recording.header != nil, input.recording.footer == nil {
-            damage.append("the recording has no end: the recorder was killed, later events are missing")
+            damage.append(
+                "the recording has no end: the recorder is still running or was killed, later events are missing")
             count += 1
         }
         if input.recording.header == nil, input.recording.timebase == .monotonic {

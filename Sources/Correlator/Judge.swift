@@ -193,7 +193,12 @@ private func undecided(_ evidence: Evidence, candidates: [Rule]) -> Verdict {
         if evidence.state == .close, evidence.previousState == nil, evidence.linger2.map({ $0 < 0 }) == true {
             missing.append("the state before CLOSE")
         }
-    case .unknown: missing.append("a rule for this kernel path")
+    case .unknown:
+        let isNameless = evidence.path?.names.allSatisfy { $0.hasPrefix("0x") } == true
+        missing.append(
+            isNameless
+                ? "the names of the kernel's functions (recorded without CAP_SYSLOG, or kernel.kptr_restrict is 2)"
+                : "a rule for this kernel path")
     default: break
     }
     let rule = Catalogue.byCause[.unknown]

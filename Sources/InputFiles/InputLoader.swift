@@ -163,7 +163,7 @@ private struct Argument {
     let path: String
     let isDirectory: Bool
     let files: [Candidate]
-    /// What else a directory holds: directories, pipes, sockets.
+    /// What else a directory holds: directories, pipes, sockets, links that lead nowhere.
     let others: [String]
 
     init(_ path: String) {
@@ -177,9 +177,8 @@ private struct Argument {
         let inside = namesInDirectory(path).filter { !$0.hasPrefix(".") }.sorted().map {
             Candidate(path: "\(path)/\($0)", isOptional: !Self.isNamedAsInput($0))
         }
-        // What is not there (a link that leads nowhere) is opened, so that it is said why it cannot be.
-        files = inside.filter { (Self.type(of: $0.path) ?? S_IFREG) == S_IFREG }
-        others = inside.map(\.path).filter { (Self.type(of: $0) ?? S_IFREG) != S_IFREG }
+        files = inside.filter { Self.type(of: $0.path) == S_IFREG }
+        others = inside.map(\.path).filter { Self.type(of: $0) != S_IFREG }
     }
 
     /// Of a file, links followed; nil if that cannot be told.

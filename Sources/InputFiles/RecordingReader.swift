@@ -72,7 +72,9 @@ enum RecordingReader {
         } catch is NoEvents {
             return nil
         } catch EventsError.notARecording {
-            return try input(content(file), of: file)
+            let content = try content(file)
+            if content.bytes.isEmpty, let damage = content.damage { throw EventsError.notARecording(problem: damage) }
+            return try input(content, of: file)
         }
     }
 

@@ -14,7 +14,10 @@ final class CaptureLoop: @unchecked Sendable {
     private let limitReached: @Sendable () -> Void
     private let stopping = Atomic<Bool>(false)
     // Used by the thread, and by others only after it has ended.
+    /// Packets that are in the file.
     private(set) var packets = 0
+    /// The same, and those that are not written yet.
+    private var taken = 0
     private(set) var failure: String?
     private var gone: Set<Int> = []
 
@@ -43,7 +46,6 @@ final class CaptureLoop: @unchecked Sendable {
                 name: source.name, linkType: source.linkType, snaplen: UInt32(source.snaplen),
                 filter: options.filter.isEmpty ? nil : options.filter)
         }
-        try flush()
     }
 
     var warnings: [String] { sources.flatMap(\.warnings) }
@@ -53,6 +55,7 @@ final class CaptureLoop: @unchecked Sendable {
 
     func run() {
         do {
+            try flush()
             while !stopping.load(ordering: .acquiring) {
                 wait()
                 try readAll()
@@ -101,10 +104,10 @@ final class CaptureLoop: @unchecked Sendable {
         for (index, source) in sources.enumerated() where !gone.contains(index) {
             do {
                 try source.read { bytes, time, length throws(RecorderError) in
-                    guard packets < limit else { return }
+                    guard taken < limit else { return }
                     writer.appendPacket(bytes, interface: index, time: time, originalLength: length)
-                    packets += 1
-                    if packets == limit { limitReached() }
+                    taken += 1
+                    if taken == limit { limitReached() }
                     if writer.buffer.count >= Self.flushAt { try flush() }
                 }
             } catch {
@@ -120,5 +123,6 @@ final class CaptureLoop: @unchecked Sendable {
         guard !writer.buffer.isEmpty else { return }
         try file.write(writer.buffer)
         writer.clear()
+        packets = taken
     }
 }

@@ -89,7 +89,8 @@ final class EventLoop: @unchecked Sendable {
             warnings.append(
                 """
                 /proc/kallsyms shows no addresses, so kernel paths cannot be named and causes not be told: \
-                set kernel.kptr_restrict to 0 or 1 (sysctl -w kernel.kptr_restrict=1)
+                record as root or with CAP_SYSLOG, and set kernel.kptr_restrict to 0 or 1 \
+                (sysctl -w kernel.kptr_restrict=1)
                 """)
         }
         return warnings

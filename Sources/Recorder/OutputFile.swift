@@ -1,20 +1,30 @@
 import Glibc
 
-/// A file that is written from its beginning to its end.
+/// A file that is written from its beginning to its end. What was in it before goes with the first byte that is written: a
+/// recorder that cannot begin leaves an earlier recording alone.
 final class OutputFile {
     let path: String
     private let descriptor: Int32
-    private(set) var bytesWritten = 0
+    private var isUntouched = true
 
     init(path: String) throws(RecorderError) {
         self.path = path
-        descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+        descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else {
             throw RecorderError("cannot write \(path): \(String(cString: strerror(errno)))")
+        }
+        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK else {
+            close(descriptor)
+            throw RecorderError("cannot write \(path): a recorder is writing it")
         }
     }
 
     func write(_ bytes: [UInt8]) throws(RecorderError) {
+        if isUntouched {
+            // A pipe has no length.
+            _ = ftruncate(descriptor, 0)
+            isUntouched = false
+        }
         var done = 0
         while done < bytes.count {
             let count = bytes[done...].withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
@@ -24,7 +34,6 @@ final class OutputFile {
             }
             done += count
         }
-        bytesWritten += done
     }
 
     deinit { close(descriptor) }

@@ -34,9 +34,8 @@ public struct TextReport: Sendable {
     /// The text of some RSTs.
     private static func list(_ resets: ResetList, _ range: Range<Int>, _ options: Options) -> String {
         var renderer = TextReport(options: options)
-        let spansDays = resets.spansDays
         for index in range {
-            if spansDays { renderer.day(of: index, in: resets.heads) }
+            renderer.day(of: index, in: resets.heads)
             renderer.line(resets.heads[index])
             if options.verbose { renderer.details(resets[index]) }
         }
@@ -137,7 +136,7 @@ public struct TextReport: Sendable {
 
     // MARK: - One reset
 
-    /// The date, where it is another one than that of the RST before: without it times of several days look alike.
+    /// The date, where it is another one than that of the RST before.
     private mutating func day(of index: Int, in heads: [ResetList.Head]) {
         guard heads[index].hasWallClock else { return }
         let time = UTCTime(nanoseconds: heads[index].time)

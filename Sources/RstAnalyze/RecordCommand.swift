@@ -11,7 +11,8 @@ struct RecordCommand: ParsableCommand {
         usage: "rst-analyze record -i INTERFACE [-i ...] [-o DIR] [OPTIONS] [-- COMMAND ...]",
         discussion: """
             Writes capture.pcapng and events.jsonl into DIR, until SIGINT or SIGTERM, --duration, --count, or the end \
-            of COMMAND. Needs root, or CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN and CAP_NET_RAW.
+            of COMMAND. Interfaces and filter restrict the capture; the kernel's events are those of the whole host. Needs \
+            root, or CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN, CAP_NET_RAW and CAP_SYSLOG.
 
             By default the capture holds TCP segments with SYN, FIN or RST, of IPv4 and IPv6. That leaves out data and \
             pure acknowledgments, TCP inside tunnels, and IPv6 segments behind a hop-by-hop header: the kernel's events \
@@ -65,7 +66,8 @@ struct RecordCommand: ParsableCommand {
     func validate() throws {
         if full, filter != nil { throw ValidationError("--full and --filter exclude each other") }
         if let count, count < 1 { throw ValidationError("--count is at least 1") }
-        if snaplen < 64 { throw ValidationError("--snaplen is at least 64: less does not hold the headers") }
+        // Cooked v2, IPv6 and TCP with all options are 120 bytes.
+        if snaplen < 128 { throw ValidationError("--snaplen is at least 128: less does not hold the headers") }
         if bufferSize < 64 || bufferSize > 2_000_000 { throw ValidationError("--buffer-size is 64 to 2000000 KiB") }
         if ringSize < 4 || ringSize > 1 << 20 { throw ValidationError("--ring-size is 4 to 1048576 KiB") }
     }
@@ -108,12 +110,23 @@ struct RecordCommand: ParsableCommand {
 
     private func outputDirectory() throws -> String {
         if output == nil, capture != nil, events != nil { return "." }
-        let directory = output ?? "rst-\(compactTime())"
-        guard mkdir(directory, 0o755) == 0 || errno == EEXIST else {
-            log.error("cannot create \(directory): \(String(cString: strerror(errno)))")
-            throw ExitCode(1)
+        if let output {
+            guard mkdir(output, 0o755) == 0 || errno == EEXIST else { throw cannotCreate(output) }
+            return output
         }
-        return directory
+        // Two recorders may begin in one second.
+        let name = "rst-\(compactTime())"
+        for number in 1...1000 {
+            let directory = number == 1 ? name : "\(name)-\(number)"
+            if mkdir(directory, 0o755) == 0 { return directory }
+            guard errno == EEXIST else { throw cannotCreate(directory) }
+        }
+        throw cannotCreate(name)
+    }
+
+    private func cannotCreate(_ path: String) -> ExitCode {
+        log.error("cannot create \(path): \(String(cString: strerror(errno)))")
+        return ExitCode(1)
     }
 
     /// `20261120T232201Z`.
@@ -128,10 +141,7 @@ struct RecordCommand: ParsableCommand {
 
     private func createReadyFile(_ path: String) throws {
         let descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o644)
-        guard descriptor >= 0 else {
-            log.error("cannot create \(path): \(String(cString: strerror(errno)))")
-            throw ExitCode(1)
-        }
+        guard descriptor >= 0 else { throw cannotCreate(path) }
         close(descriptor)
     }
 

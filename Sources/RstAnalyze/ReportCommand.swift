@@ -53,7 +53,9 @@ struct ReportCommand: ParsableCommand {
         var report = correlate(captures: loader.captures, recordings: loader.recordings)
         let isAlarming = !failOn.isEmpty && report.resets.heads.contains { failOn.contains($0.cause) }
         if !causes.isEmpty {
+            let all = report.resets.count
             report.resets.keep { causes.contains($0.cause) }
+            log.info("\(report.resets.count) of \(all) resets have a cause that was asked for")
             report.findings = findings(in: report.resets)
         }
         try write(report)
@@ -61,9 +63,9 @@ struct ReportCommand: ParsableCommand {
         if !report.isComplete {
             log.warning("something was lost or damaged: the report says what")
             status = 2
-        } else if isAlarming {
-            status = 3
         }
+        // What was found is found, whatever was lost.
+        if isAlarming { status = 3 }
         // What is in memory goes with the process, at once and not piece by piece.
         withExtendedLifetime((loader, report)) { Glibc.exit(status) }
     }
@@ -81,6 +83,10 @@ struct ReportCommand: ParsableCommand {
     private func write(_ report: Report) throws {
         var descriptor = STDOUT_FILENO
         if let output {
+            guard !report.inputs.contains(where: { isSameFile($0.file, output) }) else {
+                log.error("cannot write \(output): it is one of the files that were read")
+                throw ExitCode(1)
+            }
             descriptor = open(output, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
             guard descriptor >= 0 else {
                 log.error("cannot write \(output): \(String(cString: strerror(errno)))")
@@ -112,6 +118,13 @@ struct ReportCommand: ParsableCommand {
 }
 
 extension Cause: ExpressibleByArgument {}
+
+/// False also where one of them is not there.
+private func isSameFile(_ one: String, _ other: String) -> Bool {
+    var (a, b) = (stat(), stat())
+    return stat(one, &a) == 0 && stat(other, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino
+        && a.st_mode & S_IFMT == S_IFREG
+}
 
 extension Report {
     /// Whether everything that was recorded is in the report.

@@ -1,3 +1,4 @@
+import KernelEvents
 import NetworkTypes
 import Testing
 
@@ -75,6 +76,75 @@ import Testing
                 }
             }
         }
+    }
+
+    /// The same path, with what nobody but the rule explains, and with what leaves another explanation.
+    @Test func onlyWhatNothingElseExplainsIsProven() {
+        func certainty(_ frames: [String], _ change: (inout Evidence) -> Void) -> Certainty {
+            var evidence = Evidence()
+            evidence.path = KernelPath(frames: frames + ["handle_softirqs"])
+            change(&evidence)
+            return judge(evidence).certainty
+        }
+        let overflowing = ["tcp_v4_send_reset", "tcp_check_req", "tcp_v4_rcv"]
+        for (queued, expected) in [(4, .proven), (3, .inferred), (0, .inferred)] as [(UInt32, Certainty)] {
+            let got = certainty(overflowing) {
+                $0.trigger = Evidence.Trigger(flags: .ack, length: 0, seq: 0, ack: 0)
+                $0.acceptQueue = ResetEvent.AcceptQueue(queued: queued, backlog: 3)
+            }
+            #expect(got == expected)
+        }
+        for (fit, expected) in [(nil, .proven), (.fits, .inferred), (.mayFit, .inferred)]
+            as [(Evidence.ListenerFit?, Certainty)]
+        {
+            let got = certainty(["tcp_v4_send_reset", "tcp_v4_rcv"]) {
+                $0.socket = .none
+                $0.trigger = Evidence.Trigger(flags: .syn, length: 0, seq: 0, ack: 0)
+                $0.listener = fit
+            }
+            #expect(got == expected)
+        }
+        for (linger, expected) in [(false, .proven), (true, .inferred), (nil, .inferred)] as [(Bool?, Certainty)] {
+            let got = certainty(["tcp_v4_send_reset", "tcp_v4_do_rcv", "tcp_v4_rcv"]) {
+                $0.socket = .some
+                $0.state = .close
+                $0.previousState = .finWait1
+                $0.dead = false
+                $0.linger = linger
+            }
+            #expect(got == expected)
+        }
+        #expect(certainty(["tun_get_user", "tun_chr_write_iter"]) { _ in } == .inferred)
+        #expect(certainty(["ip_forward", "ip_rcv"]) { _ in } == .proven)
+        #expect(certainty(["tcf_mirred_act", "__netif_receive_skb_core"]) { _ in } == .inferred)
+    }
+
+    /// A tracer's trampoline stands where the caller was: tcp_disconnect(), it may be.
+    @Test(arguments: [("__tcp_close", Cause.abortOnClose), ("kretprobe_trampoline", .unknown)])
+    func aHiddenCallerIsNotGuessed(_ caller: String, _ cause: Cause) {
+        var evidence = Evidence()
+        evidence.path = KernelPath(frames: [
+            "tcp_send_active_reset", caller, "__tcp_close", "tcp_close", "do_syscall_64",
+        ])
+        evidence.dead = false
+        #expect(judge(evidence).cause == cause)
+    }
+
+    /// TCP_LINGER2 is looked at in FIN_WAIT2 only.
+    @Test(
+        arguments: [
+            (.finWait2, Int32(-1), Cause.linger2Expired), (.finWait2, 0, .abortOnMemory),
+            (.finWait1, -1, .abortOnMemory),
+            (.finWait1, 0, .abortOnMemory), (nil, -1, .unknown), (nil, 0, .abortOnMemory),
+        ] as [(TCPState?, Int32, Cause)])
+    func anOrphanIsResetForOneOfTwoReasons(_ previous: TCPState?, _ linger2: Int32, _ cause: Cause) {
+        var evidence = Evidence()
+        evidence.path = KernelPath(frames: ["tcp_send_active_reset", "__tcp_close", "tcp_close", "do_syscall_64"])
+        evidence.dead = true
+        evidence.state = .close
+        evidence.previousState = previous
+        evidence.linger2 = linger2
+        #expect(judge(evidence).cause == cause)
     }
 
     @Test func aReasonThatDoesNotFitCastsDoubt() {

@@ -24,6 +24,31 @@ import Testing
         #expect(path.origin == .forwarded)
     }
 
+    /// tc and BPF hand on what leaves before net_dev_queue sees it: who made it stands further out in the stack.
+    @Test(arguments: [
+        (["tcp_v4_send_reset+0x3d9", "tcp_v4_rcv+0x8c2"], KernelPath.Origin.passive),
+        (["tcp_send_active_reset+0xf8", "__tcp_close+0x12b"], .active),
+        (["nf_send_reset+0x400 [nf_reject_ipv4]", "nft_reject_inet_eval+0x51"], .netfilter),
+        (["raw_sendmsg+0x400", "sock_sendmsg+0x20"], .userSpace), (["ip_forward+0x100", "ip_rcv+0x20"], .forwarded),
+    ])
+    func whatIsMirroredOnItsWayOutIsMadeHere(_ maker: [String], _ origin: KernelPath.Origin) {
+        for redirect in [["tcf_mirred_to_dev+0x1ea", "tcf_mirred_act+0x19b"], ["skb_do_redirect+0x450"]] {
+            let path = KernelPath(
+                frames: redirect + ["__dev_queue_xmit+0x9a6", "ip_output+0x5f"] + maker + ["handle_softirqs+0x1"])
+            #expect(path.origin == origin)
+        }
+    }
+
+    /// A signal that is handled runs what close() had put off.
+    @Test func aSignalAloneIsNoDeath() {
+        let frames = [
+            "tcp_send_active_reset+0x1", "__tcp_close+0x1", "__fput+0x1", "task_work_run+0x1", "get_signal+0x1",
+        ]
+        #expect(KernelPath(frames: frames + ["do_syscall_64+0x1"]).release == nil)
+        let dying = frames + ["do_group_exit+0x1", "do_syscall_64+0x1"]
+        #expect(KernelPath(frames: dying).release == "the process was killed")
+    }
+
     /// What received the rejected segment does not forward what a rule sends, known or not.
     @Test(arguments: ["0xffffffffc0301234", "cleanup_module+0xa0c6 [other]", "nft_do_chain+0x198 [nf_tables]"])
     func anUnknownSenderBelowABridgeIsNotForwarded(_ frame: String) {

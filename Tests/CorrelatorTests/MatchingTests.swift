@@ -21,6 +21,10 @@ struct World {
         recording.stacks = [
             1: ["ip_output", "tcp_v4_send_reset", "tcp_v4_rcv", "handle_softirqs"],
             2: ["tcp_v4_send_reset", "tcp_v4_rcv", "handle_softirqs"],
+            4: ["ip_output", "tcp_v4_send_reset", "tcp_v4_rcv+0x8c2", "handle_softirqs"],
+            5: ["tcp_v4_send_reset", "tcp_v4_rcv+0xcb1", "handle_softirqs"],
+            6: ["tcp_v4_send_reset", "tcp_v4_rcv+0x8c2", "handle_softirqs"],
+            7: ["tcp_send_active_reset", "__tcp_close", "do_syscall_64"],
             3: ["ip_output", "ip_forward", "ip_rcv", "handle_softirqs"],
         ]
         return recording
@@ -53,13 +57,15 @@ struct World {
         recording.events.append(event)
     }
 
-    mutating func decide(at time: Double, _ tuple: FourTuple = tuple, seq: UInt32 = 1, trigger: TCPFlags = .ack) {
+    mutating func decide(
+        at time: Double, _ tuple: FourTuple = tuple, seq: UInt32 = 1, trigger: TCPFlags = .ack, stack: Int = 2
+    ) {
         var event = ResetEvent(kind: .decide, hook: ResetEvent.decideHook, monotonic: Int64(time * 1e6), tuple: tuple)
         event.seq = seq
         event.ack = 0
         event.flags = .rst
         event.cpu = 0
-        event.stack = 2
+        event.stack = stack
         event.trigger = ResetEvent.Trigger(flags: trigger, seq: 0, ack: seq, length: 0)
         recording.events.append(event)
     }
@@ -172,6 +178,62 @@ struct World {
         world.emit(at: 1, seq: 8)
         #expect(world.report().resets.count == 2)
     }
+
+    /// The first answer was dropped on its way out, and is equal to the second but for the place it was sent from.
+    @Test func aDecisionJoinsWhatWasSentFromItsPlace() {
+        var world = World()
+        world.decide(at: 1, stack: 5)
+        world.decide(at: 1.085, stack: 6)
+        world.emit(at: 1.1, stack: 4)
+        let resets = world.report().resets
+        #expect(resets.count == 2)
+        #expect(
+            resets.filter { $0.evidence.contains { $0.fact.hasPrefix("decided") } }.map(\.time).min()
+                == resets.map(\.time).min())
+    }
+
+    /// The end of a connection is told of after its segment has left, an answer before.
+    @Test func aDecisionJoinsInTheOrderOfTheKernel() {
+        var answers = World()
+        answers.emit(at: 1)
+        answers.decide(at: 1.01)
+        #expect(answers.report().resets.count == 2)
+        var ends = World()
+        ends.emit(at: 1, stack: 7)
+        ends.decide(at: 1.01, stack: 7)
+        ends.decide(at: 0.995, stack: 7)
+        let resets = ends.report().resets
+        #expect(resets.count == 2)
+        #expect(resets.last?.evidence.contains { $0.fact.hasPrefix("decided") } == false)
+    }
+
+    /// A local REDIRECT: the socket has one port, and what leaves has another.
+    @Test func aRedirectedAnswerIsOneReset() {
+        var world = World()
+        world.decide(at: 0.99)
+        world.emit(at: 1, Self.redirected)
+        world.packet(at: 1.01, Self.redirected)
+        let resets = world.report().resets
+        #expect(resets.count == 1)
+        #expect(resets.first?.outcome == .matched && resets.first?.cause == .staleConnection)
+    }
+
+    /// A scanner asks several hosts with one port and number: the answer of another host is not ours, though ours was dropped.
+    @Test func aDecisionAloneIsNotJoinedByNumbers() {
+        var world = World()
+        world.decide(at: 0.99)
+        world.emit(at: 1, Self.redirected, stack: 3)
+        world.packet(at: 1.01, Self.redirected)
+        #expect(world.report().resets.count == 2)
+        var lone = World()
+        lone.decide(at: 0.99)
+        lone.packet(at: 1.01, Self.redirected)
+        #expect(lone.report().resets.map(\.outcome) == [.kernelOnly, .wireOnly])
+    }
+
+    private static let redirected = FourTuple(
+        source: World.tuple.source, sourcePort: 8080, destination: World.tuple.destination,
+        destinationPort: World.tuple.destinationPort)
 
     private static let translated = FourTuple(
         source: IPAddress(ipv4: 0xc0a8_0001), sourcePort: 6000, destination: World.tuple.destination,

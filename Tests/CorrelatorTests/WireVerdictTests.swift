@@ -177,6 +177,18 @@ import Testing
         #expect(reset.evidence.contains { $0.fact.contains("no data was lost") })
     }
 
+    /// A rule that rejects an open connection: the host it speaks for knows of it.
+    @Test func aRejectOfAnOpenConnectionIsACandidate() throws {
+        var flow = Conversation()
+        flow.open()
+        flow.send(.client, [.psh, .ack], length: 10)
+        flow.answer(from: .server, to: flow.last)
+        flow.time += 50_000_000
+        flow.send(.server, [.psh, .ack], length: 10)
+        let reset = try #require(flow.resets.first)
+        #expect(reset.candidates.contains(.netfilterReject))
+    }
+
     @Test func aConnectionThatIsForgottenIsStale() throws {
         var flow = Conversation()
         flow.open()

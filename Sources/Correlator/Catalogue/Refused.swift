@@ -53,7 +53,11 @@ extension Catalogue {
                 """,
             recognition: "nf_send_reset, nf_send_reset6 or nf_reject_skb_* below reject_tg or nft_reject_*_eval",
             basis: "nf_send_reset() in net/ipv4/netfilter/nf_reject_ipv4.c",
-            fixture: "netfilter-reject-nft-input-v4"
+            fixture: "netfilter-reject-nft-input-v4",
+            wire: { wire in
+                guard wire.situation == .answersOpen, wire.senderGoesOn else { return nil }
+                return WireScore(72, "the sender goes on: it has the connection that the RST denies")
+            }
         ) { $0.origin == .netfilter },
         Rule(
             .connectionRefused, .refused,

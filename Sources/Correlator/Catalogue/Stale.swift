@@ -24,6 +24,8 @@ extension Catalogue {
                     return WireScore(
                         wire.labelSpeaksOfSocket == false || !wire.triggerIsPrompt ? 75 : 30,
                         "the sender may have forgotten the connection")
+                case .answersOpen where wire.senderGoesOn:
+                    return WireScore(60, "a segment that fits the connection is answered as if there were none")
                 case .answersOpen:
                     return WireScore(
                         wire.flow?.opener == .sender ? 85 : 70,

@@ -286,6 +286,12 @@ extension WireEvidence {
         return data.number > fin.number && reset.ack == data.end && own.last?.number == fin.number
     }
 
+    /// The sender sends more after the RST, and not only what was on its way.
+    var senderGoesOn: Bool {
+        guard let next = flow?.after.senderFirst, !next.flags.contains(.syn) else { return false }
+        return next.time.distance(from: reset.time) > 1_000_000
+    }
+
     /// Data of the other end came after the sender's FIN, and the sender took it: it had ended its side, and no more.
     var tookLateData: Bool {
         guard situation == .aborts, let fin = own.fin, let data = peer.lastData, let ack = own.highestAck else {
