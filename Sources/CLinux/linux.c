@@ -6,17 +6,11 @@
 #include <malloc.h>
 #include <sched.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 int linux_enter_network_namespace(int descriptor)
 {
 	return setns(descriptor, CLONE_NEWNET);
-}
-
-int linux_pidfd_open(int pid)
-{
-	return (int)syscall(SYS_pidfd_open, pid, 0);
 }
 
 int linux_open_cgroup(int mount, uint64_t id)

@@ -7,8 +7,6 @@ public struct Evidence: Sendable {
     public var path: KernelPath?
     /// Functions are missing from the path, and nobody knows which.
     public var isPathPartial = false
-    /// TCP said itself that it resets (`tcp_send_reset`).
-    public var decided = false
     public var socket: SocketKind = .notRecorded
     /// At the hook.
     public var state: TCPState?
@@ -30,8 +28,6 @@ public struct Evidence: Sendable {
     public var listener: ListenerFit?
     /// Of the RST.
     public var flags: TCPFlags?
-    /// The RST is on the wire, whatever the kernel said.
-    public var captured = false
     /// Of a trigger that only a capture shows: whether it may have met a time-wait socket.
     public var timeWait: TimeWaitChance?
 

@@ -64,8 +64,6 @@ public final class KernelPath: Sendable {
         static let xtables = bit(16)
         static let nftables = bit(17)
         static let tun = bit(18)
-        static let rawSocket = bit(19)
-        static let packetSocket = bit(20)
         static let closeSystemCall = bit(21)
         static let exit = bit(22)
         static let killed = bit(23)
@@ -77,7 +75,6 @@ public final class KernelPath: Sendable {
         static let ingress = bit(29)
         static let bridge = bit(30)
         static let mptcp = bit(31)
-        static let shutdown = bit(32)
         static let egress = bit(33)
         static let redirected = bit(34)
     }
@@ -271,15 +268,11 @@ public final class KernelPath: Sendable {
         "mptcp_subflow_reset": [.mptcpReset, .mptcp], "mptcp_worker": [.mptcpReset, .mptcp],
         "reject_tg": .xtables, "reject_tg6": .xtables,
         "tun_get_user": .tun, "tun_chr_write_iter": .tun, "tun_sendmsg": .tun,
-        "raw_sendmsg": .rawSocket, "rawv6_sendmsg": .rawSocket,
-        "packet_sendmsg": .packetSocket, "packet_snd": .packetSocket, "tpacket_snd": .packetSocket,
-        "packet_sendmsg_spkt": .packetSocket,
         "__x64_sys_close": .closeSystemCall, "__do_sys_close": .closeSystemCall,
         "__se_sys_close": .closeSystemCall, "__arm64_sys_close": .closeSystemCall,
         "do_exit": .exit, "do_group_exit": .exit,
         "get_signal": .killed,
         "delayed_fput": .deferred,
-        "__x64_sys_shutdown": .shutdown, "inet_shutdown": .shutdown,
         "ip_local_deliver": .input, "ip6_input": .input,
         "__ip_local_out": .output, "__ip6_local_out": .output, "ip6_xmit": .output, "ip_local_out": .output,
         "ip_forward": .forward, "ip6_forward": .forward,

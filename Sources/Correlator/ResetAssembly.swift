@@ -81,7 +81,7 @@ final class ResetAssembly: Sendable {
     private func judged(_ members: ArraySlice<Reference>, alwaysWire: Bool) -> Judged {
         let observed = Observed(members, inventory)
         let (origin, decision, lead) = (observed.origin, observed.decision, observed.lead)
-        var evidence = evidence(origin: origin, decision: decision, captured: !observed.packets.isEmpty)
+        var evidence = evidence(origin: origin, decision: decision)
         let isSilent = decision == nil && origin != nil && evidence.answersWithoutSocket
         let wire =
             alwaysWire || lead == nil || isSilent ? wireEvidence(observed.packets, isJudged: lead == nil) : nil
@@ -202,9 +202,8 @@ final class ResetAssembly: Sendable {
 
     // MARK: - Evidence
 
-    private func evidence(origin: Reference?, decision: Reference?, captured: Bool) -> Evidence {
+    private func evidence(origin: Reference?, decision: Reference?) -> Evidence {
         var evidence = Evidence()
-        evidence.captured = captured
         let emitPath = origin.flatMap(inventory.path)
         let decidePath = decision.flatMap(inventory.path)
         // The packet's own stack is the nearest witness; where it is cut or unknown, the decision's speaks.
@@ -217,7 +216,6 @@ final class ResetAssembly: Sendable {
             apply(origin.flatMap { inventory.event($0).socket }, to: &evidence)
             return evidence
         }
-        evidence.decided = true
         evidence.flags = evidence.flags ?? inventory.event(decision).flags
         evidence.reason = inventory.event(decision).reason
         evidence.state = inventory.event(decision).state ?? inventory.event(decision).socket?.state

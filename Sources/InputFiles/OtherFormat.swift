@@ -19,6 +19,10 @@ struct OtherFormat {
         ]
         if let capture = captures.first(where: { prefix.starts(with: $0.magic.utf8) }) {
             advice = "it is \(capture.name); convert it first: editcap -F pcapng FILE NEW"
+        } else if [[0x0a, 0x0d, 0x0d], [0x0a, 0x0d, 0x0a]].contains(where: { prefix.starts(with: $0) }) {
+            // draft-ietf-opsawg-pcapng, section 4.1: the type of the first block is there to show this.
+            advice =
+                "it is a pcapng file whose line ends were changed on its way, as FTP does with text: fetch it again"
         } else if let stream = compressed.first(where: { prefix.starts(with: $0.magic) }) {
             advice =
                 "it is compressed with \(stream.name); decompress it first: \(stream.name) -dc FILE | rst-analyze report -"

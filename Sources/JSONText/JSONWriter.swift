@@ -198,13 +198,11 @@ package struct JSONWriter: Sendable {
         byte(UInt8(ascii: "\""))
     }
 
-    /// tcpdump's letters, as `TCPFlags.description` has them; bits that have no letter are not written.
+    /// As `TCPFlags.description` has them.
     package mutating func flags(_ flags: TCPFlags) {
         byte(UInt8(ascii: "\""))
-        var rest = flags.rawValue
-        for letter in "FSRPAUEWe".utf8 {
-            if rest & 1 != 0 { byte(letter) }
-            rest >>= 1
+        for bit in 0..<TCPFlags.letters.utf8CodeUnitCount where flags.rawValue & 1 << bit != 0 {
+            byte(unsafe TCPFlags.letters.utf8Start[bit])
         }
         byte(UInt8(ascii: "\""))
     }

@@ -29,24 +29,14 @@ extension LineScanner {
     mutating func flags() throws(LineProblem) -> TCPFlags? {
         if try skipNull() { return nil }
         let range = try text().range
-        var bits: UInt16 = 0
+        var flags: TCPFlags = []
         var index = range.lowerBound
         while index < range.upperBound {
-            defer { index &+= 1 }
-            switch byte(at: index) {
-            case UInt8(ascii: "F"): bits |= TCPFlags.fin.rawValue
-            case UInt8(ascii: "S"): bits |= TCPFlags.syn.rawValue
-            case UInt8(ascii: "R"): bits |= TCPFlags.rst.rawValue
-            case UInt8(ascii: "P"): bits |= TCPFlags.psh.rawValue
-            case UInt8(ascii: "A"), UInt8(ascii: "."): bits |= TCPFlags.ack.rawValue
-            case UInt8(ascii: "U"): bits |= TCPFlags.urg.rawValue
-            case UInt8(ascii: "E"): bits |= TCPFlags.ece.rawValue
-            case UInt8(ascii: "W"): bits |= TCPFlags.cwr.rawValue
-            case UInt8(ascii: "e"): bits |= TCPFlags.ae.rawValue
-            default: throw problem("a letter that is no TCP flag")
-            }
+            guard let flag = TCPFlags(letter: byte(at: index)) else { throw problem("a letter that is no TCP flag") }
+            flags.formUnion(flag)
+            index &+= 1
         }
-        return TCPFlags(rawValue: bits)
+        return flags
     }
 
     /// The kernel's name of a state; nil also for a name that this version does not know.

@@ -30,9 +30,6 @@ public struct IPAddress: Hashable, Sendable {
 
     @inlinable
     public static func == (a: IPAddress, b: IPAddress) -> Bool { a.high == b.high && a.low == b.low }
-
-    /// 127.0.0.0/8 or ::1.
-    public var isLoopback: Bool { isIPv4 ? ipv4 >> 24 == 127 : high == 0 && low == 1 }
 }
 
 extension IPAddress: CustomStringConvertible {

@@ -19,32 +19,38 @@ public struct TCPFlags: OptionSet, Hashable, Sendable {
 }
 
 extension TCPFlags: CustomStringConvertible {
-    /// tcpdump's letters in tcpdump's order, with `A` where it prints a dot: `RA`, `S`, `FPA`.
-    public static let letters: [Character] = ["F", "S", "R", "P", "A", "U", "E", "W", "e"]
+    /// tcpdump's letters from the lowest bit on, with `A` where it prints a dot.
+    public static let letters: StaticString = "FSRPAUEWe"
 
+    /// The letters of those that are set: `RA`, `S`, `FPA`. Bits that have no letter are left out.
     public var description: String {
         var text = ""
-        for (bit, letter) in Self.letters.enumerated() where rawValue & 1 << bit != 0 { text.append(letter) }
+        for (bit, letter) in "\(Self.letters)".enumerated() where rawValue & 1 << bit != 0 { text.append(letter) }
         return text
     }
 
-    /// Reads the letters in any order; a dot counts as `A`. Nil if a letter is unknown.
-    public init?(letters text: some Sequence<UInt8>) {
-        var bits: UInt16 = 0
-        for byte in text {
-            switch byte {
-            case UInt8(ascii: "F"): bits |= 0x001
-            case UInt8(ascii: "S"): bits |= 0x002
-            case UInt8(ascii: "R"): bits |= 0x004
-            case UInt8(ascii: "P"): bits |= 0x008
-            case UInt8(ascii: "A"), UInt8(ascii: "."): bits |= 0x010
-            case UInt8(ascii: "U"): bits |= 0x020
-            case UInt8(ascii: "E"): bits |= 0x040
-            case UInt8(ascii: "W"): bits |= 0x080
-            case UInt8(ascii: "e"): bits |= 0x100
-            default: return nil
-            }
+    /// The flag of a letter; a dot counts as `A`. Nil for any other byte.
+    public init?(letter: UInt8) {
+        switch letter {
+        case UInt8(ascii: "F"): self = .fin
+        case UInt8(ascii: "S"): self = .syn
+        case UInt8(ascii: "R"): self = .rst
+        case UInt8(ascii: "P"): self = .psh
+        case UInt8(ascii: "A"), UInt8(ascii: "."): self = .ack
+        case UInt8(ascii: "U"): self = .urg
+        case UInt8(ascii: "E"): self = .ece
+        case UInt8(ascii: "W"): self = .cwr
+        case UInt8(ascii: "e"): self = .ae
+        default: return nil
         }
-        self.init(rawValue: bits)
+    }
+
+    /// Reads the letters in any order. Nil if a letter is unknown.
+    public init?(letters text: some Sequence<UInt8>) {
+        self = []
+        for byte in text {
+            guard let flag = TCPFlags(letter: byte) else { return nil }
+            formUnion(flag)
+        }
     }
 }

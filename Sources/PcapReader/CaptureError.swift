@@ -17,7 +17,7 @@ extension CaptureError: CustomStringConvertible {
             return "not a capture: the file is empty"
         case .notACapture(let prefix):
             let bytes = prefix.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined(separator: " ")
-            return "not a capture: it begins with \(bytes), which is neither pcap nor pcapng" + Self.hint(prefix)
+            return "not a capture: it begins with \(bytes), which is neither pcap nor pcapng"
         case .truncated(let header, let offset, let needed, let available):
             return "the \(header) at byte \(offset) is cut short: \(needed) bytes needed, \(available) available"
         case .unsupportedVersion(let format, let major, let minor):
@@ -25,20 +25,5 @@ extension CaptureError: CustomStringConvertible {
         case .invalidHeader(let header, let offset, let problem):
             return "the \(header) at byte \(offset) is not valid: \(problem)"
         }
-    }
-
-    /// Formats that people pass by mistake, and what to do with them.
-    private static func hint(_ prefix: [UInt8]) -> String {
-        let known: [(magic: [UInt8], name: String)] = [
-            (Array("snoop\0\0\0".utf8), "a Solaris snoop file"),
-            (Array("XCP\0".utf8), "a Sniffer or NetXRay file"),
-            (Array("GMBU".utf8), "a Microsoft Network Monitor file"),
-            (Array("RTSS".utf8), "a Microsoft Network Monitor 1 file"),
-            ([0x0a, 0x0d, 0x0d], "a damaged pcapng file"),
-        ]
-        for (magic, name) in known where prefix.starts(with: magic) {
-            return " (\(name): convert it with editcap -F pcapng)"
-        }
-        return ""
     }
 }

@@ -54,7 +54,6 @@ public struct RecordingSummary: Sendable, Equatable {
     public var eventsLost = 0
     /// Nanoseconds.
     public var duration: Int64 = 0
-    public var warnings: [String] = []
     /// What broke it off, if something did.
     public var failure: String?
 }

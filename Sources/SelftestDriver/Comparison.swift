@@ -77,6 +77,9 @@ struct Comparison {
         if let hook = expected.netfilterHook, got.path?.netfilterHook != hook {
             differ("hook", hook, got.path?.netfilterHook ?? "not named")
         }
+        if let ending = expected.ending, let release = got.path?.release, release != ending.release {
+            differ("release", ending.release, release)
+        }
         if let state = expected.state, got.state != state, isProven || got.state != nil {
             differ("state", state.name, got.state?.name ?? "not named")
         }
@@ -120,5 +123,16 @@ struct Comparison {
 
     private func describe(_ tuple: FourTuple) -> String {
         "\(tuple.source).\(tuple.sourcePort) > \(tuple.destination).\(tuple.destinationPort)"
+    }
+}
+
+extension ExpectedReset.Ending {
+    /// As the report has it.
+    fileprivate var release: String {
+        switch self {
+        case .close: "the process called close()"
+        case .exit: "the process exited"
+        case .kill: "the process was killed"
+        }
     }
 }

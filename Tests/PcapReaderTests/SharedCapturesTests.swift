@@ -12,11 +12,11 @@ import Testing
     @Test(arguments: SharedCapture.all)
     func agreesWithTshark(_ capture: SharedCapture) throws {
         if let refused = Self.refused[capture.file] {
-            #expect(throws: refused) { try CaptureFile(path: capture.path).scan(selecting: .resets) { _ in } }
+            #expect(throws: refused) { try InputFile(path: capture.path).scan(selecting: .resets) { _ in } }
             return
         }
         var resets: [CapturedSegment] = []
-        let summary = try CaptureFile(path: capture.path).scan(selecting: .resets) { resets.append($0) }
+        let summary = try InputFile(path: capture.path).scan(selecting: .resets) { resets.append($0) }
         #expect(summary.packets == capture.packets)
         #expect(summary.tcpSegments == capture.tcpPackets)
         #expect(summary.resets == capture.resets)
@@ -28,7 +28,7 @@ import Testing
     @Test(arguments: SharedCapture.all)
     func selectionsAgree(_ capture: SharedCapture) throws {
         guard Self.refused[capture.file] == nil else { return }
-        let file = CaptureFile(path: capture.path)
+        let file = try InputFile(path: capture.path)
         var all: [CapturedSegment] = []
         let summaryOfAll = try file.scan(selecting: .all) { all.append($0) }
         var resets: [CapturedSegment] = []

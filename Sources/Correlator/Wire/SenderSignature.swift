@@ -3,11 +3,6 @@ import PcapReader
 
 /// What the header of a RST says of the stack that made it, and where that is known from.
 struct SenderSignature: Sendable, Equatable {
-    enum Stack: String, Sendable {
-        case linuxAnswer, linuxAbort, windows, bsd, handmade, unknown
-    }
-
-    let stack: Stack
     /// One sentence: what was seen, what it fits, and the source.
     let sentence: String
 
@@ -26,34 +21,26 @@ struct SenderSignature: Sendable, Equatable {
         if isAnswer, !hasOptions || isSigned, reset.window == 0, !isIPv4 || reset.ipID == 0 && evidence.dontFragment,
             initial == 64
         {
-            stack = .linuxAnswer
             sentence = "\(seen): as Linux answers a segment (tcp_v4_send_reset(), or REJECT: nf_send_reset())"
         } else if reset.flags.contains(.ack), evidence.options.kinds.contains(.timestamps), initial == 64,
             !isIPv4 || evidence.dontFragment
         {
-            stack = .linuxAbort
             sentence = "\(seen): as Linux ends a connection of its own (tcp_send_active_reset())"
         } else if isIPv4, initial == 128, evidence.dontFragment, reset.window == 0, !hasOptions {
-            stack = .windows
             sentence = "\(seen): fits Windows (nmap-os-db, tests T4 to T6: DF, initial TTL 128, window 0)"
         } else if isIPv4, initial == 64, reset.window == 0, !hasOptions, reset.ipID != 0 || !evidence.dontFragment {
-            stack = .bsd
             sentence = "\(seen): not Linux, which answers with IP id 0 and DF; fits macOS, BSD or a device (nmap-os-db)"
         } else if reset.flags.contains(.ack), !hasOptions, !evidence.own.timestampsAgreed, initial == 64,
             reset.window != 0,
             evidence.flow?.isKnown == true
         {
-            stack = .linuxAbort
             sentence = "\(seen): a window of a socket, as Linux ends a connection of its own (tcp_send_active_reset())"
         } else if !evidence.payload.isEmpty {
-            stack = .unknown
             sentence = "\(seen), with data: no general-purpose stack sends data with a RST; a device does"
         } else if evidence.flow?.isKnown != true, isIPv4, reset.ipID == 0, reset.window != 0, reset.flags.contains(.ack)
         {
-            stack = .handmade
             sentence = "\(seen): neither an answer of Linux (window 0) nor the end of a socket (IP id not 0)"
         } else {
-            stack = .unknown
             sentence = "\(seen): fits no stack that this program knows"
         }
     }
