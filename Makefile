@@ -30,7 +30,10 @@ test: deps ## Run every test (root: the live tests too)
 accuracy: build ## Measure the wire-only verdicts against what the kernel proves (root)
 	@scripts/measure-accuracy .build/debug/rst-analyze
 
-check: deps lint bpf-check test ## Everything that CI asks: format, generated files, warnings, tests
+check: deps lint bpf-check test ## Everything that CI asks: format, generated files, warnings, tests, accuracy
+	@scripts/accuracy .build/debug/rst-analyze --floor scripts/accuracy-floor.json --set filtered fixtures \
+		>.build/accuracy || { cat .build/accuracy; exit 1; }
+	@tail -n 1 .build/accuracy
 
 lint: deps ## Check the formatting of all sources
 	$(SWIFT) format lint --strict --recursive --parallel Sources Tests Package.swift

@@ -80,14 +80,31 @@ struct DecisionJoin {
         places.sort { ($0.time, $0.cluster) < ($1.time, $1.cluster) }
         let ordered = decisions.map { Decision(time: inventory.time($0), reference: $0) }
             .sorted { ($0.time, $0.reference) < ($1.time, $1.reference) }
+        var alone: [(decision: Decision, cluster: Int)] = []
         for decision in ordered {
             if let place = nearest(to: decision, among: places) {
                 clusters.add(decision.reference, to: places[place].cluster)
                 places[place].take(by: decision.reference.source)
+            } else if let twin = alone.suffix(Self.recorders).last(where: { isSame(decision, $0.decision) }) {
+                clusters.add(decision.reference, to: twin.cluster)
+                alone.append((decision, twin.cluster))
             } else {
-                _ = clusters.open(decision.reference)
+                alone.append((decision, clusters.open(decision.reference)))
             }
         }
+    }
+
+    /// So many recorders on one host are looked for.
+    private static let recorders = 8
+    /// All programs at a hook run one after the other.
+    private static let oneHook: UInt64 = 1_000_000
+
+    /// Whether two recorders tell of one decision, of which no segment was seen.
+    private func isSame(_ one: Decision, _ other: Decision) -> Bool {
+        let (a, b) = (inventory.event(one.reference), inventory.event(other.reference))
+        return one.reference.source != other.reference.source && inventory.isOneBoot(one.reference, other.reference)
+            && a.hook == b.hook && a.cpu == b.cpu && a.seq == b.seq && a.ack == b.ack && a.flags == b.flags
+            && a.monotonic.distance(from: b.monotonic) <= Self.oneHook
     }
 
     private func nearest(to decision: Decision, among places: [Place]) -> Int? {

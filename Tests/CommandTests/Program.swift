@@ -20,12 +20,13 @@ enum Program {
         let errors: String
     }
 
+    /// - Parameter executable: another program, that runs ours.
     static func run(
-        _ arguments: String..., more: [String] = [], input: Data? = nil, in folder: URL = root,
-        environment: [String: String] = [:]
+        _ arguments: String..., more: [String] = [], executable: String = path, input: Data? = nil,
+        in folder: URL = root, environment: [String: String] = [:]
     ) throws -> Result {
         let process = Process()
-        process.executableURL = URL(filePath: path)
+        process.executableURL = URL(filePath: executable)
         process.arguments = arguments + more
         process.currentDirectoryURL = folder
         process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }

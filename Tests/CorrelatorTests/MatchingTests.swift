@@ -113,6 +113,11 @@ struct World {
         #expect(report.resets.count == 1)
         #expect(report.resets[0].cause == reset.cause && report.resets[0].certainty == .proven)
         #expect(report.resets[0].evidence == reset.evidence)
+        // Also where nothing left.
+        var lone = World()
+        lone.decide(at: 0.99)
+        lone.decide(at: 5)
+        #expect(lone.report(others: [lone, lone]).resets.count == 2)
     }
 
     /// What no event tells of, by the addresses of the host that recorded.
