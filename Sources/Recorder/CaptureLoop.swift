@@ -53,9 +53,11 @@ final class CaptureLoop: @unchecked Sendable {
     /// Asks the thread to take what is still on its way, and to end.
     func stop() { stopping.store(true, ordering: .releasing) }
 
+    /// Writes the beginning of the file, which may have been another recording's until now.
+    func begin() throws(RecorderError) { try flush() }
+
     func run() {
         do {
-            try flush()
             while !stopping.load(ordering: .acquiring) {
                 wait()
                 try readAll()

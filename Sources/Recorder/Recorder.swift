@@ -38,6 +38,7 @@ public final class Recorder {
         header.hooks = events.hooks
         header.interfaces = try Self.interfaces(options)
         header.netns = NetworkNamespace.number(NetworkNamespace.current)
+        try capture.begin()
         try events.write(header: header)
         start("capture", capture.run)
         start("events", events.run)
