@@ -49,15 +49,25 @@ struct RecordCommandTests {
         }
     }
 
+    /// A disk that is full from the beginning, and one that becomes full.
     @Test func aFullDiskIsAFailure() throws {
         try Program.withFolder { folder in
-            let result = try Self.record(
-                ["--capture", "/dev/full", "--events", "events.jsonl", "--duration", "5s"], in: folder)
-            #expect(result.status == 1)
-            #expect(result.errors.contains("cannot write /dev/full: No space left on device"))
-            #expect(result.errors.contains("0 packets in /dev/full"))
+            let early = try Self.record(["--capture", "/dev/full", "--events", "events.jsonl"], in: folder)
+            #expect(early.status == 1)
+            #expect(early.errors.contains("cannot write /dev/full: No space left on device"))
+
+            try FileManager.default.createDirectory(
+                at: folder.appending(path: "small"), withIntermediateDirectories: false)
+            let script =
+                "mount -t tmpfs -o size=64k none small && ip link set lo up && exec \"$0\" record -i lo \"$@\""
+            let files = ["--capture", "small/capture.pcapng", "--events", "events.jsonl", "--"]
+            let late = try Program.run(
+                more: ["-n", "-m", "sh", "-c", script, Program.path] + files + Self.connecting(5000),
+                executable: "/usr/bin/unshare", in: folder)
+            #expect(late.status == 1)
+            #expect(late.errors.contains("cannot write small/capture.pcapng: No space left on device"))
             let events = try String(contentsOf: folder.appending(path: "events.jsonl"), encoding: .utf8)
-            #expect(events.contains(#""detail":"cannot write /dev/full"#))
+            #expect(events.contains(#""detail":"cannot write small/capture.pcapng"#))
         }
     }
 
