@@ -60,6 +60,13 @@ public enum Outcome: String, Sendable, CaseIterable {
     case wireOnly = "wire-only"
 }
 
+/// Which way a RST went, as the recorded hosts see it.
 public enum Direction: String, Sendable, CaseIterable {
-    case sent, received, forwarded, unknown
+    /// By a host that was recorded.
+    case sent
+    /// By another one, to a host that was recorded.
+    case received
+    /// Neither by such a host nor to it: it passed through.
+    case forwarded
+    case unknown
 }

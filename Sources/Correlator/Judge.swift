@@ -231,24 +231,3 @@ private func sentence(_ rule: Rule, _ evidence: Evidence) -> String {
     }
     return "\(kind) rule in \(hook) on this host rejected the segment with a TCP reset."
 }
-
-extension KernelPath {
-    /// The hook a REJECT rule was called from, as `nft` and `iptables` name it.
-    public var netfilterHook: String? {
-        let hooks: [(Callers, String)] = [
-            (.bridge, "BRIDGE"), (.input, "INPUT"), (.output, "OUTPUT"), (.forward, "FORWARD"),
-            (.prerouting, "PREROUTING"), (.ingress, "INGRESS"), (.egress, "EGRESS"),
-        ]
-        return hooks.first { callers.contains($0.0) }?.1
-    }
-
-    /// Who let go of the socket, from the frames under `__fput`.
-    public var release: String? {
-        // A signal that is handled runs what close() had put off, too.
-        if callers.isSuperset(of: [.killed, .exit]) { return "the process was killed" }
-        if callers.contains(.exit) { return "the process exited" }
-        if callers.contains(.closeSystemCall) { return "the process called close()" }
-        if callers.contains(.deferred) { return "the last reference was dropped later" }
-        return nil
-    }
-}

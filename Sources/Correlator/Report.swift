@@ -34,9 +34,13 @@ public struct Report: Sendable {
 
     /// What never reached the report.
     public struct Losses: Sendable, Equatable {
+        /// Packets that the kernel, a device or the capturing program dropped.
         public var captureDropped = 0
+        /// Kernel events that found no room, or that a recording counts and does not hold.
         public var eventsLost = 0
+        /// Bytes of captures, decompressed.
         public var bytesSkipped = 0
+        /// Lines of recordings.
         public var linesSkipped = 0
         /// A recording without its end: the recorder was killed.
         public var unfinished = 0
@@ -91,7 +95,9 @@ public struct Reset: Sendable {
         public var file: String
         /// 1-based.
         public var packet: Int
+        /// Its name; nil if the capture does not say.
         public var interface: String?
+        /// Nanoseconds since 1970-01-01 UTC.
         public var time: Int64
         /// Its addresses and ports, where a translation on the way had changed them.
         public var translated: FourTuple?
@@ -99,12 +105,15 @@ public struct Reset: Sendable {
 
     public struct Match: Sendable, Equatable {
         public enum Method: String, Sendable {
+            /// All fields of the segment.
             case exact
+            /// The same but for addresses and ports, which were translated on the way.
             case nat
+            /// Addresses, ports and time: the recording has no more.
             case tupleTime = "tuple-time"
         }
         public var by: Method
-        /// Packet time less event time.
+        /// Packet time less event time, nanoseconds.
         public var delta: Int64
     }
 
@@ -166,7 +175,9 @@ public struct FlowSummary: Sendable, Equatable {
 
     /// What one end sent.
     public struct Side: Sendable, Equatable {
+        /// Without RSTs, and without those that were captured twice.
         public var segments = 0
+        /// Of TCP payload; what is sent again counts again.
         public var bytes: UInt64 = 0
         public var retransmissions = 0
         public var keepaliveProbes = 0

@@ -113,6 +113,7 @@ public struct ClockSample: Sendable, Equatable {
 
 /// Events that were not recorded, and where they were lost.
 public struct Loss: Sendable, Equatable {
+    /// When it was counted, CLOCK_MONOTONIC in nanoseconds.
     public var monotonic: Int64
     /// `ring`: the ring buffer was full. `recursion`: the hook was interrupted by itself.
     public var place: String
@@ -124,9 +125,13 @@ public struct Loss: Sendable, Equatable {
     }
 }
 
+/// The last line of a recording, without which its recorder was killed or still runs.
 public struct RecordingFooter: Sendable, Equatable {
+    /// When the recording ended, CLOCK_MONOTONIC in nanoseconds.
     public var monotonic: Int64
+    /// `emit` and `decide` events that were written.
     public var events: Int
+    /// Events that were not recorded, of all places.
     public var lost: Int
     /// Packets written to the capture.
     public var captured: Int

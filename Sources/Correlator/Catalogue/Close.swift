@@ -171,7 +171,8 @@ extension Catalogue {
             advice:
                 "shutdown(SHUT_RD or SHUT_RDWR) says that nothing more is wanted: use SHUT_WR to end one's own side only.",
             recognition: """
-                tcp_v4_do_rcv below tcp_v4_send_reset, state CLOSE, before it FIN_WAIT1 or FIN_WAIT2, socket still open
+                tcp_v4_do_rcv below tcp_v4_send_reset, state CLOSE, before it FIN_WAIT1 or FIN_WAIT2, socket still open; \
+                proven if SO_LINGER is off
                 """,
             basis: "shutdown(2); tcp_rcv_state_process(), step 7",
             reasons: ["TCP_ABORT_ON_DATA"], fixture: "data-after-shutdown-v4",

@@ -14,7 +14,7 @@ extension Catalogue {
             meaning: "A program wrote the RST itself, past the kernel's TCP.",
             advice:
                 "The report names the process where it can: a scanner, an intrusion-prevention system, a VPN or a user-space stack.",
-            recognition: "raw_sendmsg, packet_sendmsg or tun_get_user in the stack",
+            recognition: "raw_sendmsg, packet_sendmsg or tun_get_user in the stack; the last of them does not prove it",
             basis: "raw(7), packet(7)", fixture: "raw-socket-v4",
             wire: { wire in
                 if wire.situation == .aborts, wire.isOnlyOpening {

@@ -11,7 +11,10 @@ extension Catalogue {
                 same network namespace: a service that listens on 127.0.0.1 only, or on the other IP version, is \
                 closed to everybody else.
                 """,
-            recognition: "tcp_v4_send_reset (tcp_v6_send_reset) straight from tcp_v4_rcv, no socket, trigger is a SYN",
+            recognition: """
+                tcp_v4_send_reset (tcp_v6_send_reset) straight from tcp_v4_rcv, no socket, trigger is a SYN; proven if no \
+                listener is bound to that address and port
+                """,
             basis: "RFC 9293, section 3.10.7.1; tcp_v4_rcv(), no_tcp_socket",
             reasons: ["NO_SOCKET"], fixture: "closed-port-v4"
         ) {
@@ -28,7 +31,10 @@ extension Catalogue {
                 net.core.somaxconn, and watch Recv-Q of the listener in "ss -ltn". Set tcp_abort_on_overflow to 0 to \
                 let clients retry.
                 """,
-            recognition: "tcp_check_req below tcp_v4_send_reset, listener, trigger is an ACK without SYN",
+            recognition: """
+                tcp_check_req below tcp_v4_send_reset, listener, trigger is an ACK without SYN; proven if the accept queue \
+                was full
+                """,
             basis: "tcp_check_req(), listen_overflow",
             reasons: ["INVALID_SYN"], fixture: "accept-queue-overflow-v4",
             wire: { wire in

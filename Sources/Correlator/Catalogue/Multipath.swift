@@ -1,0 +1,70 @@
+import PcapReader
+
+/// What is built on TCP, and resets it: Multipath TCP and SMC.
+extension Catalogue {
+    static let multipath: [Rule] = [
+        Rule(
+            .mptcpFastclose, .mptcp,
+            meaning: "The application aborted a Multipath TCP connection: its subflows are reset.",
+            advice:
+                "As for abort-on-close and linger-zero: the program closed with unread data or with SO_LINGER zero.",
+            recognition: "mptcp_do_fastclose above tcp_send_active_reset",
+            basis: "RFC 8684, section 3.5; mptcp_do_fastclose()",
+            reasons: ["TCP_ABORT_ON_CLOSE", "TCP_STATE", "MPTCP_RST_EMPTCP"], fixture: "mptcp-fastclose-v4",
+            wire: { wire in
+                guard wire.usesMultipath, wire.flow?.isKnown == true, wire.trigger == nil else { return nil }
+                if wire.options.kinds.contains(.multipathFastclose) {
+                    return WireScore(90, "it carries MP_FASTCLOSE (RFC 8684, section 3.5)")
+                }
+                if wire.peer.kinds.contains(.multipathFastclose) { return nil }
+                return WireScore(55, "a Multipath TCP connection ends without order")
+            }
+        ) { $0.origin == .active && $0.calledFrom(.mptcpFastclose) && $0.callersLack(.listenStop) },
+        Rule(
+            .mptcpSubflowReset, .mptcp,
+            meaning: "One subflow of a Multipath TCP connection was reset by the protocol.",
+            advice: "Look at the MPTCP reset reason (RFC 8684, section 3.6) in the packet's MP_TCPRST option.",
+            recognition: "mptcp_subflow_reset or mptcp_worker above tcp_send_active_reset",
+            basis: "RFC 8684, section 3.6; mptcp_subflow_reset()", fixture: "mptcp-subflow-reset-v4",
+            wire: { wire in
+                guard wire.usesMultipath else { return nil }
+                if wire.peer.kinds.contains(.multipathFastclose) {
+                    return WireScore(85, "the other end had asked for it with MP_FASTCLOSE")
+                }
+                if wire.options.kinds.contains(.multipathReset), wire.trigger?.isPlainSyn != true {
+                    return WireScore(
+                        75, "it carries MP_TCPRST, reason \(wire.options.multipathReason) (RFC 8684, section 3.6)")
+                }
+                return wire.flow?.isKnown == true
+                    ? WireScore(40, "the protocol may have ended this subflow alone") : nil
+            }
+        ) { $0.origin == .active && $0.calledFrom(.mptcpReset) && $0.callersLack([.mptcpFastclose, .listenStop]) },
+        Rule(
+            .mptcpJoinRefused, .mptcp,
+            meaning: "The host refused to add a subflow to a Multipath TCP connection.",
+            advice:
+                "The token or HMAC of the MP_JOIN did not fit, or the path manager's limits are reached: \"ip mptcp limits\".",
+            recognition: "subflow_* between tcp_v4_send_reset and tcp_v4_rcv",
+            basis: "RFC 8684, section 3.2; subflow_syn_recv_sock()", fixture: "mptcp-join-refused-v4",
+            wire: { wire in
+                let joins =
+                    wire.trigger?.kinds.contains(.multipathJoin) == true
+                    || wire.peer.synOptions.kinds.contains(.multipathJoin)
+                guard joins else { return nil }
+                switch wire.situation {
+                case .answersSyn, .answersHandshakeAck, .answersOpen, .answersUnknown:
+                    return WireScore(85, "the segment asks to join a Multipath TCP connection (MP_JOIN)")
+                default: return nil
+                }
+            }
+        ) { $0.origin == .passive && $0.calledFrom(.mptcpSubflow) },
+        Rule(
+            .smcAbort, .smc,
+            meaning: "SMC gave the connection up and reset the TCP connection under it.",
+            advice: "Look at \"smcss\" and the SMC statistics (smcr, smcd) for the reason.",
+            recognition: "tcp_abort < smc_* above tcp_send_active_reset",
+            basis: "RFC 7609; smc_conn_abort()",
+            reasons: ["TCP_STATE"]
+        ) { $0.origin == .active && $0.calledFrom([.abort, .smc]) },
+    ]
+}
