@@ -1,4 +1,5 @@
 import KernelEvents
+import NetworkTypes
 
 /// Translates CLOCK_MONOTONIC of a recording into CLOCK_REALTIME, as its samples say.
 ///
@@ -35,11 +36,6 @@ struct ClockModel {
 }
 
 extension Int64 {
-    func saturatingAdd(_ other: Int64) -> Int64 {
-        let (sum, overflow) = addingReportingOverflow(other)
-        return overflow ? (other > 0 ? .max : .min) : sum
-    }
-
     func saturatingSubtract(_ other: Int64) -> Int64 {
         let (difference, overflow) = subtractingReportingOverflow(other)
         return overflow ? (other < 0 ? .max : .min) : difference

@@ -1,4 +1,5 @@
 import KernelEvents
+import NetworkTypes
 
 /// Finds out for every RST of the inputs why it was sent.
 ///
@@ -94,11 +95,4 @@ private func losses(_ inventory: Inventory) -> Report.Losses {
     // A recording says the same number twice: in its footer, and in the statistics blocks of its capture.
     losses.captureDropped = max(droppedInCaptures, droppedInFooters)
     return losses
-}
-
-extension Int {
-    func saturatingAdd(_ other: Int) -> Int {
-        let (sum, overflow) = addingReportingOverflow(other)
-        return overflow ? (other > 0 ? .max : .min) : sum
-    }
 }

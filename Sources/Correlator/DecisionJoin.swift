@@ -12,22 +12,11 @@ struct DecisionJoin {
     private struct Place {
         let time: Int64
         let cluster: Int
-        let members: FewReferences
-        /// Recordings whose decision it has: one RST is decided on once, and each recorder of a host tells of it.
-        private var taker: Int32 = -1
-        private var otherTakers: [Int32] = []
-
-        init(time: Int64, cluster: Int, members: FewReferences) {
-            self.time = time
-            self.cluster = cluster
-            self.members = members
-        }
-
-        func isTaken(by source: Int32) -> Bool { taker == source || otherTakers.contains(source) }
-
-        mutating func take(by source: Int32) {
-            if taker < 0 { taker = source } else { otherTakers.append(source) }
-        }
+        /// The first segment that each recorder saw leave, and the first packet.
+        let emitted: FewReferences
+        let packet: Reference?
+        /// One RST is decided on once, and each recorder of a host tells of it.
+        var decisions = FewReferences()
     }
 
     private struct Decision {
@@ -71,12 +60,7 @@ struct DecisionJoin {
 
     /// - Parameters: decisions and clusters of one tuple.
     private func join(_ decisions: [Reference], _ candidates: [Int], _ clusters: inout Clusters) {
-        var places = candidates.compactMap { cluster in
-            let members = clusters.members[cluster]
-            return (members.first(where: inventory.isEvent) ?? members.first).map {
-                Place(time: inventory.time($0), cluster: cluster, members: members)
-            }
-        }
+        var places = candidates.compactMap { place($0, clusters.members[$0]) }
         places.sort { ($0.time, $0.cluster) < ($1.time, $1.cluster) }
         let ordered = decisions.map { Decision(time: inventory.time($0), reference: $0) }
             .sorted { ($0.time, $0.reference) < ($1.time, $1.reference) }
@@ -84,13 +68,24 @@ struct DecisionJoin {
         for decision in ordered {
             if let place = nearest(to: decision, among: places) {
                 clusters.add(decision.reference, to: places[place].cluster)
-                places[place].take(by: decision.reference.source)
+                places[place].decisions.append(decision.reference)
             } else if let twin = alone.suffix(Self.recorders).last(where: { isSame(decision, $0.decision) }) {
                 clusters.add(decision.reference, to: twin.cluster)
                 alone.append((decision, twin.cluster))
             } else {
                 alone.append((decision, clusters.open(decision.reference)))
             }
+        }
+    }
+
+    private func place(_ cluster: Int, _ members: FewReferences) -> Place? {
+        var emitted = FewReferences()
+        for member in members where inventory.isEvent(member) && !emitted.contains(recordedBy: member.source) {
+            emitted.append(member)
+        }
+        let packet = members.first { !inventory.isEvent($0) }
+        return (emitted.first ?? packet).map {
+            Place(time: inventory.time($0), cluster: cluster, emitted: emitted, packet: packet)
         }
     }
 
@@ -102,7 +97,8 @@ struct DecisionJoin {
     /// Whether two recorders tell of one decision, of which no segment was seen.
     private func isSame(_ one: Decision, _ other: Decision) -> Bool {
         let (a, b) = (inventory.event(one.reference), inventory.event(other.reference))
-        return one.reference.source != other.reference.source && inventory.isOneBoot(one.reference, other.reference)
+        guard let boot = inventory.boot(one.reference) else { return false }
+        return one.reference.source != other.reference.source && boot == inventory.boot(other.reference)
             && a.hook == b.hook && a.cpu == b.cpu && a.seq == b.seq && a.ack == b.ack && a.flags == b.flags
             && a.monotonic.distance(from: b.monotonic) <= Self.oneHook
     }
@@ -111,7 +107,8 @@ struct DecisionJoin {
         let low = places.firstPlace { $0.time < decision.time }
         var best: (score: UInt64, place: Int)?
         for index in max(0, low - Self.neighbours)..<min(places.count, low + Self.neighbours) {
-            guard !places[index].isTaken(by: decision.reference.source), let score = score(decision, places[index])
+            guard !places[index].decisions.contains(recordedBy: decision.reference.source),
+                let score = score(decision, places[index])
             else { continue }
             if best.map({ score < $0.score }) ?? true { best = (score, index) }
         }
@@ -123,10 +120,8 @@ struct DecisionJoin {
         let event = inventory.event(decision.reference)
         let recording = inventory.recordingIndex(decision.reference)
         // The segment that the same recorder saw leave, or else a packet.
-        let own = place.members.first { inventory.isEvent($0) && $0.source == decision.reference.source }
-        guard let compared = own ?? place.members.first(where: { !inventory.isEvent($0) }) ?? place.members.first else {
-            return nil
-        }
+        let own = place.emitted.first { $0.source == decision.reference.source }
+        guard let compared = own ?? place.packet ?? place.emitted.first else { return nil }
         let distance = decision.time.distance(from: inventory.time(compared))
         guard let seq = event.seq, let key = inventory.key(compared) else {
             // A file of another tool: tuple and time are all there is.
@@ -146,4 +141,8 @@ struct DecisionJoin {
         return seq == key.seq && event.ack ?? 0 == key.ack && distance <= Window.sightings
             ? distance + Window.decision : nil
     }
+}
+
+extension FewReferences {
+    fileprivate func contains(recordedBy source: Int32) -> Bool { contains { $0.source == source } }
 }

@@ -172,11 +172,8 @@ final class Inventory: Sendable {
         return here.prefix(common) == there.prefix(common)
     }
 
-    /// Whether two events were recorded on one host between two of its boots.
-    func isOneBoot(_ a: Reference, _ b: Reference) -> Bool {
-        let boots = [a, b].map { recordings[recordingIndex($0)].recording.header?.bootID }
-        return boots[0] != nil && boots[0] == boots[1]
-    }
+    /// The boot of the host that an event was recorded in; nil for a recording that does not tell.
+    func boot(_ event: Reference) -> String? { recordings[recordingIndex(event)].recording.header?.bootID }
 
     /// The kernel path of an event, or what of it the recording names; nil if it has none.
     func path(_ reference: Reference) -> KernelPath? {

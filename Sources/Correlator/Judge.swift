@@ -11,6 +11,14 @@ public struct Verdict: Sendable, Equatable {
     public var missing: [String]
     /// Causes that the evidence cannot tell apart, the likeliest first; empty when there is only one.
     public var candidates: [Cause] = []
+
+    /// Says of it that it came, and from where is not known.
+    mutating func becomeReceived() {
+        guard let rule = Catalogue.rule(for: .received) else { return }
+        cause = rule.cause
+        category = rule.category
+        summary = rule.meaning
+    }
 }
 
 /// Judges by stack, state and trigger; the kernel's reason can only confirm or cast doubt.

@@ -99,11 +99,8 @@ public final class KernelPath: Sendable {
         var index = 0
         for (position, name) in names[..<boundary].enumerated() {
             guard let origin = Self.origins[name] ?? Self.originByPrefix(name) else { continue }
-            if found == .unknown {
-                found = origin
-                index = position
-            } else if Self.makesSegments(origin, name) {
-                // A RST that was made here and then mirrored, redirected or bridged on its way out.
+            // The first one, but what was made here may have been mirrored, redirected or bridged on its way out.
+            if found == .unknown || Self.makesSegments(origin, name) {
                 found = origin
                 index = position
             }

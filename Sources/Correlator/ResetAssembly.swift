@@ -87,16 +87,10 @@ final class ResetAssembly: Sendable {
             alwaysWire || lead == nil || isSilent ? wireEvidence(observed.packets, isJudged: lead == nil) : nil
         let hasCapturedTrigger = isSilent && completeSilence(&evidence, origin: origin, wire: wire)
         var verdict = lead == nil ? wireVerdict(wire) : judge(evidence)
-        if verdict.cause == .forwarded, evidence.calledFrom(.redirected), let lead,
-            let rule = Catalogue.rule(for: .received),
-            isReceived(inventory.tuple(lead))
-        {
-            // It went from one device of this host to another (ifb, a mirror), and was for this host.
-            verdict.cause = rule.cause
-            verdict.category = rule.category
+        if verdict.cause == .forwarded, let lead, isHandedOn(evidence, inventory.tuple(lead)) {
+            verdict.becomeReceived()
             verdict.certainty = .inferred
             verdict.candidates = []
-            verdict.summary = rule.meaning
         }
         return Judged(
             observed: observed, evidence: evidence, wire: wire, hasCapturedTrigger: hasCapturedTrigger,
@@ -178,17 +172,23 @@ final class ResetAssembly: Sendable {
         return reset
     }
 
+    /// A device of a host, from one of its boots to the next.
+    private struct Device: Hashable {
+        let boot: String
+        let netns: UInt32?
+        let ifindex: Int32?
+    }
+
     /// The devices that a RST came to after the first one. Two recorders on one host see it on the same one.
     private func passedOn(_ emits: FewReferences) -> [Reference] {
-        var seen: [Reference] = []
-        for emit in emits {
-            let isSame = seen.contains {
-                $0.source != emit.source && inventory.event($0).ifindex == inventory.event(emit).ifindex
-                    && inventory.event($0).netns == inventory.event(emit).netns && inventory.isOneBoot($0, emit)
-            }
-            if !isSame { seen.append(emit) }
+        guard emits.count > 1 else { return [] }
+        var seen: Set<Device> = []
+        let first = emits.filter { emit in
+            guard let boot = inventory.boot(emit) else { return true }
+            let event = inventory.event(emit)
+            return seen.insert(Device(boot: boot, netns: event.netns, ifindex: event.ifindex)).inserted
         }
-        return Array(seen.dropFirst())
+        return Array(first.dropFirst())
     }
 
     private func match(_ lead: Reference, packets: FewReferences, first: Reference) -> Reset.Match {
@@ -270,18 +270,17 @@ final class ResetAssembly: Sendable {
         localAddresses.contains(tuple.destination) && !localAddresses.contains(tuple.source)
     }
 
+    /// One device of this host gave it to another (ifb, a mirror), and it was for this host.
+    private func isHandedOn(_ evidence: Evidence, _ tuple: FourTuple) -> Bool {
+        evidence.calledFrom(.redirected) && isReceived(tuple)
+    }
+
     private func direction(_ evidence: Evidence, tuple: FourTuple?, hasEvent: Bool) -> Direction {
         if hasEvent, evidence.origin != .forwarded { return .sent }
-        if hasEvent {
-            return evidence.calledFrom(.redirected) && tuple.map(isReceived) == true ? .received : .forwarded
-        }
+        if hasEvent { return tuple.map { isHandedOn(evidence, $0) } == true ? .received : .forwarded }
         guard let tuple else { return .unknown }
-        switch (localAddresses.contains(tuple.source), localAddresses.contains(tuple.destination)) {
-        case (true, false): return .sent
-        case (false, true): return .received
-        // Over the loopback, or between two hosts that were both recorded.
-        case (true, true), (false, false): return .unknown
-        }
+        // Over the loopback, and between two hosts that were both recorded, it is neither.
+        return isReceived(tuple) ? .received : isReceived(tuple.reversed) ? .sent : .unknown
     }
 
     /// What is recorded of the socket that the RST comes from, by the decision or else by the packet that left.

@@ -177,8 +177,15 @@ private struct Argument {
         let inside = namesInDirectory(path).filter { !$0.hasPrefix(".") }.sorted().map {
             Candidate(path: "\(path)/\($0)", isOptional: !Self.isNamedAsInput($0))
         }
-        files = inside.filter { Self.type(of: $0.path) == S_IFREG }
-        others = inside.map(\.path).filter { Self.type(of: $0) != S_IFREG }
+        var (files, others): ([Candidate], [String]) = ([], [])
+        for candidate in inside {
+            if Self.type(of: candidate.path) == S_IFREG {
+                files.append(candidate)
+            } else {
+                others.append(candidate.path)
+            }
+        }
+        (self.files, self.others) = (files, others)
     }
 
     /// Of a file, links followed; nil if that cannot be told.

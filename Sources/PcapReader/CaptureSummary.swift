@@ -1,3 +1,5 @@
+import NetworkTypes
+
 /// The container a capture is kept in.
 public struct CaptureFormat: Sendable, Equatable {
     public enum Container: String, Sendable {
@@ -248,13 +250,5 @@ public struct CaptureSummary: Sendable, Equatable {
     mutating func note(name: String, of address: String) {
         nameCount += 1
         if nameCount <= Self.keptNames { names[address, default: []].append(name) }
-    }
-}
-
-extension UInt64 {
-    /// A file may claim any count: a sum that wraps would tell of none.
-    fileprivate func saturatingAdd(_ other: UInt64) -> UInt64 {
-        let (sum, overflow) = addingReportingOverflow(other)
-        return overflow ? .max : sum
     }
 }

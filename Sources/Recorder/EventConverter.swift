@@ -110,24 +110,31 @@ struct EventConverter {
     }
 
     private let ownProcess = getpid()
-    private var contexts: [Int: ResetEvent.Task.Context] = [:]
-    /// Stacks of somebody who lets go of a file.
-    private var releases: Set<Int> = []
+    /// By its number.
+    private var knownStacks: [Int: Stack] = [:]
 
-    private mutating func stack(
-        _ raw: UnsafePointer<rst_event>, count: Int
-    ) -> (id: Int, context: ResetEvent.Task.Context?, releasesFile: Bool)? {
+    /// What is asked of a stack again and again.
+    private struct Stack {
+        let id: Int
+        let context: ResetEvent.Task.Context?
+        /// It is of somebody who lets go of a file.
+        let releasesFile: Bool
+    }
+
+    private mutating func stack(_ raw: UnsafePointer<rst_event>, count: Int) -> Stack? {
         guard count > 0 else { return nil }
         let start = UnsafeRawPointer(raw) + MemoryLayout<rst_event>.offset(of: \.stack)!
         let frames = UnsafeBufferPointer(start: start.assumingMemoryBound(to: UInt64.self), count: count)
         switch stacks.entry(frames) {
-        case .known(let id): return (id, contexts[id], releases.contains(id))
+        case .known(let id): return knownStacks[id]
         case .new(let id):
             let names = symbols.names(frames)
             encoder.append(stack: id, frames: names)
-            contexts[id] = ResetEvent.Task.Context(frames: names, isWhole: count < Int(RST_STACK_FRAMES))
-            if names.contains(where: { $0.hasPrefix("__fput") }) { releases.insert(id) }
-            return (id, contexts[id], releases.contains(id))
+            let stack = Stack(
+                id: id, context: ResetEvent.Task.Context(frames: names, isWhole: count < Int(RST_STACK_FRAMES)),
+                releasesFile: names.contains { $0.hasPrefix("__fput") })
+            knownStacks[id] = stack
+            return stack
         }
     }
 

@@ -111,17 +111,18 @@ public struct TextReport: Sendable {
 
     /// What many RSTs have in common; each of them stands in the list below all the same.
     private mutating func findings(_ report: Report) {
+        let spansDays = report.resets.spansDays
+        func clock(_ time: Int64, digits: Int) -> String {
+            let time = UTCTime(nanoseconds: time)
+            return (spansDays ? time.date + " " : "") + time.clock(digits: digits)
+        }
         for finding in report.findings {
-            func text(_ time: Int64, digits: Int) -> String {
-                let time = UTCTime(nanoseconds: time)
-                return (report.resets.spansDays ? time.date + " " : "") + time.clock(digits: digits)
-            }
-            let (from, to) = (text(finding.first, digits: 3), text(finding.last, digits: 3))
+            let (from, to) = (clock(finding.first, digits: 3), clock(finding.last, digits: 3))
             let rate = finding.perThousandSeconds.flatMap(rate).map { ", \($0)" } ?? ""
             wrap("\(finding.count) x \(finding.cause.rawValue), \(from) to \(to)\(rate)", indent: 2)
             wrap(finding.summary, indent: 6)
             if let example = report.resets.head(id: finding.example) {
-                wrap("for example \(flow(example.tuple)) at \(text(example.time, digits: 6))", indent: 6)
+                wrap("for example \(flow(example.tuple)) at \(clock(example.time, digits: 6))", indent: 6)
             }
         }
         if !report.findings.isEmpty { text += "\n" }

@@ -284,6 +284,14 @@ struct World {
         #expect(world.report().resets.count == 2)
     }
 
+    /// A file may claim any number of devices.
+    @Test func aResetOnManyDevicesEnds() throws {
+        var world = World()
+        for device in 1...30_000 as ClosedRange<Int32> { world.emit(at: Double(device) / 1000, ifindex: device) }
+        let reset = try #require(world.report().resets.first)
+        #expect(reset.evidence.count { $0.fact.hasPrefix("passed on to") } == 29_999)
+    }
+
     @Test func aMillionEqualResetsEnd() {
         var world = World()
         for index in 0..<20_000 { world.packet(at: Double(index) / 1000) }

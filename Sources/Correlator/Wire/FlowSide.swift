@@ -155,8 +155,7 @@ extension FlowSide {
             addSuspicion(note, peerKinds: peerKinds, peerID: peerID)
         }
         if note.length > 0 {
-            let (sum, overflow) = bytes.addingReportingOverflow(UInt64(note.length))
-            bytes = overflow ? .max : sum
+            bytes = bytes.saturatingAdd(UInt64(note.length))
             lastData = note
         }
         last = note

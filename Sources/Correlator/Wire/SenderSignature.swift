@@ -22,9 +22,7 @@ struct SenderSignature: Sendable, Equatable {
             initial == 64
         {
             sentence = "\(seen): as Linux answers a segment (tcp_v4_send_reset(), or REJECT: nf_send_reset())"
-        } else if reset.flags.contains(.ack), evidence.options.kinds.contains(.timestamps), initial == 64,
-            !isIPv4 || evidence.dontFragment
-        {
+        } else if evidence.mayBeOfLinuxSocket, evidence.options.kinds.contains(.timestamps) {
             sentence = "\(seen): as Linux ends a connection of its own (tcp_send_active_reset())"
         } else if isIPv4, initial == 128, evidence.dontFragment, reset.window == 0, !hasOptions {
             sentence = "\(seen): fits Windows (nmap-os-db, tests T4 to T6: DF, initial TTL 128, window 0)"

@@ -66,12 +66,8 @@ extension ResetAssembly {
     func wireVerdict(_ sighting: WireSighting?) -> Verdict {
         guard let sighting else { return judge(Evidence()) }
         var verdict = judge(sighting.evidence, sighting.scores ?? WireScores(sighting.evidence))
-        if verdict.cause == .unknown, isReceived(sighting.evidence.tuple), let rule = Catalogue.rule(for: .received) {
-            // The host that recorded did not send it, that much is sure.
-            verdict.cause = rule.cause
-            verdict.category = rule.category
-            verdict.summary = rule.meaning
-        }
+        // The host that recorded did not send it, that much is sure.
+        if verdict.cause == .unknown, isReceived(sighting.evidence.tuple) { verdict.becomeReceived() }
         return verdict
     }
 }

@@ -312,10 +312,15 @@ extension WireEvidence {
     /// The header is one that Linux makes for a socket that ends its connection of its own (tcp_send_active_reset()): an
     /// answer of the kernel has no ACK here, no window and, over IPv4, no identification.
     var hasSocketsHeader: Bool {
-        reset.flags.contains(.ack) && SenderSignature.initialTTL(reset.ttl) == 64
-            && (dontFragment || !tuple.source.isIPv4)
+        mayBeOfLinuxSocket
             && (options.kinds.contains(.timestamps)
                 || !own.timestampsAgreed && options.kinds == [] && reset.window != 0)
+    }
+
+    /// The same as far as the IP header and the flags tell.
+    var mayBeOfLinuxSocket: Bool {
+        reset.flags.contains(.ack) && SenderSignature.initialTTL(reset.ttl) == 64
+            && (dontFragment || !tuple.source.isIPv4)
     }
 
     /// The form of an answer to a segment without ACK (RFC 9293, section 3.5.2).
