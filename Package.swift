@@ -28,7 +28,9 @@ let package = Package(
 
         .target(name: "CLinux"),
 
-        .target(name: "NetworkTypes", swiftSettings: pure),
+        .target(name: "CPrefetch"),
+
+        .target(name: "NetworkTypes", dependencies: ["CPrefetch"], swiftSettings: pure),
         .target(name: "PcapReader", dependencies: ["NetworkTypes"], swiftSettings: pure),
         .target(name: "JSONText", dependencies: ["NetworkTypes"], swiftSettings: pure),
         .target(name: "KernelEvents", dependencies: ["NetworkTypes", "JSONText"], swiftSettings: pure),

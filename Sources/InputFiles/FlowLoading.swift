@@ -11,7 +11,7 @@ extension CaptureInput {
         do {
             let file = try InputFile(path: file)
             payloads = try payloads(resets, file)
-            var builder = FlowTable.Builder(filter)
+            var builder = FlowTable.Builder(filter, resets: resets.count)
             _ = try file.scan(selecting: .flows(filter), progress: progress, into: &builder)
             flows = builder.finish()
             hasFlows = true

@@ -11,6 +11,8 @@ public struct CaptureScanner: Sendable {
     var context = Context()
     /// Of the latest packet that has any; see `examine`.
     var packetComments: (number: Int, texts: [String]) = (0, [])
+    /// Packets that are examined together; see `examineSoon`.
+    var pending: [(record: PacketRecord, hash: UInt64)] = []
 
     public init(selecting selection: SegmentSelection) {
         self.selection = selection

@@ -63,11 +63,39 @@ extension CaptureScanner {
         }
     }
 
+    /// Examines a packet whose bit is set in the filter, together with some others.
+    ///
+    /// In a large capture each packet is of another connection than the one before it, and what the filter has of that is
+    /// not in the processor's cache: the memory for all of them is asked for before the first one is looked at.
+    @inline(__always)
+    mutating func examineSoon(
+        _ bytes: RawSpan, offset: Int, record: PacketRecord, hash: UInt64, body: (CapturedSegment) -> Void
+    ) {
+        filter.prefetchSlot(hash: hash)
+        pending.append((record, hash))
+        if pending.count == Self.examinedTogether { examinePending(bytes, offset: offset, body: body) }
+    }
+
+    private static var examinedTogether: Int { 16 }
+
+    /// Examines those that wait for it: before any other packet is, and before the window is left.
+    @inline(never)
+    mutating func examinePending(_ bytes: RawSpan, offset: Int, body: (CapturedSegment) -> Void) {
+        for place in pending.indices { filter.prefetchTuple(hash: pending[place].hash) }
+        for place in pending.indices {
+            examine(bytes, offset: offset, record: pending[place].record, hash: pending[place].hash, body: body)
+        }
+        pending.removeAll(keepingCapacity: true)
+    }
+
     /// Decodes one packet, counts what became of it and delivers it if it was selected.
+    ///
+    /// - Parameter hash: that of the filter, if the packet is one of those that wait.
     @inline(never)
     mutating func examine(
-        _ bytes: RawSpan, offset: Int, record: PacketRecord, body: (CapturedSegment) -> Void
+        _ bytes: RawSpan, offset: Int, record: PacketRecord, hash: UInt64? = nil, body: (CapturedSegment) -> Void
     ) {
+        if hash == nil, !pending.isEmpty { examinePending(bytes, offset: offset, body: body) }
         guard let layer = LinkType.layer(record.linkType) else {
             summary.undecodedCounts[Undecoded.linkType.index] += 1
             summary.unsupportedLinkTypes[record.linkType, default: 0] += 1
@@ -96,7 +124,9 @@ extension CaptureScanner {
         case .resets: guard isReset else { return }
         case .all: break
         case .flows:
-            guard let found = filter.number(of: decoder.segment.tuple) else { return }
+            let tuple = decoder.segment.tuple
+            let found = if let hash { filter.number(of: tuple, hash: hash) } else { filter.number(of: tuple) }
+            guard let found else { return }
             place = found
         }
         decoder.readOptions(bytes)

@@ -64,9 +64,14 @@ public struct FlowFilter: Sendable {
 
     /// The number of a connection, from 0 on, and whether the filter has it in the other direction; nil if it is not in it.
     public func number(of tuple: FourTuple) -> (connection: Int32, isReversed: Bool)? {
-        let hash = self.hash(tuple)
+        let hash = hash(tuple)
         let bit = hash & mask
         guard bits[Int(bit / 64)] & 1 << (bit % 64) != 0 else { return nil }
+        return number(of: tuple, hash: hash)
+    }
+
+    /// The same for a tuple whose hash is known, and its bit set.
+    func number(of tuple: FourTuple, hash: UInt64) -> (connection: Int32, isReversed: Bool)? {
         let number = slots[slot(of: tuple, hash: hash)]
         return number < 0 ? nil : (number, tuples[Int(number)] != tuple)
     }
@@ -91,9 +96,20 @@ public struct FlowFilter: Sendable {
         for (number, tuple) in tuples.enumerated() { slots[slot(of: tuple, hash: hash(tuple))] = Int32(number) }
     }
 
+    /// Asks for the memory that a search for the hash looks at first.
+    @inline(__always)
+    func prefetchSlot(hash: UInt64) { slots.prefetch(firstSlot(hash)) }
+
+    /// Asks for the memory that it looks at then.
+    @inline(__always)
+    func prefetchTuple(hash: UInt64) { tuples.prefetch(max(0, Int(slots[firstSlot(hash)]))) }
+
+    @inline(__always)
+    private func firstSlot(_ hash: UInt64) -> Int { Int(truncatingIfNeeded: hash >> 20) & (slots.count - 1) }
+
     /// Where the connection is, or the free slot where it belongs.
     private func slot(of tuple: FourTuple, hash: UInt64) -> Int {
-        var slot = Int(truncatingIfNeeded: hash >> 20) & (slots.count - 1)
+        var slot = firstSlot(hash)
         while slots[slot] >= 0 {
             let other = tuples[Int(slots[slot])]
             if other == tuple || other == tuple.reversed { break }

@@ -29,28 +29,28 @@ public struct TCPOptions: Hashable, Sendable {
         @inlinable
         public init(rawValue: UInt16) { self.rawValue = rawValue }
 
-        public static let maximumSegmentSize = Kinds(rawValue: 1 << 0)
-        public static let windowScale = Kinds(rawValue: 1 << 1)
-        public static let selectiveAckPermitted = Kinds(rawValue: 1 << 2)
-        public static let selectiveAck = Kinds(rawValue: 1 << 3)
-        public static let timestamps = Kinds(rawValue: 1 << 4)
+        @inlinable public static var maximumSegmentSize: Kinds { Kinds(rawValue: 1 << 0) }
+        @inlinable public static var windowScale: Kinds { Kinds(rawValue: 1 << 1) }
+        @inlinable public static var selectiveAckPermitted: Kinds { Kinds(rawValue: 1 << 2) }
+        @inlinable public static var selectiveAck: Kinds { Kinds(rawValue: 1 << 3) }
+        @inlinable public static var timestamps: Kinds { Kinds(rawValue: 1 << 4) }
         /// RFC 2385.
-        public static let signature = Kinds(rawValue: 1 << 5)
+        @inlinable public static var signature: Kinds { Kinds(rawValue: 1 << 5) }
         /// RFC 5925.
-        public static let authentication = Kinds(rawValue: 1 << 6)
+        @inlinable public static var authentication: Kinds { Kinds(rawValue: 1 << 6) }
         /// RFC 8684, whatever the subtype.
-        public static let multipath = Kinds(rawValue: 1 << 7)
+        @inlinable public static var multipath: Kinds { Kinds(rawValue: 1 << 7) }
         /// MP_JOIN: a further subflow.
-        public static let multipathJoin = Kinds(rawValue: 1 << 8)
+        @inlinable public static var multipathJoin: Kinds { Kinds(rawValue: 1 << 8) }
         /// MP_FASTCLOSE: the whole connection ends.
-        public static let multipathFastclose = Kinds(rawValue: 1 << 9)
+        @inlinable public static var multipathFastclose: Kinds { Kinds(rawValue: 1 << 9) }
         /// MP_TCPRST: a subflow ends, with a reason.
-        public static let multipathReset = Kinds(rawValue: 1 << 10)
+        @inlinable public static var multipathReset: Kinds { Kinds(rawValue: 1 << 10) }
         /// RFC 7413.
-        public static let fastOpen = Kinds(rawValue: 1 << 11)
-        public static let other = Kinds(rawValue: 1 << 12)
+        @inlinable public static var fastOpen: Kinds { Kinds(rawValue: 1 << 11) }
+        @inlinable public static var other: Kinds { Kinds(rawValue: 1 << 12) }
         /// A length did not fit, or the capture ends within the options.
-        public static let incomplete = Kinds(rawValue: 1 << 13)
+        @inlinable public static var incomplete: Kinds { Kinds(rawValue: 1 << 13) }
     }
 
     /// Reads the options that lie between two offsets of the span.

@@ -41,7 +41,8 @@ import Testing
 
     private static func table(_ segments: [CapturedSegment], cutAt cuts: [Int]) -> FlowTable {
         let filter = FlowFilter(segments.map(\.segment.tuple))
-        var builder = FlowTable.Builder(filter)
+        // Some of the parts are followed at once, some later with others.
+        var builder = FlowTable.Builder(filter, resets: 0, followedTogether: 8)
         var start = 0
         for end in cuts + [segments.count] {
             var batch = FlowTable.Builder.emptyBatch

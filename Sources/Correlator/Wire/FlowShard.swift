@@ -13,6 +13,18 @@ struct FlowShard: Sendable {
     private var repeats: [(number: Int, moment: Int32)] = []
     /// For each flow the latest of those segments that are being added, by its place among them, or -1.
     private var latest: [Int32] = []
+    /// Segments that are to be followed.
+    private var queue: [FlowSegment] = []
+
+    /// - Parameters:
+    ///   - connections: about so many are to be followed.
+    ///   - resets: about so many of their segments are RSTs.
+    init(connections: Int = 0, resets: Int = 0) {
+        // Tables that grow step by step are copied each time, and for a moment they are there twice.
+        flows.reserveCapacity(connections)
+        latest.reserveCapacity(connections)
+        moments.reserveCapacity(resets)
+    }
 
     /// A connection as it was just before a RST.
     struct Moment: Sendable {
@@ -59,12 +71,33 @@ struct FlowShard: Sendable {
     /// Two equal segments so near to each other are one that was captured twice (a mirror port, a bridge).
     static let duplicateWindow: UInt64 = 1_000_000
 
+    /// Puts off the next segments of the capture until there are many, and `follow` is called.
+    ///
+    /// - Parameter preceding: what is added to the numbers of their packets.
+    mutating func enqueue(_ segments: [FlowSegment], precedingPackets preceding: Int) {
+        for var segment in segments {
+            segment.note.number += preceding
+            queue.append(segment)
+        }
+    }
+
+    /// Takes in what was put off, if that is enough.
+    mutating func follow(ifAtLeast least: Int) {
+        guard queue.count >= max(1, least) else { return }
+        var segments: [FlowSegment] = []
+        swap(&segments, &queue)
+        follow(segments)
+        segments.removeAll(keepingCapacity: true)
+        swap(&segments, &queue)
+    }
+
     /// Takes in the next segments of the capture, one connection after another.
     ///
-    /// In a large capture each segment belongs to another connection than the one before it, and the state of that is not in
-    /// the processor's cache. Therefore the segments of each connection are taken together, and of a few connections the
-    /// state is looked for at the same time, so that the processor waits for all of them at once.
-    mutating func add(_ segments: [FlowSegment]) {
+    /// In a large capture each segment belongs to another connection than the one before it, and neither is in the
+    /// processor's cache, nor is the state of its connection. Therefore the segments of each connection are taken together,
+    /// of a few connections the state is looked for at the same time, so that the processor waits for all of them at once,
+    /// and the next segment is asked for before it is its turn.
+    private mutating func follow(_ segments: [FlowSegment]) {
         // The segments of each connection as a chain, in the order of the capture.
         var next = [Int32](repeating: -1, count: segments.count)
         var chains: [(flow: Int, head: Int32)] = []
@@ -76,6 +109,7 @@ struct FlowShard: Sendable {
         }
         for start in stride(from: 0, to: chains.count, by: Self.lookedForTogether) {
             let together = chains[start..<min(start + Self.lookedForTogether, chains.count)]
+            for chain in together { segments.prefetch(Int(chain.head)) }
             for chain in together { touched &+= Int(flows[chain.flow].touch()) }
             for chain in together { touched &+= flows[chain.flow].touchEnds() }
             for chain in together { touched &+= flows[chain.flow].touchRecent() }
@@ -83,8 +117,10 @@ struct FlowShard: Sendable {
                 latest[chain.flow] = -1
                 var link = chain.head
                 while link >= 0 {
+                    let following = next[Int(link)]
+                    if following >= 0 { segments.prefetch(Int(following)) }
                     Self.add(segments[Int(link)], to: &flows[chain.flow], chain.flow, &moments, &repeats)
-                    link = next[Int(link)]
+                    link = following
                 }
             }
         }
@@ -207,6 +243,8 @@ struct FlowShard: Sendable {
 
     /// What became of the connections, when all segments are added.
     mutating func finish() -> FollowedFlows {
+        follow(ifAtLeast: 1)
+        queue = []
         for index in flows.indices { Self.finishZeek(&flows[index], &moments) }
         return FollowedFlows(flows, moments, repeats)
     }

@@ -18,9 +18,29 @@ public struct FlowTable: Sendable {
         init(_ filter: FlowFilter, _ shards: [FollowedFlows]) {
             self.filter = filter
             self.shards = shards
-            resets = shards.enumerated().flatMap { shard, flows in
-                flows.packets.map { ($0.number, Int32(shard), $0.place) }
-            }.sorted { $0.0 < $1.0 }
+            resets = Self.merged(shards.map(\.packets))
+        }
+
+        /// The RSTs of all shards in the order of the capture.
+        ///
+        /// - Parameter lists: one for each shard, in that order.
+        private static func merged(
+            _ lists: [[(number: Int, place: Int32)]]
+        ) -> [(number: Int, shard: Int32, place: Int32)] {
+            var heads = [Int](repeating: 0, count: lists.count)
+            var merged: [(number: Int, shard: Int32, place: Int32)] = []
+            merged.reserveCapacity(lists.reduce(0) { $0 + $1.count })
+            while true {
+                var least = (number: Int.max, list: -1)
+                for list in lists.indices where heads[list] < lists[list].count {
+                    let number = lists[list][heads[list]].number
+                    if number < least.number { least = (number, list) }
+                }
+                guard least.list >= 0 else { return merged }
+                let place = lists[least.list][heads[least.list]].place
+                merged.append((least.number, Int32(truncatingIfNeeded: least.list), place))
+                heads[least.list] += 1
+            }
         }
     }
 
@@ -47,19 +67,38 @@ public struct FlowTable: Sendable {
     /// Follows connections with all processors.
     public struct Builder: SegmentSink {
         private let filter: FlowFilter
-        private let slots = (0..<FlowTable.shardCount).map { _ in Slot() }
+        private let slots: [Slot]
 
         private final class Slot: Sendable {
-            let shard = Mutex(FlowShard())
+            let shard: Mutex<FlowShard>
+            init(_ shard: FlowShard) { self.shard = Mutex(shard) }
         }
+
+        /// Segments of a shard that are followed together: the more, the more of them are of the same connection, and the
+        /// less often its state has to be fetched into the processor's cache. All shards hold 14 MB of them, or what one
+        /// round of the scan brings.
+        private let followedTogether: Int
 
         /// The segments of a part of the file, for each shard its own.
         public struct Batch: Sendable {
             fileprivate var shards = [[FlowSegment]](repeating: [], count: FlowTable.shardCount)
         }
 
-        /// - Parameter filter: the one that selects the segments.
-        public init(_ filter: FlowFilter) { self.filter = filter }
+        /// - Parameters:
+        ///   - filter: the one that selects the segments.
+        ///   - resets: how many of them are RSTs, as far as that is known.
+        public init(_ filter: FlowFilter, resets: Int = 0) {
+            self.init(filter, resets: resets, followedTogether: 24_576)
+        }
+
+        init(_ filter: FlowFilter, resets: Int, followedTogether: Int) {
+            self.filter = filter
+            self.followedTogether = followedTogether
+            func share(_ count: Int) -> Int { count / FlowTable.shardCount * 17 / 16 }
+            slots = (0..<FlowTable.shardCount).map { _ in
+                Slot(FlowShard(connections: share(filter.count), resets: share(resets)))
+            }
+        }
 
         public static var emptyBatch: Batch { Batch() }
 
@@ -70,16 +109,13 @@ public struct FlowTable: Sendable {
         }
 
         public mutating func take(_ batches: [(batch: Batch, precedingPackets: Int)]) {
-            DispatchQueue.concurrentPerform(iterations: slots.count) { [slots] number in
-                var segments: [FlowSegment] = []
-                segments.reserveCapacity(batches.reduce(0) { $0 + $1.batch.shards[number].count })
-                for (batch, preceding) in batches {
-                    for var segment in batch.shards[number] {
-                        segment.note.number += preceding
-                        segments.append(segment)
+            DispatchQueue.concurrentPerform(iterations: slots.count) { [slots, followedTogether] number in
+                slots[number].shard.withLock { shard in
+                    for (batch, preceding) in batches {
+                        shard.enqueue(batch.shards[number], precedingPackets: preceding)
                     }
+                    shard.follow(ifAtLeast: followedTogether)
                 }
-                slots[number].shard.withLock { $0.add(segments) }
             }
         }
 

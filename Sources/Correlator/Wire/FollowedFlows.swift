@@ -8,8 +8,8 @@ final class FollowedFlows: Sendable {
     let comparedFlows: [FlowShard.Flow]
     /// One for each RST.
     private let moments: [FlowShard.Moment]
-    /// Packets that show a RST again.
-    private let repeats: [(number: Int, moment: Int32)]
+    /// The packets of all RSTs, in order, with the places of these. Some show a RST again.
+    let packets: [(number: Int, place: Int32)]
     /// For each RST the next ones of both ends in the same connection, or -1.
     private let nextResets: [(ofSender: Int32, ofPeer: Int32)]
     /// All flows by the number of their connection.
@@ -20,7 +20,9 @@ final class FollowedFlows: Sendable {
     ) {
         self.flows = flows.map(EndedFlow.init)
         self.moments = moments
-        self.repeats = repeats
+        packets =
+            (moments.enumerated().map { ($1.note.number, Int32(truncatingIfNeeded: $0)) }
+            + repeats.map { ($0.number, $0.moment) }).sorted { $0.0 < $1.0 }
         comparedFlows = Array(flows.prefix(FlowTable.comparedFlows))
         nextResets = Self.nextResets(moments, flowCount: flows.count)
         byConnection = flows.indices.map { (flows[$0].connection, Int32($0)) }.sorted { $0 < $1 }
@@ -70,12 +72,6 @@ final class FollowedFlows: Sendable {
     }
 
     // MARK: - RSTs
-
-    /// The packets of all RSTs with the places of these.
-    var packets: [(number: Int, place: Int32)] {
-        moments.enumerated().map { ($1.note.number, Int32(truncatingIfNeeded: $0)) }
-            + repeats.map { ($0.number, $0.moment) }
-    }
 
     /// What is known of the connection of a RST.
     func context(at place: Int32) -> FlowContext {

@@ -129,25 +129,32 @@ extension CaptureScanner {
             let time = Int64(bytes.u32(at, order)) * 1_000_000_000 + Int64(bytes.u32(at + 4, order)) * unit
             earliest = min(earliest, time)
             latest = max(latest, time)
+            var hash: UInt64?
             if looksAtEthernet, mode != .all,
-                case .plain(let hash) = Self.firstLook(
+                case .plain(let plainHash) = Self.firstLook(
                     bytes, at: packet, captured: Int(captured), hashing: mode == .flows, secret: secret)
             {
-                let bit = hash & mask
+                let bit = plainHash & mask
                 if mode == .resets || filter[Int(bit >> 6)] & 1 << (bit & 63) == 0 {
                     plain += 1
                     at = next
                     continue
                 }
+                hash = plainHash
             }
             var record = PacketRecord(
                 offset: at, at: packet, captured: Int(captured), original: original,
                 time: time, interface: 0, linkType: layout.linkType,
                 number: summary.frames + packets)
             if layout.modified { readModifiedHeader(bytes, at: at, order: order, into: &record) }
-            examine(bytes, offset: offset, record: record, body: body)
+            if let hash {
+                examineSoon(bytes, offset: offset, record: record, hash: hash, body: body)
+            } else {
+                examine(bytes, offset: offset, record: record, body: body)
+            }
             at = next
         }
+        examinePending(bytes, offset: offset, body: body)
         summary.packets += packets
         summary.frames += packets
         summary.tcpSegments += plain

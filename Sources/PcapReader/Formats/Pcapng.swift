@@ -154,24 +154,31 @@ extension CaptureScanner {
                     bytes, from: at + 28 + padded, to: at + size - 4, offset: offset, order: order,
                     number: summary.frames + packets)
             }
+            var hash: UInt64?
             if clock.isEthernet, mode != .all,
-                case .plain(let hash) = Self.firstLook(
+                case .plain(let plainHash) = Self.firstLook(
                     bytes, at: at + 28, captured: Int(captured), hashing: mode == .flows, secret: secret)
             {
-                let bit = hash & mask
+                let bit = plainHash & mask
                 if mode == .resets || filter[Int(bit >> 6)] & 1 << (bit & 63) == 0 {
                     plain += 1
                     at += size
                     continue
                 }
+                hash = plainHash
             }
             let record = PacketRecord(
                 offset: at, at: at + 28, captured: Int(captured), original: bytes.u32(at + 24, order),
                 time: clock.nanoseconds(ticks), interface: clock.index, linkType: clock.linkType,
                 direction: direction, number: summary.frames + packets)
-            examine(bytes, offset: offset, record: record, body: body)
+            if let hash {
+                examineSoon(bytes, offset: offset, record: record, hash: hash, body: body)
+            } else {
+                examine(bytes, offset: offset, record: record, body: body)
+            }
             at += size
         }
+        examinePending(bytes, offset: offset, body: body)
         clock.flush(into: &self)
         summary.packets += packets
         summary.frames += packets
