@@ -93,7 +93,7 @@ struct Buckets {
     }
 
     /// As much of a hash as a table needs.
-    private struct PartialHash: Equatable {
+    struct PartialHash: Equatable {
         private let bits: UInt32
 
         private init(bits: UInt32) { self.bits = bits }
@@ -106,7 +106,7 @@ struct Buckets {
         var slot: Int { Int(bits) }
 
         /// By the upper bits: the lower ones tell the place in the part's table.
-        func part(of parts: Int) -> Int { Int(truncatingIfNeeded: UInt64(bits) &* UInt64(parts) >> 32) }
+        func part(of parts: Int) -> Int { Int(truncatingIfNeeded: (UInt64(bits) &* UInt64(parts)) >> 32) }
     }
 
     /// How many different keys there are.

@@ -77,6 +77,7 @@ final class Inventory: Sendable {
     func keepsSilent(recording: Int) -> Bool { keepSilent[recording] }
 
     /// The wall-clock time of an event; its monotonic time where the recording has no clock sample.
+    @inline(__always)
     func time(ofEvent event: ResetEvent, recording: Int) -> Int64 {
         clocks[recording]?.realtime(event.monotonic) ?? event.monotonic
     }
@@ -113,16 +114,17 @@ final class Inventory: Sendable {
         }
         for (number, input) in recordings.enumerated() {
             let source = captures.count + number
-            for (index, event) in input.recording.events.enumerated() where event.kind == .emit {
+            let events = input.recording.events
+            for index in events.indices where events[index].kind == .emit {
                 let reference = Reference(source: Int32(source), index: Int32(index))
-                guard ResetKey(event) != nil else {
+                guard ResetKey(events[index]) != nil else {
                     keyless.append(reference)
                     continue
                 }
                 result.append(
                     Observation(
-                        time: time(ofEvent: event, recording: number), reference: reference,
-                        vantage: vantage(event, source: source)))
+                        time: time(ofEvent: events[index], recording: number), reference: reference,
+                        vantage: vantage(events[index], source: source)))
             }
         }
         return (result, keyless)
@@ -149,6 +151,7 @@ final class Inventory: Sendable {
         return mix(UInt64(source), place)
     }
 
+    @inline(__always)
     private func vantage(_ event: ResetEvent, source: Int) -> UInt64 {
         let place = UInt64(event.netns ?? 0) << 32 | UInt64(UInt32(bitPattern: event.ifindex ?? 0))
         return mix(UInt64(source) | 1 << 63, place)

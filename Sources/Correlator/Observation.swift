@@ -19,6 +19,8 @@ struct ResetKey: Bucketed {
     }
 
     /// Nil if the event does not carry the segment's own fields.
+    // Always in line: nobody copies a whole event for its key.
+    @inline(__always)
     init?(_ event: ResetEvent) {
         guard let seq = event.seq, let flags = event.flags else { return nil }
         tuple = event.tuple

@@ -15,9 +15,14 @@ final class ResetAssembly: Sendable {
         localAddresses = Set(
             inventory.recordings.flatMap { $0.recording.header?.interfaces.flatMap(\.addresses) ?? [] })
         var identities: [String: CgroupIdentity] = [:]
-        for event in inventory.recordings.lazy.flatMap(\.recording.events) {
-            for path in [event.socket?.cgroupPath, event.task?.cgroupPath] {
-                if let path, identities[path] == nil { identities[path] = CgroupIdentity(path: path) }
+        func note(_ path: String?) {
+            if let path, identities[path] == nil { identities[path] = CgroupIdentity(path: path) }
+        }
+        for input in inventory.recordings {
+            let events = input.recording.events
+            for index in events.indices {
+                note(events[index].socket?.cgroupPath)
+                note(events[index].task?.cgroupPath)
             }
         }
         self.identities = identities

@@ -21,21 +21,30 @@ public struct ResetList: Sendable, RandomAccessCollection {
     public private(set) var heads: [Head]
     private let source: Source
 
-    private enum Source: Sendable {
-        /// Entries by their id.
-        case made([Int: Reset])
-        case observed(ResetAssembly, ResetGroups)
+    /// A class, so that all processors may ask it without a copy of it.
+    private final class Source: Sendable {
+        let assembly: ResetAssembly?
+        /// What the entries are made of, by their ids less one.
+        let groups: ResetGroups
+        /// Entries that exist already, by their ids.
+        let made: [Int: Reset]
+
+        init(_ assembly: ResetAssembly?, _ groups: ResetGroups, made: [Int: Reset] = [:]) {
+            self.assembly = assembly
+            self.groups = groups
+            self.made = made
+        }
     }
 
     /// A list of entries that exist already.
     public init(_ resets: [Reset]) {
         heads = resets.map(Head.init)
-        source = .made(Dictionary(resets.map { ($0.id, $0) }) { first, _ in first })
+        source = Source(nil, ResetGroups([]), made: Dictionary(resets.map { ($0.id, $0) }) { first, _ in first })
     }
 
     init(_ groups: ResetGroups, _ assembly: ResetAssembly) {
         heads = groups.indices.concurrentMap { assembly.head(of: groups[$0], id: $0 + 1) }
-        source = .observed(assembly, groups)
+        source = Source(assembly, groups)
     }
 
     public var startIndex: Int { 0 }
@@ -44,10 +53,8 @@ public struct ResetList: Sendable, RandomAccessCollection {
     /// Makes the entry.
     public subscript(position: Int) -> Reset {
         let head = heads[position]
-        switch source {
-        case .made(let resets): return resets[head.id]!
-        case .observed(let assembly, let groups): return assembly.reset(head, of: groups[head.id - 1])
-        }
+        guard let assembly = source.assembly else { return source.made[head.id]! }
+        return assembly.reset(head, of: source.groups[head.id - 1])
     }
 
     /// Leaves out what is not wanted; the others keep their ids.

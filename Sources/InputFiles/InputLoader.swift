@@ -32,15 +32,17 @@ public struct InputLoader {
         let arguments = paths.map(Argument.init)
         let files = arguments.flatMap(\.files)
         let background = BackgroundReader()
-        var outcomes: [Outcome?] = []
+        var outcomes = [Outcome?](repeating: nil, count: files.count)
         var rereadable: [Int] = []
-        for (number, file) in files.enumerated() {
+        // Before the captures, so that they are read at the same time.
+        let begun = Set(files.indices.filter { Self.beginRecording(files[$0], $0, background) })
+        for (number, file) in files.enumerated() where !begun.contains(number) {
             let outcome = read(file, number, background)
             if case .capture(let capture, let isRereadable) = outcome {
                 if isRereadable { rereadable.append(captures.count) }
                 captures.append(capture)
             }
-            outcomes.append(outcome)
+            outcomes[number] = outcome
         }
         let isFailed = outcomes.contains { if case .failure? = $0 { true } else { false } }
         if !isFailed { loadFlows(of: rereadable) }
@@ -74,6 +76,20 @@ public struct InputLoader {
         }
     }
 
+    /// Reads a file that is named as events, and is no capture, in the background.
+    ///
+    /// - Returns: false if it is something else, or cannot be opened.
+    private static func beginRecording(
+        _ candidate: Candidate, _ number: Int, _ background: BackgroundReader
+    ) -> Bool {
+        // To open a pipe is to wait for it, and what was read of it is gone.
+        guard candidate.path.hasSuffix(".jsonl"), Argument.type(of: candidate.path) == S_IFREG,
+            let file = try? InputFile(path: candidate.path), file.contentKind == .other
+        else { return false }
+        background.read(candidate, number)
+        return true
+    }
+
     /// - Returns: nil if the file is read in the background.
     private func read(_ candidate: Candidate, _ number: Int, _ background: BackgroundReader) -> Outcome? {
         do {
@@ -93,10 +109,11 @@ public struct InputLoader {
     private static func capture(
         _ file: InputFile, _ progress: ((_ done: Int, _ total: Int?) -> Void)?
     ) throws -> CaptureInput {
-        var resets: [CapturedSegment] = []
-        let summary = try file.scan(selecting: .resets, progress: progress) { resets.append($0) }
+        var resets = CollectedSegments()
+        let summary = try file.scan(selecting: .resets, progress: progress, into: &resets)
         var input = CaptureInput(
-            file: file.path, packets: summary.packets, interfaces: summary.interfaces.map(\.name), resets: resets)
+            file: file.path, packets: summary.packets, interfaces: summary.interfaces.map(\.name),
+            resets: resets.finish())
         // What an interface counts in all, its packets may have counted one by one.
         input.dropped = Int(clamping: max(summary.dropped ?? 0, summary.droppedBetweenPackets))
         for comment in summary.resetComments {
@@ -189,7 +206,7 @@ private struct Argument {
     }
 
     /// Of a file, links followed; nil if that cannot be told.
-    private static func type(of path: String) -> mode_t? {
+    static func type(of path: String) -> mode_t? {
         var status = stat()
         return stat(path, &status) == 0 ? status.st_mode & S_IFMT : nil
     }

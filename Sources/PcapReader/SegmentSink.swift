@@ -15,6 +15,34 @@ public protocol SegmentSink: SendableMetatype {
     mutating func take(_ batches: [(batch: Batch, precedingPackets: Int)])
 }
 
+/// Keeps all segments.
+public struct CollectedSegments: SegmentSink {
+    private var parts: [(batch: [CapturedSegment], precedingPackets: Int)] = []
+
+    public init() {}
+
+    public static var emptyBatch: [CapturedSegment] { [] }
+
+    public static func add(_ segment: CapturedSegment, to batch: inout [CapturedSegment]) { batch.append(segment) }
+
+    public mutating func take(_ batches: [(batch: [CapturedSegment], precedingPackets: Int)]) {
+        parts += batches.lazy.filter { !$0.batch.isEmpty }
+    }
+
+    /// In the order of the file.
+    public consuming func finish() -> [CapturedSegment] {
+        var segments: [CapturedSegment] = []
+        // An array that grows step by step is copied each time.
+        segments.reserveCapacity(parts.reduce(0) { $0 + $1.batch.count })
+        for (batch, preceding) in parts {
+            let start = segments.count
+            segments += batch
+            for place in start..<segments.count { segments[place].number += preceding }
+        }
+        return segments
+    }
+}
+
 /// Hands the segments on one by one.
 public struct EachSegment: SegmentSink {
     private let body: (CapturedSegment) -> Void

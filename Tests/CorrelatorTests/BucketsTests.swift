@@ -21,4 +21,14 @@ import Testing
         let groups = buckets.grouped()
         #expect(groups.indices.map { groups[$0].map(Int.init) } == expected)
     }
+
+    /// Otherwise one processor does all the work.
+    @Test func everyPartGetsItsShare() {
+        var sizes = [Int](repeating: 0, count: 16)
+        for number in 0..<16_000 {
+            let hash = IPAddress(ipv4: UInt32(number)).hash(SecretHash())
+            sizes[Buckets.PartialHash(SecretHash.finish(hash)).part(of: 16)] += 1
+        }
+        #expect(sizes.allSatisfy { $0 > 700 })
+    }
 }
