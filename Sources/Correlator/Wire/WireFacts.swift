@@ -12,6 +12,7 @@ extension ResetAssembly {
 
     /// Captures that have the connection, and not this RST.
     private func absentFacts(_ evidence: WireEvidence, _ sighting: WireSighting, _ packets: FewReferences) -> [Fact] {
+        guard inventory.captures.count > 1 else { return [] }
         let sources = Set(packets.map(\.source))
         return inventory.captures.indices.compactMap { index in
             guard !sources.contains(Int32(index)),
