@@ -39,7 +39,7 @@ private func reportInputs(_ inventory: Inventory) -> [Report.Input] {
         Report.Input(
             file: $0.file, kind: .capture, packets: $0.packets, events: 0, damage: $0.damage,
             damageCount: $0.damageCount,
-            undecoded: $0.undecoded, comments: $0.remarks)
+            undecoded: $0.undecoded, notes: $0.notes, comments: $0.remarks)
     }
     let recordings = inventory.recordings.map { input in
         var damage = input.recording.damage.map { "line \($0.line) (offset \($0.offset)): \($0.problem)" }

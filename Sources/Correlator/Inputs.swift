@@ -35,6 +35,8 @@ public struct CaptureInput: Sendable {
     public var damageCount: Int
     /// Packets that may have held a RST and could not be looked into.
     public var undecoded: [Undecoded]
+    /// What of the file is not kept, and is no loss of packets: sentences.
+    public var notes: [String]
 
     /// Why, in words, and how many.
     public struct Undecoded: Sendable, Equatable {
@@ -68,6 +70,7 @@ public struct CaptureInput: Sendable {
         damage = []
         damageCount = 0
         undecoded = []
+        notes = []
     }
 }
 

@@ -127,6 +127,13 @@ public struct InputLoader {
             }
         }
         input.names = summary.names
+        let namesLeft = summary.nameCount - CaptureSummary.keptNames
+        if namesLeft > 0 {
+            input.notes.append("\(namesLeft) of its \(summary.nameCount) names of addresses are not kept")
+        }
+        if summary.comments.count == 2 * CaptureSummary.keptComments {
+            input.notes.append("of its comments on itself and its interfaces not all are kept")
+        }
         input.bytesSkipped = summary.bytesSkipped
         input.filters = summary.interfaces.map(\.filter)
         input.tellsOfFilters = summary.format.container == .pcapng

@@ -200,6 +200,7 @@ public struct CaptureSummary: Sendable, Equatable {
     public var resetComments: [CaptureComment] = []
     /// The name resolution blocks: names by textual address.
     public var names: [String: [String]] = [:]
+    /// Of all names, also of those that are not in `names`.
     public var nameCount = 0
     /// What wrote the file: hardware, operating system and application of the first section that says.
     public var hardware: String?

@@ -5,11 +5,12 @@ import Testing
 
 /// What is read of a capture besides its segments.
 @Suite struct InputLoadingTests {
+    private func little(_ numbers: UInt32...) -> [UInt8] {
+        numbers.flatMap { number in (0..<4).map { UInt8(truncatingIfNeeded: number >> ($0 * 8)) } }
+    }
+
     /// Not every tool writes statistics at the end: drops may stand at the packets alone (epb_dropcount).
     @Test func dropsBetweenPacketsAreALoss() throws {
-        func little(_ numbers: UInt32...) -> [UInt8] {
-            numbers.flatMap { number in (0..<4).map { UInt8(truncatingIfNeeded: number >> ($0 * 8)) } }
-        }
         let section = little(0x0a0d_0d0a, 28, 0x1a2b_3c4d, 1, .max, .max, 28)
         let interface = little(1, 20, 101, 0, 20)
         let packet = little(6, 52, 0, 0, 0, 4, 4, 0, 4 | 8 << 16, 42, 0, 0, 52)
@@ -21,6 +22,26 @@ import Testing
         #expect(loader.captures.first?.damage == [])
         #expect(loader.captures.first?.dropped == 84)
         #expect(correlate(captures: loader.captures, recordings: []).losses.captureDropped == 84)
+    }
+
+    /// A capture of a whole provider has more names than anybody will look at.
+    @Test func namesThatAreNotKeptAreCounted() throws {
+        var file = little(0x0a0d_0d0a, 28, 0x1a2b_3c4d, 1, .max, .max, 28)
+        for block in 0..<11 as Range<UInt32> {
+            // 1000 records of an IPv4 address and its name, "a".
+            let records = (0..<1000 as Range<UInt32>).flatMap { little(1 | 6 << 16, block << 16 | $0, 0x61) }
+            let length = UInt32(16 + records.count)
+            file += little(4, length) + records + little(0, length)
+        }
+        let path = FileManager.default.temporaryDirectory.appending(path: "rst-\(UUID().uuidString)")
+        try Data(file).write(to: path)
+        defer { try? FileManager.default.removeItem(at: path) }
+        var loader = InputLoader()
+        loader.load([path.path])
+        #expect(loader.captures.first?.damage == [])
+        #expect(loader.captures.first?.names.count == 10_000)
+        let report = correlate(captures: loader.captures, recordings: [])
+        #expect(report.inputs.first?.notes == ["1000 of its 11000 names of addresses are not kept"])
     }
 
     /// A device writes into each RST why it sent it, and there are many of them.
