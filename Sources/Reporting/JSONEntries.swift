@@ -1,0 +1,272 @@
+import Correlator
+import JSONText
+import KernelEvents
+import NetworkTypes
+
+/// Renders RSTs as the entries of `rst-report/1`.
+struct JSONEntries {
+    private var json: JSONWriter
+    /// The text of stacks: thousands of RSTs share one.
+    private var stacks: [ObjectIdentifier: [UInt8]] = [:]
+
+    private init(capacity: Int) { json = JSONWriter(capacity: capacity) }
+
+    /// The entries of some RSTs of a list, with what separates them from those before.
+    static func text(of resets: ResetList, _ range: Range<Int>) -> [UInt8] {
+        var entries = JSONEntries(capacity: range.count * 2048)
+        for index in range {
+            entries.json.raw(index == 0 ? "\n" : ",\n")
+            entries.append(resets[index])
+        }
+        return entries.json.finish()
+    }
+
+    private mutating func append(_ reset: Reset) {
+        json.raw("{\"id\":")
+        json.number(reset.id)
+        json.raw(",\"time\":")
+        if reset.hasWallClock { json.time(UTCTime(nanoseconds: reset.time)) } else { json.raw("null") }
+        json.raw(",")
+        append(reset.tuple)
+        if let seq = reset.seq {
+            json.raw(",\"seq\":")
+            json.number(seq)
+        }
+        if let ack = reset.ack {
+            json.raw(",\"ack\":")
+            json.number(ack)
+        }
+        if let flags = reset.flags {
+            json.raw(",\"flags\":")
+            json.flags(flags)
+        }
+        json.raw(",\"direction\":")
+        json.string(reset.direction.rawValue)
+        json.raw(",\"outcome\":")
+        json.string(reset.outcome.rawValue)
+        sightings(reset.sightings)
+        json.raw(",\"cause\":")
+        json.string(reset.cause.rawValue)
+        json.raw(",\"category\":")
+        json.string(reset.category.rawValue)
+        json.raw(",\"certainty\":")
+        json.string(reset.certainty.rawValue)
+        if !reset.candidates.isEmpty { json.strings(",\"candidates\":[", reset.candidates.map(\.rawValue)) }
+        json.raw(",\"summary\":")
+        json.string(reset.summary)
+        evidence(reset.evidence)
+        kernelSide(reset)
+        wireSide(reset)
+        json.raw("}")
+    }
+
+    private mutating func wireSide(_ reset: Reset) {
+        if let state = reset.connectionState {
+            json.raw(",\"conn_state\":")
+            json.string(state)
+        }
+        guard let flow = reset.flow else { return }
+        json.raw(",\"flow\":{\"opened_by\":")
+        json.string(flow.opener == .sender ? "src" : flow.opener == .receiver ? "dst" : "unknown")
+        side(",\"src\":{\"segments\":", flow.sender)
+        side(",\"dst\":{\"segments\":", flow.receiver)
+        if let silence = flow.silence {
+            json.raw(",\"silence_ns\":")
+            json.number(silence)
+        }
+        json.raw(",\"unacknowledged\":")
+        json.number(flow.unacknowledged)
+        json.raw(",\"src_segments_after\":")
+        json.number(flow.senderAfter)
+        json.raw(",\"dst_segments_after\":")
+        json.number(flow.receiverAfter)
+        json.raw(",\"rfc5961\":")
+        json.string(flow.acceptance)
+        json.raw("}")
+    }
+
+    private mutating func side(_ head: StaticString, _ side: FlowSummary.Side) {
+        json.raw(head)
+        json.number(side.segments)
+        json.raw(",\"bytes\":")
+        json.number(side.bytes)
+        json.raw(",\"retransmissions\":")
+        json.number(side.retransmissions)
+        json.raw(",\"keepalive_probes\":")
+        json.number(side.keepaliveProbes)
+        json.raw(",\"zero_windows\":")
+        json.number(side.zeroWindows)
+        json.raw(",\"resets\":")
+        json.number(side.resets)
+        json.raw(side.hasFIN ? ",\"fin\":true" : ",\"fin\":false")
+        if let ttl = side.ttl {
+            json.raw(",\"ttl\":")
+            json.number(ttl)
+        }
+        if side.maximumSegmentSize > 0 {
+            json.raw(",\"mss\":")
+            json.number(side.maximumSegmentSize)
+        }
+        json.raw(side.timestamps ? ",\"timestamps\":true}" : ",\"timestamps\":false}")
+    }
+
+    private mutating func append(_ tuple: FourTuple) {
+        json.raw("\"src\":")
+        json.address(tuple.source)
+        json.raw(",\"src_port\":")
+        json.number(tuple.sourcePort)
+        json.raw(",\"dst\":")
+        json.address(tuple.destination)
+        json.raw(",\"dst_port\":")
+        json.number(tuple.destinationPort)
+    }
+
+    private mutating func sightings(_ sightings: [Reset.Sighting]) {
+        json.raw(",\"sightings\":[")
+        for (index, sighting) in sightings.enumerated() {
+            json.raw(index == 0 ? "{\"file\":" : ",{\"file\":")
+            json.string(sighting.file)
+            json.raw(",\"packet\":")
+            json.number(sighting.packet)
+            if let interface = sighting.interface {
+                json.raw(",\"interface\":")
+                json.string(interface)
+            }
+            json.raw(",\"time\":")
+            json.time(UTCTime(nanoseconds: sighting.time))
+            if let tuple = sighting.translated {
+                json.raw(",\"translated\":{")
+                append(tuple)
+                json.raw("}")
+            }
+            json.raw("}")
+        }
+        json.raw("]")
+    }
+
+    private mutating func evidence(_ facts: [Fact]) {
+        json.raw(",\"evidence\":[")
+        for (index, fact) in facts.enumerated() {
+            json.raw(index == 0 ? "{\"fact\":" : ",{\"fact\":")
+            json.string(fact.fact)
+            json.raw(",\"from\":")
+            json.place(fact.from)
+            json.raw("}")
+        }
+        json.raw("]")
+    }
+
+    private mutating func kernelSide(_ reset: Reset) {
+        if let match = reset.match {
+            json.raw(",\"match\":{\"by\":")
+            json.string(match.by.rawValue)
+            json.raw(",\"delta_ns\":")
+            json.number(match.delta)
+            json.raw("}")
+        }
+        if let reason = reset.reason {
+            json.raw(",\"reason\":")
+            json.string(reason)
+        }
+        if let state = reset.state {
+            json.raw(",\"state\":")
+            json.string(state.name)
+        }
+        if let path = reset.path {
+            json.raw(",\"stack\":")
+            json.raw(stack(path))
+        }
+        if let process = reset.process {
+            json.raw(",\"process\":{")
+            if let pid = process.pid, let comm = process.comm {
+                append(pid: pid, comm: comm)
+                json.raw(",")
+            }
+            json.raw("\"role\":")
+            json.string(process.role.rawValue)
+            json.raw("}")
+        }
+        if let owner = reset.owner, let pid = owner.pid, let comm = owner.comm {
+            json.raw(",\"owner\":{")
+            append(pid: pid, comm: comm)
+            json.raw("}")
+        }
+        if let location = reset.location { append(location) }
+        if let netns = reset.netns {
+            json.raw(",\"netns\":")
+            json.number(netns)
+        }
+    }
+
+    private mutating func stack(_ path: KernelPath) -> [UInt8] {
+        if let known = stacks[ObjectIdentifier(path)] { return known }
+        var text = JSONWriter()
+        text.raw("[")
+        for (index, frame) in path.frames.enumerated() {
+            if index > 0 { text.raw(",") }
+            text.string(frame)
+        }
+        text.raw("]")
+        let bytes = text.finish()
+        stacks[ObjectIdentifier(path)] = bytes
+        return bytes
+    }
+
+    private mutating func append(pid: Int32, comm: String) {
+        json.raw("\"pid\":")
+        json.number(pid)
+        json.raw(",\"comm\":")
+        json.string(comm)
+    }
+
+    private mutating func append(_ location: Reset.Location) {
+        json.raw(",\"where\":{")
+        if let netns = location.netns {
+            json.raw("\"netns\":")
+            json.number(netns)
+        }
+        let texts = [
+            ("cgroup", location.cgroup), ("container", location.identity.container), ("pod", location.identity.pod),
+            ("unit", location.identity.unit),
+        ]
+        var isFirst = location.netns == nil
+        for (key, value) in texts {
+            guard let value else { continue }
+            if !isFirst { json.raw(",") }
+            isFirst = false
+            json.string(key)
+            json.raw(":")
+            json.string(value)
+        }
+        json.raw("}")
+    }
+}
+
+extension JSONWriter {
+    /// A list of strings.
+    ///
+    /// - Parameter head: what comes before it, with its bracket.
+    mutating func strings(_ head: StaticString, _ values: [String]) {
+        raw(head)
+        for (index, value) in values.enumerated() {
+            if index > 0 { raw(",") }
+            string(value)
+        }
+        raw("]")
+    }
+
+    /// `Fact.Place.description`, without a string in between.
+    fileprivate mutating func place(_ place: Fact.Place) {
+        switch place {
+        case .packet(let number):
+            raw("\"packet ")
+            self.number(number)
+            raw("\"")
+        case .eventLine(let line):
+            raw("\"event line ")
+            number(line)
+            raw("\"")
+        case .report: raw("\"report\"")
+        }
+    }
+}
