@@ -21,7 +21,7 @@ final class FollowedFlows: Sendable {
         self.flows = flows.map(EndedFlow.init)
         self.moments = moments
         packets =
-            (moments.enumerated().map { ($1.note.number, Int32(truncatingIfNeeded: $0)) }
+            (moments.indices.map { (moments[$0].note.number, Int32(truncatingIfNeeded: $0)) }
             + repeats.map { ($0.number, $0.moment) }).sorted { $0.0 < $1.0 }
         comparedFlows = Array(flows.prefix(FlowTable.comparedFlows))
         nextResets = Self.nextResets(moments, flowCount: flows.count)
