@@ -34,15 +34,11 @@ public struct InputLoader {
         let background = BackgroundReader()
         var outcomes = [Outcome?](repeating: nil, count: files.count)
         var rereadable: [Int] = []
-        // Before the captures, so that they are read at the same time.
-        let begun = Set(files.indices.filter { Self.beginRecording(files[$0], $0, background) })
-        for (number, file) in files.enumerated() where !begun.contains(number) {
-            let outcome = read(file, number, background)
-            if case .capture(let capture, let isRereadable) = outcome {
-                if isRereadable { rereadable.append(captures.count) }
-                captures.append(capture)
-            }
-            outcomes[number] = outcome
+        // Captures keep the order of the command line, whatever is read first.
+        for number in Self.recordingsFirst(files) { outcomes[number] = read(files[number], number, background) }
+        for case .capture(let capture, let isRereadable)? in outcomes {
+            if isRereadable { rereadable.append(captures.count) }
+            captures.append(capture)
         }
         let isFailed = outcomes.contains { if case .failure? = $0 { true } else { false } }
         if !isFailed { loadFlows(of: rereadable) }
@@ -76,18 +72,15 @@ public struct InputLoader {
         }
     }
 
-    /// Reads a file that is named as events, and is no capture, in the background.
-    ///
-    /// - Returns: false if it is something else, or cannot be opened.
-    private static func beginRecording(
-        _ candidate: Candidate, _ number: Int, _ background: BackgroundReader
-    ) -> Bool {
-        // To open a pipe is to wait for it, and what was read of it is gone.
-        guard candidate.path.hasSuffix(".jsonl"), Argument.type(of: candidate.path) == S_IFREG,
-            let file = try? InputFile(path: candidate.path), file.contentKind == .other
-        else { return false }
-        background.read(candidate, number)
-        return true
+    /// The places of files in the order in which they are read: recordings first, as far as their names tell, since they are
+    /// read in the background, beside the captures.
+    private static func recordingsFirst(_ files: [Candidate]) -> [Int] {
+        // Who writes into pipes may expect that they are read in their order.
+        func isFirst(_ file: Candidate) -> Bool {
+            file.path.hasSuffix(".jsonl") && Argument.type(of: file.path) == S_IFREG
+        }
+        let first = files.indices.filter { isFirst(files[$0]) }
+        return first + Set(files.indices).subtracting(first).sorted()
     }
 
     /// - Returns: nil if the file is read in the background.
@@ -131,7 +124,7 @@ public struct InputLoader {
         if namesLeft > 0 {
             input.notes.append("\(namesLeft) of its \(summary.nameCount) names of addresses are not kept")
         }
-        if summary.comments.count == 2 * CaptureSummary.keptComments {
+        if summary.comments.count == CaptureSummary.keptRemarks, summary.commentCount > CaptureSummary.keptRemarks {
             input.notes.append("of its comments on itself and its interfaces not all are kept")
         }
         input.bytesSkipped = summary.bytesSkipped

@@ -170,6 +170,8 @@ public struct CaptureSummary: Sendable, Equatable {
     /// At most this many are kept of damage, comments on packets and names; the counts go on.
     public static let keptDamage = 100
     public static let keptComments = 1000
+    /// With those on the file and its interfaces.
+    public static let keptRemarks = 2 * keptComments
     public static let keptNames = 10_000
 
     public var format: CaptureFormat
@@ -242,7 +244,7 @@ public struct CaptureSummary: Sendable, Equatable {
     mutating func note(_ comment: String, on subject: CaptureComment.Subject) {
         commentCount += 1
         // A tool may write a comment to each packet: those about the file are kept beside them.
-        let limit = if case .packet = subject { Self.keptComments } else { 2 * Self.keptComments }
+        let limit = if case .packet = subject { Self.keptComments } else { Self.keptRemarks }
         if comments.count < limit {
             comments.append(CaptureComment(subject: subject, text: comment))
         }

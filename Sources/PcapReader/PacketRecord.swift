@@ -63,14 +63,17 @@ extension CaptureScanner {
         }
     }
 
-    /// Examines a packet whose bit is set in the filter, together with some others.
+    /// Examines a packet: one whose bit is set in the filter together with some others.
     ///
     /// In a large capture each packet is of another connection than the one before it, and what the filter has of that is
     /// not in the processor's cache: the memory for all of them is asked for before the first one is looked at.
+    ///
+    /// - Parameter hash: that of the filter, or nil for a packet that the decoder has to look at first.
     @inline(__always)
     mutating func examineSoon(
-        _ bytes: RawSpan, offset: Int, record: PacketRecord, hash: UInt64, body: (CapturedSegment) -> Void
+        _ bytes: RawSpan, offset: Int, record: PacketRecord, hash: UInt64?, body: (CapturedSegment) -> Void
     ) {
+        guard let hash else { return examine(bytes, offset: offset, record: record, body: body) }
         filter.prefetchSlot(hash: hash)
         pending.append((record, hash))
         if pending.count == Self.examinedTogether { examinePending(bytes, offset: offset, body: body) }

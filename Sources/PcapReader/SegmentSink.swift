@@ -15,15 +15,17 @@ public protocol SegmentSink: SendableMetatype {
     mutating func take(_ batches: [(batch: Batch, precedingPackets: Int)])
 }
 
+extension SegmentSink where Batch == [CapturedSegment] {
+    public static var emptyBatch: Batch { [] }
+
+    public static func add(_ segment: CapturedSegment, to batch: inout Batch) { batch.append(segment) }
+}
+
 /// Keeps all segments.
 public struct CollectedSegments: SegmentSink {
     private var parts: [(batch: [CapturedSegment], precedingPackets: Int)] = []
 
     public init() {}
-
-    public static var emptyBatch: [CapturedSegment] { [] }
-
-    public static func add(_ segment: CapturedSegment, to batch: inout [CapturedSegment]) { batch.append(segment) }
 
     public mutating func take(_ batches: [(batch: [CapturedSegment], precedingPackets: Int)]) {
         parts += batches.lazy.filter { !$0.batch.isEmpty }
@@ -48,10 +50,6 @@ public struct EachSegment: SegmentSink {
     private let body: (CapturedSegment) -> Void
 
     public init(_ body: @escaping (CapturedSegment) -> Void) { self.body = body }
-
-    public static var emptyBatch: [CapturedSegment] { [] }
-
-    public static func add(_ segment: CapturedSegment, to batch: inout [CapturedSegment]) { batch.append(segment) }
 
     public mutating func take(_ batches: [(batch: [CapturedSegment], precedingPackets: Int)]) {
         for (batch, preceding) in batches {

@@ -147,11 +147,7 @@ extension CaptureScanner {
                 time: time, interface: 0, linkType: layout.linkType,
                 number: summary.frames + packets)
             if layout.modified { readModifiedHeader(bytes, at: at, order: order, into: &record) }
-            if let hash {
-                examineSoon(bytes, offset: offset, record: record, hash: hash, body: body)
-            } else {
-                examine(bytes, offset: offset, record: record, body: body)
-            }
+            examineSoon(bytes, offset: offset, record: record, hash: hash, body: body)
             at = next
         }
         examinePending(bytes, offset: offset, body: body)

@@ -171,11 +171,7 @@ extension CaptureScanner {
                 offset: at, at: at + 28, captured: Int(captured), original: bytes.u32(at + 24, order),
                 time: clock.nanoseconds(ticks), interface: clock.index, linkType: clock.linkType,
                 direction: direction, number: summary.frames + packets)
-            if let hash {
-                examineSoon(bytes, offset: offset, record: record, hash: hash, body: body)
-            } else {
-                examine(bytes, offset: offset, record: record, body: body)
-            }
+            examineSoon(bytes, offset: offset, record: record, hash: hash, body: body)
             at += size
         }
         examinePending(bytes, offset: offset, body: body)
