@@ -9,9 +9,9 @@ public func correlate(captures: [CaptureInput], recordings: [EventInput]) -> Rep
     var clusters = Clusters()
     clusterExact(inventory, into: &clusters)
     DecisionJoin(inventory).run(into: &clusters)
-    TranslationJoin(inventory).run(into: &clusters)
+    let echoes = TranslationJoin(inventory).run(into: &clusters)
 
-    let assembly = ResetAssembly(inventory)
+    let assembly = ResetAssembly(inventory, echoes: echoes)
     let groups = ResetGroups(clusters.inOrder(assembly).lazy.map { clusters.members[Int($0)] })
     let resets = ResetList(groups, assembly)
     var report = Report(inputs: reportInputs(inventory), losses: losses(inventory), resets: resets)

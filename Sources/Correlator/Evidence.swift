@@ -28,6 +28,8 @@ public struct Evidence: Sendable {
     public var listener: ListenerFit?
     /// Of the RST.
     public var flags: TCPFlags?
+    /// Of a segment that a program wrote.
+    public var repeats: Repetition?
     /// Of a trigger that only a capture shows: whether it may have met a time-wait socket.
     public var timeWait: TimeWaitChance?
 
@@ -38,6 +40,16 @@ public struct Evidence: Sendable {
         case fits
         /// The recording does not say.
         case mayFit
+    }
+
+    /// Whether the same segment was there before a program wrote it.
+    public enum Repetition: Sendable, Equatable {
+        /// It was captured before.
+        case seen
+        /// One with equal numbers was, with other addresses, or on a way that was not recorded.
+        case possible
+        /// It is of another host, and not all was captured that comes to this one.
+        case unwatched
     }
 
     /// What stood behind a reset in the kernel's socket tables.

@@ -44,10 +44,18 @@ extension ResetAssembly {
             facts.append(Fact(absence(origin: origin, lead: lead), from: place(lead)))
         }
         for other in others {
-            facts.append(Fact("passed on to \(inventory.event(other).ifname ?? "another device")", from: place(other)))
+            facts.append(Fact(passing(other), from: place(other)))
         }
         facts += verdict.missing.map { Fact("missing: \($0)", from: .report) }
         return facts
+    }
+
+    private func passing(_ emit: Reference) -> String {
+        let event = inventory.event(emit)
+        let device = event.ifname ?? "another device"
+        guard inventory.isWritten(emit) else { return "passed on to \(device)" }
+        let program = event.task.map { "\($0.comm) (pid \($0.pid))" } ?? "a program"
+        return "\(program) passed it on to \(device)"
     }
 
     /// Why no capture has a RST that the kernel tells of, as far as the recording shows it.

@@ -162,6 +162,8 @@ final class Inventory: Sendable {
     /// connection afterwards (`tcp_send_active_reset`).
     func mayBeOne(_ decision: Reference, _ segment: Reference) -> Bool {
         let decided = path(decision)
+        // A program that answers in TCP's stead, while a rule drops what TCP sends, writes the same numbers.
+        if isWritten(segment), decided?.origin == .passive || decided?.origin == .active { return false }
         let (before, after) = (event(decision).monotonic, event(segment).monotonic)
         switch decided?.origin {
         case .passive? where before > after, .active? where before < after: return false

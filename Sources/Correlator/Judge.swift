@@ -26,7 +26,7 @@ public func judge(_ evidence: Evidence) -> Verdict {
     if evidence.path == nil, let reason = evidence.reason { return judge(reason: reason, evidence) }
     if evidence.isPathPartial, let path = evidence.path { return judge(partial: path, evidence) }
     if evidence.socket == .noneOrTimeWait { return judgeWithoutSocket(evidence) }
-    let holding = rules(thatHoldFor: evidence)
+    let holding = evidence.repeats == .seen ? carried : rules(thatHoldFor: evidence)
     guard holding.count == 1, let rule = holding.first else {
         if holding.isEmpty, let reason = evidence.reason, evidence.dead == nil, evidence.origin == .active {
             // A recording of another program has the stack, and nothing of the socket.
@@ -39,7 +39,7 @@ public func judge(_ evidence: Evidence) -> Verdict {
     if let doubt = doubt(rule, evidence) {
         verdict.certainty = .inferred
         verdict.missing = [doubt]
-        verdict.candidates = alternatives(to: rule.cause)
+        verdict.candidates = evidence.repeats == .seen ? [.forwarded, .userSpace] : alternatives(to: rule.cause)
     }
     if let reason = evidence.reason, reason != "NOT_SPECIFIED", !rule.reasons.isEmpty, !rule.reasons.contains(reason) {
         verdict.certainty = .inferred
@@ -70,10 +70,18 @@ private func doubt(_ rule: Rule, _ evidence: Evidence) -> String? {
         return evidence.linger == false
             ? nil
             : "whether the program had called shutdown(), or close(), which waits with the socket still open if SO_LINGER is on"
+    case .forwarded where evidence.repeats == .seen:
+        return "whether the program that wrote the segment had read it, or made one that is equal"
     case .forwarded:
         return evidence.calledFrom(.redirected)
             ? "whether it was for this host: a device may hand it to another one (ifb, a mirror) before it is received"
             : nil
+    case .userSpace where evidence.repeats == .possible:
+        return
+            "whether the program made it, or carries it for another host: a RST with the same numbers had been there shortly before"
+    case .userSpace where evidence.repeats == .unwatched:
+        return
+            "whether the program made it, or carries it for another host: its source is no address of this network namespace, and not all interfaces were captured"
     case .userSpace:
         return evidence.calledFrom(.tun)
             ? "whether the program that wrote it into the tun or tap device made it, or carries it for another host"
@@ -91,6 +99,9 @@ private func alternatives(to cause: Cause) -> [Cause] {
     default: []
     }
 }
+
+/// A program wrote what had come before: it passes on the segments of others, as a bridge or a tunnel does.
+private let carried = [Catalogue.rule(for: .forwarded)].compactMap(\.self)
 
 private func rules(thatHoldFor evidence: Evidence) -> [Rule] {
     // A span: all processors ask all rules, and none counts references to them meanwhile.
@@ -227,6 +238,8 @@ private func sentence(_ rule: Rule, _ evidence: Evidence) -> String {
     case .dataAfterFullClose where evidence.trigger?.flags.contains(.syn) == true:
         return
             "A SYN came on the ports of a connection that this host had just closed: the ports are used again too soon."
+    case .forwarded where evidence.repeats == .seen:
+        return "A program on this host passed the RST on: the same segment had come before the program wrote it."
     case .userSpace where evidence.calledFrom(.tun):
         return
             "A program passed the RST to this host through a tun or tap device: it made it, or carries it for another host."

@@ -80,7 +80,11 @@ func clusterExact(_ inventory: Inventory, into clusters: inout Clusters) {
         run.removeAll(keepingCapacity: true)
         for member in members { run.append(observations[Int(member)]) }
         run.sort { ($0.time, $0.reference) < ($1.time, $1.reference) }
-        clusterRun(run, into: &clusters)
+        if run.count > 2, let relayed = RelayedRun(run, inventory) {
+            relayed.cluster(into: &clusters)
+        } else {
+            clusterRun(run, into: &clusters)
+        }
     }
     // An event without what makes a key is nobody's twin, and a RST all the same.
     for reference in keyless { _ = clusters.open(reference) }

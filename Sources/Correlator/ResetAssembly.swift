@@ -9,9 +9,12 @@ final class ResetAssembly: Sendable {
     let localAddresses: Set<IPAddress>
     /// By the path of the cgroup: a recording has few of them.
     private let identities: [String: CgroupIdentity]
+    /// Segments that a program wrote, and that may have been there before with other addresses.
+    private let echoes: Set<Reference>
 
-    init(_ inventory: Inventory) {
+    init(_ inventory: Inventory, echoes: Set<Reference>) {
         self.inventory = inventory
+        self.echoes = echoes
         localAddresses = Set(
             inventory.recordings.flatMap { $0.recording.header?.interfaces.flatMap(\.addresses) ?? [] })
         var identities: [String: CgroupIdentity] = [:]
@@ -87,6 +90,7 @@ final class ResetAssembly: Sendable {
         let observed = Observed(members, inventory)
         let (origin, decision, lead) = (observed.origin, observed.decision, observed.lead)
         var evidence = evidence(origin: origin, decision: decision)
+        if let origin, inventory.isWritten(origin) { evidence.repeats = repetition(origin, observed.packets) }
         let isSilent = decision == nil && origin != nil && evidence.answersWithoutSocket
         let wire =
             alwaysWire || lead == nil || isSilent ? wireEvidence(observed.packets, isJudged: lead == nil) : nil
@@ -196,6 +200,36 @@ final class ResetAssembly: Sendable {
         return Array(first.dropFirst())
     }
 
+    /// Whether what a program wrote had been seen before.
+    private func repetition(_ written: Reference, _ packets: FewReferences) -> Evidence.Repetition? {
+        let (time, device) = (inventory.time(written), inventory.event(written).ifname)
+        let isSeen = packets.contains { packet in
+            let before = time.saturatingSubtract(inventory.packet(packet).time)
+            // On the device itself the packet comes after the event, as far as the clocks tell.
+            return before > (interfaceName(packet) == device ? Self.clockError : 0)
+        }
+        return isSeen ? .seen : echoes.contains(written) ? .possible : mayBeUnseen(written) ? .unwatched : nil
+    }
+
+    /// Whether a program may have written the RST of another host, which came where nothing was captured.
+    private func mayBeUnseen(_ written: Reference) -> Bool {
+        guard let header = inventory.recordings[inventory.recordingIndex(written)].recording.header else { return true }
+        let event = inventory.event(written)
+        let interfaces = header.interfaces.filter { $0.netns == nil || event.netns == nil || $0.netns == event.netns }
+        if interfaces.contains(where: { $0.addresses.contains(event.tuple.source) }) { return false }
+        return interfaces.isEmpty || interfaces.contains { !$0.captured && $0.name != "lo" }
+    }
+
+    /// Nanoseconds by which an event and a packet of one host may seem to be apart.
+    private static let clockError: Int64 = 1_000_000
+
+    private func interfaceName(_ packet: Reference) -> String? {
+        let (names, index) = (
+            inventory.captures[Int(packet.source)].interfaces, Int(inventory.packet(packet).interface)
+        )
+        return names.indices.contains(index) ? names[index] : nil
+    }
+
     private func match(_ lead: Reference, packets: FewReferences, first: Reference) -> Reset.Match {
         let made = inventory.tuple(lead)
         // The packet that is nearest to the event: one that no device had translated yet.
@@ -261,12 +295,9 @@ final class ResetAssembly: Sendable {
     private func sighting(_ reference: Reference, of origin: FourTuple?) -> Reset.Sighting {
         let capture = inventory.captures[Int(reference.source)]
         let packet = inventory.packet(reference)
-        let name =
-            capture.interfaces.indices.contains(Int(packet.interface))
-            ? capture.interfaces[Int(packet.interface)] : nil
         let tuple = packet.segment.tuple
         return Reset.Sighting(
-            file: capture.file, packet: packet.number, interface: name, time: packet.time,
+            file: capture.file, packet: packet.number, interface: interfaceName(reference), time: packet.time,
             translated: origin == nil || tuple == origin ? nil : tuple)
     }
 
@@ -281,6 +312,7 @@ final class ResetAssembly: Sendable {
     }
 
     private func direction(_ evidence: Evidence, tuple: FourTuple?, hasEvent: Bool) -> Direction {
+        if evidence.repeats == .seen { return .forwarded }
         if hasEvent, evidence.origin != .forwarded { return .sent }
         if hasEvent { return tuple.map { isHandedOn(evidence, $0) } == true ? .received : .forwarded }
         guard let tuple else { return .unknown }

@@ -22,20 +22,23 @@ struct TranslationJoin {
 
     init(_ inventory: Inventory) { self.inventory = inventory }
 
-    func run(into clusters: inout Clusters) {
+    /// - Returns: segments that a program wrote, and that may have been there before with other addresses.
+    func run(into clusters: inout Clusters) -> Set<Reference> {
+        var echoes: Set<Reference> = []
         // Two packets are never joined: nothing proves that they are one.
-        guard !inventory.recordings.isEmpty else { return }
+        guard !inventory.recordings.isEmpty else { return echoes }
         let groups = byNumbers(clusters.members).grouped()
         for group in groups.indices where groups[group].count > 1 {
             let ordered = groups[group].map { cluster in
                 (time: clusters.members[Int(cluster)].first.map(inventory.time) ?? 0, cluster: Int(cluster))
             }.sorted { ($0.time, $0.cluster) < ($1.time, $1.cluster) }
-            joinGroup(ordered.map(\.cluster), &clusters)
+            joinGroup(ordered.map(\.cluster), &clusters, &echoes)
         }
+        return echoes
     }
 
     /// - Parameter group: clusters whose RSTs have the same numbers, in the order of time.
-    private func joinGroup(_ group: [Int], _ clusters: inout Clusters) {
+    private func joinGroup(_ group: [Int], _ clusters: inout Clusters, _ echoes: inout Set<Reference>) {
         var portraits = group.map { Portrait($0, clusters.members[$0], inventory) }
         for later in portraits.indices.dropFirst() {
             var best: (index: Int, distance: UInt64)?
@@ -43,11 +46,30 @@ struct TranslationJoin {
                 guard let distance = distance(portraits[earlier], portraits[later]) else { continue }
                 if distance < best?.distance ?? .max { best = (earlier, distance) }
             }
-            guard let best else { continue }
+            guard let best else {
+                if let segment = portraits[later].writtenSegment, mayBeEcho(portraits[...later]) {
+                    echoes.insert(segment)
+                }
+                continue
+            }
             clusters.merge(portraits[best.index].cluster, into: portraits[later].cluster)
             portraits[later].absorb(portraits[best.index])
             portraits[best.index].isMerged = true
         }
+    }
+
+    /// Whether somebody else may have sent before what a program wrote: the last of these, which are in the order of time.
+    private func mayBeEcho(_ portraits: ArraySlice<Portrait>) -> Bool {
+        guard let written = portraits.last else { return false }
+        for earlier in portraits.dropLast().suffix(Self.neighbours).reversed() {
+            guard written.time.distance(from: earlier.time) <= Window.sightings else { return false }
+            let isOthers = earlier.writer == nil || earlier.writer != written.writer
+            if isOthers, earlier.window == nil || written.window == nil || earlier.window == written.window {
+                return true
+            }
+        }
+        // More of them than are looked at.
+        return portraits.count > Self.neighbours + 1
     }
 
     /// How far apart in time; nil if they are not one RST.
@@ -56,16 +78,23 @@ struct TranslationJoin {
             a.window == nil || b.window == nil || a.window == b.window, a.tuples.isDisjoint(with: b.tuples)
         else { return nil }
         if a.isDecisionOnly || b.isDecisionOnly { return distanceOfDecision(a, b) }
-        // Two that were made are two, and so are two that one observer saw.
-        guard !(a.isMadeHere && b.isMadeHere), a.vantages.count + b.vantages.count <= Self.mostVantages,
-            a.vantages.isDisjoint(with: b.vantages)
-        else { return nil }
+        guard a.vantages.count + b.vantages.count <= Self.mostVantages, a.vantages.isDisjoint(with: b.vantages) else {
+            return nil
+        }
         let distance = a.time.distance(from: b.time)
+        if a.isWritten != b.isWritten {
+            let (written, other) = a.isWritten ? (a, b) : (b, a)
+            if other.time < written.time {
+                return distance <= Window.sightings && Self.oneEndStayed(a, b) ? distance : nil
+            }
+        }
+        // Two that were made are two, and so are two that one observer saw.
+        guard !(a.begins && b.begins) else { return nil }
         if a.recording == b.recording, !a.buffers.isDisjoint(with: b.buffers), distance <= Self.bufferWindow {
             return distance
         }
         // Of two that were only seen to pass, nothing proves that they are one.
-        return a.isMadeHere != b.isMadeHere && distance <= Self.window && Self.oneEndStayed(a, b) ? distance : nil
+        return a.begins != b.begins && distance <= Self.window && Self.oneEndStayed(a, b) ? distance : nil
     }
 
     /// The same where one of them is a decision without a segment: a local REDIRECT or DNAT gives the segment another source.
@@ -108,7 +137,12 @@ struct TranslationJoin {
         let cluster: Int
         let time: Int64
         var isMerged = false
+        /// By the kernel of a host that was recorded.
         var isMadeHere: Bool
+        /// A program wrote it, and nobody sent it before.
+        var isWritten = false
+        /// The process that did.
+        var writer: Int32?
         var tuples: Set<FourTuple> = []
         var vantages: Set<UInt64> = []
         var buffers: Set<UInt64> = []
@@ -121,6 +155,8 @@ struct TranslationJoin {
 
         var hasDecision: Bool { decision != nil }
         var isDecisionOnly: Bool { hasDecision && vantages.isEmpty }
+        var begins: Bool { isMadeHere || isWritten }
+        var writtenSegment: Reference? { isWritten ? segment : nil }
 
         init(_ cluster: Int, _ members: FewReferences, _ inventory: Inventory) {
             self.cluster = cluster
@@ -146,13 +182,18 @@ struct TranslationJoin {
                     if let buffer = event.skb { buffers.insert(buffer) }
                     ipID = event.ipID ?? ipID
                     window = event.window ?? window
-                    if !inventory.isForwarded(member) { isMadeHere = true }
+                    if !inventory.mayBePassedOn(member) { isMadeHere = true }
                 }
             }
+            guard !isMadeHere, let segment, inventory.isWritten(segment) else { return }
+            isWritten = true
+            writer = inventory.event(segment).task?.pid
         }
 
+        /// - Parameter other: an earlier one.
         mutating func absorb(_ other: Portrait) {
             isMadeHere = isMadeHere || other.isMadeHere
+            isWritten = other.isWritten
             tuples.formUnion(other.tuples)
             vantages.formUnion(other.vantages)
             buffers.formUnion(other.buffers)

@@ -26,6 +26,7 @@ struct World {
             6: ["tcp_v4_send_reset", "tcp_v4_rcv+0x8c2", "handle_softirqs"],
             7: ["tcp_send_active_reset", "__tcp_close", "do_syscall_64"],
             3: ["ip_output", "ip_forward", "ip_rcv", "handle_softirqs"],
+            8: ["__dev_queue_xmit", "packet_sendmsg", "__x64_sys_sendto", "do_syscall_64"],
         ]
         return recording
     }()
@@ -42,7 +43,7 @@ struct World {
 
     mutating func emit(
         at time: Double, _ tuple: FourTuple = tuple, seq: UInt32 = 1, ifindex: Int32 = 1, stack: Int = 1,
-        skb: UInt64? = nil
+        skb: UInt64? = nil, pid: Int32 = 7
     ) {
         var event = ResetEvent(kind: .emit, hook: ResetEvent.emitHook, monotonic: Int64(time * 1e6), tuple: tuple)
         event.seq = seq
@@ -54,6 +55,7 @@ struct World {
         event.skb = skb
         event.cpu = 0
         event.stack = stack
+        event.task = ResetEvent.Task(pid: pid, tid: pid, uid: 0, comm: "relay", context: .process)
         recording.events.append(event)
     }
 
@@ -73,12 +75,13 @@ struct World {
     /// - Parameters:
     ///   - others: recorded at the same time on the same host.
     ///   - addresses: of the host.
-    func report(others: [World] = [], addresses: [IPAddress] = []) -> Report {
+    ///   - isCaptured: packets were captured on its only interface.
+    func report(others: [World] = [], addresses: [IPAddress] = [], isCaptured: Bool = true) -> Report {
         let recordings = ([self] + others).map { world in
             var recording = world.recording
             recording.header?.bootID = "5e7d"
             recording.header?.interfaces = [
-                RecordingHeader.Interface(name: "a", ifindex: 1, netns: nil, addresses: addresses, captured: true)
+                RecordingHeader.Interface(name: "a", ifindex: 1, netns: nil, addresses: addresses, captured: isCaptured)
             ]
             return EventInput(file: "e", recording: recording)
         }

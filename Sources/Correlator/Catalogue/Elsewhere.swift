@@ -11,10 +11,13 @@ extension Catalogue {
         ) { $0.origin == .forwarded && $0.callersLack(.tun) },
         Rule(
             .userSpace, .elsewhere,
-            meaning: "A program wrote the RST itself, past the kernel's TCP.",
+            meaning: "A program wrote the RST into a raw or packet socket, bypassing kernel TCP.",
             advice:
                 "The report names the process where it can: a scanner, an intrusion-prevention system, a VPN or a user-space stack.",
-            recognition: "raw_sendmsg, packet_sendmsg or tun_get_user in the stack; the last of them does not prove it",
+            recognition: """
+                raw_sendmsg, packet_sendmsg or tun_get_user in the stack; proven by the first two if the same RST was not \
+                there before and could not have come unseen
+                """,
             basis: "raw(7), packet(7)", fixture: "raw-socket-v4",
             wire: { wire in
                 if wire.situation == .aborts, wire.isOnlyOpening {
