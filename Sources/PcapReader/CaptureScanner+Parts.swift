@@ -68,15 +68,18 @@ extension CaptureScanner {
 
     /// Looks for a place where a record seems to begin.
     ///
-    /// - Returns: an offset of at least `start` and below `limit`, or nil if no place within a megabyte looks like one.
+    /// What tells is structure alone, lengths and a fraction of a second that lead from record to record: times say
+    /// nothing, since files are put together from others and clocks are set wrong.
+    ///
+    /// - Returns: an offset of at least `start` and below `limit`, or nil if no place within the longest record looks
+    ///   like one.
     public func guessRecord(_ bytes: RawSpan, from start: Int, limit: Int) -> Int? {
-        let limit = min(limit, start + 1 << 20, bytes.byteCount - 32)
+        let limit = min(limit, start + Self.searchLength, bytes.byteCount - 32)
         switch context.phase {
         case .pcap:
-            let reference = (summary.lastTime ?? 0) / 1_000_000_000
             var at = start
             while at < limit {
-                if looksLikePcapRecords(bytes, at: at, near: reference) { return at }
+                if looksLikePcapRecords(bytes, at: at) { return at }
                 at += 1
             }
         case .pcapng:
@@ -90,19 +93,23 @@ extension CaptureScanner {
         return nil
     }
 
+    /// Bytes that are searched for a record: longer ones than this have no place in a capture of a network.
+    private static let searchLength = 262_144 + 24
+
     /// Eight records in a row (or fewer before the end of the file) that could be some.
-    private func looksLikePcapRecords(_ bytes: RawSpan, at start: Int, near reference: Int64) -> Bool {
+    ///
+    /// Records without a byte of their packet could be, too, but a row of zeros looks like many of them.
+    private func looksLikePcapRecords(_ bytes: RawSpan, at start: Int) -> Bool {
         let order = context.order
         let layout = context.pcap
         let fractions: UInt32 = layout.nanoseconds ? 1_000_000_000 : 1_000_000
         var at = start
         for _ in 0..<8 {
             guard bytes.byteCount - at >= layout.recordHeader else { return at > start }
-            let seconds = Int64(bytes.u32(at, order))
-            let lengths = (bytes.u32(at + 8, order), bytes.u32(at + 12, order))
-            let captured = layout.lengths == .inOrder ? lengths.0 : min(lengths.0, lengths.1)
-            guard bytes.u32(at + 4, order) < fractions, captured <= layout.maximumCaptured,
-                abs(seconds - reference) < 30 * 86_400, max(lengths.0, lengths.1) < 1 << 24
+            var (captured, original) = (bytes.u32(at + 8, order), bytes.u32(at + 12, order))
+            layout.order(&captured, &original)
+            guard captured > 0, captured <= original, captured <= layout.maximumCaptured, original < 1 << 24,
+                bytes.u32(at + 4, order) < fractions
             else { return false }
             at += layout.recordHeader + Int(captured)
             if at > bytes.byteCount { return false }

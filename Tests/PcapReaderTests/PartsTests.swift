@@ -206,4 +206,51 @@ struct ScanResult: Equatable {
         let cut = Array(builder.file.dropLast(1000))
         #expect(try ScanResult(windows: cut, largest: 8 << 20, generator: &generator) == ScanResult(whole: cut))
     }
+
+    /// Files that were put together, and clocks that were set wrong: a boundary is found whatever the times are.
+    @Test(arguments: [
+        PcapBuilder(), PcapBuilder(big: true), PcapBuilder(nanoseconds: true), PcapBuilder(modified: true),
+        PcapBuilder(version: (2, 2)),
+    ])
+    func boundariesAreFoundWhateverTheTimes(_ empty: PcapBuilder) throws {
+        var builder = empty
+        var generator = SeededGenerator(seed: 7)
+        var boundaries: [Int] = []
+        for _ in 0..<100 {
+            boundaries.append(24 + builder.records.count)
+            builder.add(
+                Packets.ipv4Data
+                    + (0..<Int.random(in: 0...1000, using: &generator)).map { _ in
+                        UInt8.random(in: 1...255, using: &generator)
+                    },
+                seconds: UInt32.random(in: .min ... .max, using: &generator),
+                fraction: UInt32.random(in: 0..<1_000_000, using: &generator))
+        }
+        let bytes = builder.file
+        var guide = CaptureScanner(selecting: .resets)
+        try bytes.withUnsafeBytes { buffer in
+            let bytes = RawSpan(_unsafeBytes: buffer)
+            _ = try guide.scan(bytes, limit: boundaries[1], isFinal: false) { _ in }
+            // Close to the end a guess rests on fewer records.
+            for (previous, boundary) in zip(boundaries, boundaries.dropFirst().dropLast(8)) {
+                #expect(guide.guessRecord(bytes, from: previous + 1, limit: bytes.byteCount) == boundary)
+            }
+        }
+    }
+
+    /// A row of zeros could be records without a byte of their packets.
+    @Test func zerosAreNotTakenForRecords() throws {
+        var builder = PcapBuilder()
+        builder.add(Packets.ipv4Reset)
+        builder.add(Packets.ipv4Data + [UInt8](repeating: 0, count: 5000))
+        let boundary = 24 + builder.records.count
+        for _ in 0..<10 { builder.add(Packets.ipv4Data) }
+        let bytes = builder.file
+        var guide = CaptureScanner(selecting: .resets)
+        try bytes.withUnsafeBytes { buffer in
+            let bytes = RawSpan(_unsafeBytes: buffer)
+            _ = try guide.scan(bytes, limit: 25, isFinal: false) { _ in }
+            #expect(guide.guessRecord(bytes, from: boundary - 4000, limit: bytes.byteCount) == boundary)
+        }
+    }
 }

@@ -13,6 +13,12 @@ struct PcapLayout: Sendable, Equatable {
     var maximumCaptured: UInt32 = 262_144
 
     enum Lengths: Sendable, Equatable { case inOrder, swapped, swappedIfLarger }
+
+    /// Puts the two lengths of a record, as they stand in the file, into the order captured, original.
+    @inline(__always)
+    func order(_ captured: inout UInt32, _ original: inout UInt32) {
+        if lengths != .inOrder, lengths == .swapped || captured > original { swap(&captured, &original) }
+    }
 }
 
 extension PcapMagic {
@@ -109,9 +115,7 @@ extension CaptureScanner {
             }
             var captured = bytes.u32(at + 8, order)
             var original = bytes.u32(at + 12, order)
-            if layout.lengths != .inOrder, layout.lengths == .swapped || captured > original {
-                swap(&captured, &original)
-            }
+            layout.order(&captured, &original)
             guard captured <= layout.maximumCaptured else {
                 problem = "the record claims \(captured) captured bytes; at most \(layout.maximumCaptured) are possible"
                 break
