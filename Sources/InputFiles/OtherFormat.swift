@@ -5,7 +5,7 @@ struct OtherFormat {
 
     /// Nil for a file that is not known either.
     ///
-    /// - Parameter prefix: its first bytes.
+    /// - Parameter prefix: its first bytes: the more, the more is known. Less than `usefulPrefix` is all of it.
     init?(prefix: [UInt8]) {
         // As wiretap and file(1) have them.
         let captures: [(magic: String, name: String)] = [
@@ -26,8 +26,50 @@ struct OtherFormat {
         } else if let stream = compressed.first(where: { prefix.starts(with: $0.magic) }) {
             advice =
                 "it is compressed with \(stream.name); decompress it first: \(stream.name) -dc FILE | rst-analyze report -"
+        } else if let records = ERFRecords(prefix) {
+            advice = "it is an ERF capture (Endace); convert it first: editcap -F pcapng\(records.option) FILE NEW"
         } else {
             return nil
         }
+    }
+
+    static let usefulPrefix = 65536
+}
+
+/// ERF, which has no magic number: the first records of a file, if they are ERF's ("Extensible Record Format", Endace;
+/// wiretap/erf.c finds it in the same way).
+private struct ERFRecords {
+    /// What editcap has to be told of the packets: as ERF records they would stay what they are.
+    let option: String
+
+    private static let headerLength = 16
+    /// Types that hold Ethernet frames: ETH, COLOR_ETH, DSM_COLOR_ETH, COLOR_HASH_ETH.
+    private static let ethernet: Set<UInt8> = [2, 11, 16, 20]
+    private static let types: ClosedRange<UInt8> = 1...48
+    private static let mostRecords = 16
+    /// From 1996 on, when DAG cards came up.
+    private static let earliest: UInt32 = 820_454_400
+
+    init?(_ bytes: [UInt8]) {
+        func byte(_ at: Int) -> UInt32 { UInt32(bytes[at]) }
+        var (at, records) = (0, 0)
+        var previous: UInt32?
+        var isEthernet = true
+        while records < Self.mostRecords, at + Self.headerLength <= bytes.count {
+            // 32.32 bits, little-endian, for all that follows is big-endian.
+            let seconds = byte(at + 4) | byte(at + 5) << 8 | byte(at + 6) << 16 | byte(at + 7) << 24
+            let type = bytes[at + 8] & 0x7f
+            let length = Int(bytes[at + 10]) << 8 | Int(bytes[at + 11])
+            guard Self.types.contains(type), length >= Self.headerLength, seconds >= Self.earliest,
+                previous.map({ seconds >= $0 && seconds - $0 < 604_800 }) ?? true
+            else { return nil }
+            if !Self.ethernet.contains(type) { isEthernet = false }
+            previous = seconds
+            records += 1
+            at += length
+        }
+        // One alone may be anything, unless it is all there is.
+        guard records > 1 || records == 1 && at == bytes.count else { return nil }
+        option = isEthernet ? " -T ether" : ""
     }
 }

@@ -2,6 +2,7 @@ import CaptureFile
 import Correlator
 import Dispatch
 import KernelEvents
+import PcapReader
 import Synchronization
 
 /// Reads recordings while something else goes on.
@@ -30,19 +31,29 @@ final class BackgroundReader: Sendable {
 enum RecordingReader {
     /// - Parameter opened: the file, if it is open already: a pipe cannot be opened twice.
     static func read(_ candidate: Candidate, opened: InputFile? = nil) -> Outcome {
-        var prefix: [UInt8] = []
         do {
             let file = try opened ?? InputFile(path: candidate.path)
-            prefix = file.contentPrefix
-            guard let input = try recording(file, isOptional: candidate.isOptional) else { return .neither }
-            return .recording(input)
-        } catch EventsError.notARecording(let problem) {
-            if candidate.isOptional { return .neither }
-            let reason = OtherFormat(prefix: prefix)?.advice ?? problem
-            return .failure("\(candidate.path): neither a capture (pcap, pcapng) nor kernel events: \(reason)")
+            return try read(file, isOptional: candidate.isOptional)
         } catch {
             return .failure("\(candidate.path): \(error)")
         }
+    }
+
+    private static func read(_ file: InputFile, isOptional: Bool) throws -> Outcome {
+        do {
+            guard let input = try recording(file, isOptional: isOptional) else { return .neither }
+            return .recording(input)
+        } catch EventsError.notARecording(let problem) {
+            if isOptional { return .neither }
+            let reason = OtherFormat(prefix: prefix(file))?.advice ?? problem
+            return .failure("\(file.path): neither a capture (pcap, pcapng) nor kernel events: \(reason)")
+        }
+    }
+
+    /// The first bytes, as many as there are at once: those of a compressed file or a pipe are few.
+    private static func prefix(_ file: InputFile) -> [UInt8] {
+        guard file.kind == .other, let size = file.size else { return file.contentPrefix }
+        return (try? file.bytes(0..<min(size, OtherFormat.usefulPrefix))) ?? file.contentPrefix
     }
 
     /// Reads events window by window, so that the text is never in memory as a whole; a recording of another program is

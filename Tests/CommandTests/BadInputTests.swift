@@ -53,6 +53,30 @@ import Testing
             status: 0, says: "hook tcp_send_reset was not attached: no such tracepoint"),
     ]
 
+    /// ERF has no magic number: its records are recognised by their lengths and times.
+    @Test func erfIsNamed() throws {
+        func record(seconds: UInt32, type: UInt8) -> [UInt8] {
+            let payload = [UInt8](repeating: 0xab, count: 60)
+            let time = [0, 0, 0, 0] + withUnsafeBytes(of: seconds.littleEndian, Array.init)
+            return time + [type, 4, 0, UInt8(16 + payload.count), 0, 0, 0, 60] + payload
+        }
+        func message(_ content: [UInt8]) throws -> String {
+            try Program.withFolder { folder in
+                let file = folder.appending(path: "file")
+                try Data(content).write(to: file)
+                return try Program.run("report", file.path).errors
+            }
+        }
+        let ethernet = record(seconds: 1_700_000_000, type: 2) + record(seconds: 1_700_000_001, type: 2)
+        #expect(try message(ethernet).contains("it is an ERF capture (Endace); convert it first: editcap -F pcapng -T ether FILE NEW"))
+        let hdlc = record(seconds: 1_700_000_000, type: 1) + record(seconds: 1_700_000_001, type: 1)
+        #expect(try message(hdlc).contains("editcap -F pcapng FILE NEW"))
+        // Times that jump, or a type that there is not, are something else.
+        let jump = record(seconds: 1_700_000_000, type: 2) + record(seconds: 1_900_000_000, type: 2)
+        #expect(try !message(jump).contains("ERF"))
+        #expect(try !message(record(seconds: 1_700_000_000, type: 99)).contains("ERF"))
+    }
+
     /// The end of a recording counts its events.
     @Test func eventsThatAreNotThereAreALoss() throws {
         let (_, events) = try Program.fixture("abort-on-close-v4")
