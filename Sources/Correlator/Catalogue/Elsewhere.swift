@@ -36,8 +36,15 @@ extension Catalogue {
             recognition: "no kernel event; the RST does not fit the flow it claims to belong to",
             basis: "RFC 5961, section 3",
             wire: { wire in
-                let injection = Injection(wire)
-                return injection.isClaimed ? WireScore(95) : nil
+                switch wire.injection.claim {
+                case .claimed: return WireScore(95)
+                case .suspected: return WireScore(60, "one sign of a third party, which may have another reason")
+                case .rejected, .odd, .none:
+                    return wire.flow?.strangers.earlier.map {
+                        WireScore(
+                            55, "a third party had reset this connection before (packet \($0)), perhaps at this end, too")
+                    }
+                }
             }
         ) { _ in false },
         Rule(

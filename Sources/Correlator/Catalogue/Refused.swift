@@ -61,8 +61,19 @@ extension Catalogue {
             basis: "nf_send_reset() in net/ipv4/netfilter/nf_reject_ipv4.c",
             fixture: "netfilter-reject-nft-input-v4",
             wire: { wire in
-                guard wire.situation == .answersOpen, wire.senderGoesOn else { return nil }
-                return WireScore(72, "the sender goes on: it has the connection that the RST denies")
+                guard wire.injection.claim != .claimed else { return nil }
+                if wire.situation == .answersOpen, wire.senderGoesOn {
+                    return WireScore(
+                        wire.isMadeNearer ? 85 : 72, "the sender goes on: it has the connection that the RST denies")
+                }
+                guard wire.isMadeNearer else { return nil }
+                let because = "its TTL is that of a host before the end: a router may have rejected the segment"
+                switch wire.situation {
+                // Who answers only what was repeated in vain was not there before: a rule answers at once.
+                case .answersOpen: return WireScore(wire.answersRepetition ? 66 : 88, because)
+                case .answersAfterFin, .answersUnknown, .answersHandshakeAck: return WireScore(62, because)
+                default: return nil
+                }
             }
         ) { $0.origin == .netfilter },
         Rule(

@@ -56,6 +56,14 @@ struct Ends: Sendable {
             ? (pair.first.segments, pair.first.resetCount) : (pair.second.segments, pair.second.resetCount)
     }
 
+    /// How many segments an end has sent, and the lowest and highest TTL of them.
+    func ttls(of side: Int) -> (segments: Int, lowest: UInt8, highest: UInt8) {
+        guard let pair else { return (0, 255, 0) }
+        return unsafe side == 0
+            ? (pair.first.segments, pair.first.lowestTTL, pair.first.highestTTL)
+            : (pair.second.segments, pair.second.lowestTTL, pair.second.highestTTL)
+    }
+
     /// Looks at what the next segments will need, and means nothing; see `FlowShard.add`.
     func touch() -> Int {
         guard let pair else { return 0 }

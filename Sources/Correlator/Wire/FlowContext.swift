@@ -18,17 +18,29 @@ final class FlowContext: Sendable {
     let duplicates: Int
     /// What Zeek makes of the connection.
     let zeek: ZeekState
+    /// What is known of a third party: packets of the capture.
+    let strangers: Strangers
+
+    /// RSTs that show by themselves that a third party sent them.
+    struct Strangers: Sendable {
+        /// One of this connection, which this RST is like.
+        var sibling: Int?
+        /// One of another connection, which this RST is like.
+        var likeElsewhere: Int?
+        /// One that came before in this connection.
+        var earlier: Int?
+    }
 
     /// Nothing was seen.
     static let nothing = FlowContext(
         reset: nil, ends: Ends(), sender: 0, recollection: Recollection(), previous: nil, after: FlowShard.After(),
         final: FinalEnds(Ends()),
-        duplicates: 0, zeek: .other)
+        duplicates: 0, zeek: .other, strangers: Strangers())
 
     init(
         reset: SegmentNote?, ends: Ends, sender: Int, recollection: Recollection, previous: FlowShard.Flow.Ended?,
         after: FlowShard.After,
-        final: FinalEnds, duplicates: Int, zeek: ZeekState
+        final: FinalEnds, duplicates: Int, zeek: ZeekState, strangers: Strangers
     ) {
         self.reset = reset
         own = ends[sender]
@@ -40,10 +52,14 @@ final class FlowContext: Sendable {
         self.sender = sender
         self.duplicates = duplicates
         self.zeek = zeek
+        self.strangers = strangers
     }
 
     /// The RSTs of the sender before and after this one, and this one, as far as they are kept.
     var resetsOfSender: [SegmentNote] { final.resets(of: sender) }
+
+    /// The end that sent the RST, with what it sent afterwards.
+    var finalOwn: FlowSide { final.sides[sender] }
 
     var hasOtherResetsOfSender: Bool { final.counts(of: sender).resets > 1 }
 

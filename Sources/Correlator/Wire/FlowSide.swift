@@ -55,6 +55,7 @@ struct FlowSide: Sendable, Equatable {
         var synOptions = TCPOptions()
         var otherSyn: SegmentNote?
         var synRepeats = 0
+        var firstAckTime: Int64?
         var fin: SegmentNote?
     }
 
@@ -74,6 +75,8 @@ struct FlowSide: Sendable, Equatable {
     /// A SYN with another sequence number than `syn`.
     var otherSyn: SegmentNote? { milestones.value.otherSyn }
     var synRepeats: Int { milestones.value.synRepeats }
+    /// When an end that opened the connection first acknowledged something.
+    var firstAckTime: Int64? { milestones.value.firstAckTime }
     var fin: SegmentNote? { milestones.value.fin }
     var retransmissions: Int { troubles.value.retransmissions }
     var lastRetransmission: SegmentNote? { troubles.value.lastRetransmission }
@@ -84,6 +87,9 @@ struct FlowSide: Sendable, Equatable {
     var lastProbe: SegmentNote? { troubles.value.lastProbe }
     var zeroWindows: Int { troubles.value.zeroWindows }
     var lastZeroWindow: SegmentNote? { troubles.value.lastZeroWindow }
+
+    /// An identification that is at most so much further on belongs to the same row.
+    static let usualIDStep: UInt16 = 1024
 
     static let keptResets = 8
     static let keptTimes = 8
@@ -139,7 +145,10 @@ extension FlowSide {
         countHeader(segment)
         if note.flags.contains(.syn) { addSyn(note, segment.options) }
         if note.flags.contains(.ack) {
-            if firstAck == nil { firstAck = note.ack }
+            if firstAck == nil {
+                firstAck = note.ack
+                if syn?.isPlainSyn == true { milestones.value.firstAckTime = note.time }
+            }
             if highestAck.map(note.ack.follows) ?? true { highestAck = note.ack }
         }
         if begins {
@@ -165,7 +174,8 @@ extension FlowSide {
         let note = segment.note
         segments += 1
         kinds.formUnion(note.kinds)
-        if let lastID {
+        // A segment without an identification has none to count on from (Linux before it knows whether DF holds).
+        if let lastID, lastID != 0, note.ipID != 0 {
             idPairs += 1
             if (1...64).contains(note.ipID &- lastID) { smallIDSteps += 1 }
         }

@@ -14,11 +14,14 @@ public struct FlowTable: Sendable {
         let shards: [FollowedFlows]
         /// Of each RST, in the order of the capture, its packet, its shard and its place there.
         let resets: [(number: Int, shard: Int32, place: Int32)]
+        let injectors: KnownInjectors
 
         init(_ filter: FlowFilter, _ shards: [FollowedFlows]) {
             self.filter = filter
             self.shards = shards
             resets = Self.merged(shards.map(\.packets))
+            let claims = Array(shards.indices).concurrentMap(inPiecesOf: 1) { shards[$0].injected(shard: $0, filter) }
+            injectors = KnownInjectors(claims.flatMap(\.self))
         }
 
         /// The RSTs of all shards in the order of the capture.
@@ -145,7 +148,8 @@ public struct FlowTable: Sendable {
             found = resets.firstPlace { $0.number < number }
             guard found < resets.count, resets[found].number == number else { return nil }
         }
-        return content.shards[Int(resets[found].shard)].context(at: resets[found].place)
+        let shard = Int(resets[found].shard)
+        return content.shards[shard].context(at: resets[found].place, shard: shard, knowing: content.injectors)
     }
 
     /// What the capture has of a connection: its ends, in the order of the tuple; nil for nothing.

@@ -1,3 +1,6 @@
+import NetworkTypes
+import PcapReader
+
 /// Some of the connections of one capture, when all of it has been followed: for each of their RSTs what came before it and
 /// after it.
 ///
@@ -30,6 +33,7 @@ final class FollowedFlows: Sendable {
 
     /// Of a flow what is asked for afterwards.
     private struct EndedFlow: Sendable {
+        let connection: Int32
         let isReversed: Bool
         let generation: Int32
         let duplicates: Int32
@@ -38,6 +42,7 @@ final class FollowedFlows: Sendable {
         let past: [(generation: Int32, ends: Ends)]
 
         init(_ flow: FlowShard.Flow) {
+            connection = flow.connection
             isReversed = flow.isReversed
             generation = flow.generation
             duplicates = flow.duplicates
@@ -74,14 +79,58 @@ final class FollowedFlows: Sendable {
     // MARK: - RSTs
 
     /// What is known of the connection of a RST.
-    func context(at place: Int32) -> FlowContext {
+    ///
+    /// - Parameters:
+    ///   - shard: the number of this one.
+    ///   - injectors: who is known to send RSTs in the name of others.
+    func context(at place: Int32, shard: Int = 0, knowing injectors: KnownInjectors? = nil) -> FlowContext {
         let moment = Int(place)
         let final = final(moment)
+        var strangers = FlowContext.Strangers()
+        if let injectors, !injectors.isEmpty {
+            let flow = KnownInjectors.Flow(shard: shard, number: Int(moments[moment].flow))
+            let (reset, sender) = (moments[moment].note, Int(moments[moment].sender))
+            strangers.sibling = injectors.sibling(of: reset, in: flow, sender: sender, own: moments[moment].ends[sender])
+            strangers.likeElsewhere = injectors.like(reset, in: flow)
+            strangers.earlier = injectors.claim(before: reset.number, in: flow)
+        }
         return FlowContext(
             reset: moments[moment].note, ends: moments[moment].ends, sender: Int(moments[moment].sender),
             recollection: moments[moment].recollection.value, previous: moments[moment].previous,
             after: after(moment, final), final: final, duplicates: Int(flows[Int(moments[moment].flow)].duplicates),
-            zeek: moments[moment].zeek)
+            zeek: moments[moment].zeek, strangers: strangers)
+    }
+
+    /// The RSTs that show by themselves that a third party sent them.
+    ///
+    /// - Parameters:
+    ///   - shard: the number of this one.
+    ///   - filter: the one that the flows were selected by.
+    func injected(shard: Int, _ filter: FlowFilter) -> [KnownInjectors.Claim] {
+        var claims: [KnownInjectors.Claim] = []
+        for place in moments.indices where hasForeignHeader(place) {
+            let context = context(at: Int32(truncatingIfNeeded: place))
+            let (reset, flow) = (moments[place].note, Int(moments[place].flow))
+            let injection = Injection(
+                reset, context, context.recollection.trigger(laterResets: context.after.resets),
+                isIPv4: filter.tuple(flows[flow].connection).source.isIPv4, isFiltered: false)
+            guard injection.claim == .claimed else { continue }
+            claims.append(
+                KnownInjectors.Claim(
+                    reset: reset, flow: KnownInjectors.Flow(shard: shard, number: flow),
+                    sender: Int(moments[place].sender)))
+            if claims.count == KnownInjectors.kept { break }
+        }
+        return claims
+    }
+
+    /// Something in its header is not that of its end: few RSTs are looked at more closely.
+    private func hasForeignHeader(_ place: Int) -> Bool {
+        let note = moments[place].note
+        guard !note.isMalformed else { return false }
+        let (segments, lowest, highest) = moments[place].ends.ttls(of: Int(moments[place].sender))
+        return segments > 0 && lowest == highest && lowest != note.ttl
+            || note.window != 0 && !note.flags.contains(.ack) || moments[place].recollection.value.copied != 0
     }
 
     /// Both ends when the capture ended or the next connection began.

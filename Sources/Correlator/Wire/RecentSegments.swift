@@ -62,6 +62,11 @@ struct Recollection: Sendable, Equatable, StartsEmpty {
     private(set) var lookBacks = 0
     /// Sequence numbers of the sender at which nothing had been sent yet.
     private var emptyAt: [UInt32] = []
+    /// The segment of the other end that has the RST's IP identification; 0 for none.
+    private(set) var copied = 0
+    /// Nanoseconds since the first segment of the other end that the RST can be an answer to: what it answers or
+    /// acknowledges it has received, that long before at most. Nil if that does not show.
+    private(set) var longestDelay: UInt64?
 
     init() {}
 
@@ -74,6 +79,8 @@ struct Recollection: Sendable, Equatable, StartsEmpty {
     init(_ reset: SegmentNote, own: FlowSide, _ ownRecent: RecentSegments, peer: RecentSegments) {
         let theirs = peer.inOrder
         rememberTriggers(reset, own, theirs)
+        rememberCopy(reset, own, theirs)
+        rememberDelay(reset, own, theirs)
         if let syn = own.syn {
             synAcknowledgment =
                 theirs.first { $0.number > syn.number && $0.flags.contains(.ack) && $0.ack == syn.end }?.number ?? 0
@@ -126,6 +133,30 @@ struct Recollection: Sendable, Equatable, StartsEmpty {
         guard earlier < unanswered.count else { return }
         ownShare = unanswered[earlier]
         sharesLeft = unanswered.count - earlier - 1
+    }
+
+    /// An identification that is the same by chance proves nothing: not where all of one end are equal, nor where the
+    /// sender's own have just come there.
+    private mutating func rememberCopy(_ reset: SegmentNote, _ own: FlowSide, _ theirs: [SegmentNote]) {
+        guard reset.ipID != 0, let copy = theirs.last(where: { $0.ipID == reset.ipID }) else { return }
+        if theirs.count > 1, theirs.allSatisfy({ $0.ipID == reset.ipID }) { return }
+        if let last = own.lastID, last != 0, reset.ipID &- last <= FlowSide.usualIDStep { return }
+        copied = copy.number
+    }
+
+    private mutating func rememberDelay(_ reset: SegmentNote, _ own: FlowSide, _ theirs: [SegmentNote]) {
+        let first: SegmentNote?
+        if reset.flags.contains(.ack) {
+            // What the end had acknowledged before tells nothing of when it was received.
+            if let known = own.highestAck, !reset.ack.follows(known) { return }
+            first = theirs.first { $0.end != $0.seq && $0.end == reset.ack }
+        } else {
+            func fits(_ note: SegmentNote) -> Bool { note.flags.contains(.ack) && note.ack == reset.seq }
+            // The first that fits may have been forgotten.
+            guard theirs.count < RecentSegments.kept || theirs.first.map(fits) == false else { return }
+            first = theirs.first(where: fits)
+        }
+        if let first, first.time <= reset.time { longestDelay = reset.time.distance(from: first.time) }
     }
 
     /// The segment of the other end that the RST answers, if one fits.

@@ -51,6 +51,12 @@ struct SegmentNote: Sendable, Equatable {
 
     var isPlainSyn: Bool { flags.isPlainSyn }
     var isSynAck: Bool { flags.isSynAck }
+    /// No stack sends it: a RST that opens a connection as well, or ends one in order. What follows from such a header is
+    /// anybody's guess.
+    var isMalformed: Bool { flags.contains(.rst) && !flags.isDisjoint(with: [.syn, .fin, .urg]) }
+    /// The form of an answer to a segment that belongs to no connection, by whoever (RFC 9293, section 3.5.2): without ACK, or
+    /// with sequence number 0; and no window.
+    var isBareAnswer: Bool { window == 0 && (flags.contains(.ack) ? seq == 0 : true) }
     /// An acknowledgment and nothing else.
     var isPureAck: Bool { length == 0 && flags.contains(.ack) && flags.isDisjoint(with: [.syn, .fin, .rst]) }
 }

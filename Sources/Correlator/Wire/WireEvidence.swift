@@ -30,6 +30,8 @@ struct WireEvidence: Sendable {
     /// The segment of the other end that the RST answers, if one fits.
     let trigger: SegmentNote?
     let situation: Situation
+    /// What speaks for somebody else as its sender.
+    let injection: Injection
 
     /// What the RST ends, as far as its numbers and flags tell.
     enum Situation: Sendable, Equatable {
@@ -78,6 +80,9 @@ struct WireEvidence: Sendable {
         isSparse = isFiltered || known.map { Self.misses($0, note) } ?? false
         trigger = known?.recollection.trigger(laterResets: known?.after.resets ?? 0)
         situation = isRead ? Self.situation(note, known, trigger, isSparse: isSparse) : .unread
+        injection = Injection(
+            note, context, trigger, isIPv4: tuple.source.isIPv4, isFiltered: isFiltered, absentAtSender: absentAtSender,
+            hasUnknownPayload: !payload.isEmpty && ResetPayload(payload, length: Int(note.length)) == nil)
     }
 
     /// Whether the numbers of the RST speak of bytes that the capture does not have.
@@ -331,6 +336,15 @@ extension WireEvidence {
 
     /// Whether the segment that the RST answers carries data or a FIN; nil if it was not captured.
     var answersData: Bool? { trigger.map { $0.length > 0 || $0.flags.contains(.fin) } }
+
+    /// The RST has the header of a kernel's answer, and a TTL that has come less far than all others of its end: a router
+    /// answers for the end, or a host that has its address.
+    var isMadeNearer: Bool {
+        injection.claim == .rejected && own.segments > 0 && own.lowestTTL == own.highestTTL && reset.ttl > own.lowestTTL
+    }
+
+    /// What it answers had been sent before, and got no answer.
+    var answersRepetition: Bool { peer.retransmissionsSinceHeard > 0 }
 
     /// The SYN+ACK echoes another timestamp than that of the SYN.
     var echoesForeignTimestamp: Bool {

@@ -58,7 +58,21 @@ struct WireFacts {
         }
         silence()
         add(SenderSignature(evidence).sentence)
-        for sign in Injection(evidence).signs { add("does not fit the end it names: \(sign.text)") }
+        addSigns(evidence.injection)
+    }
+
+    /// What speaks for a third party is said as strongly as the verdict takes it.
+    private mutating func addSigns(_ injection: Injection) {
+        for sign in injection.signs {
+            switch injection.claim {
+            case .claimed, .suspected: add("does not fit the end it names: \(sign.text)")
+            case .rejected: add("fits a rule or a device that answers in the name of the end: \(sign.text)")
+            case .odd, .none: add("\(sign.text): a router may have answered for the end, or the way has changed")
+            }
+        }
+        if evidence.reset.isMalformed {
+            add("its flags are \(evidence.reset.flags): no stack sends such a RST, its header is damaged or made up")
+        }
     }
 
     private mutating func add(_ fact: String?, from number: Int? = nil) {

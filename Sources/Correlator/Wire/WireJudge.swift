@@ -16,6 +16,11 @@ struct WireScores {
         // A span: all processors ask all rules, and none counts references to them meanwhile.
         let all = Catalogue.wireRules
         let rules = all.span
+        // Whatever made such a header: nothing follows from it.
+        guard !evidence.reset.isMalformed else {
+            self.ranked = []
+            return
+        }
         for index in rules.indices {
             if let score = rules[index].wire?(evidence), score.points > 0 { insert(rules[index], score) }
         }
@@ -25,7 +30,21 @@ struct WireScores {
             let score = WireScore(92, "the RST says so in its payload")
             ranked.insert((rule, score), at: ranked.firstIndex { $0.score.points <= score.points } ?? ranked.count)
         }
-        self.ranked = ranked
+        self.ranked = Self.withSuspicion(ranked, evidence)
+    }
+
+    /// A strong sign of a third party is not passed over: that is the first of the alternatives.
+    private static func withSuspicion(
+        _ ranked: [(rule: Rule, score: WireScore)], _ evidence: WireEvidence
+    ) -> [(rule: Rule, score: WireScore)] {
+        guard evidence.injection.claim == .suspected, let best = ranked.first,
+            let place = ranked.firstIndex(where: { $0.rule.cause == .injected }), place > 0
+        else { return ranked }
+        var ranked = ranked
+        let (rule, score) = ranked.remove(at: place)
+        let points = max(score.points, best.score.points - WireScore.margin)
+        ranked.insert((rule, WireScore(points, score.because)), at: 1)
+        return ranked
     }
 
     /// The best, and what lies so near to it that it may be the cause as well.
@@ -61,6 +80,7 @@ private func undecided(_ evidence: WireEvidence, candidates: [Cause]) -> Verdict
 }
 
 private func whatDecides(_ candidates: [Cause], _ evidence: WireEvidence) -> String {
+    if evidence.reset.isMalformed { return "a RST whose header is whole" }
     if evidence.situation == .unread {
         return "the other segments of the connection: a pipe cannot be read twice, a file can"
     }
