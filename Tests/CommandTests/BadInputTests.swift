@@ -68,7 +68,9 @@ import Testing
             }
         }
         let ethernet = record(seconds: 1_700_000_000, type: 2) + record(seconds: 1_700_000_001, type: 2)
-        #expect(try message(ethernet).contains("it is an ERF capture (Endace); convert it first: editcap -F pcapng -T ether FILE NEW"))
+        #expect(
+            try message(ethernet).contains(
+                "it is an ERF capture (Endace); convert it first: editcap -F pcapng -T ether FILE NEW"))
         let hdlc = record(seconds: 1_700_000_000, type: 1) + record(seconds: 1_700_000_001, type: 1)
         #expect(try message(hdlc).contains("editcap -F pcapng FILE NEW"))
         // Times that jump, or a type that there is not, are something else.

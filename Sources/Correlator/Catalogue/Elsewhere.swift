@@ -42,7 +42,8 @@ extension Catalogue {
                 case .rejected, .odd, .none:
                     return wire.flow?.strangers.earlier.map {
                         WireScore(
-                            55, "a third party had reset this connection before (packet \($0)), perhaps at this end, too")
+                            55,
+                            "a third party had reset this connection before (packet \($0)), perhaps at this end, too")
                     }
                 }
             }

@@ -90,7 +90,8 @@ final class FollowedFlows: Sendable {
         if let injectors, !injectors.isEmpty {
             let flow = KnownInjectors.Flow(shard: shard, number: Int(moments[moment].flow))
             let (reset, sender) = (moments[moment].note, Int(moments[moment].sender))
-            strangers.sibling = injectors.sibling(of: reset, in: flow, sender: sender, own: moments[moment].ends[sender])
+            strangers.sibling = injectors.sibling(
+                of: reset, in: flow, sender: sender, own: moments[moment].ends[sender])
             strangers.likeElsewhere = injectors.like(reset, in: flow)
             strangers.earlier = injectors.claim(before: reset.number, in: flow)
         }

@@ -72,7 +72,8 @@ struct Injection: Sendable {
             }
         }
         // A window of its own and one hop are too little together, and nothing to build on alone.
-        if behaviour > 1 || headers > 1 || behaviour + headers == 1 && slight + rejecting > 0 || behaviour * headers > 0 {
+        if behaviour > 1 || headers > 1 || behaviour + headers == 1 && slight + rejecting > 0 || behaviour * headers > 0
+        {
             return .claimed
         }
         if behaviour + headers > 0 { return .suspected }
@@ -93,7 +94,8 @@ struct Injection: Sendable {
         if flow.recollection.copied != 0 {
             let isWindow = reset.window != 0 && reset.window == flow.peer.last?.window
             signs.append(
-                .copied(reset.ipID, from: flow.recollection.copied, window: isWindow && own.last?.window != reset.window))
+                .copied(
+                    reset.ipID, from: flow.recollection.copied, window: isWindow && own.last?.window != reset.window))
             return
         }
         // An answer is not the socket's, and has 0 or an identification from elsewhere (Linux before 4.19). Where one counter

@@ -48,7 +48,8 @@ extension Injection.Sign {
         case .otherID, .copied: .header
         case .oddWindow: .slight
         case .goesOn, .knownStep, .climbs, .tooFast, .deniesTaken, .afterReset, .payload,
-            .knownElsewhere: .behaviour
+            .knownElsewhere:
+            .behaviour
         }
     }
 
