@@ -53,7 +53,7 @@ let package = Package(
         .target(name: "Selftest", dependencies: ["CSelftest", "NetworkTypes"], swiftSettings: base),
         .target(
             name: "SelftestDriver",
-            dependencies: ["NetworkTypes", "Correlator", "InputFiles", "Recorder", "Selftest"],
+            dependencies: ["NetworkTypes", "Correlator", "KernelEvents", "InputFiles", "Recorder", "Selftest"],
             swiftSettings: base),
         .executableTarget(
             name: "RstAnalyze",

@@ -30,13 +30,6 @@ struct {
 	__uint(max_entries, 16 << 20); /* user space may set another size */
 } events SEC(".maps");
 
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, RST_COUNTERS);
-	__type(key, __u32);
-	__type(value, __u64);
-} counters SEC(".maps");
-
 /* The segment that a function which answers with a reset was called for, while it builds the answer on this CPU. */
 struct question {
 	__u64 mono_ns; /* 0 if there is none */
@@ -51,14 +44,6 @@ struct {
 	__type(key, __u32);
 	__type(value, struct question);
 } questions SEC(".maps");
-
-static __always_inline void count(__u32 index)
-{
-	__u64 *counter = bpf_map_lookup_elem(&counters, &index);
-
-	if (counter)
-		*counter += 1;
-}
 
 /* Addresses and ports of the segment; `reversed` for the answer to it. */
 static __always_inline void set_tuple(struct rst_event *e, const struct headers *h, bool reversed)
@@ -82,8 +67,13 @@ static __always_inline void set_tuple(struct rst_event *e, const struct headers 
 static __always_inline void set_owner(struct rst_event *e, const struct socket_memory *memory)
 {
 	e->owner_pid = memory->owner_pid;
+	e->owner_uid = memory->owner_uid;
+	e->owner_start_ns = memory->owner_start_ns;
 	e->owner_since_ns = memory->owner_since_ns;
 	__builtin_memcpy(e->owner_comm, memory->owner_comm, RST_COMM_LENGTH);
+	if (memory->owner_exec && memory->owner_pid == bpf_get_current_pid_tgid() >> 32 &&
+	    memory->owner_exec != current_exec())
+		e->has |= RST_HAS_EXECUTED;
 }
 
 /* Whether the listener is bound to the address that the RST is sent from, and to the device of the segment. */
@@ -110,6 +100,8 @@ static __always_inline void set_listener(struct rst_event *e)
 	if (!memory || !memory->pid)
 		return;
 	e->owner_pid = memory->pid;
+	e->owner_uid = memory->uid;
+	e->owner_start_ns = memory->start_ns;
 	e->owner_since_ns = memory->since_ns;
 	e->closed_ns = memory->closed_ns;
 	e->listener_fits = fits(memory, e);
@@ -189,12 +181,42 @@ static __always_inline void set_socket(struct rst_event *e, struct sock *sk)
 static __always_inline void set_task(struct rst_event *e)
 {
 	__u64 id = bpf_get_current_pid_tgid();
+	struct task_struct *task = (void *)bpf_get_current_task(), *leader, *parent;
 
 	e->pid = id >> 32;
 	e->tid = (__u32)id;
 	e->uid = (__u32)bpf_get_current_uid_gid();
 	e->task_cgroup = bpf_get_current_cgroup_id();
 	bpf_get_current_comm(e->comm, sizeof(e->comm));
+	leader = BPF_CORE_READ(task, group_leader);
+	parent = BPF_CORE_READ(leader, real_parent);
+	e->start_ns = BPF_CORE_READ(leader, start_boottime);
+	e->parent_pid = BPF_CORE_READ(parent, tgid);
+	BPF_CORE_READ_STR_INTO(&e->leader_comm, leader, comm);
+	BPF_CORE_READ_STR_INTO(&e->parent_comm, parent, comm);
+}
+
+/*
+ * How the connection of the reset had ended before. Not for one that is alive: what is remembered then is of an earlier one
+ * with its addresses and ports.
+ */
+static __always_inline void set_ending(struct rst_event *e)
+{
+	struct connection_key key = {.netns = e->netns};
+	struct rst_ending *ending;
+
+	if ((e->has & RST_HAS_SOCKET) && e->state != TCP_LISTEN && e->state != TCP_CLOSE &&
+	    !is_ending(e->state))
+		return;
+	__builtin_memcpy(key.local, e->src, sizeof(key.local));
+	__builtin_memcpy(key.remote, e->dst, sizeof(key.remote));
+	key.local_port = e->sport;
+	key.remote_port = e->dport;
+	ending = bpf_map_lookup_elem(&endings, &key);
+	if (!ending)
+		return;
+	__builtin_memcpy(&e->ending, ending, sizeof(e->ending));
+	e->has |= RST_HAS_ENDING;
 }
 
 static __always_inline void set_stack(struct rst_event *e, void *ctx)
@@ -300,6 +322,7 @@ static __always_inline void emit_decision(void *ctx, const struct headers *h)
 	if (!question->sk)
 		set_listener(e);
 	e->has |= RST_HAS_ENTRY;
+	set_ending(e);
 	set_task(e);
 	set_stack(e, ctx);
 	question->mono_ns = 0;
@@ -330,6 +353,7 @@ static __always_inline void emit(void *ctx, struct sk_buff *skb, const struct he
 	sk = BPF_CORE_READ(skb, sk);
 	if (sk)
 		set_socket(e, sk);
+	set_ending(e);
 	set_task(e);
 	set_stack(e, ctx);
 	bpf_ringbuf_submit(e, 0);
@@ -443,6 +467,7 @@ static __always_inline int decide(void *ctx, bool has_reason, __u32 reason)
 		e->reason = reason;
 		e->has |= RST_HAS_REASON;
 	}
+	set_ending(e);
 	set_task(e);
 	set_stack(e, ctx);
 	bpf_ringbuf_submit(e, 0);

@@ -34,6 +34,20 @@ enum rst_event_has {
 	RST_HAS_ENTRY =
 	    1
 	    << 9, /* the decision comes from the entry of tcp_v4_send_reset or tcp_v6_send_reset */
+	RST_HAS_ENDING = 1 << 12, /* ending: how the connection had ended before */
+	RST_HAS_EXECUTED =
+	    1 << 13, /* the owner is the current process and runs another program since (execve) */
+};
+
+/* What ended a connection here, or began to. */
+enum rst_ending_how {
+	RST_ENDED_BY_CLOSE = 1,	      /* the last descriptor went: close(), exit, a signal */
+	RST_ENDED_BY_SHUTDOWN = 2,    /* shutdown() */
+	RST_ENDED_BY_DISCONNECT = 3,  /* connect() to AF_UNSPEC */
+	RST_ENDED_WITH_LISTENER = 4,  /* nobody had accepted it when its listener went */
+	RST_ENDED_BY_DESTRUCTION = 5, /* tcp_abort(): somebody else destroyed the socket */
+	RST_ENDED_BY_RESET = 6,	      /* a RST came */
+	RST_ENDED_BY_ERROR = 7,	      /* `error`: ETIMEDOUT for one */
 };
 
 /* What the programs count: index into the counters map. */
@@ -41,7 +55,46 @@ enum rst_counter {
 	RST_LOST_EMIT = 0, /* events for which the ring buffer had no room */
 	RST_LOST_DECIDE = 1,
 	RST_RESERVED = 2, /* events that got room in it */
-	RST_COUNTERS = 3,
+	RST_ENDINGS = 3,  /* ends of connections that were remembered */
+	RST_COUNTERS = 4,
+};
+
+/* How many ends of connections are remembered; beyond that the oldest are forgotten. */
+#define RST_ENDINGS_KEPT 65536
+
+/* A process as it was when it used a socket. */
+struct rst_process {
+	uint64_t start_ns; /* of its leader, CLOCK_BOOTTIME; 0 if there is no process */
+	uint64_t cgroup;   /* id of its cgroup v2 */
+	uint32_t pid;	   /* tgid */
+	uint32_t tid;
+	uint32_t uid;
+	uint32_t parent_pid;
+	char comm[RST_COMM_LENGTH];   /* of the thread group's leader */
+	char thread[RST_COMM_LENGTH]; /* of the thread */
+	char parent_comm[RST_COMM_LENGTH];
+};
+
+/* How a connection ended here: remembered after its socket is gone. */
+struct rst_ending {
+	uint64_t mono_ns;	 /* bpf_ktime_get_ns */
+	uint64_t jiffies;	 /* at that time */
+	struct rst_process by;	 /* who ended it; none if nobody did here */
+	uint64_t owner_start_ns; /* of the owner, as in rst_process */
+	uint32_t owner_pid;	 /* whose socket it had been until then; 0 if not known */
+	uint32_t owner_uid;
+	char owner_comm[RST_COMM_LENGTH];
+	uint32_t idle_jiffies; /* since data was sent or received */
+	uint32_t write_seq;    /* the next sequence number of this end: that of its FIN */
+	uint32_t
+	    unacknowledged; /* bytes that the program had sent and the peer had not acknowledged */
+	uint32_t user_timeout_ms;
+	uint16_t error;	 /* sk_err when it was over, if there was one */
+	uint8_t how;	 /* enum rst_ending_how */
+	uint8_t state;	 /* before */
+	uint8_t exiting; /* by.pid was about to exit */
+	uint8_t signal;	 /* that ended it; 0 if it exited of its own accord */
+	uint8_t padding[2];
 };
 
 struct rst_event {
@@ -94,6 +147,13 @@ struct rst_event {
 	char ifname[RST_IFNAME_LENGTH];
 	char comm[RST_COMM_LENGTH];
 	char owner_comm[RST_COMM_LENGTH];
+	char leader_comm[RST_COMM_LENGTH]; /* of the current task's thread group */
+	char parent_comm[RST_COMM_LENGTH];
+	uint64_t start_ns;	 /* of the current process, as in rst_process */
+	uint64_t owner_start_ns; /* of owner_pid; 0 if not known */
+	uint32_t parent_pid;
+	uint32_t owner_uid;
+	struct rst_ending ending;
 	uint64_t stack[RST_STACK_FRAMES]; /* innermost first */
 };
 
@@ -101,16 +161,17 @@ struct rst_event {
 struct rst_holder {
 	uint64_t inode; /* of the socket's file */
 	uint32_t pid;	/* process (tgid) */
-	uint32_t padding;
-	char comm[RST_COMM_LENGTH];
+	uint32_t uid;
+	uint64_t start_ns;	    /* as in rst_process */
+	char comm[RST_COMM_LENGTH]; /* of the thread group's leader */
 };
 
 #ifdef __cplusplus
-static_assert(sizeof(struct rst_holder) == 32, "ABI");
-static_assert(sizeof(struct rst_event) == 248 + 8 * RST_STACK_FRAMES, "ABI");
+static_assert(sizeof(struct rst_holder) == 40, "ABI");
+static_assert(sizeof(struct rst_event) == 456 + 8 * RST_STACK_FRAMES, "ABI");
 #else
-_Static_assert(sizeof(struct rst_holder) == 32, "the ABI has changed");
-_Static_assert(sizeof(struct rst_event) == 248 + 8 * RST_STACK_FRAMES, "the ABI has changed");
+_Static_assert(sizeof(struct rst_holder) == 40, "the ABI has changed");
+_Static_assert(sizeof(struct rst_event) == 456 + 8 * RST_STACK_FRAMES, "the ABI has changed");
 #endif
 
 #endif

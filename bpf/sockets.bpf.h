@@ -23,25 +23,33 @@
 #define PF_KTHREAD 0x00200000
 
 /* include/net/tcp_states.h */
+#define TCP_ESTABLISHED 1
 #define TCP_SYN_SENT 2
 #define TCP_SYN_RECV 3
 #define TCP_FIN_WAIT1 4
+#define TCP_FIN_WAIT2 5
 #define TCP_TIME_WAIT 6
 #define TCP_CLOSE 7
+#define TCP_CLOSE_WAIT 8
 #define TCP_LAST_ACK 9
 #define TCP_LISTEN 10
+#define TCP_CLOSING 11
 #define TCP_NEW_SYN_RECV 12
 
 /* What is remembered of a socket between its state changes, by the address of its struct sock. */
 struct socket_memory {
 	__u64 owner_since_ns;
+	__u64 owner_start_ns;
+	__u64 owner_exec; /* self_exec_id: which of its programs it was */
 	__u32 owner_pid;
+	__u32 owner_uid;
 	__u32 netns;
 	__u32 peer;	 /* the peer's address, folded to 32 bits */
 	__u16 peer_port; /* network order */
 	__u8 current;
 	__u8 previous;
-	char owner_comm[RST_COMM_LENGTH];
+	char owner_comm[RST_COMM_LENGTH]; /* of its thread group's leader */
+	__u32 padding;
 };
 
 struct {
@@ -54,6 +62,8 @@ struct {
 /* Who listened on a port, kept after the listener is gone: of several, who called listen() last. */
 struct listener_memory {
 	__u64 sock;
+	__u64 start_ns; /* of the process */
+	__u64 exec;
 	__u64 since_ns;
 	__u64 closed_ns;  /* 0 as long as it listens */
 	__u8 address[16]; /* IPv4 as ::ffff:a.b.c.d */
@@ -63,7 +73,7 @@ struct listener_memory {
 	__u16 family;
 	__u8 any; /* of all addresses */
 	__u8 v6only;
-	__u32 padding;
+	__u32 uid;
 };
 
 struct listener_key {
@@ -113,21 +123,42 @@ static __always_inline struct socket_memory *recall(struct sock *sk)
 	return now.peer == memory->peer && now.peer_port == memory->peer_port ? memory : 0;
 }
 
+/* Which program the current process runs, counted from its start (self_exec_id). */
+static __always_inline __u64 current_exec(void)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+
+	return BPF_CORE_READ(task, group_leader, self_exec_id);
+}
+
 static __always_inline bool is_full_socket(__u8 state)
 {
 	return state != TCP_TIME_WAIT && state != TCP_NEW_SYN_RECV;
 }
 
-/* The program that calls; nobody where the kernel itself does (an MPTCP path manager that adds a subflow). */
+/*
+ * The program that calls; nobody where the kernel itself does (an MPTCP path manager that adds a subflow). A process that
+ * has run another program since is still what it was when it had the socket.
+ */
 static __always_inline void set_current(struct socket_memory *memory)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
+	struct task_struct *leader;
+	__u32 pid = bpf_get_current_pid_tgid() >> 32;
+	__u64 exec;
 
 	if (BPF_CORE_READ(task, flags) & PF_KTHREAD)
 		return;
-	memory->owner_pid = bpf_get_current_pid_tgid() >> 32;
+	leader = BPF_CORE_READ(task, group_leader);
+	exec = BPF_CORE_READ(leader, self_exec_id);
 	memory->owner_since_ns = bpf_ktime_get_ns();
-	bpf_get_current_comm(memory->owner_comm, sizeof(memory->owner_comm));
+	if (memory->owner_pid == pid && memory->owner_exec && memory->owner_exec != exec)
+		return;
+	memory->owner_pid = pid;
+	memory->owner_uid = (__u32)bpf_get_current_uid_gid();
+	memory->owner_exec = exec;
+	memory->owner_start_ns = BPF_CORE_READ(leader, start_boottime);
+	BPF_CORE_READ_STR_INTO(&memory->owner_comm, leader, comm);
 }
 
 static __always_inline bool is_mptcp(struct sock *sk)
@@ -154,6 +185,9 @@ static __always_inline void remember_listener(struct sock *sk, const struct list
 	listener.sock = (__u64)sk;
 	listener.since_ns = memory->owner_since_ns;
 	listener.pid = memory->owner_pid;
+	listener.uid = memory->owner_uid;
+	listener.exec = memory->owner_exec;
+	listener.start_ns = memory->owner_start_ns;
 	__builtin_memcpy(listener.comm, memory->owner_comm, RST_COMM_LENGTH);
 	listener.device = BPF_CORE_READ(sk, __sk_common.skc_bound_dev_if);
 	listener.family = BPF_CORE_READ(sk, __sk_common.skc_family);
@@ -170,6 +204,8 @@ static __always_inline void remember_listener(struct sock *sk, const struct list
 	}
 	bpf_map_update_elem(&listeners, key, &listener, flags);
 }
+
+#include "endings.bpf.h"
 
 SEC("tp_btf/inet_sock_set_state")
 int inet_sock_set_state(__u64 *ctx)
@@ -196,19 +232,26 @@ int inet_sock_set_state(__u64 *ctx)
 		set_current(&fresh);
 		if (after == TCP_LISTEN)
 			remember_listener(sk, &port, &fresh, BPF_ANY);
-	} else if (after == TCP_FIN_WAIT1 || after == TCP_LAST_ACK) {
+	} else if (is_let_go(before, after)) {
 		/*
 		 * Only close() and shutdown() lead here (tcp_close_state), so whoever runs had the
 		 * socket, which the listener that it inherited its owner from need not have. But
 		 * MPTCP shuts its subflows down whenever it sees fit, in a softirq too.
 		 */
-		if (!is_mptcp(sk))
+		if (!is_mptcp(sk)) {
+			remember_letting_go(sk, &fresh, before);
 			set_current(&fresh);
+		}
+	} else if (after == TCP_CLOSE && is_connected(before)) {
+		remember_end(sk, &fresh, before);
 	} else if ((before == TCP_SYN_RECV || after == TCP_SYN_RECV) && !fresh.owner_pid) {
 		/* A child of a listener: until somebody is seen to have it, it is that program's. */
 		listener = bpf_map_lookup_elem(&listeners, &port);
 		if (listener) {
 			fresh.owner_pid = listener->pid;
+			fresh.owner_uid = listener->uid;
+			fresh.owner_exec = listener->exec;
+			fresh.owner_start_ns = listener->start_ns;
 			fresh.owner_since_ns = listener->since_ns;
 			__builtin_memcpy(fresh.owner_comm, listener->comm, RST_COMM_LENGTH);
 		}
@@ -223,7 +266,8 @@ int inet_sock_set_state(__u64 *ctx)
 }
 
 /* A socket that is older than the recorder: its owner is who has it open. */
-static __always_inline void remember_holder(struct sock *sk, const struct rst_holder *holder)
+static __always_inline void remember_holder(struct sock *sk, const struct rst_holder *holder,
+					    __u64 exec)
 {
 	struct socket_memory fresh = {}, *memory;
 	struct listener_key port = {};
@@ -237,6 +281,9 @@ static __always_inline void remember_holder(struct sock *sk, const struct rst_ho
 	identify(&fresh, sk);
 	fresh.current = BPF_CORE_READ(sk, __sk_common.skc_state);
 	fresh.owner_pid = holder->pid;
+	fresh.owner_uid = holder->uid;
+	fresh.owner_exec = exec;
+	fresh.owner_start_ns = holder->start_ns;
 	fresh.owner_since_ns = bpf_ktime_get_ns();
 	__builtin_memcpy(fresh.owner_comm, holder->comm, RST_COMM_LENGTH);
 	bpf_map_update_elem(&sockets, &key, &fresh, memory ? BPF_ANY : BPF_NOEXIST);
@@ -255,7 +302,7 @@ static __always_inline void remember_holder(struct sock *sk, const struct rst_ho
 SEC("iter/task_file")
 int socket_holders(struct bpf_iter__task_file *ctx)
 {
-	struct task_struct *task = ctx->task;
+	struct task_struct *task = ctx->task, *leader;
 	struct file *file = ctx->file;
 	struct rst_holder holder = {};
 	struct socket *socket;
@@ -280,9 +327,12 @@ int socket_holders(struct bpf_iter__task_file *ctx)
 		return 0;
 	holder.inode = BPF_CORE_READ(file, f_inode, i_ino);
 	holder.pid = BPF_CORE_READ(task, tgid);
-	BPF_CORE_READ_STR_INTO(&holder.comm, task, comm);
+	holder.uid = BPF_CORE_READ(task, cred, uid.val);
+	leader = BPF_CORE_READ(task, group_leader);
+	holder.start_ns = BPF_CORE_READ(leader, start_boottime);
+	BPF_CORE_READ_STR_INTO(&holder.comm, leader, comm);
 	if (protocol == IPPROTO_TCP)
-		remember_holder(sk, &holder);
+		remember_holder(sk, &holder, BPF_CORE_READ(leader, self_exec_id));
 	bpf_seq_write(ctx->meta->seq, &holder, sizeof(holder));
 	return 0;
 }

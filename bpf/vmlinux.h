@@ -42,10 +42,24 @@ enum {
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
+typedef struct {
+	unsigned int val;
+} kuid_t;
+
+struct cred {
+	kuid_t uid;
+};
+
 struct task_struct {
 	unsigned int flags;
+	int exit_code;
 	int tgid;
+	__u64 start_boottime;
+	struct task_struct *real_parent;
+	struct task_struct *group_leader;
+	struct cred *cred;
 	char comm[16];
+	__u64 self_exec_id;
 };
 
 struct in6_addr {
@@ -111,7 +125,13 @@ struct inode {
 	unsigned long i_ino;
 };
 
+typedef struct {
+	atomic64_t refcnt;
+} file_ref_t;
+
 struct file {
+	file_ref_t f_ref;   /* >= 6.13 */
+	atomic64_t f_count; /* before */
 	struct inode *f_inode;
 	void *private_data;
 };
@@ -135,14 +155,16 @@ struct bpf_iter__task_file {
 };
 
 typedef struct {
-	unsigned int val;
-} kuid_t;
+	int owned;
+} socket_lock_t;
 
 struct sock {
 	struct sock_common __sk_common;
+	socket_lock_t sk_lock;
 	struct socket *sk_socket;
 	kuid_t sk_uid;
 	__u16 sk_protocol;
+	int sk_err;
 	__u32 sk_ack_backlog;
 	__u32 sk_max_ack_backlog;
 	unsigned long sk_ino; /* >= 6.18 */
@@ -158,12 +180,18 @@ struct inet_sock {
 struct inet_connection_sock {
 	struct inet_sock icsk_inet;
 	__u32 icsk_user_timeout;
+	struct {
+		__u32 lrcvtime;
+	} icsk_ack;
 };
 
 struct tcp_sock {
 	struct inet_connection_sock inet_conn;
 	__u32 rcv_nxt;
 	__u32 snd_nxt;
+	__u32 snd_una;
+	__u32 write_seq;
+	__u32 lsndtime;
 	int linger2;
 	_Bool is_mptcp;
 };

@@ -443,6 +443,7 @@ int rstbpf_count(const struct rstbpf *self, struct rstbpf_counts *counts)
 	counts->reserved = counter(self, RST_RESERVED, values, cpus);
 	counts->no_room = counter(self, RST_LOST_EMIT, values, cpus) +
 			  counter(self, RST_LOST_DECIDE, values, cpus);
+	counts->endings = counter(self, RST_ENDINGS, values, cpus);
 	free(values);
 	for (int i = 0; i < RSTBPF_HOOKS; i++) {
 		struct bpf_prog_info info = {};

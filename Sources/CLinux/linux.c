@@ -13,6 +13,11 @@ int linux_enter_network_namespace(int descriptor)
 	return setns(descriptor, CLONE_NEWNET);
 }
 
+int linux_thread(void)
+{
+	return gettid();
+}
+
 int linux_open_cgroup(int mount, uint64_t id)
 {
 	union {

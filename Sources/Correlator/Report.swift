@@ -89,6 +89,8 @@ public struct Reset: Sendable {
     public var owner: Process?
     /// Where the socket lives.
     public var location: Location?
+    /// How the connection had ended here before.
+    public var end: ConnectionEnd?
 
     /// A packet of a capture.
     public struct Sighting: Sendable, Equatable {
@@ -120,6 +122,8 @@ public struct Reset: Sendable {
     public struct Process: Sendable, Equatable {
         public enum Role: String, Sendable {
             case owner, killer
+            /// It had the connection's socket, and ended the connection before.
+            case closer
             /// The kernel alone: there is no socket, and so no process.
             case none
         }

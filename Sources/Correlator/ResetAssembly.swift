@@ -26,6 +26,7 @@ final class ResetAssembly: Sendable {
             for index in events.indices {
                 note(events[index].socket?.cgroupPath)
                 note(events[index].task?.cgroupPath)
+                note(events[index].ending?.cgroupPath)
             }
         }
         self.identities = identities
@@ -159,6 +160,8 @@ final class ResetAssembly: Sendable {
             reset.owner = socket?.owner.map(Reset.Process.init(owner:))
         }
         reset.location = location(of: reset, lead: decision ?? origin, socket)
+        let end = connectionEnd(verdict.cause, evidence, origin: origin, decision: decision)
+        if let end { tell(of: end.end, in: &reset) }
         if let lead, let packet = packets.first {
             reset.match = match(lead, packets: packets, first: packet)
         }
@@ -169,6 +172,11 @@ final class ResetAssembly: Sendable {
             evidence, verdict: verdict, process: reset.process, socket: socket, packets: packets, origin: origin,
             decision: decision, others: passedOn(observed.emits),
             trigger: judged.hasCapturedTrigger ? judged.wire?.evidence.trigger : nil)
+        if let end {
+            reset.evidence.append(Fact(end.end.history, from: place(end.reference)))
+        } else if let lead, let missing = missingEnd(verdict.cause, lead: lead) {
+            reset.evidence.append(Fact("missing: \(missing)", from: .report))
+        }
         if let wire = judged.wire, lead == nil { reset.evidence = wireFacts(wire, packets) + reset.evidence }
         if lead == nil, reset.direction == .sent {
             reset.evidence.append(
@@ -179,6 +187,21 @@ final class ResetAssembly: Sendable {
         reset.evidence += annotations(packets, head.tuple)
         reset.connectionState = judged.wire?.evidence.flow?.zeek.rawValue
         return reset
+    }
+
+    /// The connection was here before: what ended it says more than whoever listens on the port now.
+    private func tell(of end: ConnectionEnd, in reset: inout Reset) {
+        reset.end = end
+        let isGone = reset.cause.isAnswerOfNoConnection
+        reset.summary =
+            isGone ? reset.cause.afterTheEnd + ": \(end.history)." : "\(reset.summary.dropLast()): \(end.history)."
+        guard isGone || reset.process?.role != .owner else { return }
+        guard let process = process(of: end) else { return }
+        reset.process = process
+        reset.owner = process.role == .killer ? end.ending.owner.map(Reset.Process.init(owner:)) : nil
+        guard process.role == .closer, let cgroup = end.ending.cgroupPath else { return }
+        reset.location = Reset.Location(
+            netns: reset.netns, cgroup: cgroup, identity: identities[cgroup] ?? CgroupIdentity(path: ""))
     }
 
     /// A device of a host, from one of its boots to the next.

@@ -56,6 +56,10 @@ public struct EventEncoder: Sendable {
             json.raw(#","netns":"#)
             json.number(netns)
         }
+        if let endings = header.endings {
+            json.raw(#","endings":"#)
+            json.number(endings)
+        }
         endLine()
     }
 
@@ -135,6 +139,7 @@ public struct EventEncoder: Sendable {
         }
         if let trigger = event.trigger { append(trigger: trigger) }
         if let listener = event.listener { append(listener: listener) }
+        if let ending = event.ending { append(ending: ending) }
         if let stack = event.stack {
             json.raw(#","stack":"#)
             json.number(stack)
@@ -239,6 +244,76 @@ public struct EventEncoder: Sendable {
         json.raw("}")
     }
 
+    private mutating func append(owner: ResetEvent.Owner) {
+        json.raw(#""owner":{"pid":"#)
+        json.number(owner.pid)
+        json.raw(#","comm":"#)
+        json.string(owner.comm)
+        if let holders = owner.holders {
+            json.raw(#","holders":"#)
+            json.number(holders)
+        }
+        json.raw("}")
+    }
+
+    private mutating func append(ending: ResetEvent.Ending) {
+        json.raw(#","closed":{"how":"#)
+        json.string(ending.how.rawValue)
+        json.raw(#","mono_ns":"#)
+        json.number(ending.monotonic)
+        if let process = ending.process {
+            json.raw(#","pid":"#)
+            json.number(process.pid)
+            json.raw(#","comm":"#)
+            json.string(process.comm)
+        }
+        if let thread = ending.thread {
+            json.raw(#","thread":"#)
+            json.string(thread)
+        }
+        if let cgroup = ending.cgroup {
+            json.raw(#","cgroup":"#)
+            json.number(cgroup)
+        }
+        if let path = ending.cgroupPath {
+            json.raw(#","cgroup_path":"#)
+            json.string(path)
+        }
+        if let owner = ending.owner {
+            json.raw(",")
+            append(owner: owner)
+        }
+        if let state = ending.state {
+            json.raw(#","state":"#)
+            json.string(state.name)
+        }
+        if let idle = ending.idle {
+            json.raw(#","idle_ns":"#)
+            json.number(idle)
+        }
+        if let signal = ending.signal {
+            json.raw(#","signal":"#)
+            json.number(signal)
+        }
+        if let errno = ending.errno {
+            json.raw(#","errno":"#)
+            json.number(errno)
+        }
+        if let unacknowledged = ending.unacknowledged {
+            json.raw(#","unacknowledged":"#)
+            json.number(unacknowledged)
+        }
+        if let timeout = ending.userTimeout {
+            json.raw(#","user_timeout_ms":"#)
+            json.number(timeout)
+        }
+        if let seq = ending.seq {
+            json.raw(#","seq":"#)
+            json.number(seq)
+        }
+        json.raw("}")
+    }
+
     private mutating func append(task: ResetEvent.Task) {
         json.raw(#","task":{"pid":"#)
         json.number(task.pid)
@@ -305,15 +380,7 @@ public struct EventEncoder: Sendable {
         }
         if let owner = socket.owner {
             separate(&json)
-            json.raw(#""owner":{"pid":"#)
-            json.number(owner.pid)
-            json.raw(#","comm":"#)
-            json.string(owner.comm)
-            if let holders = owner.holders {
-                json.raw(#","holders":"#)
-                json.number(holders)
-            }
-            json.raw("}")
+            append(owner: owner)
         }
         if let dead = socket.dead {
             separate(&json)
@@ -381,6 +448,10 @@ public struct EventEncoder: Sendable {
         json.number(footer.captured)
         json.raw(#","kernel_dropped":"#)
         json.number(footer.kernelDropped)
+        if let forgotten = footer.endingsLost {
+            json.raw(#","endings_lost":"#)
+            json.number(forgotten)
+        }
         if let failure = footer.failure {
             json.raw(#","detail":"#)
             json.string(failure)

@@ -9,6 +9,7 @@ struct EventReader {
     private var ownerKeys = KeyOrder()
     private var triggerKeys = KeyOrder()
     private var listenerKeys = KeyOrder()
+    private var endingKeys = KeyOrder()
     private var hooks = NameCache()
     private var interfaceNames = NameCache()
     private var commands = NameCache()
@@ -60,6 +61,7 @@ struct EventReader {
             case .previousState: event.previousState = try scanner.state()
             case .trigger: event.trigger = try trigger(&scanner)
             case .listener: event.listener = try listener(&scanner)
+            case .closed: event.ending = try ending(&scanner)
             default: try scanner.skipValue()
             }
         }
@@ -175,6 +177,43 @@ struct EventReader {
         }
         guard let pid else { return nil }
         return ResetEvent.Listener(pid: pid, comm: comm ?? "", since: since, closed: closed, fits: fits)
+    }
+
+    private mutating func ending(_ scanner: inout LineScanner) throws(LineProblem) -> ResetEvent.Ending? {
+        if try scanner.skipNull() { return nil }
+        var how: ResetEvent.Ending.How?
+        var ending = ResetEvent.Ending(how: .close, monotonic: 0)
+        var monotonic: Int64?
+        var pid: Int32?
+        var comm: String?
+        try scanner.beginObject()
+        var isFirst = true
+        while let key = try scanner.nextKey(&isFirst, &endingKeys) {
+            switch key {
+            case .how: how = try scanner.string(from: &hooks).flatMap(ResetEvent.Ending.How.init)
+            case .monoNs: monotonic = try scanner.nanoseconds()
+            case .pid: pid = try scanner.integer(from: 0)
+            case .comm: comm = try scanner.string(from: &commands)
+            case .thread: ending.thread = try scanner.string(from: &commands)
+            case .cgroup: ending.cgroup = try scanner.integer()
+            case .cgroupPath: ending.cgroupPath = try scanner.string(from: &paths)
+            case .owner: ending.owner = try owner(&scanner)?.value
+            case .state: ending.state = try scanner.state()
+            case .idleNs: ending.idle = try scanner.nanoseconds()
+            case .signal: ending.signal = try scanner.integer()
+            case .errno: ending.errno = try scanner.integer()
+            case .unacknowledged: ending.unacknowledged = try scanner.integer()
+            case .userTimeoutMs: ending.userTimeout = try scanner.integer()
+            case .seq: ending.seq = try scanner.integer()
+            default: try scanner.skipValue()
+            }
+        }
+        // A way that this version does not know is no way to tell of.
+        guard let how, let monotonic else { return nil }
+        ending.how = how
+        ending.monotonic = monotonic
+        ending.process = pid.map { ResetEvent.Owner(pid: $0, comm: comm ?? "") }
+        return ending
     }
 
     private mutating func trigger(_ scanner: inout LineScanner) throws(LineProblem) -> ResetEvent.Trigger? {

@@ -29,6 +29,7 @@ extension LineScanner {
             case .interfaces:
                 header.interfaces = try list { (scanner) throws(LineProblem) in try scanner.interface() }
             case .netns: header.netns = try integer()
+            case .endings: header.endings = try integer()
             default: try skipValue()
             }
         }
@@ -154,6 +155,7 @@ extension LineScanner {
             case .lost: footer.lost = try count() ?? 0
             case .captured: footer.captured = try count() ?? 0
             case .kernelDropped: footer.kernelDropped = try count() ?? 0
+            case .endingsLost: footer.endingsLost = try count()
             case .detail: footer.failure = try string()
             default: try skipValue()
             }

@@ -10,6 +10,8 @@ enum RecordKey: UInt8, CaseIterable {
     case started, clock, hooks, name, status, detail, captured, kernelDropped
     case previousState, userTimeoutMs, realtimeNs, monotonicNs, uncertaintyNs, interfaces, addresses
     case holders, listener, cgroupPath, sinceMonoNs, closedMonoNs, fits, queued, backlog, linger
+    case closed, how, thread, signal, errno, idleNs, unacknowledged
+    case process, exe, args, argsCut, user, parent, endings, endingsLost
 
     /// Keys of one to seven bytes with their closing quote, packed as a little-endian number: the first byte is lowest.
     @inline(__always)
@@ -74,6 +76,18 @@ enum RecordKey: UInt8, CaseIterable {
         case 0x22646575657571: self = .queued  // queued
         case 0x22676f6c6b636162: self = .backlog  // backlog
         case 0x227265676e696c: self = .linger  // linger
+        case 0x2273676e69646e65: self = .endings  // endings
+        case 0x226465736f6c63: self = .closed  // closed
+        case 0x22776f68: self = .how  // how
+        case 0x22646165726874: self = .thread  // thread
+        case 0x226c616e676973: self = .signal  // signal
+        case 0x226f6e727265: self = .errno  // errno
+        case 0x22736e5f656c6469: self = .idleNs  // idle_ns
+        case 0x22737365636f7270: self = .process  // process
+        case 0x22657865: self = .exe  // exe
+        case 0x2273677261: self = .args  // args
+        case 0x2272657375: self = .user  // user
+        case 0x22746e65726170: self = .parent  // parent
         default: return nil
         }
     }
@@ -95,6 +109,9 @@ enum RecordKey: UInt8, CaseIterable {
         case (0x705f70756f726763, 0x687461): self = .cgroupPath  // cgroup_path
         case (0x6f6d5f65636e6973, 0x736e5f6f6e): self = .sinceMonoNs  // since_mono_ns
         case (0x6d5f6465736f6c63, 0x736e5f6f6e6f): self = .closedMonoNs  // closed_mono_ns
+        case (0x5f73676e69646e65, 0x74736f6c): self = .endingsLost  // endings_lost
+        case (0x776f6e6b63616e75, 0x64656764656c): self = .unacknowledged  // unacknowledged
+        case (0x7475635f73677261, 0x0): self = .argsCut  // args_cut
         default: return nil
         }
     }
@@ -181,6 +198,21 @@ enum RecordKey: UInt8, CaseIterable {
         case .queued: "queued"
         case .backlog: "backlog"
         case .linger: "linger"
+        case .endingsLost: "endings_lost"
+        case .endings: "endings"
+        case .closed: "closed"
+        case .how: "how"
+        case .thread: "thread"
+        case .signal: "signal"
+        case .errno: "errno"
+        case .idleNs: "idle_ns"
+        case .unacknowledged: "unacknowledged"
+        case .process: "process"
+        case .exe: "exe"
+        case .args: "args"
+        case .user: "user"
+        case .parent: "parent"
+        case .argsCut: "args_cut"
         }
     }
 }

@@ -58,6 +58,8 @@ public struct RecordingHeader: Sendable, Equatable {
     public var interfaces: [Interface] = []
     /// The network namespace of the recorder.
     public var netns: UInt32?
+    /// How many ends of connections the recorder remembers (`ResetEvent.ending`); nil if it does not.
+    public var endings: UInt32?
     public init() {}
 
     public static let currentSchema = "rst-events/1"
@@ -137,6 +139,8 @@ public struct RecordingFooter: Sendable, Equatable {
     public var captured: Int
     /// Packets that libpcap says the kernel or the device dropped.
     public var kernelDropped: Int
+    /// How many ends of connections may have been forgotten before their time, since there were more; nil if none.
+    public var endingsLost: Int?
     /// Why the recorder could not record all that it was asked to: a full disk, an interface that vanished.
     public var failure: String?
     public init(monotonic: Int64, events: Int, lost: Int, captured: Int, kernelDropped: Int) {

@@ -53,6 +53,11 @@ public struct ResetEvent: Sendable, Equatable {
         get { rarities?.value.listener }
         set { change { $0.listener = newValue } }
     }
+    /// How the connection had ended here before, if the recorder saw that.
+    public var ending: Ending? {
+        get { rarities?.value.ending }
+        set { change { $0.ending = newValue } }
+    }
     /// Files of other tools only: whether a segment provoked the reset (the hook was given one). Nil if not told.
     public var provoked: Bool? {
         get { rarities?.value.provoked }
@@ -72,6 +77,7 @@ public struct ResetEvent: Sendable, Equatable {
 
     private struct Rarities: Sendable, Equatable {
         var listener: Listener?
+        var ending: Ending?
         var provoked: Bool?
         var functions: [String] = []
     }

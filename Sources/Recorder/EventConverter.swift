@@ -12,6 +12,10 @@ struct EventConverter {
     private let reasonName: (UInt32) -> String?
     private var holders: SocketHolders
     private var groups = ControlGroups()
+    /// Made on the thread that reads events.
+    private lazy var endings = EndingConverter()
+    /// The kernel does not tell of decisions without a full socket: what left has to say how the connection had ended.
+    private let tellsEndingsOfSegments: Bool
     private(set) var events = 0
 
     /// Events of other network namespaces are passed over; nil takes all.
@@ -19,10 +23,11 @@ struct EventConverter {
 
     init(
         namespaces: Set<UInt32>?, symbols: LiveSymbols, reasonName: @escaping (UInt32) -> String?,
-        holders: @escaping () -> SocketHolders.Table
+        tellsEndingsOfSegments: Bool = false, holders: @escaping () -> SocketHolders.Table
     ) {
         self.holders = SocketHolders(read: holders) { clockNanoseconds(CLOCK_MONOTONIC) }
         self.namespaces = namespaces
+        self.tellsEndingsOfSegments = tellsEndingsOfSegments
         self.symbols = symbols
         self.reasonName = reasonName
     }
@@ -93,6 +98,9 @@ struct EventConverter {
                 closed: record.closed_ns == 0 ? nil : Int64(clamping: record.closed_ns),
                 fits: record.listener_fits != 0)
         }
+        if record.has(RST_HAS_ENDING), event.kind == .decide || tellsEndingsOfSegments {
+            event.ending = ending(record.ending)
+        }
         if record.has(RST_HAS_REASON) { event.reason = reasonName(record.reason) ?? "REASON_\(record.reason)" }
         if record.has(RST_HAS_TRIGGER) {
             event.trigger = ResetEvent.Trigger(
@@ -150,6 +158,14 @@ struct EventConverter {
         let path = cgroupPath(id: record.task_cgroup, process: task.pid)
         task.cgroupPath = path == socket?.cgroupPath ? nil : path
         return task
+    }
+
+    private mutating func ending(_ record: rst_ending) -> ResetEvent.Ending? {
+        guard var ending = endings.ending(record) else { return nil }
+        if let process = ending.process {
+            ending.cgroupPath = cgroupPath(id: ending.cgroup ?? 0, process: process.pid)
+        }
+        return ending
     }
 
     /// Where cgroup v2 has everything in its root, the services and containers are in cgroup v1.

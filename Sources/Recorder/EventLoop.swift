@@ -49,11 +49,16 @@ final class EventLoop: @unchecked Sendable {
         }
         programs = opened
         converter.close()
+        let hooks = Self.hooks(opened)
+        let tellsOfAllAnswers = hooks.contains { hook in
+            hook.status == "attached" && (hook.reason == true || ResetEvent.entryHooks.contains(hook.name))
+        }
         converter = EventConverter(
             namespaces: options.namespaces,
             symbols: LiveSymbols(
                 kallsyms: { readFile("/proc/kallsyms") }, modules: { readFile("/proc/modules") }),
             reasonName: { rstbpf_reason_name(opened, $0).map { String(cString: $0) } },
+            tellsEndingsOfSegments: !tellsOfAllAnswers,
             holders: { Self.holders(opened) })
     }
 
@@ -96,7 +101,9 @@ final class EventLoop: @unchecked Sendable {
         return warnings
     }
 
-    var hooks: [RecordingHeader.Hook] {
+    var hooks: [RecordingHeader.Hook] { Self.hooks(programs) }
+
+    private static func hooks(_ programs: OpaquePointer?) -> [RecordingHeader.Hook] {
         (0..<Int32(RSTBPF_HOOKS)).compactMap { index -> RecordingHeader.Hook? in
             guard let hook = rstbpf_hook(programs, index)?.pointee, !hook.unneeded else { return nil }
             let name = String(cString: hook.name)
@@ -172,6 +179,7 @@ final class EventLoop: @unchecked Sendable {
 
     private static let drainTime: Int64 = 2_000_000_000
 
+    private var endings = EndingLosses(kept: UInt64(RST_ENDINGS_KEPT))
     private var noted = (ring: 0, recursion: 0)
 
     private func noteLosses(_ now: Int64) {
@@ -186,10 +194,18 @@ final class EventLoop: @unchecked Sendable {
             converter.append(loss: Loss(monotonic: now, place: "recursion", count: recursion - noted.recursion))
         }
         noted = (ring, recursion)
+        endings.note(count: counts.endings, at: now)
         lost = ring + recursion
     }
 
+    /// How many ends of connections the hooks remember; nil if they do not.
+    var endingsKept: UInt32? {
+        hooks.contains { $0.name == "inet_sock_set_state" && $0.status == "attached" } ? UInt32(RST_ENDINGS_KEPT) : nil
+    }
+
     func write(footer: RecordingFooter) throws(RecorderError) {
+        var footer = footer
+        footer.endingsLost = endings.lost > 0 ? Int(clamping: endings.lost) : nil
         if failure != nil {
             // What could not be written may have left a part of a line.
             converter.dropLines()

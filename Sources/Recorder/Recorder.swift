@@ -37,6 +37,7 @@ public final class Recorder {
         header.started = timestamp(realtime: header.clock.realtime)
         header.hooks = events.hooks
         header.interfaces = try Self.interfaces(options)
+        header.endings = events.endingsKept
         header.netns = NetworkNamespace.number(NetworkNamespace.current)
         try capture.begin()
         try events.write(header: header)

@@ -191,11 +191,58 @@ struct JSONEntries {
             append(pid: pid, comm: comm)
             json.raw("}")
         }
+        if let end = reset.end { append(end) }
         if let location = reset.location { append(location) }
         if let netns = reset.netns {
             json.raw(",\"netns\":")
             json.number(netns)
         }
+    }
+
+    private mutating func append(_ end: ConnectionEnd) {
+        let ending = end.ending
+        json.raw(",\"closed\":{\"how\":")
+        json.string(ending.how.rawValue)
+        json.raw(",\"before_ns\":")
+        json.number(end.age)
+        if let idle = ending.idle {
+            json.raw(",\"idle_ns\":")
+            json.number(idle)
+        }
+        if let process = ending.process {
+            json.raw(",")
+            append(pid: process.pid, comm: process.comm)
+        }
+        if let thread = ending.thread {
+            json.raw(",\"thread\":")
+            json.string(thread)
+        }
+        if let owner = ending.owner {
+            json.raw(",\"owner\":{")
+            append(pid: owner.pid, comm: owner.comm)
+            json.raw("}")
+        }
+        if let state = ending.state {
+            json.raw(",\"state\":")
+            json.string(state.name)
+        }
+        if let signal = ending.signal {
+            json.raw(",\"signal\":")
+            json.number(signal)
+        }
+        if let errno = ending.errno {
+            json.raw(",\"errno\":")
+            json.number(errno)
+        }
+        if let unacknowledged = ending.unacknowledged {
+            json.raw(",\"unacknowledged\":")
+            json.number(unacknowledged)
+        }
+        if let timeout = ending.userTimeout {
+            json.raw(",\"user_timeout_ms\":")
+            json.number(timeout)
+        }
+        json.raw("}")
     }
 
     private mutating func stack(_ path: KernelPath) -> [UInt8] {

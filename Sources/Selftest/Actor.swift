@@ -70,6 +70,7 @@ private struct Performer {
         case "wait-long": try require(connections.last).setTCP(TCP_LINGER2, 100)
         case "wait-readable": try require(connections.last).waitUntilReadable()
         case "send": try require(connections.last).send(10)
+        case "receive": try require(connections.last).receive(10)
         case "keepalive": try require(connections.last).startKeepalive(count: 1)
         case "linger-zero": try require(connections.last).setLinger(seconds: 0)
         case "close": try require(connections.popLast()).close()

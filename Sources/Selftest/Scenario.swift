@@ -81,8 +81,31 @@ public struct ExpectedReset: Sendable, Hashable {
 
     public enum ProcessRole: String, Sendable {
         case owner, killer
+        /// Ended the connection before.
+        case closer
         /// No process may be named.
         case none
+    }
+
+    /// How a connection had ended before one of its segments was answered with a RST.
+    public struct End: Sendable, Hashable {
+        /// A word of events.jsonl: `close`, `timeout`.
+        public var how: String
+        /// Who ended it, and that process's name.
+        public var pid: Int32?
+        public var comm: String?
+        /// Whose it was, where nobody here ended it or somebody else did.
+        public var owner: Int32?
+        public var signal: UInt8?
+        public var errno: UInt16?
+        /// Milliseconds: no less may be said to have passed without data, and no less since the end.
+        public var leastIdle: Int64 = 0
+        public var leastAge: UInt64 = 0
+
+        init(_ how: String, adjust: (inout End) -> Void = { _ in }) {
+            self.how = how
+            adjust(&self)
+        }
     }
 
     /// How the application let go of the socket, as the frames under `__fput` tell.
@@ -111,6 +134,8 @@ public struct ExpectedReset: Sendable, Hashable {
     public var pid: Int32?
     /// The owner, where `pid` is the killer.
     public var owner: Int32?
+    /// How the connection had ended before.
+    public var end: End?
     /// Words that one of the report's facts must contain.
     public var fact: String?
     /// The cgroup of the socket.

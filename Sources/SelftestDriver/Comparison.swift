@@ -1,4 +1,5 @@
 import Correlator
+import KernelEvents
 import NetworkTypes
 import Selftest
 
@@ -91,7 +92,32 @@ struct Comparison {
         if let cgroup = expected.cgroup, got.location?.cgroup != cgroup {
             differ("cgroup", cgroup, got.location?.cgroup ?? "not named")
         }
+        if let end = expected.end { compare(end, got.end, differ) }
         compareProcess(expected, got, differ)
+    }
+
+    private func compare(
+        _ expected: ExpectedReset.End, _ got: ConnectionEnd?, _ differ: (String, String, String) -> Void
+    ) {
+        guard let got else { return differ("end", expected.how, "not told") }
+        let ending = got.ending
+        if ending.how.rawValue != expected.how { differ("end", expected.how, ending.how.rawValue) }
+        func compare<Value: Equatable>(_ what: String, _ wanted: Value?, _ have: Value?) {
+            if let wanted, wanted != have { differ(what, "\(wanted)", have.map { "\($0)" } ?? "not told") }
+        }
+        compare("who ended it", expected.pid, ending.process?.pid)
+        compare("the name of who ended it", expected.comm, ending.process?.comm)
+        compare("whose connection it was", expected.owner, ending.owner?.pid)
+        compare("signal", expected.signal, ending.signal)
+        compare("errno", expected.errno, ending.errno)
+        // Jiffies are cut to whole ones, of 10 ms at most.
+        if expected.leastIdle > 0, (ending.idle ?? 0) < (expected.leastIdle - 20) * 1_000_000 {
+            differ("idle", "\(expected.leastIdle) ms", ending.idle.map { "\($0) ns" } ?? "not told")
+        }
+        if expected.leastIdle > 0, let idle = ending.idle, idle > (expected.leastIdle + 20_000) * 1_000_000 {
+            differ("idle", "\(expected.leastIdle) ms", "\(idle) ns")
+        }
+        if got.age < expected.leastAge * 1_000_000 { differ("age", "\(expected.leastAge) ms", "\(got.age) ns") }
     }
 
     private func compareProcess(
@@ -105,7 +131,7 @@ struct Comparison {
         switch expected.role {
         case .none:
             if let process = got.process, process.role != .none { differ("process", "nobody", named) }
-        case .owner, .killer:
+        case .owner, .killer, .closer:
             guard let process = got.process, process.role.rawValue == expected.role.rawValue,
                 expected.pid == nil || expected.pid == process.pid
             else {

@@ -81,6 +81,7 @@ struct Samples {
         } else if Bool.random(using: &random) {
             event.hook = text()
         }
+        event.ending = maybe { $0.ending() }
         event.cpu = maybe { $0.id() }
         event.netns = maybe { $0.unsigned() }
         event.ifindex = maybe { $0.id() }
@@ -102,6 +103,24 @@ struct Samples {
         event.task?.cgroupPath = maybe { $0.text() }
         event.socket = maybe { $0.socket() }
         return event
+    }
+
+    mutating func ending() -> ResetEvent.Ending {
+        var ending = ResetEvent.Ending(
+            how: ResetEvent.Ending.How.allCases.randomElement(using: &random)!, monotonic: time())
+        ending.process = maybe { ResetEvent.Owner(pid: $0.id(), comm: $0.text()) }
+        ending.thread = maybe { $0.text() }
+        ending.cgroup = maybe { $0.unsigned() }
+        ending.cgroupPath = maybe { $0.text() }
+        ending.owner = maybe { ResetEvent.Owner(pid: $0.id(), comm: $0.text()) }
+        ending.state = maybe { $0.state() }
+        ending.idle = maybe { $0.time() }
+        ending.signal = maybe { $0.unsigned() }
+        ending.errno = maybe { $0.unsigned() }
+        ending.unacknowledged = maybe { $0.unsigned() }
+        ending.userTimeout = maybe { $0.unsigned() }
+        ending.seq = maybe { $0.unsigned() }
+        return ending
     }
 
     mutating func socket() -> ResetEvent.Socket {
@@ -133,6 +152,7 @@ struct Samples {
                 name: text(), status: Bool.random(using: &random) ? "attached" : "failed", detail: maybe { $0.text() },
                 reason: maybe { Bool.random(using: &$0.random) })
         }
+        header.endings = maybe { $0.unsigned() }
         header.interfaces = (0..<number(0...3)).map { _ in
             RecordingHeader.Interface(
                 name: text(), ifindex: id(), netns: maybe { $0.unsigned() },

@@ -36,6 +36,8 @@ struct rstbpf_counts {
 	uint64_t no_room;
 	/* Times that a program would have interrupted itself and was not run (recursion_misses, Linux >= 5.12). */
 	uint64_t recursion;
+	/* Ends of connections that were remembered, of which the last RST_ENDINGS_KEPT are at most. */
+	uint64_t endings;
 };
 
 struct rstbpf;

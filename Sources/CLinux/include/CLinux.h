@@ -8,6 +8,9 @@
 /* setns(2) for a network namespace: moves the calling thread. 0, or -1 with errno. */
 int linux_enter_network_namespace(int descriptor);
 
+/* gettid(2): the calling thread, in its PID namespace. */
+int linux_thread(void);
+
 /*
  * open_by_handle_at(2): the directory of the cgroup v2 with that id, below a mount that `mount` is a descriptor of. -1
  * with errno: ESTALE for a cgroup that is gone, EPERM without CAP_DAC_READ_SEARCH, EOPNOTSUPP before Linux 5.5.

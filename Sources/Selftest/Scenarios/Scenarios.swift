@@ -1,7 +1,7 @@
 /// Every scenario of the laboratory.
 public enum Scenarios {
     public static let all: [Scenario] =
-        refused + netfilter + stale + handshake + closing + byProcesses + ownership + afterClose + timeouts
+        refused + netfilter + stale + ended + handshake + closing + byProcesses + ownership + afterClose + timeouts
         + elsewhere + relayed + translated + kernelOnly + admin + multipath + pressure
 
     /// The scenario of that id; nil if there is none.

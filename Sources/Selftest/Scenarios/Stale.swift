@@ -13,7 +13,7 @@ extension Scenarios {
             connection.server.closeSilently()
             try connection.client.send(10)
             try tap.awaitReset(connection.fromServer)
-            return [noSocket(connection.fromServer, "stale-connection", at: lab.server)]
+            return [closedBySelf(connection.fromServer, "stale-connection", lab, at: lab.server)]
         },
         Scenario("stale-connection-fin", "The same when the client's first word is its FIN: a late close.") { lab in
             let tap = try lab.server.tap()
@@ -21,7 +21,7 @@ extension Scenarios {
             connection.server.closeSilently()
             try connection.client.shutdown(SHUT_WR)
             try tap.awaitReset(connection.fromServer)
-            return [noSocket(connection.fromServer, "stale-connection", at: lab.server)]
+            return [closedBySelf(connection.fromServer, "stale-connection", lab, at: lab.server)]
         },
         Scenario(
             "stale-connection-at-listener",
@@ -33,7 +33,9 @@ extension Scenarios {
             connection.server.closeSilently()
             try connection.client.send(10)
             try tap.awaitReset(connection.fromServer)
-            return [atListener(connection.fromServer, lab)]
+            var answer = atListener(connection.fromServer, lab)
+            answer.closedBy(lab.ownPID, "close")
+            return [answer]
         },
         Scenario(
             "stale-connection-signed",
@@ -47,7 +49,9 @@ extension Scenarios {
             try connection.client.send(10)
             let reset = try tap.awaitReset(connection.fromServer)
             guard !reset.options.isEmpty else { throw SelftestError.unsupported("this kernel does not sign resets") }
-            return [atListener(connection.fromServer, lab)]
+            var answer = atListener(connection.fromServer, lab)
+            answer.closedBy(lab.ownPID, "close")
+            return [answer]
         },
         Scenario(
             "time-wait-answered",
@@ -67,7 +71,7 @@ extension Scenarios {
             old.payload = [UInt8](repeating: 0, count: 10)
             try tap.send(old.packet, to: try lab.server.hardwareAddress())
             try tap.awaitReset(connection.fromClient)
-            return [noSocket(connection.fromClient, "stale-connection", at: lab.client)]
+            return [closedBySelf(connection.fromClient, "stale-connection", lab, at: lab.client)]
         },
         Scenario(
             "abandoned-connect", "The server gives a connect up; then the SYN+ACK comes.", provoke: abandonedConnect),
@@ -107,10 +111,21 @@ extension Scenarios {
                 ExpectedReset(connection.fromServer, "data-after-full-close", at: lab.server) {
                     $0.withoutSocket(reason: "TCP_TIMEWAIT_SOCKET")
                     $0.state = .timeWait
+                    $0.closedBy(lab.ownPID, "close")
                 }
             ]
         },
     ]
+
+    /// What this process had closed.
+    private static func closedBySelf(
+        _ tuple: FourTuple, _ cause: String, _ lab: Lab, at node: Node
+    ) -> ExpectedReset {
+        ExpectedReset(tuple, cause, at: node) {
+            $0.withoutSocket()
+            $0.closedBy(lab.ownPID, "close")
+        }
+    }
 
     static func noSocket(_ tuple: FourTuple, _ cause: String, at node: Node) -> ExpectedReset {
         ExpectedReset(tuple, cause, at: node) { $0.withoutSocket() }
@@ -146,7 +161,7 @@ extension Scenarios {
         socket.close()
         try connection.send([.syn, .ack])
         try tap.awaitReset(connection.fromRemote)
-        return [noSocket(connection.fromRemote, "unexpected-syn-ack", at: lab.server)]
+        return [closedBySelf(connection.fromRemote, "unexpected-syn-ack", lab, at: lab.server)]
     }
 }
 
@@ -155,5 +170,15 @@ extension ExpectedReset {
     mutating func withoutSocket(reason: String = "NO_SOCKET") {
         self.reason = reason
         provenSince = KernelVersion(6, 10)
+    }
+
+    /// The process that ended the connection before, and how.
+    mutating func closedBy(_ pid: Int32, _ how: String, adjust: (inout End) -> Void = { _ in }) {
+        role = .closer
+        self.pid = pid
+        end = End(how) {
+            $0.pid = pid
+            adjust(&$0)
+        }
     }
 }

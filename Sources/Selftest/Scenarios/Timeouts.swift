@@ -30,7 +30,17 @@ extension Scenarios {
             try connection.server.waitFor(.close)
             try connection.client.send(10)
             try tap.awaitReset(connection.fromServer)
-            return [noSocket(connection.fromServer, "stale-connection", at: lab.server)]
+            return [
+                ExpectedReset(connection.fromServer, "stale-connection", at: lab.server) {
+                    $0.withoutSocket()
+                    $0.role = .owner
+                    $0.pid = lab.ownPID
+                    $0.end = ExpectedReset.End("timeout") {
+                        $0.owner = lab.ownPID
+                        $0.errno = UInt16(ETIMEDOUT)
+                    }
+                }
+            ]
         },
     ]
 

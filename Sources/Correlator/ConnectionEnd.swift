@@ -1,0 +1,140 @@
+public import KernelEvents
+import NetworkTypes
+
+/// How a connection had ended here before a later segment of its peer was answered with a RST.
+public struct ConnectionEnd: Sendable, Equatable {
+    public let ending: ResetEvent.Ending
+    /// From the end to the RST, nanoseconds.
+    public let age: UInt64
+
+    /// Nil if what is remembered is not the end of the connection that the segment belongs to: an earlier one had the same
+    /// addresses and ports.
+    init?(_ ending: ResetEvent.Ending, at time: Int64, trigger: Evidence.Trigger?) {
+        guard ending.monotonic <= time else { return nil }
+        if let trigger, trigger.flags.contains(.ack), let seq = ending.seq {
+            // What the segment acknowledges was sent here, its FIN at most: no more was, and no window is larger than 1 GiB.
+            guard seq &+ 1 &- trigger.ack <= 1 << 30 else { return nil }
+        }
+        self.ending = ending
+        age = time.saturatingSubtract(ending.monotonic).magnitude
+    }
+
+    /// Who ended it, how, and how long before: `nginx (pid 812) closed it 5.0 s before, after 5.0 s without data`.
+    var history: String {
+        let before = "\(TimeSpan(nanoseconds: age)) before"
+        let process = ending.process.map(Self.name)
+        let owner = ending.owner.map(Self.name)
+        switch ending.how {
+        case .close where ending.state == .synSent:
+            return "\(process ?? owner ?? "a program that is not known") gave it up \(before)"
+        case .close: return "\(process ?? owner ?? "a program that is not known") closed it \(before)\(silence)"
+        case .exit: return "\(process ?? "its process") exited \(before) and left it\(silence)"
+        case .killed:
+            return "\(process ?? "its process") was killed by \(ending.signalName) \(before)\(silence)"
+        case .shutdown: return "\(process ?? "a program") shut it down \(before)\(silence)"
+        case .disconnect: return "\(process ?? "a program") disconnected it \(before)\(silence)"
+        case .listener: return "\(process ?? "a program") closed its listener \(before) and had not accepted it"
+        case .destroyed:
+            return "\(process ?? "somebody") destroyed the socket\(owner.map { " of \($0)" } ?? "") \(before)"
+        case .reset: return "its peer had reset it \(before)\(owner.map { "; it was a connection of \($0)" } ?? "")"
+        case .timeout, .error:
+            let limit = ending.userTimeout.map { ", TCP_USER_TIMEOUT is \($0) ms" } ?? ""
+            let left = (ending.unacknowledged ?? 0) > 0 ? " with \(ending.unacknowledged!) bytes not acknowledged" : ""
+            let what = ending.how == .timeout ? "had timed out" : "had failed with error \(ending.errno ?? 0)"
+            return "it \(what) \(before)\(left)\(limit)\(owner.map { "; it was a connection of \($0)" } ?? "")"
+        }
+    }
+
+    /// Shorter silences are what every exchange has.
+    private static let notableSilence: Int64 = 100_000_000
+
+    private var silence: String {
+        guard let idle = ending.idle, idle >= Self.notableSilence else { return "" }
+        return ", after \(TimeSpan(nanoseconds: idle.magnitude)) without data"
+    }
+
+    private static func name(_ process: ResetEvent.Owner) -> String { "\(process.comm) (pid \(process.pid))" }
+}
+
+extension ResetEvent.Ending {
+    /// signal(7), the ones that end processes.
+    private static let signalNames: [UInt8: String] = [
+        1: "SIGHUP", 2: "SIGINT", 3: "SIGQUIT", 4: "SIGILL", 5: "SIGTRAP", 6: "SIGABRT", 7: "SIGBUS", 8: "SIGFPE",
+        9: "SIGKILL", 10: "SIGUSR1", 11: "SIGSEGV", 12: "SIGUSR2", 13: "SIGPIPE", 14: "SIGALRM", 15: "SIGTERM",
+        24: "SIGXCPU", 25: "SIGXFSZ", 31: "SIGSYS",
+    ]
+
+    var signalName: String {
+        guard let signal else { return "a signal" }
+        return Self.signalNames[signal] ?? "signal \(signal)"
+    }
+}
+
+extension Cause {
+    /// The RST answers a segment of a connection that this host may have had.
+    var isOfEndedConnection: Bool {
+        switch self {
+        case .staleConnection, .staleConnectionAtListener, .dataAfterFullClose, .unexpectedSynAck, .dataAfterClose,
+            .dataAfterShutdown, .linger2Expired, .finWait2Timeout:
+            true
+        default: false
+        }
+    }
+
+    /// The segment met no socket of its connection any more.
+    var isAnswerOfNoConnection: Bool {
+        switch self {
+        case .staleConnection, .staleConnectionAtListener, .dataAfterFullClose, .unexpectedSynAck: true
+        default: false
+        }
+    }
+
+    /// What happened, where the connection is known to have been here.
+    var afterTheEnd: String {
+        switch self {
+        case .dataAfterFullClose: "The peer sent more on a connection that was closed here"
+        case .unexpectedSynAck: "The answer to a connect came when it had been given up"
+        default: "The peer sent on a connection that was over here"
+        }
+    }
+}
+
+extension ResetAssembly {
+    /// What is remembered of the end of the RST's connection, by the decision or else by the packet that left.
+    func connectionEnd(_ cause: Cause, _ evidence: Evidence, origin: Reference?, decision: Reference?)
+        -> (end: ConnectionEnd, reference: Reference)?
+    {
+        guard cause.isOfEndedConnection || cause == .unknown && evidence.answersWithoutSocket else { return nil }
+        for reference in [decision, origin].compactMap(\.self) {
+            let event = inventory.event(reference)
+            guard let ending = event.ending,
+                let end = ConnectionEnd(ending, at: event.monotonic, trigger: evidence.trigger)
+            else { continue }
+            return (end, reference)
+        }
+        return nil
+    }
+
+    /// The process that ended the connection, or whose it was.
+    func process(of end: ConnectionEnd) -> Reset.Process? {
+        let ending = end.ending
+        if let process = ending.process {
+            return Reset.Process(
+                pid: process.pid, comm: process.comm, role: ending.how == .destroyed ? .killer : .closer)
+        }
+        return ending.owner.map { Reset.Process(pid: $0.pid, comm: $0.comm, role: .owner) }
+    }
+
+    /// Why nothing is known of a connection's end.
+    func missingEnd(_ cause: Cause, lead: Reference) -> String? {
+        guard let header = inventory.recordings[inventory.recordingIndex(lead)].recording.header else { return nil }
+        let records = (header.endings ?? 0) > 0
+        switch cause {
+        case .dataAfterFullClose:
+            return records
+                ? "who had closed the connection is not known: it was closed before the recording began, or too many were since"
+                : "who had closed the connection: the recorder did not note it"
+        default: return nil
+        }
+    }
+}
