@@ -15,6 +15,8 @@ public struct CaptureInput: Sendable {
     public var flows: FlowTable
     /// `flows` was filled: what it lacks the capture does not have.
     public var hasFlows: Bool
+    /// Of RSTs that refuse what belongs to another connection of their sender: that one, by packet number.
+    public var translationGaps: [Int: TranslationGap]
     /// The beginning of what RSTs carry, by packet number.
     public var payloads: [Int: [UInt8]]
     /// What somebody wrote into the file about its packets with RSTs, by their numbers.
@@ -59,6 +61,7 @@ public struct CaptureInput: Sendable {
         self.resets = resets
         flows = FlowTable()
         hasFlows = false
+        translationGaps = [:]
         payloads = [:]
         comments = [:]
         remarks = []

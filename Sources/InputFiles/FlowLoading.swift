@@ -15,6 +15,11 @@ extension CaptureInput {
             _ = try file.scan(selecting: .flows(filter), progress: progress, into: &builder)
             flows = builder.finish()
             hasFlows = true
+            var search = flows.translationSearch
+            if let selection = search.selection {
+                _ = try file.scan(selecting: selection, progress: progress, into: &search)
+                translationGaps = search.gaps
+            }
         } catch {
             damage.append("cannot be read a second time: \(error)")
             damageCount += 1

@@ -8,6 +8,7 @@ public struct CaptureScanner: Sendable {
     public let selection: SegmentSelection
     let mode: SegmentSelection.Mode
     let filter: FlowFilter
+    let sources: Set<SegmentSelection.Source>
     var context = Context()
     /// Of the latest packet that has any; see `examine`.
     var packetComments: (number: Int, texts: [String]) = (0, [])
@@ -18,6 +19,7 @@ public struct CaptureScanner: Sendable {
         self.selection = selection
         mode = selection.mode
         filter = selection.filter
+        sources = selection.sources
     }
 
     /// What the meaning of the next record depends on.

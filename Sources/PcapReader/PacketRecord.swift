@@ -131,6 +131,9 @@ extension CaptureScanner {
             let found = if let hash { filter.number(of: tuple, hash: hash) } else { filter.number(of: tuple) }
             guard let found else { return }
             place = found
+        case .sources:
+            let tuple = decoder.segment.tuple
+            guard sources.contains(SegmentSelection.Source(address: tuple.source, port: tuple.sourcePort)) else { return }
         }
         decoder.readOptions(bytes)
         var captured = CapturedSegment(

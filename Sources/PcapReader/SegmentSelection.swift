@@ -7,16 +7,39 @@ public enum SegmentSelection: Sendable {
     case all
     /// Those of some connections, both directions, with or without RST.
     case flows(FlowFilter)
+    /// Those that come from some addresses and ports, whatever they go to.
+    case sources(Set<Source>)
+
+    /// An address and a port.
+    public struct Source: Hashable, Sendable {
+        public let address: IPAddress
+        public let port: UInt16
+        public init(address: IPAddress, port: UInt16) {
+            self.address = address
+            self.port = port
+        }
+    }
 
     /// The same without the connections: what a hot loop can look at without counting references.
-    enum Mode { case resets, all, flows }
+    enum Mode {
+        case resets, all, flows, sources
+
+        /// The flags or the hash of a packet tell of most that they are not selected.
+        var deniesQuickly: Bool { self == .resets || self == .flows }
+    }
 
     var mode: Mode {
         switch self {
         case .resets: .resets
         case .all: .all
         case .flows: .flows
+        case .sources: .sources
         }
+    }
+
+    /// Empty but for `.sources`.
+    var sources: Set<Source> {
+        if case .sources(let sources) = self { sources } else { [] }
     }
 
     /// Empty but for `.flows`.

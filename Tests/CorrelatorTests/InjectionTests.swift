@@ -172,4 +172,200 @@ import Testing
         other.send(.server, .ack)
         return (one, other)
     }
+
+    /// A request of the client, 20 ms away from the server.
+    private func distant(serverTTL: UInt8 = 52) -> Conversation {
+        var flow = Conversation()
+        flow.send(.client, .syn)
+        flow.time += 19_000_000
+        flow.send(.server, [.syn, .ack]) { $0.ttl = serverTTL }
+        flow.send(.client, .ack)
+        flow.send(.client, [.psh, .ack], length: 100)
+        return flow
+    }
+
+    @Test func anAnswerFasterThanTheRoundTripIsASign() throws {
+        var flow = distant()
+        flow.time -= 900_000
+        flow.send(.server, [.rst, .ack]) { $0.ttl = 52 }
+        let alone = try #require(flow.resets.first)
+        // One sign: a candidate, and said as one.
+        #expect(alone.cause != .injected && alone.candidates.contains(.injected))
+        #expect(alone.evidence.contains { $0.fact.contains("it comes 100 µs after what it answers, and from here to that end and back it takes 20 ms") })
+        var other = distant()
+        other.time -= 900_000
+        other.send(.server, [.rst, .ack]) { $0.ttl = 53 }
+        #expect(other.resets.first?.cause == .injected)
+        // What was acknowledged before may have been received long ago.
+        var late = distant()
+        late.time += 20_000_000
+        late.send(.server, .ack) { $0.ttl = 52 }
+        late.send(.server, [.rst, .ack]) { $0.ttl = 52 }
+        #expect(late.resets.first?.candidates.contains(.injected) == false)
+    }
+
+    @Test func oneHopAloneIsNoSign() throws {
+        var flow = distant()
+        flow.time += 20_000_000
+        flow.send(.server, [.rst, .ack]) { $0.ttl = 53 }
+        let reset = try #require(flow.resets.first)
+        #expect(reset.cause != .injected && !reset.candidates.contains(.injected))
+        #expect(!reset.evidence.contains { $0.fact.contains("does not fit the end") })
+        #expect(reset.evidence.contains { $0.fact.contains("TTL 53, but 52") && $0.fact.contains("the way has changed") })
+    }
+
+    @Test func aRuleOnARouterIsNoInjector() throws {
+        // The answer of a kernel, one hop nearer than the end, to data that was sent once.
+        var flow = distant(serverTTL: 63)
+        flow.answer(from: .server, to: flow.last)
+        let reset = try #require(flow.resets.first)
+        #expect(reset.cause == .netfilterReject)
+        #expect(!reset.candidates.contains(.injected))
+        // Where what it answers had gone unanswered before, the end had gone.
+        var gone = distant(serverTTL: 63)
+        for _ in 0..<2 {
+            gone.time += 200_000_000
+            gone.append(gone.last)
+        }
+        gone.answer(from: .server, to: gone.last)
+        let stale = try #require(gone.resets.first)
+        #expect([.staleConnection, .staleConnectionAtListener].contains(stale.cause))
+        #expect(stale.candidates.contains(.netfilterReject))
+    }
+
+    @Test func severalTTLsInAMoment() throws {
+        var flow = distant()
+        flow.time += 20_000_000
+        for number in 0..<3 as Range<UInt8> {
+            flow.send(.server, [.rst, .ack]) {
+                $0.ttl = 98 + number
+                $0.window = UInt16(number)
+            }
+            flow.time -= 900_000
+        }
+        #expect(flow.resets.map(\.cause) == [.injected, .injected, .injected])
+        // A router shows one RST twice.
+        var routed = distant()
+        routed.time += 20_000_000
+        routed.send(.server, [.rst, .ack]) { $0.ttl = 52 }
+        var again = routed.last
+        again.ttl = 51
+        routed.time -= 900_000
+        routed.append(again)
+        #expect(routed.resets.allSatisfy { $0.cause != .injected })
+    }
+
+    @Test func aCopiedIdentificationCountsOnlyWhereIdentificationsCount() throws {
+        func refused(_ adjust: (inout TCPSegment) -> Void) -> Conversation {
+            var flow = distant()
+            let request = flow.last
+            flow.time += 20_000_000
+            flow.send(.server, .rst) {
+                $0.ttl = 50
+                $0.window = 0
+                $0.ipID = request.ipID
+                adjust(&$0)
+            }
+            flow.time += 30_000_000
+            flow.send(.server, [.psh, .ack], length: 10) { $0.ttl = 52 }
+            return flow
+        }
+        let copied = refused { _ in }
+        #expect(copied.resets.first?.cause == .injected)
+        #expect(copied.resets.first?.evidence.contains { $0.fact.contains("copied from packet 4") } == true)
+        #expect(refused { $0.ipID = 0 }.resets.first?.evidence.contains { $0.fact.contains("copied") } == false)
+        // An end whose segments all have the same one is not copied from.
+        var constant = Conversation()
+        constant.send(.client, .syn) { $0.ipID = 1 }
+        constant.send(.server, [.syn, .ack]) { $0.ipID = 1 }
+        constant.send(.client, [.psh, .ack], length: 10) { $0.ipID = 1 }
+        constant.send(.server, .rst) {
+            $0.ipID = 1
+            $0.window = 0
+        }
+        #expect(constant.resets.first?.evidence.contains { $0.fact.contains("copied") } == false)
+    }
+
+    @Test func whatTheEndHadTakenItDoesNotDeny() throws {
+        var flow = Conversation()
+        flow.open()
+        flow.send(.client, [.psh, .ack], length: 10)
+        let number = flow.serverSeq
+        flow.send(.server, [.psh, .ack], length: 20)
+        flow.send(.client, .ack)
+        flow.send(.server, .rst) {
+            $0.seq = number
+            $0.ttl = 65
+            $0.window = 8192
+            $0.ipID = 1
+        }
+        let reset = try #require(flow.resets.first)
+        #expect(reset.cause == .injected)
+        #expect(reset.evidence.contains { $0.fact.contains("it denies packet 4, which that end had taken (packet 5)") })
+    }
+
+    @Test func nothingIsResetAfterTheOtherEndsReset() throws {
+        func reset(ttl: UInt8, after seconds: Int64) throws -> Reset {
+            var flow = distant()
+            flow.time += 20_000_000
+            flow.send(.server, [.fin, .ack]) { $0.ttl = 52 }
+            flow.send(.client, .ack)
+            flow.send(.client, [.rst, .ack])
+            flow.time += seconds * 1_000_000_000
+            flow.send(.server, [.rst, .ack]) { $0.ttl = ttl }
+            return try #require(flow.resets.last)
+        }
+        #expect(try reset(ttl: 255, after: 16).cause == .injected)
+        // Two RSTs may cross.
+        #expect(try reset(ttl: 52, after: 0).candidates.contains(.injected) == false)
+    }
+
+    @Test func anInjectorIsKnownFromThenOn() throws {
+        // The first two show themselves, the others follow in their row while the end is silent.
+        var flow = distant(serverTTL: 64)
+        for step in [0, 12503, 0, 0] as [UInt32] {
+            let next = flow.serverSeq
+            flow.send(.server, .rst) {
+                $0.seq = next &+ step
+                $0.ttl = 70
+                $0.window = 10240
+                $0.ipID = 40_000
+            }
+        }
+        #expect(flow.resets.map(\.cause) == [.injected, .injected, .injected, .injected])
+        // The client that answers later data is no injector: but what has ended its connection may be.
+        flow.time += 1_000_000_000
+        flow.send(.server, [.psh, .ack], length: 10)
+        flow.answer(from: .client, to: flow.last)
+        let answer = try #require(flow.resets.last)
+        #expect(answer.cause == .staleConnection)
+        #expect(answer.candidates.contains(.injected))
+    }
+
+    @Test func aHeaderThatNoStackSendsProvesNothing() throws {
+        var flow = distant()
+        flow.send(.server, [.rst, .fin, .urg]) { $0.ttl = 200 }
+        let reset = try #require(flow.resets.first)
+        #expect(reset.cause == .unknown && reset.candidates.isEmpty)
+        #expect(reset.evidence.contains { $0.fact.contains("its flags are FRU") })
+    }
+
+    @Test func anAnswerOfOldLinuxHasAnIdentificationFromElsewhere() throws {
+        var flow = distant()
+        for _ in 0..<4 {
+            flow.send(.server, [.psh, .ack], length: 10) { $0.ttl = 52 }
+            flow.send(.client, .ack)
+        }
+        flow.send(.server, [.fin, .ack]) { $0.ttl = 52 }
+        flow.send(.client, [.psh, .ack], length: 10)
+        let data = flow.last
+        flow.time += 20_000_000
+        flow.send(.server, .rst) {
+            $0.seq = data.ack
+            $0.ttl = 52
+            $0.window = 0
+            $0.ipID = 50_000
+        }
+        #expect(flow.resets.first?.evidence.contains { $0.fact.contains("counts on") || $0.fact.contains("does not fit") } == false)
+    }
 }

@@ -24,6 +24,12 @@ extension Catalogue {
                     return WireScore(
                         wire.labelSpeaksOfSocket == false || !wire.triggerIsPrompt ? 75 : 30,
                         "the sender may have forgotten the connection")
+                case .answersOpen where wire.isBelowWindowOfTracking,
+                    .answersAfterFin where wire.isBelowWindowOfTracking && !wire.bothEnded:
+                    return WireScore(
+                        90,
+                        "the segment lies so far below the window that conntrack calls it INVALID and does not translate it: its receiver has no such connection"
+                    )
                 case .answersOpen where wire.senderGoesOn:
                     return WireScore(60, "a segment that fits the connection is answered as if there were none")
                 case .answersOpen:
@@ -32,6 +38,11 @@ extension Catalogue {
                         "a segment that fits the connection is answered as if there were none")
                 case .answersSynAck where wire.isFiltered && wire.own.syn != nil:
                     return WireScore(60, "what came after the handshake was not captured")
+                case .answersUnknown where wire.translationGap != nil:
+                    return WireScore(
+                        90,
+                        "the segment belongs to another connection of this end: it was not translated (conntrack calls it INVALID)"
+                    )
                 case .answersUnknown:
                     return WireScore(75, "the capture has nothing else from the end that sent the RST")
                 case .answersHandshakeAck where wire.own.syn?.isSynAck == true:
@@ -53,8 +64,9 @@ extension Catalogue {
                 """,
             advice: """
                 The peer still believes in a connection that is gone here (the service restarted, it closed or timed \
-                out, a SYN cookie expired), or it is an ACK scan. After accept-queue trouble the client's first data \
-                ends so, too: look at "nstat -az TcpExtListenOverflows".
+                out, a SYN cookie expired), a NAT or load balancer in between forgot it and chose another port or \
+                backend, or it is an ACK scan. After accept-queue trouble the client's first data ends so, too: look at \
+                "nstat -az TcpExtListenOverflows".
                 """,
             recognition: "tcp_v4_do_rcv below tcp_v4_send_reset, socket in LISTEN, trigger has ACK",
             basis: "RFC 9293, section 3.10.7.2; tcp_rcv_state_process()",
@@ -65,6 +77,7 @@ extension Catalogue {
                     return WireScore(65, "the port was open when the connection began")
                 case .answersAfterFin where !wire.triggerIsPrompt && !wire.bothEnded && wire.flow?.opener != .sender:
                     return WireScore(65, "the port was open when the connection began")
+                case .answersUnknown where wire.translationGap != nil: return nil
                 case .answersUnknown: return WireScore(60, "whether somebody listens on the port does not show")
                 case .answersHandshakeAck:
                     guard let syn = wire.own.syn, syn.isSynAck, let trigger = wire.trigger else { return nil }
@@ -87,21 +100,29 @@ extension Catalogue {
             .unexpectedSynAck, .stale,
             meaning: "A SYN+ACK arrived for a connection that this host is not opening.",
             advice: """
-                This host gave the connect up before the answer came, a program opens connections past the kernel \
-                (a scanner, a user-space stack), or somebody sends SYNs with this host's address (backscatter).
+                Where addresses are translated (NAT, a service address), look whether the answer takes the same way back \
+                and is translated there: a bridge past conntrack, two gateways, a client in the backend's own network. \
+                Otherwise this host gave the connect up before the answer came, a program opens connections past the \
+                kernel (a scanner, a user-space stack), or somebody sends SYNs with this host's address (backscatter).
                 """,
             recognition: "tcp_v4_send_reset straight from tcp_v4_rcv, no socket, trigger is a SYN+ACK",
             basis: "RFC 9293, section 3.10.7.1",
             reasons: ["NO_SOCKET"], fixture: "unexpected-syn-ack-v4",
             wire: { wire in
                 guard wire.situation == .answersSynAck, let trigger = wire.trigger else { return nil }
+                if wire.translationGap != nil {
+                    return WireScore(
+                        95, "the SYN+ACK answers a SYN to another address: it was not translated back on its way")
+                }
                 guard let syn = wire.own.syn else {
-                    return WireScore(85, "the capture has no SYN that the SYN+ACK answers")
+                    return WireScore(85, "the capture has no SYN that the SYN+ACK answers, not to another address either")
                 }
                 guard trigger.ack == syn.end else { return WireScore(30, "the SYN+ACK does not answer the SYN") }
-                return WireScore(
-                    wire.echoesForeignTimestamp ? 40 : 80,
-                    "the SYN+ACK answers the SYN, and is refused: nobody waits for it")
+                let because =
+                    wire.isForwardedSyn
+                    ? "the SYN+ACK answers the SYN, and is refused by another host than the one that sent it: it was not translated back"
+                    : "the SYN+ACK answers the SYN, and is refused: nobody waits for it, or the SYN was translated and the answer was not"
+                return WireScore(wire.echoesForeignTimestamp ? 40 : 80, because)
             }
         ) {
             $0.answersWithoutSocket && $0.socket == .none && $0.trigger?.flags.isSynAck == true

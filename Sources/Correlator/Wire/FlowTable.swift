@@ -161,6 +161,14 @@ public struct FlowTable: Sendable {
         return place.isReversed ? (ends.destination, ends.source, last) : (ends.source, ends.destination, last)
     }
 
+    func questions(atMost limit: Int) -> [TranslationSearch.Question] {
+        var questions: [TranslationSearch.Question] = []
+        for shard in content.shards where questions.count < limit {
+            questions += shard.questions(content.filter, atMost: limit - questions.count)
+        }
+        return questions
+    }
+
     /// Flows of each shard that are compared with those of another capture: enough for a median.
     static let comparedFlows = 125
 

@@ -168,6 +168,20 @@ final class FollowedFlows: Sendable {
             peerReset: next.ofPeer < 0 ? nil : LaterNote(moments[Int(next.ofPeer)].note))
     }
 
+    /// The segment that a RST refuses, where its sender had sent nothing but a SYN to that address and port.
+    func refusedByStranger(
+        _ place: Int
+    ) -> (reset: Int, connection: Int32, isReversed: Bool, segment: SegmentNote)? {
+        let moment = moments[place]
+        guard moment.note.isBareAnswer, !moment.note.flags.contains(.ack) else { return nil }
+        let side = Int(moment.sender)
+        guard moment.ends.counts(of: side).segments == 0 || !moment.ends[side].hasMoreThanSyn,
+            let segment = moment.recollection.value.trigger(laterResets: 0)
+        else { return nil }
+        let flow = flows[Int(moment.flow)]
+        return (moment.note.number, flow.connection, flow.isReversed != (side == 1), segment)
+    }
+
     // MARK: - Connections
 
     /// Both ends of a flow at the end of the capture, the sender of the first segment first.

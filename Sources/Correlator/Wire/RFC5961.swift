@@ -45,10 +45,7 @@ enum Acceptance: String, Sendable {
             self = .accepted
             return
         }
-        let scale: UInt32 =
-            receiver.synOptions.kinds.contains(.windowScale) && flow.own.synOptions.kinds.contains(.windowScale)
-            ? min(UInt32(receiver.synOptions.windowScale), 14) : 0
-        let window = UInt32(receiver.last?.window ?? 0) << (receiver.last?.flags.contains(.syn) == true ? 0 : scale)
+        let window = receiver.scaledWindow(flow.own)
         // Without the SYN the scale is not known: then only what lies far behind is outside for sure.
         let size = receiver.syn == nil ? 1 << 30 : max(window, 1)
         self = reset.seq.isWithin(acknowledged, count: size) ? .challenged : .ignored
@@ -62,5 +59,16 @@ enum Acceptance: String, Sendable {
         case .ignored: "its sequence number is outside of the receiver's window: the receiver ignores it (RFC 5961)"
         case .unknown: nil
         }
+    }
+}
+
+extension FlowSide {
+    /// The latest window it has offered, bytes (RFC 7323, section 2.2); without both SYNs it is not scaled.
+    func scaledWindow(_ other: FlowSide) -> UInt32 {
+        guard let last else { return 0 }
+        let isScaled =
+            synOptions.kinds.contains(.windowScale) && other.synOptions.kinds.contains(.windowScale)
+            && !last.flags.contains(.syn)
+        return UInt32(last.window) << (isScaled ? min(UInt32(synOptions.windowScale), 14) : 0)
     }
 }

@@ -22,6 +22,7 @@ extension ResetAssembly {
         let evidence = WireEvidence(
             packet, flow: best.flow, payload: inventory.captures[source].payloads[packet.number] ?? [],
             filter: inventory.filter(ofCapture: source, interface: packet.interface),
+            translationGap: inventory.captures[source].translationGaps[best.flow?.reset?.number ?? packet.number],
             absentAtSender: absentAtSender(packet, packets), isRead: inventory.captures[source].hasFlows)
         return WireSighting(
             reference: best.reference, evidence: evidence, scores: isJudged ? WireScores(evidence) : nil)

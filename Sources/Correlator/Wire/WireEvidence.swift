@@ -25,6 +25,8 @@ struct WireEvidence: Sendable {
     let hasAllSyns: Bool
     /// The restriction lets every FIN in.
     let filterNamesFins: Bool
+    /// The connection of the same end that the segment belongs to which the RST refuses.
+    let translationGap: TranslationGap?
     /// A capture at the end that the RST names as its sender, where it never appeared.
     let absentAtSender: String?
     /// The segment of the other end that the RST answers, if one fits.
@@ -59,9 +61,10 @@ struct WireEvidence: Sendable {
 
     init(
         _ captured: CapturedSegment, flow: FlowContext?, payload: [UInt8] = [], filter: String? = nil,
-        absentAtSender: String? = nil, isRead: Bool = true
+        translationGap: TranslationGap? = nil, absentAtSender: String? = nil, isRead: Bool = true
     ) {
         self.absentAtSender = absentAtSender
+        self.translationGap = translationGap
         let isFiltered = filter?.contains("tcpflags") == true || filter?.contains("tcp[") == true
         self.isFiltered = isFiltered
         hasAllSyns = isFiltered && filter?.contains("tcp-syn") == true
@@ -341,6 +344,30 @@ extension WireEvidence {
     /// answers for the end, or a host that has its address.
     var isMadeNearer: Bool {
         injection.claim == .rejected && own.segments > 0 && own.lowestTTL == own.highestTTL && reset.ttl > own.lowestTTL
+    }
+
+    /// The SYN had come further than the RST that refuses its answer: another host sent it, and this one forwarded it.
+    var isForwardedSyn: Bool {
+        guard let syn = own.syn, syn.isPlainSyn else { return false }
+        return reset.ttl > syn.ttl && SenderSignature.initialTTL(reset.ttl) == SenderSignature.initialTTL(syn.ttl)
+    }
+
+    /// So many bytes before what the sender of the RST expects next the segment begins that it answers: the sender had
+    /// acknowledged them. Nil where it is not before.
+    var bytesBelowWindow: UInt32? {
+        guard let trigger, let expected = own.highestAck, trigger.flags.isDisjoint(with: [.syn]), peer.otherSyn == nil,
+            expected.follows(trigger.seq), !trigger.end.follows(expected), own.otherSyn == nil
+        else { return nil }
+        return expected &- trigger.seq
+    }
+
+    /// Conntrack takes what begins at most a window before what was acknowledged (tcp_in_window()): further down it is
+    /// INVALID, and no address of it is translated.
+    var isBelowWindowOfTracking: Bool {
+        guard let below = bytesBelowWindow, trigger?.length ?? 0 > 0 else { return false }
+        // Without the SYN the scale is not known.
+        guard own.syn != nil else { return below > 1 << 20 }
+        return below > max(own.scaledWindow(peer), 1 << 12)
     }
 
     /// What it answers had been sent before, and got no answer.

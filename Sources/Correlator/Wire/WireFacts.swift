@@ -39,6 +39,7 @@ struct WireFacts {
         }
         payload()
         answered()
+        belongs()
         if let flow = evidence.flow, flow.isKnown {
             handshake(flow)
             traffic(flow)
@@ -105,6 +106,36 @@ struct WireFacts {
         add(
             "answers a segment with \(flags) and \(trigger.length) bytes of data, \(number), after \(TimeSpan(nanoseconds: age))",
             from: trigger.number)
+    }
+
+    /// Where the segment belongs that is refused here.
+    private mutating func belongs() {
+        if let gap = evidence.translationGap {
+            let address = gap.destination.isIPv4 ? "\(gap.destination)" : "[\(gap.destination)]"
+            add(
+                gap.isSyn
+                    ? "packet \(gap.packet) is the SYN that it answers, to \(address):\(gap.port): the answer was not translated back"
+                    : "in the connection to \(address):\(gap.port) the same end expected exactly this segment (packet \(gap.packet)): it was not translated",
+                from: gap.packet)
+        }
+        if let below = evidence.bytesBelowWindow, let trigger = evidence.trigger, trigger.length > 0 {
+            let grouped = Self.grouped(below)
+            add(
+                evidence.isBelowWindowOfTracking
+                    ? "the segment it answers is already acknowledged, \(grouped) bytes below the window: conntrack calls such a segment INVALID"
+                    : "the segment it answers is already acknowledged: it begins \(grouped) bytes below the window",
+                from: trigger.number)
+        }
+    }
+
+    private static func grouped(_ number: UInt32) -> String {
+        var digits = String(number)
+        var place = digits.count - 3
+        while place > 0 {
+            digits.insert(",", at: digits.index(digits.startIndex, offsetBy: place))
+            place -= 3
+        }
+        return digits
     }
 
     private mutating func handshake(_ flow: FlowContext) {

@@ -33,11 +33,12 @@ struct WireScores {
         self.ranked = Self.withSuspicion(ranked, evidence)
     }
 
-    /// A strong sign of a third party is not passed over: that is the first of the alternatives.
+    /// A strong sign of a third party is not passed over, nor that one reset this connection before: that is the first of the
+    /// alternatives.
     private static func withSuspicion(
         _ ranked: [(rule: Rule, score: WireScore)], _ evidence: WireEvidence
     ) -> [(rule: Rule, score: WireScore)] {
-        guard evidence.injection.claim == .suspected, let best = ranked.first,
+        guard evidence.injection.claim == .suspected || evidence.flow?.strangers.earlier != nil, let best = ranked.first,
             let place = ranked.firstIndex(where: { $0.rule.cause == .injected }), place > 0
         else { return ranked }
         var ranked = ranked

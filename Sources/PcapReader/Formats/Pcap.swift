@@ -134,7 +134,7 @@ extension CaptureScanner {
             earliest = min(earliest, time)
             latest = max(latest, time)
             var hash: UInt64?
-            if looksAtEthernet, mode != .all,
+            if looksAtEthernet, mode.deniesQuickly,
                 case .plain(let plainHash) = Self.firstLook(
                     bytes, at: packet, captured: Int(captured), hashing: mode == .flows, secret: secret)
             {

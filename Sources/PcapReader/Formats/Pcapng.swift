@@ -155,7 +155,7 @@ extension CaptureScanner {
                     number: summary.frames + packets)
             }
             var hash: UInt64?
-            if clock.isEthernet, mode != .all,
+            if clock.isEthernet, mode.deniesQuickly,
                 case .plain(let plainHash) = Self.firstLook(
                     bytes, at: at + 28, captured: Int(captured), hashing: mode == .flows, secret: secret)
             {
