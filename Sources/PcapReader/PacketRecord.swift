@@ -133,7 +133,9 @@ extension CaptureScanner {
             place = found
         case .sources:
             let tuple = decoder.segment.tuple
-            guard sources.contains(SegmentSelection.Source(address: tuple.source, port: tuple.sourcePort)) else { return }
+            guard sources.contains(SegmentSelection.Source(address: tuple.source, port: tuple.sourcePort)) else {
+                return
+            }
         }
         decoder.readOptions(bytes)
         var captured = CapturedSegment(

@@ -191,7 +191,11 @@ import Testing
         let alone = try #require(flow.resets.first)
         // One sign: a candidate, and said as one.
         #expect(alone.cause != .injected && alone.candidates.contains(.injected))
-        #expect(alone.evidence.contains { $0.fact.contains("it comes 100 µs after what it answers, and from here to that end and back it takes 20 ms") })
+        #expect(
+            alone.evidence.contains {
+                $0.fact.contains(
+                    "it comes 100 µs after what it answers, and from here to that end and back it takes 20 ms")
+            })
         var other = distant()
         other.time -= 900_000
         other.send(.server, [.rst, .ack]) { $0.ttl = 53 }
@@ -211,7 +215,8 @@ import Testing
         let reset = try #require(flow.resets.first)
         #expect(reset.cause != .injected && !reset.candidates.contains(.injected))
         #expect(!reset.evidence.contains { $0.fact.contains("does not fit the end") })
-        #expect(reset.evidence.contains { $0.fact.contains("TTL 53, but 52") && $0.fact.contains("the way has changed") })
+        #expect(
+            reset.evidence.contains { $0.fact.contains("TTL 53, but 52") && $0.fact.contains("the way has changed") })
     }
 
     @Test func aRuleOnARouterIsNoInjector() throws {
@@ -366,6 +371,8 @@ import Testing
             $0.window = 0
             $0.ipID = 50_000
         }
-        #expect(flow.resets.first?.evidence.contains { $0.fact.contains("counts on") || $0.fact.contains("does not fit") } == false)
+        #expect(
+            flow.resets.first?.evidence.contains { $0.fact.contains("counts on") || $0.fact.contains("does not fit") }
+                == false)
     }
 }

@@ -79,7 +79,8 @@ import Testing
         #expect(reset.candidates.isEmpty)
         #expect(
             reset.evidence.contains {
-                $0.fact.hasPrefix("in the connection to 198.51.100.10:8080 the same end expected exactly this segment (packet 3)")
+                $0.fact.hasPrefix(
+                    "in the connection to 198.51.100.10:8080 the same end expected exactly this segment (packet 3)")
             })
     }
 
@@ -97,7 +98,8 @@ import Testing
         #expect(far.cause == .staleConnection)
         #expect(
             far.evidence.contains {
-                $0.fact.contains("already acknowledged, 86,880 bytes below the window: conntrack calls such a segment INVALID")
+                $0.fact.contains(
+                    "already acknowledged, 86,880 bytes below the window: conntrack calls such a segment INVALID")
             })
         // A repetition of what was just acknowledged is none of that.
         let near = try answered(below: 100)

@@ -115,7 +115,8 @@ extension Catalogue {
                         95, "the SYN+ACK answers a SYN to another address: it was not translated back on its way")
                 }
                 guard let syn = wire.own.syn else {
-                    return WireScore(85, "the capture has no SYN that the SYN+ACK answers, not to another address either")
+                    return WireScore(
+                        85, "the capture has no SYN that the SYN+ACK answers, not to another address either")
                 }
                 guard trigger.ack == syn.end else { return WireScore(30, "the SYN+ACK does not answer the SYN") }
                 let because =

@@ -102,7 +102,9 @@ public struct TranslationSearch: SegmentSink {
 
 extension FlowTable {
     /// For the connections that segments belong to which an end refused that had not been in connection with their sender.
-    public var translationSearch: TranslationSearch { TranslationSearch(questions(atMost: TranslationSearch.mostQuestions + 1)) }
+    public var translationSearch: TranslationSearch {
+        TranslationSearch(questions(atMost: TranslationSearch.mostQuestions + 1))
+    }
 }
 
 extension FollowedFlows {

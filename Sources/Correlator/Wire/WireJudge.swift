@@ -38,7 +38,8 @@ struct WireScores {
     private static func withSuspicion(
         _ ranked: [(rule: Rule, score: WireScore)], _ evidence: WireEvidence
     ) -> [(rule: Rule, score: WireScore)] {
-        guard evidence.injection.claim == .suspected || evidence.flow?.strangers.earlier != nil, let best = ranked.first,
+        guard evidence.injection.claim == .suspected || evidence.flow?.strangers.earlier != nil,
+            let best = ranked.first,
             let place = ranked.firstIndex(where: { $0.rule.cause == .injected }), place > 0
         else { return ranked }
         var ranked = ranked
