@@ -68,7 +68,12 @@ struct WireFacts {
             switch injection.claim {
             case .claimed, .suspected: add("does not fit the end it names: \(sign.text)")
             case .rejected: add("fits a rule or a device that answers in the name of the end: \(sign.text)")
-            case .odd, .none: add("\(sign.text): a router may have answered for the end, or the way has changed")
+            case .odd, .none:
+                if case .otherTTL = sign {
+                    add("\(sign.text): a router may have answered for the end, or the way has changed")
+                } else {
+                    add("\(sign.text): some devices do that")
+                }
             }
         }
         if evidence.reset.isMalformed {
