@@ -1,7 +1,7 @@
 /// What the path of a cgroup says about whose it is: a container, a pod of Kubernetes, a unit of systemd.
 ///
 /// Pure text: nothing proves that a runtime made the cgroup, since whoever may make cgroups chooses their names.
-public struct CgroupIdentity: Sendable, Equatable {
+public struct CgroupIdentity: Sendable, Hashable {
     /// 64 hexadecimal digits of docker, containerd, CRI-O or podman; the name of an LXC or Incus container.
     public var container: String?
     /// The UID of a pod, with dashes, or the 32 digits of a static pod.

@@ -119,7 +119,7 @@ public struct Reset: Sendable {
         public var delta: Int64
     }
 
-    public struct Process: Sendable, Equatable {
+    public struct Process: Sendable, Hashable {
         public enum Role: String, Sendable {
             case owner, killer
             /// It had the connection's socket, and ended the connection before.
@@ -134,7 +134,7 @@ public struct Reset: Sendable {
     }
 
     /// Of a socket, or of the process that had it.
-    public struct Location: Sendable, Equatable {
+    public struct Location: Sendable, Hashable {
         /// Inode number of the network namespace.
         public var netns: UInt32?
         /// From the root of the hierarchy.

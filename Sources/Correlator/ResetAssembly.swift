@@ -108,18 +108,39 @@ final class ResetAssembly: Sendable {
     }
 
     /// - Parameter members: not empty.
-    func head(of members: ArraySlice<Reference>, id: Int) -> ResetList.Head {
+    func head(of members: ArraySlice<Reference>, id: Int) -> (ResetList.Head, Attribution) {
         let judged = judged(members, alwaysWire: false)
-        let observed = judged.observed
-        let cause = judged.verdict.cause
-        var turnsAway = cause.turnsAway
-        if turnsAway, let flow = judged.wire.map(\.evidence.flow) ?? bestContext(observed.packets)?.flow {
-            turnsAway = flow.own.bytes == 0 && flow.peer.bytes == 0
+        let (observed, verdict) = (judged.observed, judged.verdict)
+        let tuple = tuple(observed, members)
+        var flow = judged.wire?.evidence.flow
+        if flow == nil, verdict.cause.mayBeCheck { flow = bestContext(observed.packets)?.flow }
+        let known = flow.flatMap { $0.isKnown ? $0 : nil }
+        let head = ResetList.Head(
+            id: id, time: time(of: members), tuple: tuple, cause: verdict.cause, certainty: verdict.certainty,
+            outcome: outcome(observed), direction: direction(judged), hasWallClock: hasWallClock(observed),
+            service: ServiceEnd(tuple, opener: known?.opener, judged.evidence),
+            // Nothing was seen of it, so that nothing speaks against it.
+            hasNoData: flow.map { $0.own.bytes == 0 && $0.peer.bytes == 0 } ?? verdict.cause.turnsAway,
+            silence: judged.wire?.evidence.silence)
+        return (head, attribution(judged))
+    }
+
+    /// Whom the RST is laid to.
+    private func attribution(_ judged: Judged) -> Attribution {
+        let (origin, decision) = (judged.observed.origin, judged.observed.decision)
+        let socket = socket(origin: origin, decision: decision)
+        var attribution = Attribution(candidates: judged.verdict.candidates)
+        attribution.process = process(judged.evidence, lead: decision ?? origin, socket)
+        if attribution.process?.role == .killer {
+            attribution.owner = socket?.owner.map(Reset.Process.init(owner:))
         }
-        return ResetList.Head(
-            id: id, time: time(of: members), tuple: tuple(observed, members), cause: cause,
-            certainty: judged.verdict.certainty, outcome: outcome(observed), hasWallClock: hasWallClock(observed),
-            turnsAway: turnsAway)
+        attribution.location = location(
+            of: attribution.process, netns: netns(judged.observed), lead: decision ?? origin, socket)
+        return attribution
+    }
+
+    private func netns(_ observed: Observed) -> UInt32? {
+        observed.decision.flatMap { inventory.event($0).netns } ?? observed.lead.flatMap { inventory.event($0).netns }
     }
 
     private func tuple(_ observed: Observed, _ members: ArraySlice<Reference>) -> FourTuple {
@@ -144,22 +165,20 @@ final class ResetAssembly: Sendable {
         let lead = observed.lead
         let made = lead.map(inventory.tuple)
         let socket = socket(origin: origin, decision: decision)
+        let attribution = attribution(judged)
         var reset = Reset(
             id: head.id, time: head.time, hasWallClock: head.hasWallClock, tuple: head.tuple,
             seq: segment?.seq ?? lead.flatMap { inventory.event($0).seq },
             ack: segment?.ack ?? lead.flatMap { inventory.event($0).ack },
             flags: segment?.flags ?? lead.flatMap { inventory.event($0).flags },
-            direction: direction(evidence, tuple: made ?? segment?.tuple, hasEvent: lead != nil),
+            direction: head.direction,
             outcome: head.outcome, sightings: packets.map { sighting($0, of: made) }, cause: verdict.cause,
             category: verdict.category, certainty: verdict.certainty, summary: verdict.summary, evidence: [],
             match: nil, reason: evidence.reason,
             state: evidence.previousState.flatMap { evidence.state == .close ? $0 : nil } ?? evidence.state,
-            path: evidence.path, process: process(evidence, lead: decision ?? origin, socket),
-            netns: decision.flatMap { inventory.event($0).netns } ?? lead.flatMap { inventory.event($0).netns })
-        if reset.process?.role == .killer {
-            reset.owner = socket?.owner.map(Reset.Process.init(owner:))
-        }
-        reset.location = location(of: reset, lead: decision ?? origin, socket)
+            path: evidence.path, process: attribution.process, netns: netns(observed))
+        reset.owner = attribution.owner
+        reset.location = attribution.location
         let end = connectionEnd(verdict.cause, evidence, origin: origin, decision: decision)
         if let end { tell(of: end.end, in: &reset) }
         if let lead, let packet = packets.first {
@@ -334,6 +353,14 @@ final class ResetAssembly: Sendable {
         evidence.calledFrom(.redirected) && isReceived(tuple)
     }
 
+    private func direction(_ judged: Judged) -> Direction {
+        let lead = judged.observed.lead
+        return direction(
+            judged.evidence,
+            tuple: lead.map(inventory.tuple) ?? judged.observed.packets.first.map { inventory.packet($0).segment.tuple },
+            hasEvent: lead != nil)
+    }
+
     private func direction(_ evidence: Evidence, tuple: FourTuple?, hasEvent: Bool) -> Direction {
         if evidence.repeats == .seen { return .forwarded }
         if hasEvent, evidence.origin != .forwarded { return .sent }
@@ -376,16 +403,16 @@ final class ResetAssembly: Sendable {
 
     /// Where the socket lives, or else the task that is the owner.
     private func location(
-        of reset: Reset, lead: Reference?, _ socket: ResetEvent.Socket?
+        of process: Reset.Process?, netns: UInt32?, lead: Reference?, _ socket: ResetEvent.Socket?
     ) -> Reset.Location? {
         var cgroup = socket?.cgroupPath
-        if cgroup == nil, reset.process?.role == .owner, let lead {
+        if cgroup == nil, process?.role == .owner, let lead {
             let task = inventory.event(lead).task
-            if task?.pid == reset.process?.pid { cgroup = task?.cgroupPath }
+            if task?.pid == process?.pid { cgroup = task?.cgroupPath }
         }
-        guard reset.netns != nil || cgroup != nil else { return nil }
+        guard netns != nil || cgroup != nil else { return nil }
         return Reset.Location(
-            netns: reset.netns, cgroup: cgroup,
+            netns: netns, cgroup: cgroup,
             identity: cgroup.flatMap { identities[$0] } ?? CgroupIdentity(path: ""))
     }
 }

@@ -12,14 +12,25 @@ public struct ResetList: Sendable, RandomAccessCollection {
         public let cause: Cause
         public let certainty: Certainty
         public let outcome: Outcome
+        public let direction: Direction
         public let hasWallClock: Bool
+        public let service: ServiceEnd
+        /// Neither end was seen to send data, of a cause for which that is asked.
+        let hasNoData: Bool
+        /// Nanoseconds without any segment before it, where the packets had to speak for themselves.
+        let silence: UInt64?
+        /// See `ResetList.attribution(of:)`.
+        fileprivate(set) var attribution: Int32 = -1
+
         /// The RST refuses a connection in which no data was sent: what a scanner gets for an answer.
-        let turnsAway: Bool
+        var turnsAway: Bool { hasNoData && cause.turnsAway }
     }
 
     /// Of each RST, in the order of time.
     public private(set) var heads: [Head]
     private let source: Source
+    /// What heads refer to by number.
+    let attributions: [Attribution]
 
     /// A class, so that all processors may ask it without a copy of it.
     private final class Source: Sendable {
@@ -38,14 +49,56 @@ public struct ResetList: Sendable, RandomAccessCollection {
 
     /// A list of entries that exist already.
     public init(_ resets: [Reset]) {
-        heads = resets.map(Head.init)
+        var table = AttributionTable()
+        heads = resets.map { reset in
+            var head = Head(reset)
+            head.attribution = table.number(of: Attribution(reset))
+            return head
+        }
+        attributions = table.all
         source = Source(nil, ResetGroups([]), made: Dictionary(resets.map { ($0.id, $0) }) { first, _ in first })
     }
 
     init(_ groups: ResetGroups, _ assembly: ResetAssembly) {
-        heads = groups.indices.concurrentMap { assembly.head(of: groups[$0], id: $0 + 1) }
+        let size = 2048
+        let pieces = (0..<(groups.indices.count + size - 1) / size).concurrentMap(inPiecesOf: 1) { piece in
+            Piece(groups, piece * size..<Swift.min((piece + 1) * size, groups.indices.count), assembly)
+        }
+        var table = AttributionTable()
+        var heads: [Head] = []
+        heads.reserveCapacity(groups.indices.count)
+        for piece in pieces {
+            let numbers = piece.attributions.map { table.number(of: $0) }
+            for var head in piece.heads {
+                head.attribution = numbers[Int(head.attribution)]
+                heads.append(head)
+            }
+        }
+        self.heads = heads
+        attributions = table.all
         source = Source(assembly, groups)
     }
+
+    /// As many as a processor makes at a time.
+    private struct Piece: Sendable {
+        private(set) var heads: [Head] = []
+        /// What these heads refer to.
+        let attributions: [Attribution]
+
+        init(_ groups: ResetGroups, _ range: Range<Int>, _ assembly: ResetAssembly) {
+            heads.reserveCapacity(range.count)
+            var table = AttributionTable()
+            for index in range {
+                var (head, attribution) = assembly.head(of: groups[index], id: index + 1)
+                head.attribution = table.number(of: attribution)
+                heads.append(head)
+            }
+            attributions = table.all
+        }
+    }
+
+    /// Whom a RST is laid to.
+    public func attribution(of head: Head) -> Attribution { attributions[Int(head.attribution)] }
 
     public var startIndex: Int { 0 }
     public var endIndex: Int { heads.count }
@@ -70,10 +123,22 @@ public struct ResetList: Sendable, RandomAccessCollection {
 
 extension ResetList.Head {
     init(_ reset: Reset) {
-        let isEmpty = reset.flow.map { $0.sender.bytes == 0 && $0.receiver.bytes == 0 } ?? true
+        let opener = reset.flow?.opener
         self.init(
             id: reset.id, time: reset.time, tuple: reset.tuple, cause: reset.cause, certainty: reset.certainty,
-            outcome: reset.outcome, hasWallClock: reset.hasWallClock, turnsAway: reset.cause.turnsAway && isEmpty)
+            outcome: reset.outcome, direction: reset.direction, hasWallClock: reset.hasWallClock,
+            service: ServiceEnd(reset.tuple, opener: opener, Evidence()),
+            hasNoData: reset.flow.map { $0.sender.bytes == 0 && $0.receiver.bytes == 0 } ?? reset.cause.turnsAway,
+            silence: reset.flow?.silence)
+    }
+}
+
+extension Attribution {
+    fileprivate init(_ reset: Reset) {
+        candidates = reset.candidates
+        process = reset.process
+        owner = reset.owner
+        location = reset.location
     }
 }
 
@@ -87,6 +152,9 @@ extension Cause {
         default: false
         }
     }
+
+    /// Whether what a scanner or a health check does is judged so.
+    var mayBeCheck: Bool { turnsAway || self == .lingerZero || self == .disconnect || self == .unexpectedSynAck }
 }
 
 /// The observations of each RST, in the order of time.
