@@ -112,6 +112,9 @@ struct Buckets {
     /// How many different keys there are.
     var count: Int { counts.count }
 
+    /// The bucket of an element, or -1 without a key.
+    func bucket(of element: Int) -> Int32 { bucketOf[element] }
+
     /// The elements bucket by bucket.
     func grouped() -> Grouped {
         // First where each bucket begins, in the end where it ends.

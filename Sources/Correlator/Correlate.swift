@@ -57,9 +57,11 @@ private func reportInputs(_ inventory: Inventory) -> [Report.Input] {
             damage.append("the recorder failed, so events or packets are missing: \(failure)")
             count += 1
         }
+        let header = input.recording.header
         return Report.Input(
             file: input.file, kind: .events, packets: 0, events: input.recording.events.count, damage: damage,
-            damageCount: count, undecoded: [], notes: notes(input.recording))
+            damageCount: count, undecoded: [], notes: notes(input.recording), host: header?.host,
+            kernel: header?.kernel, netns: header?.netns)
     }
     return captures + recordings
 }

@@ -3,11 +3,11 @@ public import NetworkTypes
 /// Many RSTs that are one event: a scan, a dead backend, a crash loop. The RSTs themselves stay in the report.
 public struct Finding: Sendable, Equatable {
     public enum Kind: String, Sendable {
-        /// One host asked many ports or hosts, and was turned away.
+        /// One host tried many ports or hosts, and was turned away.
         case scan
-        /// One address and port sent them all.
+        /// A service sent them.
         case endpoint
-        /// One host sent them, from many ports, to one service.
+        /// Clients of a service sent them.
         case client
     }
 
@@ -19,6 +19,8 @@ public struct Finding: Sendable, Equatable {
     }
 
     public var kind: Kind
+    /// What they are together.
+    public var pattern: Answer.Pattern?
     /// The most frequent of its causes.
     public var cause: Cause
     public var count: Int
@@ -37,175 +39,82 @@ public struct Finding: Sendable, Equatable {
     public static let keptEndpoints = 5
     /// Fewer are told one by one.
     static let least = 3
-    /// So many ports, or hosts, that one host asks are a scan.
-    static let scannedPorts = 10
 }
 
 /// Puts RSTs together that have one reason, the largest groups first. Each RST is in one finding at most.
-public func findings(in list: ResetList) -> [Finding] {
-    let resets = list.heads
-    // Without a wall clock nobody knows what came at one time.
-    var isFree = resets.map(\.hasWallClock)
-    var found: [Finding] = []
-    func take(_ kind: Finding.Kind, by key: @Sendable (ResetList.Head) -> GroupKey?) {
-        let groups = Buckets(resets.count) { [isFree] in isFree[$0] ? key(resets[$0]) : nil }.grouped()
-        for group in groups.indices where groups[group].count >= Finding.least {
-            guard let finding = Finding(kind, Members(resets: resets, places: groups[group])) else { continue }
-            found.append(finding)
-            for place in groups[group] { isFree[Int(place)] = false }
-        }
-    }
-    take(.scan, by: { $0.turnsAway ? GroupKey(cause: nil, $0.tuple.destination) : nil })
-    take(.endpoint, by: { GroupKey(cause: $0.cause, $0.tuple.source, $0.tuple.sourcePort) })
-    take(
-        .client,
-        by: {
-            GroupKey(
-                cause: $0.cause, $0.tuple.destination, $0.tuple.destinationPort, other: $0.tuple.source)
-        })
-    return found.sorted { ($1.count, $0.first, $0.example) < ($0.count, $1.first, $1.example) }
-}
-
-/// What the RSTs of a group have in common, as far as a kind of group asks for it.
-private struct GroupKey: Bucketed {
-    let cause: Cause?
-    let address: IPAddress
-    let port: UInt16
-    let other: IPAddress
-
-    init(cause: Cause?, _ address: IPAddress, _ port: UInt16 = 0, other: IPAddress = IPAddress(high: 0, low: 0)) {
-        self.cause = cause
-        self.address = address
-        self.port = port
-        self.other = other
-    }
-
-    /// Without the cause: an endpoint has few of them.
-    func hash(_ secret: SecretHash) -> UInt64 {
-        secret.add(UInt64(port), to: secret.pair(secret.of(address), secret.of(other)))
-    }
-}
-
-/// An address and a port.
-private struct End: Bucketed {
-    let address: IPAddress
-    let port: UInt16
-
-    init(_ address: IPAddress, _ port: UInt16) {
-        self.address = address
-        self.port = port
-    }
-
-    func hash(_ secret: SecretHash) -> UInt64 { secret.of(high: address.high, low: address.low, port: port) }
-}
-
-/// Some RSTs, in the order of time, without a copy of them.
-private struct Members: Sendable {
-    let resets: [ResetList.Head]
-    /// Not empty.
-    let places: ArraySlice<Int32>
-
-    var count: Int { places.count }
-
-    subscript(number: Int) -> ResetList.Head { resets[Int(places[places.startIndex + number])] }
-
-    func end(_ number: Int, isSource: Bool) -> End {
-        let tuple = self[number].tuple
-        return isSource ? End(tuple.source, tuple.sourcePort) : End(tuple.destination, tuple.destinationPort)
-    }
-}
-
-/// What the ends of one side of a group have in common.
-private struct Side {
-    /// By address and port, and by address alone.
-    private let ends: Buckets
-    private let addresses: Buckets
-    private let members: Members
-    private let isSource: Bool
-
-    init(_ members: Members, isSource: Bool) {
-        self.members = members
-        self.isSource = isSource
-        ends = Buckets(members.count) { members.end($0, isSource: isSource) }
-        addresses = Buckets(members.count) { members.end($0, isSource: isSource).address }
-    }
-
-    var endCount: Int { ends.count }
-    var addressCount: Int { addresses.count }
-
-    /// The most frequent by address and port if a port comes again, by address alone if every port is another one.
-    var top: [Finding.Endpoint] {
-        let byPort = endCount <= max(Finding.keptEndpoints, members.count / 2)
-        let buckets = byPort ? ends : addresses
-        var top: [Finding.Endpoint] = []
-        for (count, first) in zip(buckets.counts, buckets.firsts) {
-            let end = members.end(Int(first), isSource: isSource)
-            let endpoint = Finding.Endpoint(address: end.address, port: byPort ? end.port : nil, count: Int(count))
-            guard let place = top.firstIndex(where: { endpoint.precedes($0) }) else {
-                if top.count < Finding.keptEndpoints { top.append(endpoint) }
-                continue
-            }
-            top.insert(endpoint, at: place)
-            if top.count > Finding.keptEndpoints { top.removeLast() }
-        }
-        return top
-    }
-}
+public func findings(in list: ResetList) -> [Finding] { AnswerGroups(list).findings() }
 
 extension Finding {
-    /// Nil if the group is not what its kind asks for.
-    fileprivate init?(_ kind: Kind, _ members: Members) {
+    /// - Parameters:
+    ///   - members: all with a wall clock.
+    ///   - name: of the program whose doing they are.
+    init(_ members: Members, pattern: Answer.Pattern?, name: String?) {
         let from = Side(members, isSource: true)
-        if kind == .scan, from.endCount < Self.scannedPorts { return nil }
         let to = Side(members, isSource: false)
-        self.kind = kind
+        let lead = members[0]
+        if case .scan = pattern { kind = .scan } else { kind = lead.service == .source ? .endpoint : .client }
+        self.pattern = pattern
         count = members.count
-        example = members[0].id
-        let heads = (0..<members.count).lazy.map { members[$0] }
-        first = heads.map(\.time).min() ?? 0
-        last = heads.map(\.time).max() ?? 0
+        example = members.heads.map(\.id).min() ?? lead.id
+        let span = members.wallClockSpan ?? (0, 0)
+        (first, last) = span
         cause =
-            tally(heads.map(\.cause)).max { ($0.count, $1.key.rawValue) < ($1.count, $0.key.rawValue) }?.key
+            tally(members.heads.map(\.cause)).max { ($0.count, $1.key.rawValue) < ($1.count, $0.key.rawValue) }?.key
             ?? .unknown
-        let span = last.distance(from: first)
-        perThousandSeconds =
-            span == 0 ? nil : UInt64(min(Double(members.count - 1) * 1e12 / Double(span), 1e15))
+        perThousandSeconds = ratePerThousandSeconds(members.count, span)
         sources = from.top
         destinations = to.top
         summary = ""
-        summary = sentence(members[0].tuple, from, to)
+        summary = sentence(lead, from, to, name)
     }
 
-    private func sentence(_ tuple: FourTuple, _ from: Side, _ to: Side) -> String {
-        switch kind {
-        case .scan:
-            let (ports, targets) = (from.endCount, from.addressCount)
-            let who = tuple.destination
+    private func sentence(_ lead: ResetList.Head, _ from: Side, _ to: Side, _ name: String?) -> String {
+        let (services, clients) = lead.service == .source ? (from, to) : (to, from)
+        let service = lead.service.end(of: lead.tuple)
+        let client = lead.service.clientEnd(of: lead.tuple)
+        var place: String
+        if services.endCount == 1 {
+            place = service.address.text(port: service.port)
+        } else if services.addressCount == 1 {
+            place = "\(services.endCount.counted("port")) of \(service.address)"
+        } else {
+            place = services.port.map { "port \($0) of " } ?? ""
+        }
+        if services.addressCount > 1 { place += services.addressCount.counted("host") }
+        let whom = clients.addressCount == 1 ? "\(client.address)" : clients.addressCount.counted("host")
+        switch pattern {
+        case .scan(let ports, let hosts)?:
+            let who = lead.turnsAway ? lead.tuple.destination : lead.tuple.source
             return
-                "\(who) asked \(ports) ports of \(targets) host\(targets == 1 ? "" : "s") and was turned away: a scan, or a program that looks for a service"
-        case .endpoint:
-            // They have one source.
-            let (connections, hosts) = (to.endCount, to.addressCount)
-            let what =
-                connections == 1
-                ? "one connection"
-                : "\(connections) connections of \(hosts) host\(hosts == 1 ? "" : "s")"
-            return "\(tuple.source.text(port: tuple.sourcePort)) reset \(what) \(reason)"
-        case .client:
+                "\(who) tried \(ports.counted("port")) on \(hosts.counted("host")), and was turned away: a port scan, or a program that looks for a service"
+        case .crashLoop(let times)?:
             return
-                "\(tuple.source) reset \(count) connections to \(tuple.destination.text(port: tuple.destinationPort)) \(reason)"
+                "\(name.map { "\($0), " } ?? "")\(place) went down \(times) times and came back: a crash loop, or repeated restarts"
+        case .deadBackend?:
+            return
+                "\(place) refused all \(count.grouped) attempts from \(whom): nothing listens there, or a firewall rejects them"
+        case .healthCheck(let interval)?:
+            return
+                "\(whom) connects to \(place) every \(TimeSpan(nanoseconds: interval)) and resets the connection: probably a health check of a load balancer or a monitor"
+        case .idleLimit(let silence, let number)?:
+            return
+                "\(number.grouped) of \(count.grouped) connections to \(place) were reset after the same silence, \(TimeSpan(nanoseconds: silence)): an idle limit"
+        case nil: break
+        }
+        let reason = cause == .unknown ? "cause unknown" : "all \(cause.rawValue)"
+        switch lead.service {
+        case .source:
+            return "\(name.map { "\($0) at " } ?? "")\(place) reset \(connections(to.endCount, from: whom)) (\(reason))"
+        case .destination:
+            return "\(name.map { "\($0) on " } ?? "")\(whom) reset \(connections(from.endCount, to: place)) (\(reason))"
         }
     }
 
-    private var reason: String {
-        cause == .unknown ? "for reasons that are not known" : "for one reason, \(cause.rawValue)"
+    private func connections(_ count: Int, from whom: String) -> String {
+        count == 1 ? "one connection from \(whom)" : "\(count.grouped) connections from \(whom)"
     }
-}
 
-extension Finding.Endpoint {
-    /// The more frequent first, equals by address and port.
-    fileprivate func precedes(_ other: Self) -> Bool {
-        (other.count, address.high, address.low, port ?? 0)
-            < (count, other.address.high, other.address.low, other.port ?? 0)
+    private func connections(_ count: Int, to place: String) -> String {
+        count == 1 ? "one connection to \(place)" : "\(count.grouped) connections to \(place)"
     }
 }

@@ -7,6 +7,8 @@ public struct Verdict: Sendable, Equatable {
     public var category: Category
     public var certainty: Certainty
     public var summary: String
+    /// What speaks for the cause, a clause, where it is inferred from packets.
+    public var because: String?
     /// What would have to be known to be sure.
     public var missing: [String]
     /// Causes that the evidence cannot tell apart, the likeliest first; empty when there is only one.
@@ -35,7 +37,7 @@ public func judge(_ evidence: Evidence) -> Verdict {
         return undecided(evidence, candidates: holding)
     }
     var verdict = Verdict(
-        cause: rule.cause, category: rule.category, certainty: .proven, summary: sentence(rule, evidence), missing: [])
+        cause: rule.cause, category: rule.category, certainty: .proven, summary: rule.meaning, missing: [])
     if let doubt = doubt(rule, evidence) {
         verdict.certainty = .inferred
         verdict.missing = [doubt]
@@ -45,6 +47,7 @@ public func judge(_ evidence: Evidence) -> Verdict {
         verdict.certainty = .inferred
         verdict.missing += ["the kernel's reason \(reason) does not fit this cause"]
     }
+    verdict.summary = sentence(rule, evidence, verdict.certainty)
     return verdict
 }
 
@@ -132,7 +135,7 @@ private func judge(partial path: KernelPath, _ evidence: Evidence) -> Verdict {
 private func inferred(_ evidence: Evidence, from candidates: [Rule], missing: String) -> Verdict {
     guard candidates.count == 1, let rule = candidates.first else { return undecided(evidence, candidates: candidates) }
     return Verdict(
-        cause: rule.cause, category: rule.category, certainty: .inferred, summary: sentence(rule, evidence),
+        cause: rule.cause, category: rule.category, certainty: .inferred, summary: sentence(rule, evidence, .inferred),
         missing: [missing])
 }
 
@@ -177,7 +180,7 @@ private func judgeWithoutSocket(_ evidence: Evidence) -> Verdict {
         return undecided(evidence, candidates: possible)
     }
     return Verdict(
-        cause: rule.cause, category: rule.category, certainty: .inferred, summary: sentence(rule, evidence),
+        cause: rule.cause, category: rule.category, certainty: .inferred, summary: sentence(rule, evidence, .inferred),
         missing: [whatTheKernelOmits], candidates: possible.count == 1 ? [] : possible.map(\.cause))
 }
 
@@ -226,16 +229,16 @@ private func undecided(_ evidence: Evidence, candidates: [Rule]) -> Verdict {
         candidates: candidates.map(\.cause))
 }
 
-/// The meaning of the rule, with what this evidence adds to it.
-private func sentence(_ rule: Rule, _ evidence: Evidence) -> String {
+/// The meaning of the rule, with what this evidence adds to it; worded as a guess where it is one.
+private func sentence(_ rule: Rule, _ evidence: Evidence, _ certainty: Certainty) -> String {
     switch rule.cause {
     case .closedPort where evidence.listener == .fits:
         return "The kernel found no socket for the SYN, although one listens on its address and port."
     case .staleConnection where evidence.listener == .fits:
         return "The kernel found no socket for the segment, although one listens on its address and port."
-    case .badAckInHandshake where evidence.reason == "TCP_RFC7323_PAWS":
+    case .badAckInHandshake where certainty == .proven && evidence.reason == "TCP_RFC7323_PAWS":
         return "The other end echoed a timestamp in the handshake that this host had not sent."
-    case .dataAfterFullClose where evidence.trigger?.flags.contains(.syn) == true:
+    case .dataAfterFullClose where certainty == .proven && evidence.trigger?.flags.contains(.syn) == true:
         return
             "A SYN came on the ports of a connection that this host had just closed: the ports are used again too soon."
     case .forwarded where evidence.repeats == .seen:
@@ -245,6 +248,7 @@ private func sentence(_ rule: Rule, _ evidence: Evidence) -> String {
             "A program passed the RST to this host through a tun or tap device: it made it, or carries it for another host."
     default: break
     }
+    guard certainty == .proven else { return rule.guess }
     guard rule.cause == .netfilterReject, let path = evidence.path else { return rule.meaning }
     let kind = path.callers.contains(.xtables) ? "An iptables" : path.callers.contains(.nftables) ? "An nftables" : "A"
     guard let hook = path.netfilterHook else {

@@ -10,6 +10,36 @@ public struct Report: Sendable {
     public var findings: [Finding] = []
     /// How far the clocks of the captures are apart.
     public var clocks: [ClockOffset] = []
+    /// What was left out of the inputs' RSTs; nil if nothing was.
+    public var selection: Selection?
+
+    /// Some of the RSTs of the inputs.
+    public struct Selection: Sendable, Equatable {
+        /// How many there are in the inputs.
+        public var total: Int
+        /// The conditions in the words of whoever asked.
+        public var words: [String]
+        public init(total: Int, words: [String]) {
+            self.total = total
+            self.words = words
+        }
+    }
+
+    /// Whether everything that was recorded is in the report.
+    public var isComplete: Bool {
+        losses.isEmpty && inputs.allSatisfy { $0.damageCount == 0 && !$0.undecoded.contains(where: \.isLoss) }
+    }
+
+    /// Some input says how much was lost, and be it nothing: a plain capture file does not.
+    public var tellsOfLosses: Bool { inputs.contains { $0.host != nil } }
+
+    /// Leaves out what a filter does not want.
+    public mutating func keep(_ filter: ResetFilter, words: [String]) {
+        guard !filter.isEmpty else { return }
+        selection = Selection(total: resets.count, words: words)
+        resets.keep(filter)
+        findings = Correlator.findings(in: resets)
+    }
 
     /// One file.
     public struct Input: Sendable, Equatable {
@@ -30,6 +60,10 @@ public struct Report: Sendable {
         public var notes: [String] = []
         /// What somebody wrote into a capture about it and its interfaces.
         public var comments: [String] = []
+        /// Where a recording was made: the name of the host, the release of its kernel, and the network namespace.
+        public var host: String?
+        public var kernel: String?
+        public var netns: UInt32?
     }
 
     /// What never reached the report.
@@ -73,6 +107,10 @@ public struct Reset: Sendable {
     public var candidates: [Cause] = []
     /// One sentence for a person.
     public var summary: String
+    /// What speaks for the cause, a clause, where it is inferred from packets.
+    public var because: String?
+    /// What would have to be known to be sure.
+    public var missing: [String] = []
     public var evidence: [Fact]
     public var match: Match?
     public var reason: String?

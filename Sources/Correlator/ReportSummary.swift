@@ -1,3 +1,5 @@
+import NetworkTypes
+
 /// How many RSTs there are of each kind.
 public struct ReportSummary: Sendable, Equatable {
     /// One cause and how sure its verdicts are.
@@ -12,12 +14,19 @@ public struct ReportSummary: Sendable, Equatable {
     /// In the order of the words' definition; only those that occur.
     public let byOutcome: [(Outcome, Int)]
     public let byCertainty: [(Certainty, Int)]
+    /// Different pairs of addresses and ports, whichever end sent the RST.
+    public let connections: Int
+    /// Of those with a wall clock, when the first and the last were; nanoseconds since 1970-01-01 UTC.
+    public let span: (first: Int64, last: Int64)?
+    /// RSTs in 1000 seconds, over that time; nil if it is no time at all.
+    public let perThousandSeconds: UInt64?
 
     public init(_ report: Report) {
+        let heads = report.resets.heads
         var causes: [Cause: CauseCount] = [:]
         var outcomes: [Outcome: Int] = [:]
         var certainties: [Certainty: Int] = [:]
-        let kinds = report.resets.heads.lazy.map { Kind(cause: $0.cause, outcome: $0.outcome, certainty: $0.certainty) }
+        let kinds = heads.lazy.map { Kind(cause: $0.cause, outcome: $0.outcome, certainty: $0.certainty) }
         for (kind, count) in tally(kinds) {
             causes[kind.cause, default: CauseCount(cause: kind.cause, count: 0, certainties: [])].count += count
             causes[kind.cause]?.certainties.insert(kind.certainty)
@@ -27,6 +36,9 @@ public struct ReportSummary: Sendable, Equatable {
         byCause = causes.values.sorted { ($1.count, $0.cause.rawValue) < ($0.count, $1.cause.rawValue) }
         byOutcome = Outcome.allCases.compactMap { word in outcomes[word].map { (word, $0) } }
         byCertainty = Certainty.allCases.compactMap { word in certainties[word].map { (word, $0) } }
+        connections = Buckets(heads.count) { heads[$0].tuple.either }.count
+        span = heads.wallClockSpan
+        perThousandSeconds = span.flatMap { ratePerThousandSeconds(heads.count, $0) }
     }
 
     private struct Kind: Equatable {
@@ -37,6 +49,20 @@ public struct ReportSummary: Sendable, Equatable {
 
     public static func == (a: ReportSummary, b: ReportSummary) -> Bool {
         a.byCause == b.byCause && a.byOutcome.elementsEqual(b.byOutcome, by: ==)
-            && a.byCertainty.elementsEqual(b.byCertainty, by: ==)
+            && a.byCertainty.elementsEqual(b.byCertainty, by: ==) && a.connections == b.connections
+            && a.span?.first == b.span?.first && a.span?.last == b.span?.last
+    }
+}
+
+/// How many come in 1000 seconds, over the time from the first to the last; nil if that is no time at all.
+func ratePerThousandSeconds(_ count: Int, _ span: (first: Int64, last: Int64)) -> UInt64? {
+    let length = span.last.distance(from: span.first)
+    return length == 0 ? nil : UInt64(min(Double(max(0, count - 1)) * 1e12 / Double(length), 1e15))
+}
+
+extension FourTuple {
+    /// The same for both directions.
+    fileprivate var either: FourTuple {
+        (source.high, source.low, sourcePort) <= (destination.high, destination.low, destinationPort) ? self : reversed
     }
 }

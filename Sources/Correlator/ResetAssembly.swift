@@ -84,6 +84,8 @@ final class ResetAssembly: Sendable {
         let wire: WireSighting?
         let hasCapturedTrigger: Bool
         let verdict: Verdict
+        /// What had ended the connection that the RST is an answer for, and what tells of it.
+        let end: (end: ConnectionEnd, reference: Reference)?
     }
 
     /// - Parameter alwaysWire: what the packets show is wanted for itself.
@@ -104,7 +106,7 @@ final class ResetAssembly: Sendable {
         }
         return Judged(
             observed: observed, evidence: evidence, wire: wire, hasCapturedTrigger: hasCapturedTrigger,
-            verdict: verdict)
+            verdict: verdict, end: connectionEnd(verdict.cause, evidence, origin: origin, decision: decision))
     }
 
     /// - Parameter members: not empty.
@@ -136,7 +138,19 @@ final class ResetAssembly: Sendable {
         }
         attribution.location = location(
             of: attribution.process, netns: netns(judged.observed), lead: decision ?? origin, socket)
+        if let end = judged.end?.end { tell(of: end, judged, in: &attribution) }
         return attribution
+    }
+
+    /// The connection was here before: what ended it says more than whoever listens on the port now.
+    private func tell(of end: ConnectionEnd, _ judged: Judged, in attribution: inout Attribution) {
+        guard judged.verdict.cause.isAnswerOfNoConnection || attribution.process?.role != .owner else { return }
+        guard let process = process(of: end) else { return }
+        attribution.process = process
+        attribution.owner = process.role == .killer ? end.ending.owner.map(Reset.Process.init(owner:)) : nil
+        guard process.role == .closer, let cgroup = end.ending.cgroupPath else { return }
+        attribution.location = Reset.Location(
+            netns: netns(judged.observed), cgroup: cgroup, identity: identities[cgroup] ?? CgroupIdentity(path: ""))
     }
 
     private func netns(_ observed: Observed) -> UInt32? {
@@ -179,12 +193,14 @@ final class ResetAssembly: Sendable {
             path: evidence.path, process: attribution.process, netns: netns(observed))
         reset.owner = attribution.owner
         reset.location = attribution.location
-        let end = connectionEnd(verdict.cause, evidence, origin: origin, decision: decision)
+        let end = judged.end
         if let end { tell(of: end.end, in: &reset) }
         if let lead, let packet = packets.first {
             reset.match = match(lead, packets: packets, first: packet)
         }
         reset.candidates = verdict.candidates
+        reset.because = verdict.because
+        reset.missing = verdict.missing
         // What many RSTs have in common is seen in their connections.
         reset.flow = judged.wire.flatMap { FlowSummary($0.evidence) }
         reset.evidence = facts(
@@ -208,19 +224,11 @@ final class ResetAssembly: Sendable {
         return reset
     }
 
-    /// The connection was here before: what ended it says more than whoever listens on the port now.
     private func tell(of end: ConnectionEnd, in reset: inout Reset) {
         reset.end = end
-        let isGone = reset.cause.isAnswerOfNoConnection
         reset.summary =
-            isGone ? reset.cause.afterTheEnd + ": \(end.history)." : "\(reset.summary.dropLast()): \(end.history)."
-        guard isGone || reset.process?.role != .owner else { return }
-        guard let process = process(of: end) else { return }
-        reset.process = process
-        reset.owner = process.role == .killer ? end.ending.owner.map(Reset.Process.init(owner:)) : nil
-        guard process.role == .closer, let cgroup = end.ending.cgroupPath else { return }
-        reset.location = Reset.Location(
-            netns: reset.netns, cgroup: cgroup, identity: identities[cgroup] ?? CgroupIdentity(path: ""))
+            reset.cause.isAnswerOfNoConnection
+            ? reset.cause.afterTheEnd + ": \(end.history)." : "\(reset.summary.dropLast()): \(end.history)."
     }
 
     /// A device of a host, from one of its boots to the next.
@@ -357,7 +365,8 @@ final class ResetAssembly: Sendable {
         let lead = judged.observed.lead
         return direction(
             judged.evidence,
-            tuple: lead.map(inventory.tuple) ?? judged.observed.packets.first.map { inventory.packet($0).segment.tuple },
+            tuple: lead.map(inventory.tuple)
+                ?? judged.observed.packets.first.map { inventory.packet($0).segment.tuple },
             hasEvent: lead != nil)
     }
 

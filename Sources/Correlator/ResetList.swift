@@ -110,14 +110,17 @@ public struct ResetList: Sendable, RandomAccessCollection {
         return assembly.reset(head, of: source.groups[head.id - 1])
     }
 
-    /// Leaves out what is not wanted; the others keep their ids.
-    public mutating func keep(where isWanted: (Head) -> Bool) { heads.removeAll { !isWanted($0) } }
+    /// Of those with a wall clock, when the first and the last were, nanoseconds since 1970-01-01 UTC.
+    public var span: (first: Int64, last: Int64)? { heads.wallClockSpan }
 
-    /// The head of the RST with that id; nil if it was left out.
-    public func head(id: Int) -> Head? {
+    /// Leaves out what is not wanted; the others keep their ids.
+    mutating func keep(where isWanted: (Head) -> Bool) { heads.removeAll { !isWanted($0) } }
+
+    /// The entry of the RST with that id; nil if it was left out.
+    public func entry(id: Int) -> Reset? {
         // Ids ascend, and are their places unless some were left out.
         let place = heads.firstPlace { $0.id < id }
-        return place < heads.count && heads[place].id == id ? heads[place] : nil
+        return place < heads.count && heads[place].id == id ? self[place] : nil
     }
 }
 
@@ -134,7 +137,7 @@ extension ResetList.Head {
 }
 
 extension Attribution {
-    fileprivate init(_ reset: Reset) {
+    init(_ reset: Reset) {
         candidates = reset.candidates
         process = reset.process
         owner = reset.owner

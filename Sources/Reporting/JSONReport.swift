@@ -5,6 +5,11 @@ import JSONText
 public struct JSONReport: Sendable {
     private var json = JSONWriter()
     private let tool: String
+    /// What the RSTs are counted by besides.
+    public var grouping: Grouping?
+    public var order = AnswerOrder.count
+    /// So many answers and groups, 0 for all; nil for as many as anybody looks at.
+    public var top: Int?
 
     /// - Parameter tool: name and version of the program.
     public init(tool: String) { self.tool = tool }
@@ -20,6 +25,8 @@ public struct JSONReport: Sendable {
         summary(report)
         clocks(report.clocks)
         findings(report.findings)
+        try answers(report.resets, sink)
+        if let grouping { groups(grouping, report.resets) }
         json.raw(",\n\"resets\":[")
         try flush(sink)
         let resets = report.resets
@@ -31,6 +38,40 @@ public struct JSONReport: Sendable {
     private mutating func flush(_ sink: ([UInt8]) throws -> Void) rethrows {
         try sink(json.bytes)
         json.removeAll()
+    }
+
+    /// More are not written without being asked for.
+    private static let mostAnswers = 1000
+
+    private mutating func answers(_ resets: ResetList, _ sink: ([UInt8]) throws -> Void) rethrows {
+        let groups = AnswerGroups(resets, by: order)
+        let count = shown(of: groups.count)
+        if groups.count > count {
+            json.raw(",\n\"answers_left_out\":")
+            json.number(groups.count - count)
+        }
+        json.raw(",\n\"answers\":[")
+        try flush(sink)
+        try inPieces(count, { JSONAnswers.text(of: groups, $0) }, to: sink)
+        json.raw("]")
+    }
+
+    private mutating func groups(_ grouping: Grouping, _ resets: ResetList) {
+        var groups = grouping.groups(of: resets)
+        Grouping.sort(&groups, by: order)
+        let count = shown(of: groups.count)
+        if groups.count > count {
+            json.raw(",\n\"groups_left_out\":")
+            json.number(groups.count - count)
+        }
+        json.raw(",\n\"groups\":[")
+        json.raw(JSONAnswers.text(of: groups.prefix(count), grouping))
+        json.raw("]")
+    }
+
+    private func shown(of count: Int) -> Int {
+        let top = top ?? Self.mostAnswers
+        return top == 0 ? count : min(count, top)
     }
 
     private mutating func inputs(_ report: Report) {
@@ -55,6 +96,14 @@ public struct JSONReport: Sendable {
             if !input.undecoded.isEmpty {
                 json.raw(",\"undecoded\":")
                 counts(input.undecoded.map { ($0.reason, $0.packets) })
+            }
+            if let host = input.host {
+                json.raw(",\"host\":")
+                json.string(host)
+            }
+            if let kernel = input.kernel {
+                json.raw(",\"kernel\":")
+                json.string(kernel)
             }
             if !input.notes.isEmpty { json.strings(",\"notes\":[", input.notes) }
             if !input.comments.isEmpty { json.strings(",\"comments\":[", input.comments) }
@@ -81,12 +130,19 @@ public struct JSONReport: Sendable {
         let summary = ReportSummary(report)
         json.raw(",\n\"summary\":{\"resets\":")
         json.number(report.resets.count)
+        json.raw(",\"connections\":")
+        json.number(summary.connections)
         json.raw(",\"by_cause\":")
         counts(summary.byCause.map { ($0.cause.rawValue, $0.count) })
         json.raw(",\"by_outcome\":")
         counts(summary.byOutcome.map { ($0.0.rawValue, $0.1) })
         json.raw(",\"by_certainty\":")
         counts(summary.byCertainty.map { ($0.0.rawValue, $0.1) })
+        if let selection = report.selection {
+            json.raw(",\"of_resets\":")
+            json.number(selection.total)
+            json.strings(",\"filter\":[", selection.words)
+        }
         json.raw("}")
     }
 
@@ -116,6 +172,10 @@ public struct JSONReport: Sendable {
         for (index, finding) in findings.enumerated() {
             json.raw(index == 0 ? "\n{\"kind\":" : ",\n{\"kind\":")
             json.string(finding.kind.rawValue)
+            if let pattern = finding.pattern {
+                json.raw(",\"pattern\":")
+                json.string(pattern.word)
+            }
             json.raw(",\"cause\":")
             json.string(finding.cause.rawValue)
             json.raw(",\"count\":")
@@ -128,28 +188,12 @@ public struct JSONReport: Sendable {
                 json.raw(",\"per_1000_s\":")
                 json.number(rate)
             }
-            endpoints(",\"sources\":[", finding.sources)
-            endpoints(",\"destinations\":[", finding.destinations)
+            json.endpoints(",\"sources\":[", finding.sources)
+            json.endpoints(",\"destinations\":[", finding.destinations)
             json.raw(",\"example\":")
             json.number(finding.example)
             json.raw(",\"summary\":")
             json.string(finding.summary)
-            json.raw("}")
-        }
-        json.raw("]")
-    }
-
-    private mutating func endpoints(_ head: StaticString, _ endpoints: [Finding.Endpoint]) {
-        json.raw(head)
-        for (index, endpoint) in endpoints.enumerated() {
-            json.raw(index == 0 ? "{\"address\":" : ",{\"address\":")
-            json.address(endpoint.address)
-            if let port = endpoint.port {
-                json.raw(",\"port\":")
-                json.number(port)
-            }
-            json.raw(",\"count\":")
-            json.number(endpoint.count)
             json.raw("}")
         }
         json.raw("]")

@@ -45,11 +45,12 @@ struct UTCTime {
 
     /// `23:22:01.123456`.
     ///
-    /// - Parameter digits: of the fraction, 1 to 9.
+    /// - Parameter digits: of the fraction, 0 to 9.
     func clock(digits: Int) -> String {
         var text = JSONWriter()
         text.clock(self)
-        return String(decoding: text.finish().dropLast(9 - digits), as: UTF8.self)
+        // Without a fraction there is no point either.
+        return String(decoding: text.finish().dropLast(digits == 0 ? 10 : 9 - digits), as: UTF8.self)
     }
 }
 

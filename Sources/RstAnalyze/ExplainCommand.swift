@@ -10,7 +10,9 @@ struct ExplainCommand: ParsableCommand {
 
     enum Format: String, ExpressibleByArgument, CaseIterable { case text, markdown }
 
-    @Argument(help: ArgumentHelp("A word of the catalogue, for example closed-port.", valueName: "cause"))
+    @Argument(
+        help: ArgumentHelp("A word of the catalogue, for example closed-port.", valueName: "cause"),
+        transform: { try word($0, "a cause") })
     var cause: Cause?
 
     @Option(help: "What to print: text or, of the whole catalogue, markdown.")

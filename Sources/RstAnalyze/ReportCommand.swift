@@ -1,18 +1,22 @@
-public import ArgumentParser
+import ArgumentParser
 import CLinux
-public import Correlator
+import Correlator
 import Glibc
 import InputFiles
 import Logging
+import NetworkTypes
 import Reporting
 
 struct ReportCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "report",
-        abstract: "Say for each RST why it was sent.",
+        abstract: "Say who reset whom, why, how sure that is, and what to do.",
         discussion: """
             Takes any number of captures (pcap, pcapng) and event files in any order and tells them apart by content; a \
-            directory stands for the files in it.
+            directory means all files directly in it, - is standard input.
+
+            First come the answers: RSTs with one explanation, the largest group first. Options that narrow the report may \
+            be combined; one that is repeated takes either.
             """)
 
     enum Format: String, ExpressibleByArgument, CaseIterable { case text, json }
@@ -28,19 +32,29 @@ struct ReportCommand: ParsableCommand {
         help: ArgumentHelp("Write to this file instead of standard output.", valueName: "file"))
     var output: String?
 
-    @Option(name: .customLong("cause"), help: "Show only RSTs of this cause. Repeat for several.")
-    var causes: [Cause] = []
+    @OptionGroup(title: "Narrowing")
+    var filters: FilterOptions
 
-    @Option(help: "Exit with status 3 if there is a RST of this cause. Repeat for several.")
-    var failOn: [Cause] = []
+    @OptionGroup(title: "Text")
+    var text: TextOptions
 
-    @Flag(name: .shortAndLong, help: "Add the evidence and the kernel path of each RST.")
-    var verbose = false
+    @Option(
+        help: ArgumentHelp(
+            """
+            Exit with status 3 if there is a RST of this cause or category, or any; closed-port@proven counts only those \
+            that are at least so sure, "abort-on-close>10" needs more than 10. Several with commas.
+            """, valueName: "what"), transform: FailCondition.list)
+    var failOn: [[FailCondition]] = []
+
+    mutating func validate() throws {
+        guard !files.isEmpty else { throw ValidationError("name a capture, an event file, or a directory with both.") }
+    }
 
     func run() throws {
         // Otherwise glibc keeps blocks in its heap that are as large as one that was freed, and gives back the text of each
         // piece of the report only to ask for it anew.
         linux_set_heap(1 << 20, 16 << 20)
+        text.tz.activate()
         let progress = ProgressLine()
         var loader = InputLoader { progress.update(done: $0, total: $1) }
         loader.load(files)
@@ -49,19 +63,16 @@ struct ReportCommand: ParsableCommand {
             for failure in loader.failures { log.error("\(failure)") }
             throw ExitCode(1)
         }
-        tellPassedOver(loader.passedOver)
+        tellIgnored(loader.passedOver)
         var report = correlate(captures: loader.captures, recordings: loader.recordings)
-        let isAlarming = !failOn.isEmpty && report.resets.heads.contains { failOn.contains($0.cause) }
-        if !causes.isEmpty {
-            let all = report.resets.count
-            report.resets.keep { causes.contains($0.cause) }
-            log.info("\(report.resets.count) of \(all) resets have a cause that was asked for")
-            report.findings = findings(in: report.resets)
-        }
+        let filter = try filters.filter(
+            span: report.resets.span, own: report.inputs.compactMap(\.netns), zone: text.tz)
+        report.keep(filter, words: filters.typed)
+        let isAlarming = tellWhatFails(report.resets)
         try write(report)
         var status: Int32 = 0
         if !report.isComplete {
-            log.warning("something was lost or damaged: the report says what")
+            log.warning("the report is incomplete; see its warnings")
             status = 2
         }
         // What was found is found, whatever was lost.
@@ -71,14 +82,28 @@ struct ReportCommand: ParsableCommand {
     }
 
     /// Names what a directory holds besides inputs: one of them may have been meant.
-    private func tellPassedOver(_ paths: [String]) {
+    private func tellIgnored(_ paths: [String]) {
         guard !paths.isEmpty else { return }
         let named = paths.prefix(Self.namedFiles).joined(separator: ", ")
         let others = paths.count > Self.namedFiles ? " and \(paths.count - Self.namedFiles) more" : ""
-        log.info("passed over, neither captures nor events: \(named)\(others)")
+        log.info("ignored (not a capture or event file): \(named)\(others)")
     }
 
     private static let namedFiles = 3
+
+    /// Says what of --fail-on there is.
+    private func tellWhatFails(_ resets: ResetList) -> Bool {
+        var isAlarming = false
+        for condition in failOn.joined() {
+            guard let (count, first) = condition.met(by: resets) else { continue }
+            isAlarming = true
+            let others = count == 1 ? "" : " and \((count - 1).grouped) more"
+            log.warning(
+                "--fail-on \(condition.typed): #\(first.id) \(first.tuple.source.text(port: first.tuple.sourcePort)) > \(first.tuple.destination.text(port: first.tuple.destinationPort)), \(first.cause.rawValue), \(first.certainty.rawValue)\(others)"
+            )
+        }
+        return isAlarming
+    }
 
     private func write(_ report: Report) throws {
         var descriptor = STDOUT_FILENO
@@ -105,30 +130,21 @@ struct ReportCommand: ParsableCommand {
         switch format {
         case .json:
             var renderer = JSONReport(tool: Version.tool)
+            renderer.grouping = text.grouping
+            renderer.order = text.sort
+            renderer.top = text.top
             try renderer.render(report, to: put)
         case .text:
-            var options = TextReport.Options()
-            options.verbose = verbose
-            options.color = isatty(descriptor) == 1 && getenv("NO_COLOR") == nil
-            var renderer = TextReport(options: options)
+            var renderer = TextReport(options: text.text(for: descriptor))
             try renderer.render(report) { try put(Array($0.utf8)) }
         }
         if output != nil { close(descriptor) }
     }
 }
 
-extension Cause: ExpressibleByArgument {}
-
 /// False also where one of them is not there.
 private func isSameFile(_ one: String, _ other: String) -> Bool {
     var (a, b) = (stat(), stat())
     return stat(one, &a) == 0 && stat(other, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino
         && a.st_mode & S_IFMT == S_IFREG
-}
-
-extension Report {
-    /// Whether everything that was recorded is in the report.
-    var isComplete: Bool {
-        losses.isEmpty && inputs.allSatisfy { $0.damageCount == 0 && !$0.undecoded.contains(where: \.isLoss) }
-    }
 }

@@ -83,10 +83,10 @@ import Testing
         }
         #expect(
             lines.map { $0.prefix(14) } == [
-                "1970-01-01 UTC", "00:16:40.00000", "00:33:20.00000", "1970-01-02 UTC", "00:00:00.00000",
-                "00:00:01.00000",
+                "1970-01-01 UTC", "#1 00:16:40.00", "#2 00:33:20.00", "1970-01-02 UTC", "#3 00:00:00.00",
+                "#4 00:00:01.00",
             ])
-        #expect(text([1000, 2000]).components(separatedBy: "1970").count == 2)
+        #expect(text([1000, 2000]).components(separatedBy: "\n1970").count == 2)
     }
 
     /// Names are chosen by whoever made the process, the interface or the file.
@@ -171,7 +171,7 @@ import Testing
         var text = ""
         var renderer = TextReport()
         renderer.render(report) { text += $0 }
-        #expect(text.contains("3 kernel events were lost"))
-        #expect(text.contains("4 packets were dropped by the capture"))
+        #expect(text.contains("3 kernel events lost"))
+        #expect(text.contains("4 packets dropped while capturing"))
     }
 }

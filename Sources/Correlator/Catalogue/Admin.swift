@@ -5,6 +5,7 @@ extension Catalogue {
         Rule(
             .socketDestroyed, .admin,
             meaning: "An administrator killed the socket (SOCK_DESTROY).",
+            guess: "An administrator may have killed the socket (SOCK_DESTROY).",
             advice: """
                 The report names the process that did it, which is not the one that owned the socket: "ss -K", or a \
                 program that uses the same request (Android's netd, some service meshes).
@@ -25,6 +26,7 @@ extension Catalogue {
         Rule(
             .bpfSockDestroy, .admin,
             meaning: "A BPF program destroyed the socket (bpf_sock_destroy).",
+            guess: "A BPF program may have destroyed the socket (bpf_sock_destroy).",
             advice:
                 "Find the program with \"bpftool prog\" and \"bpftool link\": a CNI that moves connections off a backend, for one.",
             recognition: "tcp_abort < BPF program < bpf_iter_run_prog above tcp_send_active_reset",

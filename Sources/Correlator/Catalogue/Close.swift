@@ -5,7 +5,8 @@ extension Catalogue {
     static let close: [Rule] = [
         Rule(
             .abortOnClose, .close,
-            meaning: "The application closed the socket with received data that it had not read.",
+            meaning: "The application closed the socket while received data was still unread.",
+            guess: "The application may have closed the socket while received data was still unread.",
             advice: """
                 Read until the end of the stream before close(), or shutdown(SHUT_WR) and drain; in a proxy or a web \
                 server look for requests that are refused before their body is read.
@@ -46,6 +47,7 @@ extension Catalogue {
         Rule(
             .lingerZero, .close,
             meaning: "The application closed the socket with SO_LINGER set to zero seconds.",
+            guess: "The application may have closed the socket with SO_LINGER set to zero seconds.",
             advice: """
                 The program asked for it (often to avoid TIME_WAIT, or in a health check): remove the option where \
                 the peer should see an orderly end.
@@ -79,7 +81,8 @@ extension Catalogue {
         },
         Rule(
             .disconnect, .close,
-            meaning: "The application dissolved the connection with connect() to AF_UNSPEC.",
+            meaning: "The application disconnected the socket with connect(AF_UNSPEC).",
+            guess: "The application may have disconnected the socket with connect(AF_UNSPEC).",
             advice: "The program reuses the socket on purpose; close it in order if the peer should not see a reset.",
             recognition: "tcp_disconnect < __inet_stream_connect above tcp_send_active_reset",
             basis: "connect(2), AF_UNSPEC; tcp_disconnect()",
@@ -88,6 +91,7 @@ extension Catalogue {
         Rule(
             .listenerClosed, .close,
             meaning: "The listening socket was closed while connections waited in its queue that nobody had accepted.",
+            guess: "The listening socket may have been closed before this connection was accepted.",
             advice: """
                 The service stopped or restarted under load: stop sending it connections first, drain the queue, or \
                 hand the listening socket over. With SO_REUSEPORT look at net.ipv4.tcp_migrate_req.
@@ -107,7 +111,9 @@ extension Catalogue {
         ) { $0.origin == .active && $0.calledFrom(.listenStop) && $0.callersLack(.abort) },
         Rule(
             .linger2Expired, .close,
-            meaning: "TCP_LINGER2 is negative: the closed connection was not to wait for its peer's end at all.",
+            meaning: "TCP_LINGER2 is negative: the closed connection did not wait for the peer's FIN.",
+            guess:
+                "The sender may have closed the connection without waiting for its peer's FIN (a negative TCP_LINGER2).",
             advice: "The program set TCP_LINGER2 below zero; remove it where the peer may still send.",
             recognition: """
                 __tcp_close above tcp_send_active_reset with an orphaned socket and linger2 < 0; or the ACK of its FIN \
@@ -137,6 +143,7 @@ extension Catalogue {
         Rule(
             .dataAfterClose, .close,
             meaning: "The peer sent data after the application here had closed the socket.",
+            guess: "The peer probably sent data after the application at the sender had closed the socket.",
             advice: """
                 This end closed first: it gave up waiting (a timeout of its own), or the two disagree about who ends \
                 the exchange. Compare the application's timeouts on both ends; a proxy's idle timeout should be \
@@ -168,6 +175,7 @@ extension Catalogue {
         Rule(
             .dataAfterShutdown, .close,
             meaning: "The peer sent data after the application here had shut down its receiving side.",
+            guess: "The peer may have sent data after the application had shut down its receiving side.",
             advice:
                 "shutdown(SHUT_RD or SHUT_RDWR) says that nothing more is wanted: use SHUT_WR to end one's own side only.",
             recognition: """
@@ -185,8 +193,9 @@ extension Catalogue {
         Rule(
             .finWait2Timeout, .close,
             meaning: "The peer never closed its side after the application here had closed: FIN_WAIT2 timed out.",
+            guess: "The peer probably never closed its side, so that FIN_WAIT2 timed out at the sender.",
             advice:
-                "The peer leaks connections, or its end was lost; net.ipv4.tcp_fin_timeout is how long this host waits.",
+                "The peer leaks connections, or its FIN was lost; net.ipv4.tcp_fin_timeout is how long this host waits.",
             recognition: "tcp_keepalive_timer above tcp_send_active_reset, state FIN_WAIT2, socket orphaned",
             basis: "tcp_keepalive_timer()",
             reasons: ["TCP_STATE"], fixture: "fin-wait2-timeout-v4",

@@ -5,13 +5,15 @@ extension Catalogue {
         Rule(
             .forwarded, .elsewhere,
             meaning: "The RST was not made on this host: it passed through.",
-            advice: "Record on the host it came from, or look at what stands between here and there.",
+            guess: "The RST probably only passed through this host.",
+            advice: "Record on the host it came from, or look at the devices on the path.",
             recognition: "ip_forward, br_forward or another forwarding function at the root of the stack",
             basis: "ip_forward(), br_handle_frame()", fixture: "forwarded-v4"
         ) { $0.origin == .forwarded && $0.callersLack(.tun) },
         Rule(
             .userSpace, .elsewhere,
             meaning: "A program wrote the RST into a raw or packet socket, bypassing kernel TCP.",
+            guess: "A program may have written the RST itself, bypassing kernel TCP, or carried it for another host.",
             advice:
                 "The report names the process where it can: a scanner, an intrusion-prevention system, a VPN or a user-space stack.",
             recognition: """
@@ -32,7 +34,8 @@ extension Catalogue {
         Rule(
             .injected, .elsewhere,
             meaning: "A third party between the two ends sent the RST.",
-            advice: "Capture at both ends: the end that seems to have sent it did not.",
+            guess: "A third party between the two ends probably sent the RST.",
+            advice: "Capture at both ends, to confirm that the apparent sender did not send it.",
             recognition: "no kernel event; the RST does not fit the flow it claims to belong to",
             basis: "RFC 5961, section 3",
             wire: { wire in
@@ -51,6 +54,7 @@ extension Catalogue {
         Rule(
             .received, .elsewhere,
             meaning: "The peer sent it, and what was captured does not tell why.",
+            guess: "The peer, or something on the path, sent it; what was captured does not show why.",
             advice: "Record on the peer, or capture the whole conversation (--full) to let the packets speak.",
             recognition: "no kernel event; the destination is an address of this host",
             basis: "wire only"
@@ -58,6 +62,7 @@ extension Catalogue {
         Rule(
             .unknown, .unknown,
             meaning: "The evidence is not enough to name a cause.",
+            guess: "The evidence is not enough to name a cause.",
             advice:
                 "The report says what is missing; where a kernel stack is shown and no rule knows it, please send it in.",
             recognition: "no rule holds",

@@ -5,6 +5,7 @@ extension Catalogue {
         Rule(
             .badSynInHandshake, .handshake,
             meaning: "A second, different SYN came in the middle of a handshake.",
+            guess: "A second, different SYN may have come in the middle of a handshake.",
             advice: """
                 Two peers behind one address use the same source port (a NAT that reuses ports too soon), or \
                 somebody forges segments of the handshake.
@@ -25,6 +26,7 @@ extension Catalogue {
         Rule(
             .badAckInHandshake, .handshake,
             meaning: "The other end acknowledged something this host had not sent in its handshake.",
+            guess: "The other end probably acknowledged something that had not been sent in the handshake.",
             advice: """
                 An old duplicate from an earlier connection with the same ports, a device that rewrites sequence \
                 numbers, or forged segments: compare the acknowledgment with the initial sequence number in a \

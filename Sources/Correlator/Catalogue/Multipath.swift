@@ -6,6 +6,7 @@ extension Catalogue {
         Rule(
             .mptcpFastclose, .mptcp,
             meaning: "The application aborted a Multipath TCP connection: its subflows are reset.",
+            guess: "The application may have aborted a Multipath TCP connection, which resets its subflows.",
             advice:
                 "As for abort-on-close and linger-zero: the program closed with unread data or with SO_LINGER zero.",
             recognition: "mptcp_do_fastclose above tcp_send_active_reset",
@@ -23,6 +24,7 @@ extension Catalogue {
         Rule(
             .mptcpSubflowReset, .mptcp,
             meaning: "One subflow of a Multipath TCP connection was reset by the protocol.",
+            guess: "The protocol may have reset one subflow of a Multipath TCP connection.",
             advice: "Look at the MPTCP reset reason (RFC 8684, section 3.6) in the packet's MP_TCPRST option.",
             recognition: "mptcp_subflow_reset or mptcp_worker above tcp_send_active_reset",
             basis: "RFC 8684, section 3.6; mptcp_subflow_reset()", fixture: "mptcp-subflow-reset-v4",
@@ -42,6 +44,7 @@ extension Catalogue {
         Rule(
             .mptcpJoinRefused, .mptcp,
             meaning: "The host refused to add a subflow to a Multipath TCP connection.",
+            guess: "The host may have refused to add a subflow to a Multipath TCP connection.",
             advice:
                 "The token or HMAC of the MP_JOIN did not fit, or the path manager's limits are reached: \"ip mptcp limits\".",
             recognition: "subflow_* between tcp_v4_send_reset and tcp_v4_rcv",
@@ -60,7 +63,8 @@ extension Catalogue {
         ) { $0.origin == .passive && $0.calledFrom(.mptcpSubflow) },
         Rule(
             .smcAbort, .smc,
-            meaning: "SMC gave the connection up and reset the TCP connection under it.",
+            meaning: "SMC gave up and reset the TCP connection under it.",
+            guess: "SMC may have given up and reset the TCP connection under it.",
             advice: "Look at \"smcss\" and the SMC statistics (smcr, smcd) for the reason.",
             recognition: "tcp_abort < smc_* above tcp_send_active_reset",
             basis: "RFC 7609; smc_conn_abort()",

@@ -5,6 +5,7 @@ extension Catalogue {
         Rule(
             .abortOnMemory, .pressure,
             meaning: "The kernel dropped the connection because TCP ran out of memory or of room for orphans.",
+            guess: "The kernel may have dropped the connection because TCP ran out of memory or of orphaned sockets.",
             advice: """
                 Look at "cat /proc/net/sockstat" against net.ipv4.tcp_mem and net.ipv4.tcp_max_orphans, and at \
                 TcpExtTCPAbortOnMemory in nstat: too many connections wait after close(), or their buffers are large.

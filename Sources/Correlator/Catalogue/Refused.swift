@@ -6,6 +6,7 @@ extension Catalogue {
         Rule(
             .closedPort, .refused,
             meaning: "No socket listened on the port: the kernel answered the SYN with a RST.",
+            guess: "Probably no socket listened on the port.",
             advice: """
                 Start the service, or correct the address and port that the client uses. Check with "ss -ltn" in the \
                 same network namespace: a service that listens on 127.0.0.1 only, or on the other IP version, is \
@@ -26,6 +27,7 @@ extension Catalogue {
                 The accept queue of the listener was full when the handshake ended, and \
                 net.ipv4.tcp_abort_on_overflow is 1.
                 """,
+            guess: "The listener's accept queue may have been full, with net.ipv4.tcp_abort_on_overflow set to 1.",
             advice: """
                 The program accepts too slowly or its backlog is too small: raise the backlog of listen() and \
                 net.core.somaxconn, and watch Recv-Q of the listener in "ss -ltn". Set tcp_abort_on_overflow to 0 to \
@@ -53,6 +55,7 @@ extension Catalogue {
         Rule(
             .netfilterReject, .refused,
             meaning: "A firewall rule on this host rejected the segment with a TCP reset.",
+            guess: "A firewall rule may have rejected the segment with a TCP reset.",
             advice: """
                 Find the rule: "nft list ruleset" or "iptables -S" (and "ip6tables -S") in the network namespace of \
                 the report, in the chain of the hook it names; look for "reject with tcp reset".
@@ -79,6 +82,7 @@ extension Catalogue {
         Rule(
             .connectionRefused, .refused,
             meaning: "A SYN was answered with a RST: the port is closed, or a firewall rejects it.",
+            guess: "A SYN was answered with a RST: the port is probably closed, or a firewall rejects it.",
             advice: """
                 Record on the host that sent the RST to learn which: the wire looks the same for both. Check there \
                 with "ss -ltn" and "nft list ruleset".

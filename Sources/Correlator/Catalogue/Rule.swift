@@ -6,6 +6,8 @@ public final class Rule: Sendable {
     public let category: Category
     /// One sentence for a person: what happened.
     public let meaning: String
+    /// The same where it is not proven, worded as a guess.
+    public let guess: String
     /// What an operator does next.
     public let advice: String
     /// How the evidence shows it, in words.
@@ -22,7 +24,8 @@ public final class Rule: Sendable {
     let wire: (@Sendable (WireEvidence) -> WireScore?)?
 
     init(
-        _ cause: Cause, _ category: Category, meaning: String, advice: String, recognition: String, basis: String,
+        _ cause: Cause, _ category: Category, meaning: String, guess: String, advice: String, recognition: String,
+        basis: String,
         reasons: Set<String> = [], fixture: String? = nil,
         wire: (@Sendable (WireEvidence) -> WireScore?)? = nil,
         holds: @escaping @Sendable (Evidence) -> Bool
@@ -30,6 +33,7 @@ public final class Rule: Sendable {
         self.cause = cause
         self.category = category
         self.meaning = meaning
+        self.guess = guess
         self.advice = advice
         self.recognition = recognition
         self.basis = basis

@@ -5,6 +5,8 @@ extension Catalogue {
         Rule(
             .staleConnection, .stale,
             meaning: "A segment of a connection that this host does not have, on a port where nobody listens.",
+            guess:
+                "The segment probably belongs to a connection that the sender of the RST no longer has, on a port where nobody listens.",
             advice: """
                 The peer still believes in a connection that is gone here: it was closed or timed out, the host or \
                 container restarted, or the address moved. If NAT is in the path, look for segments that conntrack \
@@ -62,6 +64,7 @@ extension Catalogue {
                 A segment arrived at a listening port that belongs to no connection of this host, or acknowledges what its \
                 handshake had not sent.
                 """,
+            guess: "The segment probably reached a listening port without belonging to any connection there.",
             advice: """
                 The peer still believes in a connection that is gone here (the service restarted, it closed or timed \
                 out, a SYN cookie expired), a NAT or load balancer in between forgot it and chose another port or \
@@ -99,11 +102,12 @@ extension Catalogue {
         Rule(
             .unexpectedSynAck, .stale,
             meaning: "A SYN+ACK arrived for a connection that this host is not opening.",
+            guess: "A SYN+ACK probably arrived for a connection that its receiver was not opening.",
             advice: """
                 Where addresses are translated (NAT, a service address), look whether the answer takes the same way back \
                 and is translated there: a bridge past conntrack, two gateways, a client in the backend's own network. \
-                Otherwise this host gave the connect up before the answer came, a program opens connections past the \
-                kernel (a scanner, a user-space stack), or somebody sends SYNs with this host's address (backscatter).
+                Otherwise this host cancelled connect() before the answer came, a program opens connections bypassing \
+                the kernel (a scanner, a user-space stack), or somebody sends SYNs with this host's address (backscatter).
                 """,
             recognition: "tcp_v4_send_reset straight from tcp_v4_rcv, no socket, trigger is a SYN+ACK",
             basis: "RFC 9293, section 3.10.7.1",
@@ -131,6 +135,7 @@ extension Catalogue {
         Rule(
             .straySegment, .stale,
             meaning: "A segment without ACK and without SYN (FIN only, null, xmas) for no connection: a scan.",
+            guess: "A segment without ACK and SYN probably met no connection: a scan.",
             advice: "No working TCP sends these. Look at the peer: it scans ports, or a device mangles flags.",
             recognition: "tcp_v4_send_reset straight from tcp_v4_rcv, no socket, trigger has neither SYN nor ACK",
             basis: "RFC 9293, section 3.10.7.1",
@@ -148,7 +153,10 @@ extension Catalogue {
         },
         Rule(
             .dataAfterFullClose, .stale,
-            meaning: "The peer sent more after this host had closed the connection and forgotten all but its end.",
+            meaning:
+                "The peer sent more after this host had closed the connection and had only a TIME_WAIT entry left.",
+            guess:
+                "The peer may have sent more after the connection had been closed and only a TIME_WAIT entry was left.",
             advice: """
                 The application closed both directions while its peer still sent: finish the protocol's exchange, or \
                 read to the end of the stream, before close().

@@ -4,7 +4,8 @@ extension Catalogue {
     static let timeout: [Rule] = [
         Rule(
             .keepaliveTimeout, .timeout,
-            meaning: "Keepalive probes went unanswered until their number was used up.",
+            meaning: "Keepalive probes went unanswered until TCP_KEEPCNT was reached.",
+            guess: "Keepalive probes probably went unanswered until TCP_KEEPCNT was reached.",
             advice: """
                 The peer is gone, or something between drops the probes: a firewall, NAT or load balancer that forgot \
                 the idle connection. Compare its idle limit with TCP_KEEPIDLE (net.ipv4.tcp_keepalive_time).
@@ -27,6 +28,7 @@ extension Catalogue {
         Rule(
             .userTimeout, .timeout,
             meaning: "Keepalive probes went unanswered for longer than TCP_USER_TIMEOUT allows.",
+            guess: "Probes or data may have gone unacknowledged for longer than TCP_USER_TIMEOUT allows.",
             advice: """
                 As for keepalive-timeout: the peer is gone or the path drops the probes. The limit was set by the \
                 application with TCP_USER_TIMEOUT.
@@ -47,6 +49,7 @@ extension Catalogue {
         Rule(
             .idleTimeout, .timeout,
             meaning: "A RST ended a long silence: an idle limit somewhere on the path or in an application.",
+            guess: "The RST ended a long silence: probably an idle limit, on the path or in an application.",
             advice:
                 "Find the limit that fits the silence, and keep the connection busy with keepalives shorter than it.",
             recognition: "no kernel event; a RST after long silence",

@@ -63,9 +63,10 @@ func judge(_ evidence: WireEvidence, _ scores: WireScores) -> Verdict {
     if near.count == 1, !best.score.standsFor.isEmpty { candidates = best.score.standsFor }
     guard best.score.points >= WireScore.likely else { return undecided(evidence, candidates: candidates) }
     var verdict = Verdict(
-        cause: best.rule.cause, category: best.rule.category, certainty: .inferred, summary: best.rule.meaning,
+        cause: best.rule.cause, category: best.rule.category, certainty: .inferred, summary: best.rule.guess,
         missing: candidates.count > 1 ? [whatDecides(candidates, evidence)] : [])
     verdict.candidates = candidates.count > 1 ? candidates : []
+    verdict.because = best.score.because
     if let suspect = evidence.peer.injected ?? evidence.own.injected, best.rule.cause != .injected {
         verdict.summary += " A third party had put a segment into this connection (packet \(suspect.note.number))."
     }

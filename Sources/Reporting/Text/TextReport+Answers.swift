@@ -2,39 +2,220 @@ import Correlator
 import NetworkTypes
 
 extension TextReport {
-    /// What many RSTs have in common; each of them stands in the list below all the same.
-    mutating func findings(_ report: Report) {
-        let spansDays = report.resets.spansDays
-        func clock(_ time: Int64, digits: Int) -> String {
-            let time = UTCTime(nanoseconds: time)
-            return (spansDays ? time.date + " " : "") + time.clock(digits: digits)
-        }
-        for finding in report.findings {
-            let (from, to) = (clock(finding.first, digits: 3), clock(finding.last, digits: 3))
-            let rate = finding.perThousandSeconds.flatMap(rate).map { ", \($0)" } ?? ""
-            wrap("\(finding.count) x \(finding.cause.rawValue), \(from) to \(to)\(rate)", indent: 2)
-            wrap(finding.summary, indent: 6)
-            if let example = report.resets.head(id: finding.example) {
-                wrap("for example \(flow(example.tuple)) at \(clock(example.time, digits: 6))", indent: 6)
+    /// What explains many RSTs at once, the largest first, as many as fit a screen.
+    mutating func answers(_ report: Report) {
+        guard !report.resets.isEmpty else { return }
+        let groups = AnswerGroups(report.resets, by: options.order)
+        let width = max(5, groups.count == 0 ? 0 : groups.largest.grouped.count)
+        let isAll = options.top == 0 || options.verbose && options.top == nil
+        // A line for what follows, and one for the prompt.
+        let room = options.height - text.split(separator: "\n", omittingEmptySubsequences: false).count - 2
+        var shown = 0
+        if isAll || options.top != nil {
+            let count = isAll ? groups.count : min(groups.count, options.top ?? 0)
+            while shown < count {
+                text += block(groups.answer(shown, slices: Self.slices), report, width).full
+                shown += 1
             }
+        } else {
+            shown = fitting(groups, report, width, room)
         }
-        if !report.findings.isEmpty { text += "\n" }
+        let left = groups.count - shown
+        if left > 0 {
+            let resets = (shown..<groups.count).reduce(0) { $0 + groups.count(of: $1) }
+            wrap("and \(left.grouped) more with \(resets.counted("reset")) (--top 0 shows all)", indent: width + 2)
+        }
     }
 
-    /// In the unit in which it is at least one; nil where it is less than one an hour.
-    private func rate(_ perThousandSeconds: UInt64) -> String? {
-        if perThousandSeconds >= 1000 { return "\(perThousandSeconds / 1000)/s" }
-        if perThousandSeconds * 60 >= 1000 { return "\(perThousandSeconds * 60 / 1000)/min" }
-        return perThousandSeconds > 0 ? "\(perThousandSeconds * 36 / 10)/h" : nil
+    /// The bars of an answer's timeline.
+    static let slices = 12
+    /// However low the screen is.
+    private static let leastAnswers = 3
+    /// However high it is.
+    private static let mostAnswers = 12
+
+    /// First those that make up nearly all and those with a pattern, each with as much as there is room for; then others.
+    private mutating func fitting(_ groups: AnswerGroups, _ report: Report, _ width: Int, _ room: Int) -> Int {
+        let most = min(groups.count, Self.mostAnswers)
+        let total = report.resets.count
+        var important = 0
+        var covered = 0
+        while important < most,
+            important < Self.leastAnswers || covered * 20 < total * 19 || groups.hasPattern(important)
+        {
+            covered += groups.count(of: important)
+            important += 1
+        }
+        let blocks = (0..<most).map { block(groups.answer($0, slices: Self.slices), report, width) }
+        // So many have room in brief at least.
+        var shown = 0
+        var used = 0
+        while shown < important, shown < Self.leastAnswers || used + blocks[shown].brief.lineCount <= room {
+            used += blocks[shown].brief.lineCount
+            shown += 1
+        }
+        var isFull = [Bool](repeating: false, count: shown)
+        for number in 0..<shown {
+            let more = blocks[number].full.lineCount - blocks[number].brief.lineCount
+            guard used + more <= room || shown == 1 else { break }
+            used += more
+            isFull[number] = true
+        }
+        if isFull.allSatisfy(\.self) {
+            while shown < most, used + blocks[shown].full.lineCount <= room {
+                used += blocks[shown].full.lineCount
+                isFull.append(true)
+                shown += 1
+            }
+        }
+        for number in 0..<shown { text += isFull[number] ? blocks[number].full : blocks[number].brief }
+        return shown
+    }
+
+    // MARK: - One answer
+
+    private struct Block {
+        let full: String
+        /// Without what it means and what to do.
+        let brief: String
+    }
+
+    private func block(_ answer: Answer, _ report: Report, _ width: Int) -> Block {
+        let indent = width + 2
+        let example = report.resets.entry(id: answer.example)
+        let words = verdict(answer.cause, answer.candidates, answer.certainty)
+        let label = words + (answer.pattern.map { " (\($0.name))" } ?? "")
+        let who = parties(answer)
+        var brief = TextReport(options: options)
+        brief.text = padLeft(answer.count.grouped, width) + "  " + brief.paint(label, Self.color(answer.certainty))
+        let column = max(indent + label.columns + 2, indent + 34)
+        if column + who.columns <= options.width {
+            brief.text += String(repeating: " ", count: column - indent - label.columns) + who + "\n"
+        } else {
+            brief.text += "\n"
+            brief.wrap(who, indent: indent)
+        }
+        var full = brief
+        var meaning = ""
+        if let pattern = answer.pattern { meaning += pattern.sentence(answer) + " " }
+        meaning += Self.meaning(answer, example)
+        full.wrap(meaning, indent: indent, hanging: indent)
+        if answer.certainty != .proven, let missing = example?.missing.first {
+            full.wrap("Missing: \(missing.printable).", indent: indent)
+        }
+        if let advice = Catalogue.rule(for: answer.cause)?.advice {
+            full.wrap("Do: \(advice)", indent: indent)
+        }
+        let footer = footer(answer, example)
+        let line = String(repeating: " ", count: indent) + footer.joined(separator: "  ")
+        if line.columns <= options.width {
+            brief.text += line + "\n"
+            full.text += line + "\n"
+        } else {
+            brief.wrap(footer.joined(separator: " "), indent: indent)
+            full.wrap(footer.joined(separator: " "), indent: indent)
+        }
+        return Block(full: full.text, brief: brief.text)
+    }
+
+    /// What happened; of a single RST in its own words.
+    private static func meaning(_ answer: Answer, _ example: Reset?) -> String {
+        let rule = Catalogue.rule(for: answer.cause)
+        let sentence =
+            answer.count == 1 ? example?.summary : answer.certainty == .proven ? rule?.meaning : rule?.guess
+        guard let sentence, sentence.hasSuffix("."), let example else { return sentence?.printable ?? "" }
+        return sentence.dropLast().printable + because(example)
+    }
+
+    private static func because(_ reset: Reset) -> String {
+        reset.because.map { ": \($0.printable)." } ?? "."
+    }
+
+    private func footer(_ answer: Answer, _ example: Reset?) -> [String] {
+        var parts: [String] = []
+        if let first = answer.first, let last = answer.last {
+            parts.append(options.time.span(first, last))
+            if answer.count > 1, !answer.timeline.isEmpty {
+                parts.append(sparkline(answer.timeline, isUnicode: options.isUnicode))
+            }
+        }
+        if answer.count > 1, let example {
+            let client = answer.sentBy == .source ? example.tuple.reversed : example.tuple
+            parts.append("e.g. #\(answer.example) \(client.source.text(port: client.sourcePort))")
+        } else {
+            parts.append("#\(answer.example)")
+        }
+        return parts
+    }
+
+    // MARK: - Who and where
+
+    private func parties(_ answer: Answer) -> String {
+        let services = Self.text(answer.services, "host")
+        let clients = Self.text(answer.clients, answer.pattern?.isScan == true ? "host" : "client")
+        let (from, to) = answer.sentBy == .source ? (services, clients) : (clients, services)
+        let who = sender(answer)
+        let other = answer.direction == .received ? " (another host)" : ""
+        return "\(who.isEmpty ? "" : who + " ")\(from)\(other) -> \(to)"
+    }
+
+    private func sender(_ answer: Answer) -> String {
+        let sender = answer.sender
+        if let name = sender.name?.printable {
+            var notes: [String] = []
+            if let pid = sender.pid {
+                notes.append("pid \(pid)")
+            } else if sender.processes > 1 {
+                notes.append(sender.processes.counted("process", plural: "processes"))
+            }
+            if let place = sender.location?.shortName { notes.append(place) }
+            let text = name + (notes.isEmpty ? "" : " (\(notes.joined(separator: ", ")))")
+            if sender.role == .closer { return "closed by \(text):" }
+            guard sender.role == .killer else { return text }
+            return text + (sender.owner.map { " for \($0.printable)" } ?? "")
+        }
+        switch (answer.cause, answer.direction) {
+        case (.netfilterReject, .sent?): return "this host's firewall"
+        case (_, .sent?): return sender.role == Reset.Process.Role.none ? "this host's kernel" : "this host"
+        case (_, .forwarded?): return "passing through:"
+        case (.injected, _): return "a third party as"
+        default: return ""
+        }
+    }
+
+    private static func text(_ ends: Answer.Ends, _ noun: String) -> String {
+        if let only = ends.top.first, ends.addresses == 1 {
+            if ends.ends == 1, let port = ends.port { return only.address.text(port: port) }
+            if let port = ends.port { return only.address.text(port: port) }
+            return noun == "client" ? "\(only.address)" : "\(only.address), \(ends.ends.counted("port"))"
+        }
+        return ends.addresses.counted(noun) + (ends.port.map { ", port \($0)" } ?? "")
     }
 }
 
-extension ResetList {
-    /// The first and the last of them were on different days, UTC.
-    fileprivate var spansDays: Bool {
-        guard let first = heads.first(where: \.hasWallClock), let last = heads.last(where: \.hasWallClock) else {
-            return false
+extension Answer.Pattern {
+    var isScan: Bool { if case .scan = self { true } else { false } }
+
+    /// In words.
+    fileprivate var name: String { word.split(separator: "-").joined(separator: " ") }
+
+    fileprivate func sentence(_ answer: Answer) -> String {
+        switch self {
+        case .scan(let ports, let hosts):
+            return
+                "One host tried \(ports.counted("port")) on \(hosts.counted("host")): a port scan, or a program that looks for a service."
+        case .crashLoop(let times): return "The service went down \(times.grouped) times and came back."
+        case .deadBackend: return "No attempt succeeded: nothing listens there, or a firewall rejects the connections."
+        case .healthCheck(let interval):
+            return
+                "A connection every \(TimeSpan(nanoseconds: interval)), regularly: probably a health check of a load balancer or monitor."
+        case .idleLimit(let silence, let count):
+            let share = count == answer.count ? "All" : "\(count.grouped) of \(answer.count.grouped)"
+            return "\(share) came after \(TimeSpan(nanoseconds: silence)) of silence (within 5 %): an idle limit."
         }
-        return !UTCTime(nanoseconds: first.time).isSameDay(as: UTCTime(nanoseconds: last.time))
     }
+}
+
+extension String {
+    fileprivate var lineCount: Int { utf8.count { $0 == UInt8(ascii: "\n") } }
 }

@@ -1,43 +1,99 @@
 import Correlator
 
 extension TextReport {
-    /// Of each file, so many damaged places are named.
-    private static let namedDamage = 10
-
-    mutating func summary(_ report: Report) {
+    /// How much there is, from when to when, how sure it is, what is missing, and where it was recorded.
+    mutating func headline(_ report: Report) {
         let summary = ReportSummary(report)
-        let outcomes = summary.byOutcome.map { "\($0.1) \($0.0.rawValue)" }.joined(separator: ", ")
         let count = report.resets.count
-        text += "\(count) reset\(count == 1 ? "" : "s")\(outcomes.isEmpty ? "" : ": " + outcomes)\n"
-        guard !summary.byCause.isEmpty else { return }
-        text += "\n"
-        let width = String(summary.byCause[0].count).count
-        for entry in summary.byCause {
-            let sure = Certainty.allCases.filter(entry.certainties.contains).map(\.rawValue).joined(separator: ", ")
-            text += "  " + padLeft(String(entry.count), max(width, 5)) + "  "
-            text += padRight(entry.cause.rawValue, 29) + sure + "\n"
+        var sentence = count.counted("reset")
+        if count > 0 {
+            sentence += " of \(summary.connections.counted("connection"))"
+            if let (first, last) = summary.span {
+                let length = UInt64(bitPattern: last &- first)
+                let span = options.time.span(first, last, dated: true)
+                sentence += length == 0 ? " at \(span)" : " in \(TimeSpan(nanoseconds: length)) (\(span))"
+                if let rate = rate(summary.perThousandSeconds), count >= Self.leastForRate { sentence += ", \(rate)" }
+            }
+        }
+        wrap(sentence, indent: 0, color: .bold)
+        if count > 0 {
+            var parts = summary.byCertainty.map { paint("\($0.1.grouped) \($0.0.rawValue)", Self.color($0.0)) }
+            parts += [
+                report.isComplete
+                    ? (report.tellsOfLosses ? "nothing lost" : "no losses known")
+                    : paint("incomplete, see the warnings", .yellow)
+            ]
+            let outcomes = summary.byOutcome.map { "\($0.1.grouped) \($0.0.rawValue)" }.joined(separator: ", ")
+            // Not wrapped: what colours it has would count as columns.
+            text += parts.joined(separator: ", ") + "\n"
+            text += outcomes + recordedOn(report) + "\n"
+        }
+        if let selection = report.selection {
+            wrap(
+                "showing \(count.grouped) of \(selection.total.counted("reset")) (\(selection.words.joined(separator: " ").printable))",
+                indent: 0)
         }
         text += "\n"
     }
 
-    /// What the reader must know before trusting the list: losses and damage.
-    mutating func notes(_ report: Report) {
+    /// Of fewer RSTs nobody asks how often they came.
+    private static let leastForRate = 10
+
+    private func recordedOn(_ report: Report) -> String {
+        var hosts: [String] = []
+        for input in report.inputs {
+            guard let host = input.host, !host.isEmpty else { continue }
+            let name = host.printable + (input.kernel.map { " (Linux \($0.printable))" } ?? "")
+            if !hosts.contains(name) { hosts.append(name) }
+        }
+        return hosts.isEmpty ? "" : "; recorded on \(hosts.joined(separator: ", "))"
+    }
+
+    /// What each certainty looks like, everywhere.
+    static func color(_ certainty: Certainty) -> Color {
+        switch certainty {
+        case .proven: .green
+        case .inferred: .yellow
+        case .unknown: .magenta
+        }
+    }
+
+    /// In the unit in which it is at least one; nil where it is less than one an hour.
+    func rate(_ perThousandSeconds: UInt64?) -> String? {
+        guard let rate = perThousandSeconds else { return nil }
+        if rate >= 1000 { return "\(Int(rate / 1000).grouped)/s" }
+        if rate * 60 >= 1000 { return "\(rate * 60 / 1000)/min" }
+        return rate > 0 ? "\(rate * 36 / 10)/h" : nil
+    }
+
+    // MARK: - What the reader must know before trusting the rest
+
+    /// Of each file, so many damaged places are named.
+    private static let namedDamage = 10
+
+    mutating func warnings(_ report: Report) {
         let losses = report.losses
         var notes: [String] = []
-        if losses.captureDropped > 0 { notes.append("\(losses.captureDropped) packets were dropped by the capture") }
-        if losses.eventsLost > 0 { notes.append("\(losses.eventsLost) kernel events were lost") }
-        if losses.bytesSkipped > 0 { notes.append("\(losses.bytesSkipped) bytes of captures could not be read") }
-        if losses.linesSkipped > 0 { notes.append("\(losses.linesSkipped) lines of events could not be read") }
+        if losses.captureDropped > 0 {
+            notes.append("\(losses.captureDropped.counted("packet")) dropped while capturing")
+        }
+        if losses.eventsLost > 0 { notes.append("\(losses.eventsLost.counted("kernel event")) lost") }
+        if losses.bytesSkipped > 0 {
+            notes.append("\(losses.bytesSkipped.counted("byte")) of captures could not be read")
+        }
+        if losses.linesSkipped > 0 {
+            notes.append("\(losses.linesSkipped.counted("line")) of events could not be read")
+        }
         for input in report.inputs {
             notes += input.damage.prefix(Self.namedDamage).map { "\(input.file): \($0)" }
             let more = input.damageCount - min(input.damage.count, Self.namedDamage)
-            if more > 0 { notes.append("\(input.file): \(more) more damaged places") }
+            if more > 0 { notes.append("\(input.file): \(more.counted("more damaged place"))") }
         }
         for input in report.inputs { notes += input.notes.map { "\(input.file): \($0)" } }
         for input in report.inputs {
-            notes += input.undecoded.map { "\(input.file): \($0.packets) packets not looked into: \($0.reason)" }
+            notes += input.undecoded.map { "\(input.file): \($0.packets.counted("packet")) not analysed: \($0.reason)" }
         }
-        for note in notes { wrap("warning: " + note.printable, indent: 2, color: .yellow) }
+        for note in notes { wrap("warning: " + note.printable, indent: 0, color: .yellow) }
         if !notes.isEmpty { text += "\n" }
     }
 
@@ -45,7 +101,7 @@ extension TextReport {
     mutating func comments(_ report: Report) {
         for input in report.inputs {
             for comment in input.comments {
-                wrap("\(input.file.printable): comment: \(comment.printable)", indent: 2)
+                wrap("\(input.file.printable): comment: \(comment.printable)", indent: 0)
             }
         }
         if report.inputs.contains(where: { !$0.comments.isEmpty }) { text += "\n" }
@@ -59,7 +115,7 @@ extension TextReport {
             let sign = clock.offset < 0 ? "behind" : "ahead of"
             wrap(
                 "clocks: \(clock.file.printable) is \(TimeSpan(nanoseconds: clock.offset.magnitude)) \(sign) \(clock.reference.printable)"
-                    + "\(delay) (\(clock.segments) segments in both)", indent: 2)
+                    + "\(delay) (\(clock.segments.counted("segment")) in both)", indent: 0)
         }
         if !report.clocks.isEmpty { text += "\n" }
     }

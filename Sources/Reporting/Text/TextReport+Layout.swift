@@ -1,23 +1,45 @@
+import NetworkTypes
+
 extension TextReport {
-    mutating func wrap(_ sentence: String, indent: Int, color: Color? = nil) {
+    /// Breaks a text into lines at its spaces.
+    ///
+    /// - Parameters:
+    ///   - indent: of the first line, columns.
+    ///   - hanging: of those after it; two more if it is nil.
+    mutating func wrap(_ sentence: String, indent: Int, hanging: Int? = nil, color: Color? = nil) {
+        for line in lines(sentence, indent: indent, hanging: hanging) { text += paint(line, color) + "\n" }
+    }
+
+    func lines(_ sentence: String, indent: Int, hanging: Int? = nil) -> [String] {
+        var lines: [String] = []
         var line = String(repeating: " ", count: indent)
+        var width = indent
         var isEmpty = true
         for word in sentence.split(separator: " ") {
-            if !isEmpty, line.count + 1 + word.count > 80 {
-                text += paint(line, color) + "\n"
-                line = String(repeating: " ", count: indent + 2)
+            let columns = word.columns
+            if !isEmpty, width + 1 + columns > options.width {
+                lines.append(line)
+                width = hanging ?? indent + 2
+                line = String(repeating: " ", count: width)
                 isEmpty = true
             }
-            if !isEmpty { line += " " }
+            if !isEmpty {
+                line += " "
+                width += 1
+            }
             line += word
+            width += columns
             isEmpty = false
         }
-        text += paint(line, color) + "\n"
+        lines.append(line)
+        return lines
     }
 
     enum Color: String {
         case green = "32"
         case yellow = "33"
+        case magenta = "35"
+        case bold = "1"
     }
 
     func paint(_ text: String, _ color: Color?) -> String {
@@ -26,10 +48,10 @@ extension TextReport {
     }
 
     func padLeft(_ text: String, _ width: Int) -> String {
-        String(repeating: " ", count: max(0, width - text.count)) + text
+        String(repeating: " ", count: max(0, width - text.columns)) + text
     }
 
-    func padRight(_ text: String, _ width: Int) -> String {
-        text + String(repeating: " ", count: max(1, width - text.count))
+    func flow(_ tuple: FourTuple) -> String {
+        "\(tuple.source.text(port: tuple.sourcePort)) > \(tuple.destination.text(port: tuple.destinationPort))"
     }
 }

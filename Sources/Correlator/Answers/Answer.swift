@@ -1,0 +1,75 @@
+/// RSTs that one sentence explains: they have the cause, the certainty and the candidates in common, and the service or the
+/// program that a person would look at.
+public struct Answer: Sendable, Equatable {
+    public var cause: Cause
+    public var certainty: Certainty
+    /// See `Reset.candidates`.
+    public var candidates: [Cause]
+    public var count: Int
+    /// What they are together.
+    public var pattern: Pattern?
+    /// Which way they went; nil if not all the same way.
+    public var direction: Direction?
+    public var sender: Sender
+    /// The ends that were connected to, and those that connected.
+    public var services: Ends
+    public var clients: Ends
+    /// Which of both sent the RSTs.
+    public var sentBy: ServiceEnd
+    /// Nanoseconds since 1970-01-01 UTC, of those with a wall clock; nil if none has one.
+    public var first: Int64?
+    public var last: Int64?
+    /// How many came in each of so many equal parts of the report's time; empty without such a time.
+    public var timeline: [Int]
+    /// The id of the first of them.
+    public var example: Int
+
+    /// What a person fixes.
+    public enum Pattern: Sendable, Equatable {
+        /// One host tried many ports or hosts.
+        case scan(ports: Int, hosts: Int)
+        /// A service went down and came back so many times.
+        case crashLoop(times: Int)
+        /// Nobody was let in by a service.
+        case deadBackend
+        /// Connections at regular intervals, nanoseconds.
+        case healthCheck(every: UInt64)
+        /// So many of them came after the same silence, nanoseconds, within 5 %.
+        case idleLimit(silence: UInt64, count: Int)
+
+        /// As the JSON report has it.
+        public var word: String {
+            switch self {
+            case .scan: "scan"
+            case .crashLoop: "crash-loop"
+            case .deadBackend: "dead-backend"
+            case .healthCheck: "health-check"
+            case .idleLimit: "idle-limit"
+            }
+        }
+    }
+
+    /// Whose doing they are, as far as it is known.
+    public struct Sender: Sendable, Equatable {
+        /// Nil where no process has a part in it, or none is known.
+        public var name: String?
+        public var role: Reset.Process.Role?
+        /// How many processes, by their numbers, and the number if there is one.
+        public var processes: Int
+        public var pid: Int32?
+        /// The owner of the sockets where `name` is their killer.
+        public var owner: String?
+        public var location: Reset.Location?
+    }
+
+    /// Of one side.
+    public struct Ends: Sendable, Equatable {
+        /// Different addresses, and different addresses with their ports.
+        public var addresses: Int
+        public var ends: Int
+        /// The most frequent addresses, at most `Finding.keptEndpoints`.
+        public var top: [Finding.Endpoint]
+        /// The port, if it is the same in all of them.
+        public var port: UInt16?
+    }
+}

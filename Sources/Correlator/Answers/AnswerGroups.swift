@@ -1,0 +1,166 @@
+import NetworkTypes
+
+/// The RSTs of a list, put together by what a person would fix. Each RST is in one group.
+///
+/// Groups are made of heads, and few of them are looked at closer: an `Answer` is made when it is asked for.
+public struct AnswerGroups: Sendable {
+    private let heads: [ResetList.Head]
+    private let attributions: [Attribution]
+    /// The groups' members, group by group and each in the order of time.
+    private let places: [Int32]
+    private let groups: [Group]
+    private let span: (first: Int64, last: Int64)?
+
+    private struct Group: Sendable {
+        var range: Range<Int>
+        /// The first member.
+        var first: Int32
+        var pattern: Answer.Pattern?
+        /// Groups with the same number are one finding.
+        var problem: Int32
+    }
+
+    public init(_ list: ResetList, by order: AnswerOrder = .count) {
+        let heads = list.heads
+        let labels = Labels(list.attributions)
+        let base = BaseGroups(heads, labels)
+        let merged = base.merged(heads, labels)
+        // Members in the order of their groups.
+        var counts = [Int32](repeating: 0, count: merged.count)
+        for group in base.groupOf { counts[Int(merged.groupOf[Int(group)])] += 1 }
+        var ends: [Int] = []
+        var sum = 0
+        for count in counts {
+            ends.append(sum)
+            sum += Int(count)
+        }
+        var places = [Int32](repeating: 0, count: sum)
+        for (place, group) in base.groupOf.enumerated() {
+            let group = Int(merged.groupOf[Int(group)])
+            places[ends[group]] = Int32(truncatingIfNeeded: place)
+            ends[group] += 1
+        }
+        let finder = PatternFinder(heads, list.attributions, base)
+        var groups = merged.indices.map { number in
+            let range = ends[number] - Int(counts[number])..<ends[number]
+            let members = Members(resets: heads, places: places[range])
+            return Group(
+                range: range, first: places[range.lowerBound],
+                pattern: finder.pattern(of: members, merged.kinds[number]), problem: merged.problems[number])
+        }
+        // A loop is one finding, whatever it makes of connections.
+        var loops: [End: Int32] = [:]
+        for number in groups.indices {
+            guard case .crashLoop = groups[number].pattern else { continue }
+            let lead = heads[Int(groups[number].first)]
+            let (address, port) = lead.service.end(of: lead.tuple)
+            let problem = loops[End(address, port)] ?? groups[number].problem
+            loops[End(address, port)] = problem
+            groups[number].problem = problem
+        }
+        switch order {
+        case .count: groups.sort { ($1.range.count, $0.first) < ($0.range.count, $1.first) }
+        case .first: groups.sort { $0.first < $1.first }
+        case .last: groups.sort { places[$0.range.upperBound - 1] > places[$1.range.upperBound - 1] }
+        case .name:
+            groups.sort {
+                (heads[Int($0.first)].cause.rawValue, $1.range.count, $0.first)
+                    < (heads[Int($1.first)].cause.rawValue, $0.range.count, $1.first)
+            }
+        }
+        self.heads = heads
+        self.attributions = list.attributions
+        self.places = places
+        self.groups = groups
+        span = heads.wallClockSpan
+    }
+
+    public var count: Int { groups.count }
+
+    /// How many RSTs the largest group has.
+    public var largest: Int { groups.lazy.map(\.range.count).max() ?? 0 }
+
+    /// How many RSTs are in a group; the largest groups come first.
+    public func count(of group: Int) -> Int { groups[group].range.count }
+
+    public func hasPattern(_ group: Int) -> Bool { groups[group].pattern != nil }
+
+    private func members(_ group: Int) -> Members { Members(resets: heads, places: places[groups[group].range]) }
+
+    /// The places of a group's RSTs in the list.
+    package func places(of group: Int) -> ArraySlice<Int32> { places[groups[group].range] }
+
+    /// - Parameter slices: into so many equal parts the report's time is divided.
+    public func answer(_ number: Int, slices: Int = 0) -> Answer {
+        let members = members(number)
+        let lead = members[0]
+        let attribution = attributions[Int(lead.attribution)]
+        let from = Side(members, isSource: true)
+        let to = Side(members, isSource: false)
+        let ends = (Answer.Ends(from), Answer.Ends(to))
+        let times = members.wallClockSpan
+        return Answer(
+            cause: lead.cause, certainty: lead.certainty, candidates: attribution.candidates, count: members.count,
+            pattern: groups[number].pattern, direction: members.common(\.direction),
+            sender: sender(members, attribution), services: lead.service == .source ? ends.0 : ends.1,
+            clients: lead.service == .source ? ends.1 : ends.0, sentBy: lead.service, first: times?.first,
+            last: times?.last, timeline: timeline(members, slices), example: lead.id)
+    }
+
+    private func sender(_ members: Members, _ attribution: Attribution) -> Answer.Sender {
+        var pids: Set<Int32> = []
+        for number in 0..<members.count {
+            if let pid = attributions[Int(members[number].attribution)].process?.pid { pids.insert(pid) }
+        }
+        return Answer.Sender(
+            name: attribution.process?.comm, role: attribution.process?.role, processes: pids.count,
+            pid: pids.count == 1 ? pids.first : nil, owner: attribution.owner?.comm, location: attribution.location)
+    }
+
+    private func timeline(_ members: Members, _ slices: Int) -> [Int] {
+        guard slices > 0, let span, span.last > span.first else { return [] }
+        var counts = [Int](repeating: 0, count: slices)
+        let whole = Double(span.last.distance(from: span.first))
+        for number in 0..<members.count where members[number].hasWallClock {
+            let part = Double(members[number].time.distance(from: span.first)) / whole
+            counts[min(slices - 1, Int(part * Double(slices)))] += 1
+        }
+        return counts
+    }
+
+    // MARK: - Findings
+
+    /// What at least three RSTs have in common, whatever their certainty and candidates are, the largest first.
+    func findings() -> [Finding] {
+        var byProblem: [Int32: [Int]] = [:]
+        for (number, group) in groups.enumerated() { byProblem[group.problem, default: []].append(number) }
+        var found: [Finding] = []
+        for numbers in byProblem.values {
+            let total = numbers.reduce(0) { $0 + groups[$1].range.count }
+            guard total >= Finding.least else { continue }
+            var members = numbers.flatMap { places[groups[$0].range] }.filter { heads[Int($0)].hasWallClock }
+            members.sort()
+            guard members.count >= Finding.least else { continue }
+            let lead = groups[numbers[0]]
+            found.append(
+                Finding(
+                    Members(resets: heads, places: members[...]), pattern: lead.pattern,
+                    name: attributions[Int(heads[Int(lead.first)].attribution)].process?.comm))
+        }
+        return found.sorted { ($1.count, $0.first, $0.example) < ($0.count, $1.first, $1.example) }
+    }
+}
+
+extension Answer.Ends {
+    fileprivate init(_ side: Side) {
+        self.init(addresses: side.addressCount, ends: side.endCount, top: side.top, port: side.port)
+    }
+}
+
+extension [ResetList.Head] {
+    /// Of those with a wall clock, when the first and the last were.
+    var wallClockSpan: (first: Int64, last: Int64)? {
+        guard let first = first(where: \.hasWallClock), let last = last(where: \.hasWallClock) else { return nil }
+        return (first.time, last.time)
+    }
+}

@@ -1,0 +1,47 @@
+/// What attributions say to a person, without the numbers of processes: numbers for what is the same.
+struct Labels: Sendable {
+    /// By attribution.
+    private let numbers: [Int32]
+    private let named: [Bool]
+
+    init(_ attributions: [Attribution]) {
+        var known: [Key: Int32] = [:]
+        var numbers: [Int32] = []
+        var named: [Bool] = []
+        for attribution in attributions {
+            let key = Key(attribution)
+            let next = Int32(truncatingIfNeeded: known.count)
+            let number = known[key] ?? next
+            known[key] = number
+            numbers.append(number)
+            if number == next { named.append(key.name != nil) }
+        }
+        self.numbers = numbers
+        self.named = named
+    }
+
+    func number(of head: ResetList.Head) -> Int32 { numbers[Int(head.attribution)] }
+
+    /// A process has a part in it.
+    func isNamed(_ number: Int32) -> Bool { named[Int(number)] }
+
+    private struct Key: Hashable {
+        let candidates: [Cause]
+        let name: String?
+        let role: Reset.Process.Role?
+        let owner: String?
+        let place: String?
+        let netns: UInt32?
+
+        init(_ attribution: Attribution) {
+            candidates = attribution.candidates
+            name = attribution.process?.comm
+            role = attribution.process?.role
+            owner = attribution.owner?.comm
+            let identity = attribution.location?.identity
+            // A process without a name of its own is not told apart by where it lives.
+            place = name == nil ? nil : identity?.container ?? identity?.pod ?? identity?.unit
+            netns = name == nil ? nil : attribution.location?.netns
+        }
+    }
+}

@@ -1,0 +1,167 @@
+import NetworkTypes
+
+/// Sees what the RSTs of a group are together.
+struct PatternFinder {
+    private let attributions: [Attribution]
+    /// Services that go down and come back, and how often.
+    private let loops: [End: Int]
+
+    init(_ heads: [ResetList.Head], _ attributions: [Attribution], _ base: BaseGroups) {
+        self.attributions = attributions
+        loops = Self.loops(heads, base)
+    }
+
+    func pattern(of members: Members, _ kind: BaseGroups.Kind) -> Answer.Pattern? {
+        let lead = members[0]
+        if kind == .scanner {
+            // The RSTs that a scanner sends itself go to what it scans.
+            let side = Side(members, isSource: lead.service == .source)
+            return .scan(ports: side.endCount, hosts: side.addressCount)
+        }
+        if lead.service == .source {
+            let (address, port) = lead.service.end(of: lead.tuple)
+            if kind != .host, let times = loops[End(address, port)] { return .crashLoop(times: times) }
+            if let times = restarts(members) { return .crashLoop(times: times) }
+        }
+        guard members.count >= Finding.least else { return nil }
+        if lead.cause == .idleTimeout || lead.silence != nil, let limit = idleLimit(members) { return limit }
+        if lead.service == .destination, let interval = interval(members) { return .healthCheck(every: interval) }
+        return kind == .service && lead.refuses && lead.service == .source ? .deadBackend : nil
+    }
+
+    // MARK: - Services that go down and come back
+
+    /// So often a service has to go down for a loop.
+    private static let leastFalls = 3
+
+    /// Services of which some RSTs show a connection, or its end, and then others that nobody listens any more.
+    private static func loops(_ heads: [ResetList.Head], _ base: BaseGroups) -> [End: Int] {
+        // Only a service with both is looked at.
+        var kinds: [End: UInt8] = [:]
+        for group in 0..<base.count {
+            let head = heads[Int(base.firsts[group])]
+            guard head.service == .source, let isUp = head.showsService else { continue }
+            let (address, port) = head.service.end(of: head.tuple)
+            kinds[End(address, port), default: 0] |= isUp ? 1 : 2
+        }
+        let suspects = kinds.filter { $0.value == 3 }
+        guard !suspects.isEmpty else { return [:] }
+        var lives: [End: Life] = [:]
+        for head in heads where head.hasWallClock && head.service == .source {
+            guard let isUp = head.showsService else { continue }
+            let (address, port) = head.service.end(of: head.tuple)
+            let end = End(address, port)
+            if suspects[end] != nil { lives[end, default: Life()].note(isUp: isUp) }
+        }
+        return lives.compactMapValues(\.falls)
+    }
+
+    /// A service in the order of time.
+    private struct Life {
+        private var ups = 0
+        private var downs = 0
+        private var runs = 0
+        private var changesToDown = 0
+        private var wasUp: Bool?
+
+        mutating func note(isUp: Bool) {
+            if isUp { ups += 1 } else { downs += 1 }
+            if wasUp != isUp { runs += 1 }
+            if wasUp == true, !isUp { changesToDown += 1 }
+            wasUp = isUp
+        }
+
+        /// How often it went down; nil if that is not often, or if both come in no order, as where two hosts share an address
+        /// and one of them is down.
+        var falls: Int? {
+            guard changesToDown >= leastFalls else { return nil }
+            // The runs that chance would make (Wald and Wolfowitz).
+            let byChance = 2 * Double(ups) * Double(downs) / Double(ups + downs) + 1
+            return Double(runs) < 0.6 * byChance ? changesToDown : nil
+        }
+    }
+
+    /// One process after the other reset several connections, each only once it had replaced the one before.
+    private func restarts(_ members: Members) -> Int? {
+        guard members.count >= 2 * Self.leastFalls else { return nil }
+        var seen: Set<Int32> = []
+        var latest: Int32?
+        for head in members.heads {
+            guard let pid = attributions[Int(head.attribution)].process?.pid else { return nil }
+            if pid == latest { continue }
+            // One that comes back was not replaced.
+            guard seen.insert(pid).inserted else { return nil }
+            latest = pid
+        }
+        return seen.count >= Self.leastFalls && members.count >= 2 * seen.count ? seen.count : nil
+    }
+
+    // MARK: - Regular times
+
+    /// Of a large group, no more RSTs are looked at.
+    private static let mostCompared = 4096
+
+    /// The most frequent silence before these RSTs, if it is one at all.
+    private func idleLimit(_ members: Members) -> Answer.Pattern? {
+        let silences = members.heads.lazy.compactMap(\.silence).filter { $0 >= WireEvidence.longSilence }
+        let sorted = silences.prefix(Self.mostCompared).sorted()
+        guard sorted.count >= Finding.least else { return nil }
+        // The window of 5 % in both directions that holds most of them.
+        var best = 0..<0
+        var start = 0
+        for end in sorted.indices {
+            while Double(sorted[end]) > Double(sorted[start]) * 1.1 { start += 1 }
+            if end + 1 - start > best.count { best = start..<end + 1 }
+        }
+        guard best.count >= Finding.least, best.count * 2 > sorted.count,
+            best.count * 2 > min(members.count, Self.mostCompared)
+        else { return nil }
+        return .idleLimit(silence: sorted[best.lowerBound + best.count / 2], count: best.count)
+    }
+
+    /// The nanoseconds between RSTs of one client to one service, if they come regularly.
+    private func interval(_ members: Members) -> UInt64? {
+        let hasNoData = members.heads.prefix(Self.mostCompared).allSatisfy(\.hasNoData)
+        var latest: [Pair: Int64] = [:]
+        var gaps: [UInt64] = []
+        for head in members.heads.prefix(Self.mostCompared) where head.hasWallClock {
+            let (client, service) = (head.service.clientEnd(of: head.tuple), head.service.end(of: head.tuple))
+            let pair = Pair(client: client.address, service: End(service.address, service.port))
+            if let before = latest.updateValue(head.time, forKey: pair) {
+                gaps.append(head.time.distance(from: before))
+            }
+        }
+        // With data they may be anything, and have to be as regular as only a program is.
+        let (tolerance, share) = !hasNoData ? (0.05, 0.9) : gaps.count > 2 ? (0.2, 0.7) : (0.05, 1)
+        guard gaps.count >= (hasNoData ? 2 : 5) else { return nil }
+        gaps.sort()
+        let median = gaps[gaps.count / 2]
+        guard median >= Self.shortestInterval else { return nil }
+        let near = gaps.count { abs(Double($0) - Double(median)) <= tolerance * Double(median) }
+        return Double(near) >= share * Double(gaps.count) ? median : nil
+    }
+
+    /// Nanoseconds: nobody checks more often.
+    private static let shortestInterval: UInt64 = 100_000_000
+
+    private struct Pair: Hashable {
+        let client: IPAddress
+        let service: End
+    }
+}
+
+extension ResetList.Head {
+    /// A connection was not let in.
+    fileprivate var refuses: Bool { cause == .closedPort || cause == .connectionRefused }
+
+    /// Whether a RST of a service shows that it was there, or that it was not; nil if neither.
+    fileprivate var showsService: Bool? {
+        if refuses { return false }
+        switch cause {
+        case .abortOnClose, .lingerZero, .listenerClosed, .dataAfterClose, .dataAfterShutdown, .disconnect,
+            .acceptQueueOverflow:
+            return true
+        default: return nil
+        }
+    }
+}

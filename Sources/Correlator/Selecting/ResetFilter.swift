@@ -1,0 +1,99 @@
+public import NetworkTypes
+
+/// Which RSTs are wanted. A RST has to meet every condition that is set; a list without elements sets none, and of its
+/// elements one has to fit.
+public struct ResetFilter: Sendable, Equatable {
+    /// Of either end, of the sender of the RST, of its receiver.
+    public var hosts: [IPPrefix] = []
+    public var sources: [IPPrefix] = []
+    public var destinations: [IPPrefix] = []
+    /// Of either end.
+    public var ports: [ClosedRange<UInt16>] = []
+    /// Nanoseconds since 1970-01-01 UTC; the end itself is not wanted any more.
+    public var since: Int64?
+    public var until: Int64?
+    public var causes: Set<Cause> = []
+    /// A cause counts also where it is only one of several candidates.
+    public var takesCandidates = false
+    public var certainties: Set<Certainty> = []
+    public var directions: Set<Direction> = []
+    /// Names of whoever sent the RST or had the socket; `*` and `?` stand for any text and any character.
+    public var processes: [NamePattern] = []
+    public var pids: Set<Int32> = []
+    /// The beginning of an id, or a name.
+    public var containers: [String] = []
+    /// With or without `.service`.
+    public var units: [NamePattern] = []
+    /// Inode numbers of network namespaces.
+    public var namespaces: Set<UInt32> = []
+    public init() {}
+
+    /// Everything is wanted.
+    public var isEmpty: Bool { self == ResetFilter() }
+
+    public func accepts(_ reset: Reset) -> Bool { accepts(ResetList.Head(reset), Attribution(reset)) }
+
+    func accepts(_ head: ResetList.Head, _ attribution: Attribution) -> Bool {
+        accepts(attribution) && accepts(head, isCandidate: isCandidate(attribution))
+    }
+
+    func isCandidate(_ attribution: Attribution) -> Bool {
+        takesCandidates && attribution.candidates.contains(where: causes.contains)
+    }
+
+    /// - Parameter isCandidate: a wanted cause is among its candidates, and that is enough.
+    func accepts(_ head: ResetList.Head, isCandidate: Bool) -> Bool {
+        let tuple = head.tuple
+        func isIn(_ prefixes: [IPPrefix], _ address: IPAddress) -> Bool { prefixes.contains { $0.contains(address) } }
+        if !hosts.isEmpty, !isIn(hosts, tuple.source), !isIn(hosts, tuple.destination) { return false }
+        if !sources.isEmpty, !isIn(sources, tuple.source) { return false }
+        if !destinations.isEmpty, !isIn(destinations, tuple.destination) { return false }
+        if !ports.isEmpty,
+            !ports.contains(where: { $0.contains(tuple.sourcePort) || $0.contains(tuple.destinationPort) })
+        {
+            return false
+        }
+        if since != nil || until != nil {
+            guard head.hasWallClock, since.map({ head.time >= $0 }) ?? true, until.map({ head.time < $0 }) ?? true
+            else { return false }
+        }
+        if !causes.isEmpty, !isCandidate, !causes.contains(head.cause) { return false }
+        if !certainties.isEmpty, !certainties.contains(head.certainty) { return false }
+        return directions.isEmpty || directions.contains(head.direction)
+    }
+
+    func accepts(_ attribution: Attribution) -> Bool {
+        let (process, owner, place) = (attribution.process, attribution.owner, attribution.location)
+        if !processes.isEmpty {
+            let names = [process?.comm, owner?.comm].compactMap(\.self)
+            guard names.contains(where: { name in processes.contains { $0.matches(name) } }) else { return false }
+        }
+        if !pids.isEmpty {
+            guard [process?.pid, owner?.pid].contains(where: { $0.map(pids.contains) ?? false }) else { return false }
+        }
+        if !containers.isEmpty {
+            guard let container = place?.identity.container, containers.contains(where: container.hasPrefix) else {
+                return false
+            }
+        }
+        if !units.isEmpty {
+            guard let unit = place?.identity.unit,
+                units.contains(where: { $0.matches(unit) || unit.hasSuffix(".service") && $0.matches(unit.dropLast(8)) }
+                )
+            else { return false }
+        }
+        return namespaces.isEmpty || place?.netns.map(namespaces.contains) ?? false
+    }
+}
+
+extension ResetList {
+    /// Leaves out what a filter does not want; the others keep their ids.
+    public mutating func keep(_ filter: ResetFilter) {
+        guard !filter.isEmpty else { return }
+        let accepted = attributions.map { (isWanted: filter.accepts($0), isCandidate: filter.isCandidate($0)) }
+        keep { head in
+            let attribution = accepted[Int(head.attribution)]
+            return attribution.isWanted && filter.accepts(head, isCandidate: attribution.isCandidate)
+        }
+    }
+}

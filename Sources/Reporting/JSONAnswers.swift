@@ -1,0 +1,181 @@
+import Correlator
+import JSONText
+import NetworkTypes
+
+/// Renders answers and groups as `rst-report/1` has them.
+struct JSONAnswers {
+    private var json: JSONWriter
+
+    private init(capacity: Int) { json = JSONWriter(capacity: capacity) }
+
+    /// The elements of some answers, with what separates them from those before.
+    static func text(of groups: AnswerGroups, _ range: Range<Int>) -> [UInt8] {
+        var answers = JSONAnswers(capacity: range.count * 512)
+        for number in range {
+            answers.json.raw(number == 0 ? "\n" : ",\n")
+            answers.append(groups.answer(number))
+        }
+        return answers.json.finish()
+    }
+
+    /// The elements of groups.
+    static func text(of groups: some Sequence<Grouping.Group>, _ grouping: Grouping) -> [UInt8] {
+        var answers = JSONAnswers(capacity: 4096)
+        for (number, group) in groups.enumerated() {
+            answers.json.raw(number == 0 ? "\n" : ",\n")
+            answers.append(group, grouping)
+        }
+        return answers.json.finish()
+    }
+
+    private mutating func append(_ answer: Answer) {
+        json.raw("{\"count\":")
+        json.number(answer.count)
+        json.raw(",\"cause\":")
+        json.string(answer.cause.rawValue)
+        if let rule = Catalogue.rule(for: answer.cause) {
+            json.raw(",\"category\":")
+            json.string(rule.category.rawValue)
+        }
+        json.raw(",\"certainty\":")
+        json.string(answer.certainty.rawValue)
+        if !answer.candidates.isEmpty { json.strings(",\"candidates\":[", answer.candidates.map(\.rawValue)) }
+        if let pattern = answer.pattern { append(pattern) }
+        if let direction = answer.direction {
+            json.raw(",\"direction\":")
+            json.string(direction.rawValue)
+        }
+        append(answer.sender)
+        json.raw(answer.sentBy == .source ? ",\"sent_by\":\"service\"" : ",\"sent_by\":\"client\"")
+        append(",\"services\":{\"addresses\":", answer.services)
+        append(",\"clients\":{\"addresses\":", answer.clients)
+        times(answer.first, answer.last)
+        json.raw(",\"example\":")
+        json.number(answer.example)
+        if let rule = Catalogue.rule(for: answer.cause) {
+            json.raw(",\"meaning\":")
+            json.string(answer.certainty == .proven ? rule.meaning : rule.guess)
+            json.raw(",\"advice\":")
+            json.string(rule.advice)
+        }
+        json.raw("}")
+    }
+
+    private mutating func append(_ pattern: Answer.Pattern) {
+        json.raw(",\"pattern\":")
+        json.string(pattern.word)
+        switch pattern {
+        case .scan(let ports, let hosts):
+            json.raw(",\"ports\":")
+            json.number(ports)
+            json.raw(",\"hosts\":")
+            json.number(hosts)
+        case .crashLoop(let times):
+            json.raw(",\"times_down\":")
+            json.number(times)
+        case .healthCheck(let interval):
+            json.raw(",\"interval_ns\":")
+            json.number(interval)
+        case .idleLimit(let silence, let count):
+            json.raw(",\"silence_ns\":")
+            json.number(silence)
+            json.raw(",\"after_silence\":")
+            json.number(count)
+        case .deadBackend: break
+        }
+    }
+
+    private mutating func append(_ sender: Answer.Sender) {
+        guard let role = sender.role else { return }
+        json.raw(",\"process\":{\"role\":")
+        json.string(role.rawValue)
+        if let name = sender.name {
+            json.raw(",\"comm\":")
+            json.string(name)
+            json.raw(",\"processes\":")
+            json.number(sender.processes)
+        }
+        if let pid = sender.pid {
+            json.raw(",\"pid\":")
+            json.number(pid)
+        }
+        if let owner = sender.owner {
+            json.raw(",\"owner\":")
+            json.string(owner)
+        }
+        let identity = sender.location?.identity
+        for (key, value) in [("container", identity?.container), ("pod", identity?.pod), ("unit", identity?.unit)] {
+            guard let value else { continue }
+            json.raw(",")
+            json.string(key)
+            json.raw(":")
+            json.string(value)
+        }
+        json.raw("}")
+    }
+
+    private mutating func append(_ head: StaticString, _ ends: Answer.Ends) {
+        json.raw(head)
+        json.number(ends.addresses)
+        json.raw(",\"ends\":")
+        json.number(ends.ends)
+        if let port = ends.port {
+            json.raw(",\"port\":")
+            json.number(port)
+        }
+        json.endpoints(",\"top\":[", ends.top)
+        json.raw("}")
+    }
+
+    private mutating func times(_ first: Int64?, _ last: Int64?) {
+        guard let first, let last else { return }
+        json.raw(",\"first\":")
+        json.time(UTCTime(nanoseconds: first))
+        json.raw(",\"last\":")
+        json.time(UTCTime(nanoseconds: last))
+    }
+
+    private mutating func append(_ group: Grouping.Group, _ grouping: Grouping) {
+        json.raw("{\"by\":{")
+        for (number, (field, value)) in zip(grouping.fields, group.values).enumerated() {
+            if number > 0 { json.raw(",") }
+            json.string(field.rawValue)
+            json.raw(":")
+            switch value {
+            case .word(let word)?: json.string(word)
+            case .number(let number)?: json.number(number)
+            case .address(let address)?: json.address(address)
+            case .end(let address, let port)?: json.string(address.text(port: port))
+            case .hour(let start)?: json.time(UTCTime(nanoseconds: start))
+            case nil: json.raw("null")
+            }
+        }
+        json.raw("},\"count\":")
+        json.number(group.count)
+        json.raw(",\"proven\":")
+        json.number(group.proven)
+        times(group.first, group.last)
+        json.raw(",\"example\":")
+        json.number(group.example)
+        json.raw("}")
+    }
+}
+
+extension JSONWriter {
+    /// - Parameter head: what comes before them, with its bracket.
+    mutating func endpoints(_ head: StaticString, _ endpoints: [Finding.Endpoint]) {
+        raw(head)
+        for (index, endpoint) in endpoints.enumerated() {
+            raw(index == 0 ? "{\"address\":" : ",{\"address\":")
+            address(endpoint.address)
+            if let port = endpoint.port {
+                raw(",\"port\":")
+                number(port)
+            }
+            raw(",\"count\":")
+            number(endpoint.count)
+            raw("}")
+        }
+        raw("]")
+    }
+}

@@ -1,0 +1,107 @@
+import Correlator
+import NetworkTypes
+
+/// The single RSTs, a line each where it fits.
+struct ListText: Sendable {
+    private let base: TextReport
+    private let resets: ResetList
+    private let idWidth: Int
+
+    init(_ report: TextReport, _ resets: ResetList) {
+        base = TextReport(options: report.options)
+        self.resets = resets
+        idWidth = "#\(resets.heads.last?.id ?? 0)".count
+    }
+
+    func text(of range: Range<Int>) -> String {
+        var page = base
+        let heads = resets.heads
+        for index in range {
+            if heads[index].hasWallClock {
+                let previous = index > 0 && heads[index - 1].hasWallClock ? heads[index - 1].time : nil
+                if let day = page.options.time.day(heads[index].time, after: previous) { page.text += day + "\n" }
+            }
+            line(heads[index], &page)
+            if page.options.verbose { page.details(resets[index]) }
+        }
+        return page.text
+    }
+
+    private func line(_ head: ResetList.Head, _ page: inout TextReport) {
+        let attribution = resets.attribution(of: head)
+        let time =
+            head.hasWallClock || page.options.time.form == .relative
+            ? page.options.time.stamp(head.time) : "--:--:--.------"
+        var parts: [String] = []
+        if head.direction != .unknown { parts.append(head.direction.rawValue) }
+        if head.outcome != .matched { parts.append(head.outcome.rawValue) }
+        if let name = attribution.process?.comm {
+            let role: String =
+                switch attribution.process?.role {
+                case .killer: "killed by "
+                case .closer: "closed by "
+                default: ""
+                }
+            parts.append("\(role)\(name.printable)" + (attribution.process?.pid.map { " (pid \($0))" } ?? ""))
+        }
+        let id = "#\(head.id)"
+        let start = id + String(repeating: " ", count: idWidth - id.utf8.count + 1) + "\(time) \(page.flow(head.tuple))"
+        let words = verdict(head.cause, attribution.candidates, head.certainty)
+        let rest = parts.isEmpty ? "" : "; " + parts.joined(separator: ", ")
+        let color = TextReport.color(head.certainty)
+        page.text += start
+        if start.columns + 2 + words.columns + rest.columns <= page.options.width {
+            page.text += "  " + page.paint(words, color) + rest + "\n"
+            return
+        }
+        page.text += "\n"
+        let lines = page.lines(words + rest, indent: 4)
+        if lines.count == 1 {
+            page.text += "    " + page.paint(words, color) + rest + "\n"
+        } else {
+            for line in lines { page.text += page.paint(line, color) + "\n" }
+        }
+    }
+}
+
+extension TextReport {
+    /// What is known of one RST, below its line.
+    mutating func details(_ reset: Reset) {
+        wrap(reset.summary, indent: 4)
+        if let process = reset.process {
+            let role = reset.owner == nil ? process.role.rawValue : "killer"
+            wrap("process: \(name(process).map { "\($0), \(role)" } ?? "none (kernel, no socket)")", indent: 4)
+        }
+        if let owner = reset.owner.flatMap(name) { wrap("owner: \(owner)", indent: 4) }
+        if let location = reset.location { place(location) }
+        for sighting in reset.sightings {
+            let place = sighting.interface.map { " on \($0.printable)" } ?? ""
+            let tuple = sighting.translated.map { ", as \(flow($0))" } ?? ""
+            wrap("seen: packet \(sighting.packet)\(place)\(tuple), \(sighting.file.printable)", indent: 4)
+        }
+        for fact in reset.evidence { wrap("\(fact.fact.printable) [\(fact.from)]", indent: 4) }
+        if let path = reset.path {
+            for (index, frame) in path.essential.enumerated() {
+                text += (index == 0 ? "    path: " : "        < ") + frame.printable + "\n"
+            }
+        }
+    }
+
+    private func name(_ process: Reset.Process) -> String? {
+        guard let pid = process.pid, let comm = process.comm else { return nil }
+        return "\(comm.printable) (pid \(pid))"
+    }
+
+    private mutating func place(_ location: Reset.Location) {
+        var parts: [String] = []
+        let identity = location.identity
+        if identity.container != nil, let name = location.shortName { parts.append(name) }
+        if let pod = identity.pod { parts.append("pod \(pod)".printable) }
+        if let unit = identity.unit, identity.container.map({ !unit.contains($0) }) ?? true {
+            parts.append("unit \(unit)".printable)
+        }
+        if let cgroup = location.cgroup { parts.append("cgroup \(cgroup)".printable) }
+        if let netns = location.netns { parts.append("netns \(netns)") }
+        wrap("where: " + parts.joined(separator: ", "), indent: 4)
+    }
+}

@@ -1,0 +1,44 @@
+import ArgumentParser
+import Correlator
+
+/// When a command ends with status 3: there are RSTs of some cause.
+struct FailCondition {
+    let typed: String
+    private let causes: Set<Cause>
+    /// Those that are less sure do not count.
+    private let least: Certainty
+    /// So many do not matter yet.
+    private let tolerated: Int
+
+    /// Reads `WHAT[@CERTAINTY][>COUNT]`; WHAT is a cause, a category, or any.
+    init(_ typed: String) throws {
+        self.typed = typed
+        let counted = typed.split(separator: ">", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+        tolerated = counted.count == 2 ? try number(counted[1], "a count, as in \"abort-on-close>10\"") : 0
+        let parts = counted[0].split(separator: "@", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+        least = parts.count == 2 ? try word(parts[1], "a certainty") : .unknown
+        causes = parts[0] == "any" ? Set(Cause.allCases) : Set(try parsedCauses(parts[0]))
+    }
+
+    /// The same with commas between several.
+    static func list(_ typed: String) throws -> [FailCondition] { try parts(typed).map(FailCondition.init) }
+
+    /// The RSTs that it is met by; nil if there are not enough of them.
+    func met(by resets: ResetList) -> (count: Int, first: ResetList.Head)? {
+        var count = 0
+        var first: ResetList.Head?
+        for head in resets.heads where causes.contains(head.cause) && head.certainty >= least {
+            count += 1
+            if first == nil { first = head }
+        }
+        guard let first, count > tolerated else { return nil }
+        return (count, first)
+    }
+}
+
+extension Certainty {
+    /// At least as sure.
+    fileprivate static func >= (a: Certainty, b: Certainty) -> Bool {
+        a == b || a == .proven || b == .unknown
+    }
+}

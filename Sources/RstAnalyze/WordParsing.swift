@@ -1,0 +1,47 @@
+import ArgumentParser
+import Correlator
+import Reporting
+
+/// One of a few words; an error names the one that was probably meant.
+///
+/// - Parameters:
+///   - kind: what it is, with its article: `a direction`.
+///   - isLong: there are too many words to name them all.
+func word<Word: RawRepresentable & CaseIterable>(
+    _ typed: String, _ kind: String, _: Word.Type = Word.self
+) throws -> Word where Word.RawValue == String {
+    if let word = Word(rawValue: typed) { return word }
+    let words = Word.allCases.map(\.rawValue)
+    throw ValidationError(
+        "\"\(typed.printable)\" is not \(kind): "
+            + (nearest(typed, among: words).map { "did you mean \($0)?" }
+                ?? "use one of \(words.joined(separator: ", "))."))
+}
+
+/// Words with commas between them.
+func words<Word: RawRepresentable & CaseIterable>(
+    _ typed: String, _ kind: String, _: Word.Type = Word.self
+) throws -> [Word] where Word.RawValue == String {
+    try parts(typed).map { try word($0, kind) }
+}
+
+/// What stands between commas.
+func parts(_ typed: String) throws -> [String] {
+    let parts = typed.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
+    guard parts.allSatisfy({ !$0.isEmpty }) else { throw ValidationError("a word is missing before or after a comma.") }
+    return parts
+}
+
+/// Causes, and categories for all their causes, with commas between them.
+func parsedCauses(_ typed: String) throws -> [Cause] {
+    try parts(typed).flatMap { typed -> [Cause] in
+        if let cause = Cause(rawValue: typed) { return [cause] }
+        if let category = Category(rawValue: typed) {
+            return Catalogue.rules.filter { $0.category == category }.map(\.cause)
+        }
+        let known = Cause.allCases.map(\.rawValue) + Category.allCases.map(\.rawValue)
+        let hint = nearest(typed, among: known).map { "did you mean \($0)? " } ?? ""
+        throw ValidationError(
+            "\"\(typed.printable)\" is neither a cause nor a category: \(hint)\"rst-analyze explain\" lists them all.")
+    }
+}
