@@ -58,8 +58,8 @@ let package = Package(
         .executableTarget(
             name: "RstAnalyze",
             dependencies: [
-                "NetworkTypes", "Correlator", "Reporting", "InputFiles", "Recorder", "Selftest", "SelftestDriver",
-                "CLinux", log, arguments,
+                "NetworkTypes", "KernelEvents", "Correlator", "Reporting", "InputFiles", "Recorder", "Selftest",
+                "SelftestDriver", "CLinux", log, arguments,
             ],
             swiftSettings: base),
 

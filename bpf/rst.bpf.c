@@ -18,6 +18,7 @@
 #include <bpf/bpf_endian.h>
 #include "rst_event.h"
 #include "segment.bpf.h"
+#include "scope.bpf.h"
 #include "sockets.bpf.h"
 
 #define SOCK_DEAD_BIT 1UL
@@ -399,10 +400,12 @@ int net_dev_queue(__u64 *ctx)
 	} else {
 		return 0;
 	}
-	if (h.tcp[13] & TCP_RST) {
-		emit_decision(ctx, &h);
+	if (!(h.tcp[13] & TCP_RST) || !is_netns_of_device_wanted(skb))
+		return 0;
+	/* Of what the answer is to, the addresses may be others. */
+	emit_decision(ctx, &h);
+	if (is_segment_wanted(&h))
 		emit(ctx, skb, &h);
-	}
 	return 0;
 }
 
@@ -446,6 +449,8 @@ static __always_inline int decide(void *ctx, bool has_reason, __u32 reason)
 	 */
 	bpf_probe_read_kernel(&sk, sizeof(sk), ctx);
 	bpf_probe_read_kernel(&skb, sizeof(skb), (__u64 *)ctx + 1);
+	if (!is_decision_wanted(sk, skb))
+		return 0;
 	e = reserve(RST_DECIDE, RST_LOST_DECIDE);
 	if (!e)
 		return 0;
@@ -502,7 +507,7 @@ static __always_inline int ask(__u64 *ctx)
 	/* tcp_send_reset tells of the full ones. */
 	if (sk && is_full_socket(BPF_CORE_READ(sk, __sk_common.skc_state)))
 		return 0;
-	if (!read_headers(&question->headers, skb))
+	if (!is_decision_wanted(sk, skb) || !read_headers(&question->headers, skb))
 		return 0;
 	question->sk = sk;
 	question->skb = (__u64)skb;

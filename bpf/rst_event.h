@@ -166,10 +166,37 @@ struct rst_holder {
 	char comm[RST_COMM_LENGTH]; /* of the thread group's leader */
 };
 
+#define RST_SCOPE_NETNS 64
+#define RST_SCOPE_HOSTS 16
+#define RST_SCOPE_PORTS 16
+
+/* Addresses that begin with the same bits: address & mask. */
+struct rst_prefix {
+	uint64_t address[2]; /* network order; IPv4 as ::ffff:a.b.c.d */
+	uint64_t mask[2];
+};
+
+/* Which events are recorded: those that fit one of each list. An empty list asks for nothing. */
+struct rst_scope {
+	uint32_t netns_count;
+	uint32_t host_count;
+	uint32_t port_count;
+	uint32_t padding;
+	uint32_t netns[RST_SCOPE_NETNS];	  /* inode numbers */
+	struct rst_prefix hosts[RST_SCOPE_HOSTS]; /* of either end */
+	uint16_t ports[RST_SCOPE_PORTS];	  /* of either end, host order */
+};
+
 #ifdef __cplusplus
+static_assert(sizeof(struct rst_scope) ==
+		  16 + 4 * RST_SCOPE_NETNS + 32 * RST_SCOPE_HOSTS + 2 * RST_SCOPE_PORTS,
+	      "ABI");
 static_assert(sizeof(struct rst_holder) == 40, "ABI");
 static_assert(sizeof(struct rst_event) == 456 + 8 * RST_STACK_FRAMES, "ABI");
 #else
+_Static_assert(sizeof(struct rst_scope) ==
+		   16 + 4 * RST_SCOPE_NETNS + 32 * RST_SCOPE_HOSTS + 2 * RST_SCOPE_PORTS,
+	       "the ABI has changed");
 _Static_assert(sizeof(struct rst_holder) == 40, "the ABI has changed");
 _Static_assert(sizeof(struct rst_event) == 456 + 8 * RST_STACK_FRAMES, "the ABI has changed");
 #endif

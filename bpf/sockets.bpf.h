@@ -14,12 +14,11 @@
 #include <bpf/bpf_core_read.h>
 #include "rst_event.h"
 #include "segment.bpf.h"
+#include "scope.bpf.h"
 
 #define IPPROTO_MPTCP 262
 #define S_IFMT 0170000
 #define S_IFSOCK 0140000
-#define AF_INET 2
-#define AF_INET6 10
 #define PF_KTHREAD 0x00200000
 
 /* include/net/tcp_states.h */
@@ -217,7 +216,7 @@ int inet_sock_set_state(__u64 *ctx)
 	struct listener_key port = {};
 	struct listener_memory *listener;
 
-	if (BPF_CORE_READ(sk, sk_protocol) != IPPROTO_TCP)
+	if (BPF_CORE_READ(sk, sk_protocol) != IPPROTO_TCP || !is_netns_of_socket_wanted(sk))
 		return 0;
 	memory = recall(sk);
 	/* connect(), listen() and the birth of a listener's child begin a life. */
@@ -331,7 +330,7 @@ int socket_holders(struct bpf_iter__task_file *ctx)
 	leader = BPF_CORE_READ(task, group_leader);
 	holder.start_ns = BPF_CORE_READ(leader, start_boottime);
 	BPF_CORE_READ_STR_INTO(&holder.comm, leader, comm);
-	if (protocol == IPPROTO_TCP)
+	if (protocol == IPPROTO_TCP && is_netns_of_socket_wanted(sk))
 		remember_holder(sk, &holder, BPF_CORE_READ(leader, self_exec_id));
 	bpf_seq_write(ctx->meta->seq, &holder, sizeof(holder));
 	return 0;

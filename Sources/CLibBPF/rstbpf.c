@@ -33,6 +33,7 @@ struct rstbpf {
 	struct rstbpf_hook hook[RSTBPF_HOOKS];
 	struct ring_buffer *ring;
 	int counters;
+	struct rst_scope scope;
 	rstbpf_sink sink;
 	void *context;
 };
@@ -264,6 +265,10 @@ static int load(struct rstbpf *self, uint32_t ring_bytes, bool optional, bool wi
 	choose_programs(self, optional, with_iterator);
 	bpf_map__set_max_entries(bpf_object__find_map_by_name(self->object, "events"),
 				 ring_size(ring_bytes));
+	if (bpf_map__set_initial_value(
+		bpf_object__find_map_by_name(self->object, ".rodata.scope"), &self->scope,
+		sizeof(self->scope)))
+		return -1;
 	return bpf_object__load(self->object) ? -1 : 0;
 }
 
@@ -307,8 +312,9 @@ static int load_without_optional(struct rstbpf *self, uint32_t ring_bytes)
 	return 0;
 }
 
-struct rstbpf *rstbpf_open(uint32_t ring_bytes, bool optional, rstbpf_sink sink, void *context,
-			   int *error, char message[RSTBPF_MESSAGE_LENGTH])
+struct rstbpf *rstbpf_open(uint32_t ring_bytes, bool optional, const struct rst_scope *scope,
+			   rstbpf_sink sink, void *context, int *error,
+			   char message[RSTBPF_MESSAGE_LENGTH])
 {
 	struct rstbpf *self = calloc(1, sizeof(*self));
 
@@ -322,6 +328,8 @@ struct rstbpf *rstbpf_open(uint32_t ring_bytes, bool optional, rstbpf_sink sink,
 	last_warning[0] = 0;
 	self->sink = sink;
 	self->context = context;
+	if (scope)
+		self->scope = *scope;
 	self->kernel = load_kernel_btf(error, message);
 	if (!self->kernel)
 		goto failed;
@@ -459,7 +467,7 @@ int rstbpf_count(const struct rstbpf *self, struct rstbpf_counts *counts)
 int rstbpf_probe(char message[RSTBPF_MESSAGE_LENGTH])
 {
 	int error = 0;
-	struct rstbpf *self = rstbpf_open(1, false, NULL, NULL, &error, message);
+	struct rstbpf *self = rstbpf_open(1, false, NULL, NULL, NULL, &error, message);
 
 	rstbpf_close(self);
 	return self ? 0 : error;

@@ -69,8 +69,8 @@ extension Recording {
     /// A RST without a decision answers a segment that met no full socket: the kernel does not tell of those, and nothing
     /// else is missing.
     var keepsSilent: Bool {
-        // A decision that was lost looks the same.
-        header?.omitsAnswersWithoutSocket == true && isComplete
+        // A decision that was lost, or that nobody asked for, looks the same.
+        header?.omitsAnswersWithoutSocket == true && isComplete && header?.scope?.asksForEnds != true
     }
 }
 

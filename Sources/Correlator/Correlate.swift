@@ -77,6 +77,7 @@ private func notes(_ recording: Recording) -> [String] {
             "\(lost) ends of connections were forgotten within a minute, since there were too many: who had closed them is not known"
         )
     }
+    if let scope = header.scope, !scope.isEmpty { notes.append("only kernel events of \(scope) were recorded") }
     if recording.ignoredLines > 0 {
         notes.append("\(recording.ignoredLines) lines are of a type that this version does not know")
     }

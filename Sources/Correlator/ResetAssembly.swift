@@ -214,10 +214,7 @@ final class ResetAssembly: Sendable {
         }
         if let wire = judged.wire, lead == nil { reset.evidence = wireFacts(wire, packets) + reset.evidence }
         if lead == nil, reset.direction == .sent {
-            reset.evidence.append(
-                Fact(
-                    "its source is an address of the host that recorded, and no kernel event tells of it: it was sent past "
-                        + "the hooks or by somebody else in its name, or the event was lost", from: .report))
+            reset.evidence.append(Fact(silence(about: head.tuple), from: .report))
         }
         reset.evidence += annotations(packets, head.tuple)
         reset.connectionState = judged.wire?.evidence.flow?.zeek.rawValue
@@ -229,6 +226,17 @@ final class ResetAssembly: Sendable {
         reset.summary =
             reset.cause.isAnswerOfNoConnection
             ? reset.cause.afterTheEnd + ": \(end.history)." : "\(reset.summary.dropLast()): \(end.history)."
+    }
+
+    /// Why no kernel event tells of a RST that came from a host that was recorded.
+    private func silence(about tuple: FourTuple) -> String {
+        let source = "its source is an address of the host that recorded, and "
+        // Whatever namespace it was sent in, one recording at least would have to have it.
+        let isWanted = inventory.recordings.contains { $0.recording.header?.mayHold(tuple) == true }
+        return isWanted
+            ? source + "no kernel event tells of it: it was sent past the hooks or by somebody else in its name, or the "
+                + "event was lost"
+            : source + "the recording left out kernel events like it"
     }
 
     /// A device of a host, from one of its boots to the next.
@@ -264,6 +272,8 @@ final class ResetAssembly: Sendable {
     /// Whether a program may have written the RST of another host, which came where nothing was captured.
     private func mayBeUnseen(_ written: Reference) -> Bool {
         guard let header = inventory.recordings[inventory.recordingIndex(written)].recording.header else { return true }
+        // It may have had other addresses and ports before, which nobody asked for.
+        if header.scope?.asksForEnds == true { return true }
         let event = inventory.event(written)
         let interfaces = header.interfaces.filter { $0.netns == nil || event.netns == nil || $0.netns == event.netns }
         if interfaces.contains(where: { $0.addresses.contains(event.tuple.source) }) { return false }

@@ -60,6 +60,10 @@ public struct EventEncoder: Sendable {
             json.raw(#","endings":"#)
             json.number(endings)
         }
+        if let scope = header.scope {
+            json.raw(#","scope":"#)
+            json.append(scope: scope)
+        }
         endLine()
     }
 

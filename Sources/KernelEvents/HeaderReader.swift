@@ -30,6 +30,7 @@ extension LineScanner {
                 header.interfaces = try list { (scanner) throws(LineProblem) in try scanner.interface() }
             case .netns: header.netns = try integer()
             case .endings: header.endings = try integer()
+            case .scope: header.scope = try scope()
             default: try skipValue()
             }
         }
@@ -59,7 +60,7 @@ extension LineScanner {
             realtime: try require(realtime, "realtime_ns is missing"), uncertainty: uncertainty)
     }
 
-    private mutating func list<Element>(
+    mutating func list<Element>(
         _ element: (inout LineScanner) throws(LineProblem) -> Element
     ) throws(LineProblem) -> [Element] {
         if try skipNull() { return [] }

@@ -12,6 +12,7 @@ enum RecordKey: UInt8, CaseIterable {
     case holders, listener, cgroupPath, sinceMonoNs, closedMonoNs, fits, queued, backlog, linger
     case closed, how, thread, signal, errno, idleNs, unacknowledged
     case process, exe, args, argsCut, user, parent, endings, endingsLost
+    case scope, hosts, ports
 
     /// Keys of one to seven bytes with their closing quote, packed as a little-endian number: the first byte is lowest.
     @inline(__always)
@@ -88,6 +89,9 @@ enum RecordKey: UInt8, CaseIterable {
         case 0x2273677261: self = .args  // args
         case 0x2272657375: self = .user  // user
         case 0x22746e65726170: self = .parent  // parent
+        case 0x2265706f6373: self = .scope  // scope
+        case 0x227374736f68: self = .hosts  // hosts
+        case 0x227374726f70: self = .ports  // ports
         default: return nil
         }
     }
@@ -213,6 +217,9 @@ enum RecordKey: UInt8, CaseIterable {
         case .user: "user"
         case .parent: "parent"
         case .argsCut: "args_cut"
+        case .scope: "scope"
+        case .hosts: "hosts"
+        case .ports: "ports"
         }
     }
 }

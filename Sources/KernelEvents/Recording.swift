@@ -27,7 +27,8 @@ public struct Recording: Sendable, Equatable {
         footer.map { max(0, $0.events - events.count - damagedLines) } ?? 0
     }
 
-    /// Nothing is missing from its beginning to its end: what it does not tell did not happen, as far as its hooks go.
+    /// Nothing is missing from its beginning to its end: what it does not tell did not happen, as far as its hooks and the
+    /// header's `scope` go.
     public var isComplete: Bool {
         header != nil && footer?.lost == 0 && footer?.failure == nil && losses.isEmpty && damagedLines == 0
             && missingEvents == 0
@@ -60,6 +61,8 @@ public struct RecordingHeader: Sendable, Equatable {
     public var netns: UInt32?
     /// How many ends of connections the recorder remembers (`ResetEvent.ending`); nil if it does not.
     public var endings: UInt32?
+    /// What the events were restricted to; nil for those of the whole host.
+    public var scope: RecordingScope?
     public init() {}
 
     public static let currentSchema = "rst-events/1"

@@ -1,9 +1,9 @@
 /// Some addresses: one, or all that begin with the same bits (RFC 4632, RFC 4291 section 2.3).
-public struct IPPrefix: Sendable, Equatable {
-    private let high: UInt64
-    private let low: UInt64
-    private let highMask: UInt64
-    private let lowMask: UInt64
+public struct IPPrefix: Sendable, Hashable {
+    /// The first of the addresses; bits behind the length are 0.
+    public let address: IPAddress
+    /// The bits that count are 1, as an address of 128 bits.
+    public let mask: IPAddress
 
     /// Reads `10.0.0.0/8`, `fd00::/8`, or an address; bits behind the length do not matter. Nil for anything else.
     public init?(_ text: some StringProtocol) {
@@ -20,13 +20,28 @@ public struct IPPrefix: Sendable, Equatable {
         }
         // IPv4 is held in the last 32 bits.
         let bits = length + 128 - most
-        highMask = bits >= 64 ? .max : bits == 0 ? 0 : .max << UInt64(64 - bits)
-        lowMask = bits == 128 ? .max : bits <= 64 ? 0 : .max << UInt64(128 - bits)
-        high = address.high & highMask
-        low = address.low & lowMask
+        let high: UInt64 = bits >= 64 ? .max : bits == 0 ? 0 : .max << UInt64(64 - bits)
+        let low: UInt64 = bits == 128 ? .max : bits <= 64 ? 0 : .max << UInt64(128 - bits)
+        mask = IPAddress(high: high, low: low)
+        self.address = IPAddress(high: address.high & high, low: address.low & low)
     }
 
-    public func contains(_ address: IPAddress) -> Bool {
-        address.high & highMask == high && address.low & lowMask == low
+    public func contains(_ other: IPAddress) -> Bool {
+        other.high & mask.high == address.high && other.low & mask.low == address.low
+    }
+
+    /// It is of IPv4 addresses, and no others.
+    public var isIPv4: Bool { address.isIPv4 && mask.high == .max && mask.low >> 32 == 0xffff_ffff }
+
+    /// Bits that count, of 32 or of 128.
+    public var length: Int {
+        mask.high.nonzeroBitCount + mask.low.nonzeroBitCount - (isIPv4 ? 96 : 0)
+    }
+}
+
+extension IPPrefix: CustomStringConvertible {
+    /// An address where it is of one, or else with the length: `10.0.0.0/8`.
+    public var description: String {
+        length == (isIPv4 ? 32 : 128) ? address.description : "\(address)/\(length)"
     }
 }

@@ -18,15 +18,11 @@ struct EventConverter {
     private let tellsEndingsOfSegments: Bool
     private(set) var events = 0
 
-    /// Events of other network namespaces are passed over; nil takes all.
-    private let namespaces: Set<UInt32>?
-
     init(
-        namespaces: Set<UInt32>?, symbols: LiveSymbols, reasonName: @escaping (UInt32) -> String?,
-        tellsEndingsOfSegments: Bool = false, holders: @escaping () -> SocketHolders.Table
+        symbols: LiveSymbols, reasonName: @escaping (UInt32) -> String?, tellsEndingsOfSegments: Bool = false,
+        holders: @escaping () -> SocketHolders.Table
     ) {
         self.holders = SocketHolders(read: holders) { clockNanoseconds(CLOCK_MONOTONIC) }
-        self.namespaces = namespaces
         self.tellsEndingsOfSegments = tellsEndingsOfSegments
         self.symbols = symbols
         self.reasonName = reasonName
@@ -53,7 +49,6 @@ struct EventConverter {
     mutating func append(footer: RecordingFooter) { encoder.append(footer: footer) }
 
     mutating func append(_ raw: UnsafePointer<rst_event>) {
-        if let namespaces, raw.pointee.netns != 0, !namespaces.contains(raw.pointee.netns) { return }
         let record = raw.pointee
         var event = ResetEvent(
             kind: Int(record.kind) == Int(RST_EMIT.rawValue) ? .emit : .decide,

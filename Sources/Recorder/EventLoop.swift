@@ -16,7 +16,7 @@ final class EventLoop: @unchecked Sendable {
     private var written = 0
     private let failed: @Sendable () -> Void
     private var lastClock: Int64 = 0
-    /// Records taken from the ring, written or passed over.
+    /// Records taken from the ring.
     private var received: UInt64 = 0
 
     /// How often the clocks are compared, nanoseconds.
@@ -30,13 +30,13 @@ final class EventLoop: @unchecked Sendable {
         self.failed = failed
         file = try OutputFile(path: options.eventsPath)
         converter = EventConverter(
-            namespaces: nil, symbols: LiveSymbols(kallsyms: { [] }, modules: { [] }), reasonName: { _ in nil },
-            holders: { [:] })
+            symbols: LiveSymbols(kallsyms: { [] }, modules: { [] }), reasonName: { _ in nil }, holders: { [:] })
         var error: Int32 = 0
         var message = [CChar](repeating: 0, count: Int(RSTBPF_MESSAGE_LENGTH))
         let context = Unmanaged.passUnretained(self).toOpaque()
+        var scope = try rst_scope(options.scope)
         let opened = rstbpf_open(
-            options.ringBuffer, options.optionalHooks,
+            options.ringBuffer, options.optionalHooks, &scope,
             { context, event in
                 guard let context, let event else { return }
                 let loop = Unmanaged<EventLoop>.fromOpaque(context).takeUnretainedValue()
@@ -54,7 +54,6 @@ final class EventLoop: @unchecked Sendable {
             hook.status == "attached" && (hook.reason == true || ResetEvent.entryHooks.contains(hook.name))
         }
         converter = EventConverter(
-            namespaces: options.namespaces,
             symbols: LiveSymbols(
                 kallsyms: { readFile("/proc/kallsyms") }, modules: { readFile("/proc/modules") }),
             reasonName: { rstbpf_reason_name(opened, $0).map { String(cString: $0) } },

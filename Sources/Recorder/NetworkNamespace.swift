@@ -10,13 +10,54 @@ public struct NetworkNamespace: Sendable, Equatable {
     public init(path: String) { self.path = path }
 
     /// The one the calling thread is in.
-    static let current = "/proc/thread-self/ns/net"
+    public static let current = "/proc/thread-self/ns/net"
 
     /// The number of a namespace of any kind, as `readlink` shows it; nil if the path cannot be examined.
-    static func number(_ path: String) -> UInt32? {
+    public static func number(_ path: String) -> UInt32? {
         var status = stat()
         guard stat(path, &status) == 0 else { return nil }
         return UInt32(truncatingIfNeeded: status.st_ino)
+    }
+
+    /// Finds a namespace by the name that `ip netns` gives it, by its inode number, or by a path.
+    ///
+    /// A number is looked for among the named ones and those of all processes.
+    public init?(named name: String) {
+        if name.contains("/") {
+            path = name
+        } else if let number = UInt32(name) {
+            guard let path = Self.paths().first(where: { Self.number($0) == number }) else { return nil }
+            self.path = path
+        } else {
+            path = "\(Self.names)/\(name)"
+        }
+        guard Self.number(path) != nil else { return nil }
+    }
+
+    /// Where `ip netns` keeps them (ip-netns(8)).
+    private static let names = "/run/netns"
+
+    private static func paths() -> [String] {
+        entries(names).map { "\(names)/\($0)" }
+            + entries("/proc").filter { Int32($0) != nil }.map { "/proc/\($0)/ns/net" }
+    }
+
+    private static func entries(_ path: String) -> [String] {
+        guard let directory = opendir(path) else { return [] }
+        defer { closedir(directory) }
+        var names: [String] = []
+        while let entry = readdir(directory) {
+            names.append(
+                withUnsafeBytes(of: entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) })
+        }
+        return names.filter { !$0.hasPrefix(".") }
+    }
+
+    /// Whether the calling process is in a container, or in a network namespace that is not the host's.
+    public static var isApart: Bool {
+        // PROC_PID_INIT_INO: of the PID namespaces only the first has a fixed number.
+        guard number("/proc/self/ns/pid") == 0xEFFF_FFFC else { return true }
+        return number("/proc/1/ns/net") != number(current)
     }
 
     /// Runs the body with the calling thread in the namespace, and goes back.

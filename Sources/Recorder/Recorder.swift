@@ -39,6 +39,7 @@ public final class Recorder {
         header.interfaces = try Self.interfaces(options)
         header.endings = events.endingsKept
         header.netns = NetworkNamespace.number(NetworkNamespace.current)
+        header.scope = options.scope.isEmpty ? nil : options.scope
         try capture.begin()
         try events.write(header: header)
         start("capture", capture.run)

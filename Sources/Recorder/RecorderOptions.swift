@@ -1,3 +1,5 @@
+public import KernelEvents
+
 /// What to record, and where to.
 public struct RecorderOptions: Sendable {
     /// An interface, `any` included.
@@ -26,8 +28,8 @@ public struct RecorderOptions: Sendable {
     public var optionalHooks = true
     /// Stop after so many packets; nil is no limit.
     public var packetLimit: Int?
-    /// Record kernel events of these network namespaces only, by inode number; nil for all of the host.
-    public var namespaces: Set<UInt32>?
+    /// Which kernel events to record; those of the whole host if it is empty.
+    public var scope = RecordingScope()
     /// The name and version of the program, for both files.
     public var tool = "rst-analyze"
 
@@ -35,6 +37,19 @@ public struct RecorderOptions: Sendable {
         self.interfaces = interfaces
         self.capturePath = capturePath
         self.eventsPath = eventsPath
+    }
+
+    /// A pcap-filter(7) expression that also asks for what the events are restricted to.
+    ///
+    /// - Parameter filter: such an expression; empty for every packet.
+    public static func narrowed(_ filter: String, to scope: RecordingScope) -> String {
+        func anyOf(_ terms: [String]) -> String? { terms.isEmpty ? nil : "(\(terms.joined(separator: " or ")))" }
+        var ports = scope.ports.map { "port \($0)" }
+        // Behind these headers the kernel's filter sees no ports.
+        if !ports.isEmpty { ports.append("(ip6 and (ip6[6] = 43 or ip6[6] = 44 or ip6[6] = 60))") }
+        return [
+            filter.isEmpty ? nil : "(\(filter))", anyOf(scope.hosts.map { "net \($0)" }), anyOf(ports),
+        ].compactMap(\.self).joined(separator: " and ")
     }
 
     /// TCP segments with SYN, FIN or RST, of IPv4 and of IPv6; over IPv6 also every packet with a routing, fragment or

@@ -1,5 +1,4 @@
 import ArgumentParser
-import Dispatch
 import Glibc
 import Logging
 import Recorder
@@ -11,8 +10,13 @@ struct RecordCommand: ParsableCommand {
         usage: "rst-analyze record -i INTERFACE [-i ...] [-o DIR] [OPTIONS] [-- COMMAND ...]",
         discussion: """
             Writes capture.pcapng and events.jsonl into DIR, until SIGINT or SIGTERM, --duration, --count, or the end \
-            of COMMAND. Interfaces and filter restrict the capture; the kernel's events are those of the whole host. Needs \
-            root, or CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN, CAP_NET_RAW and CAP_SYSLOG.
+            of COMMAND. Interfaces and --filter restrict the capture only; --netns, --host and --port restrict the \
+            capture and the kernel's events. Needs root, or CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN, CAP_NET_RAW and \
+            CAP_SYSLOG.
+
+            The exit status is that of COMMAND (127: not found, 126: cannot be run, 128+N: killed by signal N). A \
+            recorder that is ended ends COMMAND and its process group, first with the same signal and 5 seconds later \
+            with SIGKILL.
 
             By default the capture holds TCP segments with SYN, FIN or RST, of IPv4 and IPv6. That leaves out data and \
             pure acknowledgments, TCP inside tunnels, and IPv6 segments behind a hop-by-hop header: the kernel's events \
@@ -20,10 +24,8 @@ struct RecordCommand: ParsableCommand {
             is in them. Use --full to capture everything, or --filter for a filter of your own.
             """)
 
-    @Option(
-        name: [.customShort("i"), .customLong("interface")],
-        help: "Interface to capture on, also lo and any. Repeat for several. (default: any)")
-    var interfaces: [String] = []
+    @OptionGroup(title: "What to record")
+    var recording: RecordingOptions
 
     @Option(
         name: [.customShort("o"), .customLong("output")],
@@ -36,26 +38,11 @@ struct RecordCommand: ParsableCommand {
     @Option(help: ArgumentHelp("The events' path, instead of DIR/events.jsonl.", valueName: "file"))
     var events: String?
 
-    @Option(help: ArgumentHelp("Capture what this pcap-filter(7) expression accepts.", valueName: "expression"))
-    var filter: String?
+    @Flag(help: "Replace a recording that is there already.")
+    var force = false
 
-    @Flag(help: "Capture every packet.")
-    var full = false
-
-    @Option(help: "Stop after this time: 500ms, 30s, 5m, 1h.")
-    var duration: TimeLength?
-
-    @Option(name: [.customShort("c"), .long], help: "Stop after so many packets.")
+    @Option(name: [.customShort("c"), .long], help: "Stop after this many packets.")
     var count: Int?
-
-    @Option(name: [.customShort("s"), .long], help: "Bytes to keep of each packet.")
-    var snaplen: Int32 = 262_144
-
-    @Option(name: [.customShort("B"), .long], help: "libpcap's buffer for each interface, KiB.")
-    var bufferSize: Int32 = 16_384
-
-    @Option(help: "Ring buffer for kernel events, KiB.")
-    var ringSize: UInt32 = 32_768
 
     @Option(help: ArgumentHelp("Create this file once everything is recorded.", valueName: "path"))
     var readyFile: String?
@@ -64,48 +51,34 @@ struct RecordCommand: ParsableCommand {
     var command: [String] = []
 
     func validate() throws {
-        if full, filter != nil { throw ValidationError("--full and --filter exclude each other") }
-        if let count, count < 1 { throw ValidationError("--count is at least 1") }
-        // Cooked v2, IPv6 and TCP with all options are 120 bytes.
-        if snaplen < 128 { throw ValidationError("--snaplen is at least 128: less does not hold the headers") }
-        if bufferSize < 64 || bufferSize > 2_000_000 { throw ValidationError("--buffer-size is 64 to 2000000 KiB") }
-        if ringSize < 4 || ringSize > 1 << 20 { throw ValidationError("--ring-size is 4 to 1048576 KiB") }
+        if let count, count < 1 { throw ValidationError("--count must be at least 1") }
     }
 
     func run() throws {
+        // Before anything is made: who mistypes it has lost nothing.
+        let program = try command.first.map(ChildCommand.locate)
         let directory = try outputDirectory()
-        let names = interfaces.isEmpty ? ["any"] : interfaces
-        var options = RecorderOptions(
-            interfaces: names.map { RecorderOptions.Interface(name: $0) },
+        var options = try recording.recorderOptions(
             capturePath: capture ?? "\(directory)/capture.pcapng", eventsPath: events ?? "\(directory)/events.jsonl")
-        options.filter = full ? "" : filter ?? RecorderOptions.defaultFilter
-        options.snaplen = snaplen
-        options.captureBuffer = bufferSize * 1024
-        options.ringBuffer = ringSize * 1024
         options.packetLimit = count
-        options.tool = Version.tool
+        if !force { try refuseToReplace([options.capturePath, options.eventsPath]) }
+        var session = RecordingSession(options, duration: recording.duration)
+        session.readyFile = readyFile
+        if let program { session.command = (program, command) }
+        let outcome = try session.run()
+        let isIncomplete = try conclude(outcome.summary, options)
+        // The command's own failure is what its caller waits for.
+        if let status = outcome.commandStatus, status != 0 { throw ExitCode(status) }
+        if isIncomplete { throw ExitCode(2) }
+    }
 
-        let stop = StopConditions()
-        let recorder: Recorder
-        do {
-            recorder = try Recorder(options, wantsToStop: stop.signal)
-        } catch {
-            log.error("\(error)")
+    private func refuseToReplace(_ paths: [String]) throws {
+        for path in paths {
+            var status = stat()
+            guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG, status.st_size > 0 else { continue }
+            log.error("\(path) exists: use another directory, or --force to replace it")
             throw ExitCode(1)
         }
-        for warning in recorder.warnings { log.warning("\(warning)") }
-        if let duration { stop.after(nanoseconds: duration.nanoseconds) }
-        if let readyFile { try createReadyFile(readyFile) }
-        if command.isEmpty {
-            log.info("recording on \(names.joined(separator: ", ")), Ctrl-C to stop")
-        } else if let problem = stop.afterCommand(command) {
-            _ = recorder.stop()
-            log.error("\(problem)")
-            throw ExitCode(1)
-        }
-        stop.wait()
-        let summary = recorder.stop()
-        try conclude(summary, options)
     }
 
     private func outputDirectory() throws -> String {
@@ -139,26 +112,12 @@ struct RecordCommand: ParsableCommand {
         return String(decoding: buffer.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
     }
 
-    private func createReadyFile(_ path: String) throws {
-        let descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o644)
-        guard descriptor >= 0 else { throw cannotCreate(path) }
-        close(descriptor)
-    }
-
-    private func conclude(_ summary: RecordingSummary, _ options: RecorderOptions) throws {
+    /// Says what was recorded; true if something is missing from it.
+    private func conclude(_ summary: RecordingSummary, _ options: RecorderOptions) throws -> Bool {
         log.info(
             "\(summary.packets) packets in \(options.capturePath), \(summary.packetsDropped) dropped by the kernel")
         log.info("\(summary.events) kernel events in \(options.eventsPath), \(summary.eventsLost) lost")
-        if summary.packetsDropped > 0 {
-            log.warning("packets were dropped: try a larger --buffer-size, or a narrower --filter")
-        }
-        if summary.eventsLost > 0, summary.failure == nil {
-            log.warning("kernel events were lost: try a larger --ring-size")
-        }
-        if let failure = summary.failure {
-            log.error("\(failure)")
-            throw ExitCode(1)
-        }
-        if summary.packetsDropped > 0 || summary.eventsLost > 0 { throw ExitCode(2) }
+        try RecordingSession.tellLosses(of: summary)
+        return summary.packetsDropped > 0 || summary.eventsLost > 0
     }
 }

@@ -1,6 +1,7 @@
 public import Correlator
 import Glibc
 import InputFiles
+import KernelEvents
 import Recorder
 public import Selftest
 
@@ -89,7 +90,7 @@ public struct SelftestDriver: Sendable {
         options.tool = tool
         if capturesEverything { options.filter = "" }
         options.optionalHooks = optionalHooks
-        options.namespaces = Set(lab.captures.map(\.netns))
+        options.scope.netns = Set(lab.captures.map(\.netns)).sorted()
         try scenario.prepare(in: lab)
         let recorder = try Recorder(options, wantsToStop: {})
         let provoked = Result { try scenario.run(in: lab) }
@@ -103,7 +104,7 @@ public struct SelftestDriver: Sendable {
         run.differences += loader.failures
         let report = correlate(captures: loader.captures, recordings: loader.recordings)
         var comparison = Comparison(
-            scenario, report, netns: options.namespaces ?? [],
+            scenario, report, netns: Set(options.scope.netns),
             tellsOfAllAnswers: loader.tellsOfAllAnswers)
         comparison.run(run.expected)
         run.report = report

@@ -26,8 +26,109 @@ struct RecordCommandTests {
             #expect(
                 report.components(separatedBy: #""cause":"closed-port","category":"refused","certainty":"proven""#)
                     .count > 3)
-            // The whole host is heard; on this loopback there were three.
-            #expect(report.components(separatedBy: #""file":"rec/capture.pcapng""#).count >= 4)
+            // Nothing but what was on this loopback.
+            #expect(report.contains(#""summary":{"resets":3,"#), "\(report.prefix(400))")
+        }
+    }
+
+    /// A flood of RSTs in another network namespace while this one is recorded, through a ring that holds this one's events and
+    /// few more: all of them are recorded, and nothing is lost. What is recorded of the whole host has the flood.
+    @Test func aFloodInAnotherNamespaceCostsNothing() throws {
+        try Program.withFolder { folder in
+            let flood = Process()
+            flood.executableURL = URL(filePath: "/usr/bin/unshare")
+            let program =
+                "import socket\nwhile True:\n  s=socket.socket()\n  s.connect_ex(('127.0.0.1',9))\n  s.close()"
+            flood.arguments = ["-n", "sh", "-c", "ip link set lo up && exec timeout 60 python3 -c \"$0\"", program]
+            try flood.run()
+            defer {
+                flood.terminate()
+                flood.waitUntilExit()
+            }
+            func record(_ name: String, _ netns: [String]) throws -> (resets: Int, errors: String) {
+                let arguments = ["-o", name, "--ring-size", "128"] + netns + ["--"] + Self.connecting(40)
+                let result = try Self.record(arguments, in: folder)
+                #expect(result.status == 0 || !netns.isEmpty, "\(result.errors)")
+                let lines = try String(contentsOf: folder.appending(path: "\(name)/events.jsonl"), encoding: .utf8)
+                    .split(separator: "\n")
+                return (lines.count { $0.hasPrefix(#"{"type":"emit""#) }, result.errors)
+            }
+            // Until it floods.
+            var all = try record("all-0", ["--netns", "all"])
+            for number in 1..<20 where all.resets <= 40 {
+                all = try record("all-\(number)", ["--netns", "all"])
+            }
+            #expect(all.resets > 40)
+            let own = try record("own", [])
+            #expect(own.resets == 40)
+            #expect(own.errors.contains("80 kernel events in own/events.jsonl, 0 lost"), "\(own.errors)")
+            let header = try #require(
+                try String(contentsOf: folder.appending(path: "own/events.jsonl"), encoding: .utf8)
+                    .split(separator: "\n").first)
+            #expect(header.contains(#""scope":{"netns":["#))
+            let report = try Program.run("report", "own", in: folder).output
+            #expect(report.contains("only kernel events of network namespace"))
+        }
+    }
+
+    /// Hosts and ports narrow the capture and the events alike.
+    @Test(arguments: [
+        (["--port", "10"], 0), (["--host", "127.0.0.0/8", "--full"], 3), (["--host", "127.0.0.2"], 0),
+        (["--host", "10.0.0.1", "--host", "127.0.0.1", "--port", "10", "--port", "9"], 3),
+        // IPv4 addresses are among these where they are mapped, which on the wire they are not.
+        (["--host", "::/0"], 3),
+    ])
+    func hostsAndPortsAreFiltered(_ filter: [String], _ resets: Int) throws {
+        try Program.withFolder { folder in
+            let result = try Self.record(["-o", "rec"] + filter + ["--"] + Self.connecting(3), in: folder)
+            #expect(result.status == 0, "\(result.errors)")
+            #expect(result.errors.contains("\(resets * 2) kernel events in"), "\(result.errors)")
+            let packets = filter.contains("::/0") ? 0 : resets * 2
+            #expect(result.errors.contains("\(packets) packets in"), "\(result.errors)")
+        }
+    }
+
+    @Test(arguments: [
+        (["sh", "-c", "exit 7"], 7), (["sh", "-c", "kill -9 $$"], 137), (["no-such-command"], 127), (["/etc/passwd"], 126),
+        (["true"], 0),
+    ])
+    func theStatusIsThatOfTheCommand(_ command: [String], _ status: Int) throws {
+        try Program.withFolder { folder in
+            let result = try Self.record(["-o", "rec", "--"] + command, in: folder)
+            #expect(Int(result.status) == status, "\(result.errors)")
+        }
+    }
+
+    /// What is recorded ends, and with it the command and what that has started.
+    @Test func aRecorderThatEndsEndsItsCommand() throws {
+        try Program.withFolder { folder in
+            let children = "sleep 1000 & echo $! >pids; echo $$ >>pids; trap 'exit 5' TERM INT; wait"
+            let result = try Self.record(["-o", "rec", "--duration", "0.5s", "--", "sh", "-c", children], in: folder)
+            #expect(result.status == 0, "\(result.errors)")
+            let pids = try String(contentsOf: folder.appending(path: "pids"), encoding: .utf8).split(separator: "\n")
+            #expect(pids.count == 2)
+            for pid in pids { #expect(kill(try #require(Int32(pid)), 0) != 0) }
+
+            let script = "ip link set lo up && exec timeout -s INT 1 \"$0\" record -i lo -o two -- sh -c \"$1\""
+            let interrupted = try Program.run(
+                more: ["-n", "sh", "-c", script, Program.path, children], executable: "/usr/bin/unshare", in: folder)
+            // timeout(1) says that the time was over; the recording is whole.
+            #expect(interrupted.status == 124, "\(interrupted.errors)")
+            #expect(interrupted.errors.contains("kernel events in two/events.jsonl, 0 lost"), "\(interrupted.errors)")
+        }
+    }
+
+    @Test func anEarlierRecordingIsReplacedOnlyByForce() throws {
+        try Program.withFolder { folder in
+            #expect(try Self.record(["-o", "rec", "--"] + Self.connecting(1), in: folder).status == 0)
+            let capture = folder.appending(path: "rec/capture.pcapng")
+            let before = try Data(contentsOf: capture)
+            let refused = try Self.record(["-o", "rec", "--"] + Self.connecting(2), in: folder)
+            #expect(refused.status == 1)
+            #expect(refused.errors.contains("rec/capture.pcapng exists"))
+            #expect(try Data(contentsOf: capture) == before)
+            #expect(try Self.record(["-o", "rec", "--force", "--"] + Self.connecting(2), in: folder).status == 0)
+            #expect(try Data(contentsOf: capture) != before)
         }
     }
 
@@ -81,7 +182,7 @@ struct RecordCommandTests {
             #expect(try Self.record(["-o", "rec", "--"] + Self.connecting(1), in: folder).status == 0)
             let files = ["capture.pcapng", "events.jsonl"].map { folder.appending(path: "rec/\($0)") }
             let before = try files.map { try Data(contentsOf: $0) }
-            let result = try Self.record(["-o", "rec"] + arguments, in: folder)
+            let result = try Self.record(["-o", "rec", "--force"] + arguments, in: folder)
             #expect(result.status == 1)
             #expect(result.errors.contains(message), "\(result.errors)")
             #expect(try files.map { try Data(contentsOf: $0) } == before)

@@ -159,6 +159,18 @@ struct Samples {
                 addresses: (0..<number(0...3)).map { _ in address() }, captured: Bool.random(using: &random))
         }
         header.netns = maybe { $0.unsigned() }
+        header.scope = maybe {
+            var sample = $0
+            let scope = RecordingScope(
+                netns: (0..<sample.number(0...2)).map { _ in sample.unsigned() },
+                hosts: (0..<sample.number(0...2)).compactMap { _ in
+                    let address = sample.address()
+                    return IPPrefix("\(address)/\(sample.number(0...(address.isIPv4 ? 32 : 128)))")
+                },
+                ports: (0..<sample.number(0...2)).map { _ in UInt16(sample.number(0...65535)) })
+            $0 = sample
+            return scope
+        }
         return header
     }
 

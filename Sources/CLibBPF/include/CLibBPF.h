@@ -50,9 +50,11 @@ typedef void (*rstbpf_sink)(void *context, const struct rst_event *event);
  *
  * ring_bytes: the size of the ring buffer; rounded up to a power of two, at least a page.
  * optional: whether to attach hooks that not every kernel has, where they tell more.
+ * scope: which events to hand over; NULL for all.
  */
-struct rstbpf *rstbpf_open(uint32_t ring_bytes, bool optional, rstbpf_sink sink, void *context,
-			   int *error, char message[RSTBPF_MESSAGE_LENGTH]);
+struct rstbpf *rstbpf_open(uint32_t ring_bytes, bool optional, const struct rst_scope *scope,
+			   rstbpf_sink sink, void *context, int *error,
+			   char message[RSTBPF_MESSAGE_LENGTH]);
 
 void rstbpf_close(struct rstbpf *self);
 

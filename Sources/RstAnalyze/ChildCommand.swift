@@ -1,0 +1,107 @@
+import ArgumentParser
+import Dispatch
+import Glibc
+import Logging
+import Recorder
+import Synchronization
+
+/// A command in a process group of its own, as a shell runs it.
+final class ChildCommand: Sendable {
+    /// `errno` of what kept it from being started.
+    struct StartError: Error {
+        var number: Int32
+    }
+
+    private let pid: pid_t
+    private let ended = DispatchSemaphore(value: 0)
+    /// As waitpid(2) has it.
+    private let waitStatus = Mutex<Int32>(0)
+    /// The command has the terminal of which this process had the foreground.
+    private let hasTerminal: Bool
+
+    /// Nanoseconds that a command has to end, until it is killed.
+    private static let patience: Int64 = 5_000_000_000
+
+    /// The file that a shell would run; logs why there is none, and throws the exit status that a shell would have.
+    static func locate(_ name: String) throws -> String {
+        let directories = getenv("PATH").map { String(cString: $0) } ?? "/usr/local/bin:/usr/bin:/bin"
+        let candidates =
+            name.contains("/")
+            ? [name]
+            : directories.split(separator: ":", omittingEmptySubsequences: false).map {
+                "\($0.isEmpty ? "." : $0)/\(name)"
+            }
+        var isThere = false
+        for path in candidates {
+            var status = stat()
+            guard !name.isEmpty, stat(path, &status) == 0 else { continue }
+            guard status.st_mode & S_IFMT == S_IFREG, access(path, X_OK) == 0 else {
+                isThere = true
+                continue
+            }
+            return path
+        }
+        log.error("cannot run \(name): \(isThere ? "permission denied" : "command not found")")
+        throw ExitCode(isThere ? 126 : 127)
+    }
+
+    /// - Parameters:
+    ///   - arguments: with the command's own name.
+    ///   - whenEnded: called on another thread.
+    init(_ path: String, _ arguments: [String], whenEnded: @escaping @Sendable () -> Void) throws(StartError) {
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        // The signals that are ignored here must work there.
+        var defaults = sigset_t()
+        sigemptyset(&defaults)
+        for number in StopConditions.signals + [SIGTTOU, SIGPIPE] { sigaddset(&defaults, number) }
+        posix_spawnattr_setsigdefault(&attributes, &defaults)
+        posix_spawnattr_setpgroup(&attributes, 0)
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP))
+        var words: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) }
+        words.append(nil)
+        defer { for word in words { free(word) } }
+        // Giving the terminal away is something that a process in the background is stopped for.
+        signal(SIGTTOU, SIG_IGN)
+        let isForeground = tcgetpgrp(STDIN_FILENO) == getpgrp()
+        var child: pid_t = 0
+        let failure = posix_spawn(&child, path, nil, &attributes, words, environ)
+        guard failure == 0 else { throw StartError(number: failure) }
+        let pid = child
+        self.pid = pid
+        hasTerminal = isForeground && tcsetpgrp(STDIN_FILENO, pid) == 0
+        // It may have asked for the terminal before it had it.
+        if hasTerminal { kill(-pid, SIGCONT) }
+        DispatchQueue(label: "command").async { [self] in
+            var status: Int32 = 0
+            while waitpid(pid, &status, 0) < 0, errno == EINTR {}
+            waitStatus.withLock { $0 = status }
+            if hasTerminal { tcsetpgrp(STDIN_FILENO, getpgrp()) }
+            ended.signal()
+            whenEnded()
+        }
+    }
+
+    /// Waits for its end: its exit status, or 128 and the number of the signal that killed it.
+    func status() -> Int32 {
+        ended.wait()
+        ended.signal()
+        let status = waitStatus.withLock(\.self)
+        return status & 0x7f == 0 ? status >> 8 & 0xff : 128 + status & 0x7f
+    }
+
+    /// Sends its process group a signal, and kills what that has not ended after a while.
+    func end(with number: Int32) -> Int32 {
+        if ended.wait(timeout: .now()) == .success {
+            ended.signal()
+            return status()
+        }
+        let deadline = clockNanoseconds(CLOCK_MONOTONIC) + Self.patience
+        kill(-pid, number)
+        // The command, and what it had started and left behind.
+        while kill(-pid, 0) == 0, clockNanoseconds(CLOCK_MONOTONIC) < deadline { usleep(10_000) }
+        kill(-pid, SIGKILL)
+        return status()
+    }
+}

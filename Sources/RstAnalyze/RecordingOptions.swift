@@ -1,0 +1,113 @@
+public import ArgumentParser
+import KernelEvents
+import Logging
+public import NetworkTypes
+import Recorder
+
+/// What to record, as `record` and `run` take it.
+struct RecordingOptions: ParsableArguments {
+    @Option(
+        name: [.customShort("i"), .customLong("interface")],
+        help: "Interface to capture on; lo and any also work. Repeat for several. (default: any)")
+    var interfaces: [String] = []
+
+    @Option(help: ArgumentHelp("Capture what this pcap-filter(7) expression accepts.", valueName: "expression"))
+    var filter: String?
+
+    @Flag(help: "Capture every packet.")
+    var full = false
+
+    @Option(
+        help: ArgumentHelp(
+            """
+            Record this network namespace only: own, all, a name as in "ip netns", or an inode number. Repeat for \
+            several. (default: own inside a namespace or container, all on the host)
+            """, valueName: "namespace"))
+    var netns: [String] = []
+
+    @Option(help: ArgumentHelp("Record only what this address or prefix sends or receives.", valueName: "addr[/len]"))
+    var host: [IPPrefix] = []
+
+    @Option(help: "Record only what has this port at either end.")
+    var port: [UInt16] = []
+
+    @Option(help: "Stop after this time: 500ms, 30s, 1m30s, 2h.")
+    var duration: TimeLength?
+
+    @Option(name: [.customShort("s"), .long], help: "Bytes to keep of each packet.")
+    var snaplen: Int32 = 262_144
+
+    @Option(name: [.customShort("B"), .long], help: "libpcap's buffer for each interface, KiB.")
+    var bufferSize: Int32 = 16_384
+
+    @Option(help: "Ring buffer for kernel events, KiB.")
+    var ringSize: UInt32 = 32_768
+
+    func validate() throws {
+        if full, filter != nil { throw ValidationError("--full and --filter cannot be combined") }
+        // Cooked v2, IPv6 and TCP with all options are 120 bytes.
+        if snaplen < 128 { throw ValidationError("--snaplen must be at least 128, which the headers need") }
+        if bufferSize < 64 || bufferSize > 2_000_000 {
+            throw ValidationError("--buffer-size must be between 64 and 2000000 KiB")
+        }
+        if ringSize < 4 || ringSize > 1 << 20 {
+            throw ValidationError("--ring-size must be between 4 and 1048576 KiB")
+        }
+        if let name = interfaces.enumerated().first(where: { interfaces[..<$0].contains($1) })?.element {
+            throw ValidationError("-i \(name) is given twice")
+        }
+        if netns.count > 1, let word = netns.first(where: { $0 == "all" }) {
+            throw ValidationError("--netns \(word) cannot be combined with other namespaces")
+        }
+        try checkCount(netns, 64, "--netns")
+        try checkCount(host, 16, "--host")
+        try checkCount(port, 16, "--port")
+    }
+
+    private func checkCount(_ values: [some Any], _ limit: Int, _ option: String) throws {
+        if values.count > limit { throw ValidationError("\(option) can be given at most \(limit) times") }
+    }
+
+    /// Interfaces, for messages.
+    var names: [String] { interfaces.isEmpty ? ["any"] : interfaces }
+
+    /// Logs why there can be no recording, and throws the exit status.
+    func recorderOptions(capturePath: String, eventsPath: String) throws -> RecorderOptions {
+        let namespaces = try self.namespaces()
+        let places: [NetworkNamespace?] = namespaces.isEmpty ? [nil] : namespaces.map(\.place)
+        var options = RecorderOptions(
+            interfaces: places.flatMap { place in
+                names.map { RecorderOptions.Interface(name: $0, namespace: place) }
+            }, capturePath: capturePath, eventsPath: eventsPath)
+        options.scope = RecordingScope(netns: namespaces.map(\.number), hosts: host, ports: port)
+        options.filter = RecorderOptions.narrowed(
+            full ? "" : filter ?? RecorderOptions.defaultFilter, to: options.scope)
+        options.snaplen = snaplen
+        options.captureBuffer = bufferSize * 1024
+        options.ringBuffer = ringSize * 1024
+        options.tool = Version.tool
+        return options
+    }
+
+    /// The namespaces to record, each once; none for those of the whole host.
+    private func namespaces() throws -> [(place: NetworkNamespace?, number: UInt32)] {
+        let wanted = netns.isEmpty ? [NetworkNamespace.isApart ? "own" : "all"] : netns
+        if wanted == ["all"] { return [] }
+        var found: [(place: NetworkNamespace?, number: UInt32)] = []
+        for name in wanted {
+            let place = name == "own" ? nil : NetworkNamespace(named: name)
+            guard name == "own" || place != nil,
+                let number = NetworkNamespace.number(place?.path ?? NetworkNamespace.current)
+            else {
+                log.error("there is no network namespace \(name) (\"ip netns\" and \"lsns -t net\" list them)")
+                throw ExitCode(1)
+            }
+            if !found.contains(where: { $0.number == number }) { found.append((place, number)) }
+        }
+        return found
+    }
+}
+
+extension IPPrefix: ExpressibleByArgument {
+    public init?(argument: String) { self.init(argument) }
+}
