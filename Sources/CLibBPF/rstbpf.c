@@ -265,9 +265,8 @@ static int load(struct rstbpf *self, uint32_t ring_bytes, bool optional, bool wi
 	choose_programs(self, optional, with_iterator);
 	bpf_map__set_max_entries(bpf_object__find_map_by_name(self->object, "events"),
 				 ring_size(ring_bytes));
-	if (bpf_map__set_initial_value(
-		bpf_object__find_map_by_name(self->object, ".rodata.scope"), &self->scope,
-		sizeof(self->scope)))
+	if (bpf_map__set_initial_value(bpf_object__find_map_by_name(self->object, ".rodata.scope"),
+				       &self->scope, sizeof(self->scope)))
 		return -1;
 	return bpf_object__load(self->object) ? -1 : 0;
 }

@@ -234,8 +234,9 @@ final class ResetAssembly: Sendable {
         // Whatever namespace it was sent in, one recording at least would have to have it.
         let isWanted = inventory.recordings.contains { $0.recording.header?.mayHold(tuple) == true }
         return isWanted
-            ? source + "no kernel event tells of it: it was sent past the hooks or by somebody else in its name, or the "
-                + "event was lost"
+            ? source
+                + "no kernel event tells of it: it was sent past the hooks or by somebody else in its name, or the event "
+                + "was lost"
             : source + "the recording left out kernel events like it"
     }
 

@@ -89,8 +89,8 @@ struct RecordCommandTests {
     }
 
     @Test(arguments: [
-        (["sh", "-c", "exit 7"], 7), (["sh", "-c", "kill -9 $$"], 137), (["no-such-command"], 127), (["/etc/passwd"], 126),
-        (["true"], 0),
+        (["sh", "-c", "exit 7"], 7), (["sh", "-c", "kill -9 $$"], 137), (["no-such-command"], 127),
+        (["/etc/passwd"], 126), (["true"], 0),
     ])
     func theStatusIsThatOfTheCommand(_ command: [String], _ status: Int) throws {
         try Program.withFolder { folder in
