@@ -1,7 +1,7 @@
-public import ArgumentParser
+import ArgumentParser
 import KernelEvents
 import Logging
-public import NetworkTypes
+import NetworkTypes
 import Recorder
 
 /// What to record, as `record` and `run` take it.
@@ -25,8 +25,10 @@ struct RecordingOptions: ParsableArguments {
             """, valueName: "namespace"))
     var netns: [String] = []
 
-    @Option(help: ArgumentHelp("Record only what this address or prefix sends or receives.", valueName: "addr[/len]"))
-    var host: [IPPrefix] = []
+    @Option(
+        help: ArgumentHelp("Record only what this address or network sends or receives.", valueName: "addr[/len]"),
+        transform: Prefixes.init)
+    var host: [Prefixes] = []
 
     @Option(help: "Record only what has this port at either end.")
     var port: [UInt16] = []
@@ -60,13 +62,15 @@ struct RecordingOptions: ParsableArguments {
             throw ValidationError("--netns \(word) cannot be combined with other namespaces")
         }
         try checkCount(netns, 64, "--netns")
-        try checkCount(host, 16, "--host")
+        try checkCount(prefixes, 16, "--host")
         try checkCount(port, 16, "--port")
     }
 
     private func checkCount(_ values: [some Any], _ limit: Int, _ option: String) throws {
         if values.count > limit { throw ValidationError("\(option) can be given at most \(limit) times") }
     }
+
+    private var prefixes: [IPPrefix] { host.flatMap(\.prefixes) }
 
     /// Interfaces, for messages.
     var names: [String] { interfaces.isEmpty ? ["any"] : interfaces }
@@ -79,7 +83,7 @@ struct RecordingOptions: ParsableArguments {
             interfaces: places.flatMap { place in
                 names.map { RecorderOptions.Interface(name: $0, namespace: place) }
             }, capturePath: capturePath, eventsPath: eventsPath)
-        options.scope = RecordingScope(netns: namespaces.map(\.number), hosts: host, ports: port)
+        options.scope = RecordingScope(netns: namespaces.map(\.number), hosts: prefixes, ports: port)
         options.filter = RecorderOptions.narrowed(
             full ? "" : filter ?? RecorderOptions.defaultFilter, to: options.scope)
         options.snaplen = snaplen
@@ -106,8 +110,4 @@ struct RecordingOptions: ParsableArguments {
         }
         return found
     }
-}
-
-extension IPPrefix: ExpressibleByArgument {
-    public init?(argument: String) { self.init(argument) }
 }
