@@ -29,6 +29,10 @@ public struct TCPSegment: Hashable, Sendable {
     public var payloadOffset: Int32
     /// The outermost encapsulation the segment was found in, `.none` for a plain packet.
     public var tunnel: Tunnel
+    /// Description of the fatal TLS alert in clear with which the payload begins (RFC 8446, section 6); 0 for none.
+    public var fatalAlert: UInt8
+    /// The payload is a request that nobody answers: the unbind of LDAP (RFC 4511, section 4.3).
+    public var wantsNoAnswer: Bool
 
     public init(tuple: FourTuple) {
         self.tuple = tuple
@@ -46,6 +50,8 @@ public struct TCPSegment: Hashable, Sendable {
         payloadLength = 0
         payloadOffset = -1
         tunnel = .none
+        fatalAlert = 0
+        wantsNoAnswer = false
     }
 
     /// What carried the segment inside another packet.

@@ -138,6 +138,7 @@ extension CaptureScanner {
             }
         }
         decoder.readOptions(bytes)
+        decoder.readPayload(bytes)
         var captured = CapturedSegment(
             segment: decoder.segment, number: record.number, offset: offset + record.offset, time: record.time,
             interface: Int32(clamping: record.interface))

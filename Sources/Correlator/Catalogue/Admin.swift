@@ -14,10 +14,17 @@ extension Catalogue {
             basis: "tcp_diag_destroy(), sock_diag(7)",
             reasons: ["TCP_STATE"], fixture: "socket-destroyed-v4",
             wire: { wire in
-                guard wire.abortsItself, wire.silenceIsShort, !wire.usesMultipath, !wire.peerSentData,
-                    !wire.dataIsUnseen,
+                guard wire.abortsItself, wire.silenceIsShort, !wire.usesMultipath, !wire.dataIsUnseen,
                     wire.own.fin == nil
                 else { return nil }
+                if wire.peerSentData {
+                    // Between two exchanges, when neither end waited for the other.
+                    guard wire.isUnprovoked, wire.wasAnswered || wire.answeredLastData, wire.peer.fin == nil,
+                        wire.hasSocketsHeader, !wire.opensWindow
+                    else { return nil }
+                    return WireScore(
+                        52, "everything was answered, and nothing prompted it: somebody may have killed the socket")
+                }
                 return WireScore(
                     wire.isPrompt ? 35 : 45,
                     "nothing that the other end did prompted it: somebody may have killed the socket")

@@ -38,10 +38,7 @@ extension Catalogue {
                         ? WireScore(60, "the other end had sent data, and the sender ended its side just before")
                         : WireScore(45, "the other end had sent data")
                 }
-                return wire.answeredLastData
-                    ? WireScore(50, "the other end had sent data; its sender has answered the last of it")
-                    : WireScore(
-                        70, "the sender had received data that it had not answered: it may never have been read")
+                return wire.unreadData
             }
         ) { $0.resetsFromClose && $0.dead == false },
         Rule(
@@ -71,7 +68,7 @@ extension Catalogue {
                         return WireScore(50, "it ended the connection of its own accord, as far as the capture shows")
                     }
                     if !wire.peerSentData { return WireScore(65, "nothing that the other end had sent was unread") }
-                    return WireScore(55, "the sender ended the connection of its own accord")
+                    return wire.readAllData
                 default: return nil
                 }
             }
@@ -122,14 +119,18 @@ extension Catalogue {
             basis: "tcp(7), TCP_LINGER2; __tcp_close(), tcp_rcv_state_process()",
             reasons: ["TCP_ABORT_ON_LINGER", "TCP_ABORT_ON_DATA"], fixture: "linger2-expired-v4",
             wire: { wire in
-                guard wire.own.fin != nil, !wire.bothEnded else { return nil }
+                // A RST before this one had ended the socket with its option.
+                guard wire.own.fin != nil, !wire.bothEnded, !wire.hasResetBefore else { return nil }
                 if wire.situation == .answersAfterFin, wire.trigger?.isPureAck == true, !wire.finWasAcknowledged,
                     let fin = wire.own.fin, let trigger = wire.trigger, !fin.end.follows(trigger.ack),
                     wire.triggerIsPrompt
                 {
                     return WireScore(80, "the mere acknowledgment of the sender's FIN is answered with a RST")
                 }
-                guard wire.abortsItself, wire.finWasAcknowledged || wire.isFiltered else { return nil }
+                // The option acts in close(): long after the FIN it is another program's doing, or a timer's.
+                guard wire.abortsItself, wire.finWasAcknowledged || wire.isFiltered,
+                    wire.isFiltered || (wire.silence ?? 0) < 900_000_000
+                else { return nil }
                 return WireScore(
                     (wire.silence ?? 0) < 900_000_000 ? 65 : 45,
                     "its FIN was acknowledged, and it did not wait for the other end's")
@@ -166,10 +167,16 @@ extension Catalogue {
                     return wire.refusesDataBeforeLastAck
                         ? WireScore(65, "data came before the sender's FIN was acknowledged") : nil
                 }
-                guard wire.finWasAcknowledged else {
-                    return WireScore(80, "data came after the sender's FIN, which the other end had not seen yet")
+                if wire.hasResetBefore {
+                    return wire.isOfRefusedBurst && !wire.meetsTimeWait
+                        ? WireScore(75, "the segment belongs to the burst that an earlier RST refused") : nil
                 }
-                return WireScore(65, "data came after the sender's FIN")
+                if wire.meetsTimeWait { return WireScore(50, "data came after the sender's FIN") }
+                guard wire.trigger != nil, !wire.finWasAcknowledged else {
+                    return WireScore(65, "it answers a segment that came after the sender's FIN")
+                }
+                return WireScore(
+                    80, "data came after the sender's FIN, which the other end had not acknowledged before")
             }
         ) { $0.meetsDataAfterEnd && $0.dead == true && !$0.isLinger2Answer && ($0.trigger?.length ?? 0) > 0 },
         Rule(
@@ -185,7 +192,9 @@ extension Catalogue {
             basis: "shutdown(2); tcp_rcv_state_process(), step 7",
             reasons: ["TCP_ABORT_ON_DATA"], fixture: "data-after-shutdown-v4",
             wire: { wire in
-                guard wire.situation == .answersAfterFin, !wire.bothEnded, wire.answersData != false else { return nil }
+                guard wire.situation == .answersAfterFin, !wire.bothEnded, wire.answersData != false,
+                    !wire.hasResetBefore
+                else { return nil }
                 guard wire.labelSpeaksOfSocket != false else { return nil }
                 return WireScore(60, "the program may have shut the socket down without closing it")
             }
@@ -200,18 +209,52 @@ extension Catalogue {
             basis: "tcp_keepalive_timer()",
             reasons: ["TCP_STATE"], fixture: "fin-wait2-timeout-v4",
             wire: { wire in
+                // Few kernels send a RST then (Linux for an orphan whose limit a program or an operator has set), and many
+                // programs close for good what they had only shut down.
                 guard wire.abortsItself, wire.finWasAcknowledged || wire.isFiltered, wire.own.fin != nil,
-                    !wire.bothEnded,
+                    !wire.bothEnded, wire.own.resetCount + wire.peer.resetCount == 0,
                     let silence = wire.silence,
                     silence >= 900_000_000
                 else { return nil }
-                return WireScore(70, "its FIN was acknowledged, and the other end's never came")
+                return WireScore(48, "its FIN was acknowledged, and the other end's never came")
             }
         ) {
             $0.origin == .active && $0.calledFrom(.keepaliveTimer) && $0.callersLack(.outOfResources)
                 && $0.state == .finWait2 && $0.dead == true
         },
     ]
+}
+
+extension WireEvidence {
+    /// How well it fits that the sender of an abort had data that it had not read, and had not ended its side.
+    fileprivate var unreadData: WireScore {
+        if opensWindow {
+            return WireScore(
+                75, "its window is wider than in the segment before: received data was thrown away just then")
+        }
+        if own.lastData?.fatalAlert ?? 0 != 0 {
+            return WireScore(65, "it had rejected what it received (TLS alert), and hardly read the rest")
+        }
+        if lastDataWantsNoAnswer {
+            return WireScore(50, "the other end had sent data, and ended its side: it may have been read or not")
+        }
+        if answeredLastData {
+            return WireScore(50, "the other end had sent data; its sender has answered the last of it")
+        }
+        if wasAnswered, isPrompt { return WireScore(55, "the answer that it had asked for may not have been read") }
+        return WireScore(70, "the sender had received data that it had not answered: it may never have been read")
+    }
+
+    /// How well it fits that the sender of an abort had read everything, and had not ended its side.
+    fileprivate var readAllData: WireScore {
+        if wasAnswered, isPrompt, !opensWindow {
+            return WireScore(60, "it had the answer to all that it had asked, and ended the connection at once")
+        }
+        if wasAnswered, isUnprovoked, hasSocketsHeader {
+            return WireScore(48, "the sender ended the connection of its own accord")
+        }
+        return WireScore(55, "the sender ended the connection of its own accord")
+    }
 }
 
 extension Evidence {

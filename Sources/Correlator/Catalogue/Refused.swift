@@ -41,12 +41,12 @@ extension Catalogue {
             reasons: ["INVALID_SYN"], fixture: "accept-queue-overflow-v4",
             wire: { wire in
                 guard wire.situation == .answersHandshakeAck, let trigger = wire.trigger, let syn = wire.own.syn,
-                    syn.isSynAck, trigger.ack == syn.end
+                    syn.isSynAck, trigger.ack == syn.end, wire.endsHandshakeInTime
                 else { return nil }
                 // Linux answers so with window 0 and at once.
                 let fits = wire.reset.window == 0 && !trigger.flags.contains(.fin)
                 return WireScore(
-                    fits ? 70 : 40, "the ACK that ends the handshake is right, and is refused all the same")
+                    fits ? 70 : 40, "the ACK that ends the handshake is right and in time, and is refused all the same")
             }
         ) {
             $0.origin == .passive && $0.calledFrom(.checkRequest) && $0.callersLack(.mptcp)
@@ -73,6 +73,7 @@ extension Catalogue {
                 let because = "its TTL is that of a host before the end: a router may have rejected the segment"
                 switch wire.situation {
                 // Who answers only what was repeated in vain was not there before: a rule answers at once.
+                case .answersOpen where wire.trigger == nil: return WireScore(45, because)
                 case .answersOpen: return WireScore(wire.answersRepetition ? 66 : 88, because)
                 case .answersAfterFin, .answersUnknown, .answersHandshakeAck: return WireScore(62, because)
                 default: return nil

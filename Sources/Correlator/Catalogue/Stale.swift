@@ -20,11 +20,16 @@ extension Catalogue {
                 case .answersAfterFin where wire.bothEnded:
                     return wire.refusesDataBeforeLastAck
                         ? WireScore(60, "both ends had finished, although the sender's FIN was not acknowledged")
-                        : WireScore(80, "both ends had finished: what came then belonged to no connection any more")
+                        : WireScore(
+                            wire.isServer == true ? 65 : 80,
+                            "both ends had finished: what came then belonged to no connection any more")
+                case .answersAfterFin where wire.hasResetBefore:
+                    return WireScore(
+                        wire.isServer == true ? 60 : 70, "an earlier RST of its sender had ended the connection")
                 case .answersAfterFin:
                     if wire.labelSpeaksOfSocket == true { return nil }
                     return WireScore(
-                        wire.labelSpeaksOfSocket == false || !wire.triggerIsPrompt ? 75 : 30,
+                        wire.labelSpeaksOfSocket == false || wire.outlastsFin ? 75 : 30,
                         "the sender may have forgotten the connection")
                 case .answersOpen where wire.isBelowWindowOfTracking,
                     .answersAfterFin where wire.isBelowWindowOfTracking && !wire.bothEnded:
@@ -34,9 +39,11 @@ extension Catalogue {
                     )
                 case .answersOpen where wire.senderGoesOn:
                     return WireScore(60, "a segment that fits the connection is answered as if there were none")
+                case .answersOpen where wire.trigger == nil:
+                    return WireScore(60, "its form is that of an answer to a segment with ACK, which was not captured")
                 case .answersOpen:
                     return WireScore(
-                        wire.flow?.opener == .sender ? 85 : 70,
+                        wire.showsListener ? 60 : wire.isServer == false ? 85 : 75,
                         "a segment that fits the connection is answered as if there were none")
                 case .answersSynAck where wire.isFiltered && wire.own.syn != nil:
                     return WireScore(60, "what came after the handshake was not captured")
@@ -46,7 +53,8 @@ extension Catalogue {
                         "the segment belongs to another connection of this end: it was not translated (conntrack calls it INVALID)"
                     )
                 case .answersUnknown:
-                    return WireScore(75, "the capture has nothing else from the end that sent the RST")
+                    return WireScore(
+                        wire.isServer == true ? 65 : 75, "the capture has nothing else from the end that sent the RST")
                 case .answersHandshakeAck where wire.own.syn?.isSynAck == true:
                     return WireScore(25, "the connection to be may have been forgotten")
                 case .isolated where wire.answersUnseenAck:
@@ -76,16 +84,32 @@ extension Catalogue {
             reasons: ["TCP_FLAGS"], fixture: "stale-connection-at-listener-v4",
             wire: { wire in
                 switch wire.situation {
-                case .answersOpen where wire.flow?.opener != .sender:
-                    return WireScore(65, "the port was open when the connection began")
-                case .answersAfterFin where !wire.triggerIsPrompt && !wire.bothEnded && wire.flow?.opener != .sender:
-                    return WireScore(65, "the port was open when the connection began")
+                case .answersOpen where wire.isServer != false && wire.trigger == nil:
+                    return WireScore(
+                        wire.showsListener ? 65 : 55,
+                        "its form is that of an answer to a segment with ACK, which was not captured")
+                case .answersOpen where wire.isServer != false:
+                    return WireScore(
+                        wire.showsListener ? 80 : 65,
+                        wire.showsListener
+                            ? "the port was open when the connection began" : "its port is one that servers use")
+                case .answersAfterFin where wire.bothEnded || wire.hasResetBefore || wire.outlastsFin:
+                    guard wire.isServer != false else { return nil }
+                    return WireScore(
+                        wire.showsListener ? 80 : 70,
+                        wire.showsListener
+                            ? "the port was open when the connection began" : "its port is one that servers use")
                 case .answersUnknown where wire.translationGap != nil: return nil
-                case .answersUnknown: return WireScore(60, "whether somebody listens on the port does not show")
+                case .answersUnknown where wire.isServer != false:
+                    return WireScore(
+                        wire.isServer == true ? 70 : 60, "whether somebody listens on the port does not show")
                 case .answersHandshakeAck:
                     guard let syn = wire.own.syn, syn.isSynAck, let trigger = wire.trigger else { return nil }
                     guard trigger.ack != syn.end else {
-                        return WireScore(50, "the listener may have forgotten the SYN it had answered")
+                        return wire.endsHandshakeInTime
+                            ? WireScore(50, "the listener may have forgotten the SYN it had answered")
+                            : WireScore(
+                                75, "the handshake that the ACK is to end was over: its listener had forgotten it")
                     }
                     // Only a connection that is there already (TCP Fast Open) is ended by a wrong ACK.
                     let fast = wire.peer.syn.map { $0.length > 0 } == true
@@ -165,10 +189,20 @@ extension Catalogue {
             basis: "RFC 9293, section 3.6.1; tcp_timewait_state_process()",
             reasons: ["TCP_TIMEWAIT_SOCKET"], fixture: "data-after-full-close-v4",
             wire: { wire in
-                guard wire.situation == .answersAfterFin, wire.finWasAcknowledged, !wire.bothEnded else { return nil }
-                return WireScore(
-                    wire.labelSpeaksOfSocket == false ? 0 : 50,
-                    "the sender's FIN was acknowledged before: its socket may have shrunk to TIME_WAIT")
+                guard wire.situation == .answersAfterFin, !wire.bothEnded, wire.answersData != false,
+                    wire.labelSpeaksOfSocket != false
+                else { return nil }
+                if wire.hasResetBefore {
+                    return wire.isOfRefusedBurst && wire.meetsTimeWait
+                        ? WireScore(75, "the segment belongs to the burst that an earlier RST refused") : nil
+                }
+                if wire.meetsTimeWait {
+                    return WireScore(
+                        80, "the sender's FIN had been acknowledged before: its socket had shrunk to TIME_WAIT")
+                }
+                guard wire.trigger == nil, !wire.isFiltered, let fin = wire.own.fin, !fin.end.follows(wire.reset.seq)
+                else { return nil }
+                return WireScore(55, "what it answers, and was not captured, acknowledged the sender's FIN")
             }
         ) { $0.answersWithoutSocket && $0.state == .timeWait },
     ]

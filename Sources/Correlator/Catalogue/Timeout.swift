@@ -37,13 +37,27 @@ extension Catalogue {
             basis: "RFC 5482; tcp_keepalive_timer()",
             reasons: ["TCP_KEEPALIVE_TIMEOUT"], fixture: "user-timeout-v4",
             wire: { wire in
+                if wire.handshakeTimedOut {
+                    return WireScore(
+                        75, "the SYN+ACK was never acknowledged",
+                        summary: """
+                            The handshake probably timed out: its SYN+ACK, sent \(wire.own.synRepeats + 1) times, was never \
+                            acknowledged. No application had the connection.
+                            """)
+                }
                 guard wire.abortsItself else { return nil }
                 if wire.unansweredProbes > 0 {
                     return WireScore(60, "TCP_USER_TIMEOUT ends a connection so, too")
                 }
-                guard wire.own.retransmissionsSinceHeard >= 3 else { return nil }
+                let count = wire.own.retransmissionsSinceHeard
+                // Linux gives a connection up without a RST when its retransmissions are not answered.
+                guard count >= 3, !wire.hasSocketsHeader, wire.own.fin == nil else { return nil }
                 return WireScore(
-                    60, "\(wire.own.retransmissionsSinceHeard) retransmissions before it were not answered")
+                    60, "\(count) retransmissions before it were not answered",
+                    summary: """
+                        What its sender had sent was not acknowledged, however often it was sent again: it probably gave \
+                        the connection up (RFC 9293, section 3.8.3).
+                        """)
             }
         ) { $0.resetsFromKeepaliveTimer && ($0.userTimeout ?? 0) > 0 },
         Rule(
@@ -55,14 +69,32 @@ extension Catalogue {
             recognition: "no kernel event; a RST after long silence",
             basis: "wire only",
             wire: { wire in
-                guard wire.situation != .answersSyn, wire.situation != .isolated, wire.unansweredProbes == 0,
-                    wire.trigger == nil, wire.silenceIsCertain, let silence = wire.silence,
-                    silence >= WireEvidence.longSilence
+                guard wire.situation != .answersSyn, wire.situation != .isolated, wire.unansweredProbes == 0 else {
+                    return nil
+                }
+                guard wire.trigger == nil else { return wire.refusedAfterSilence }
+                guard wire.silenceIsCertain, let silence = wire.silence, silence >= WireEvidence.longSilence
                 else { return nil }
                 return WireScore(75, "it ended a silence of \(TimeSpan(nanoseconds: silence))")
             }
         ) { _ in false },
     ]
+}
+
+extension WireEvidence {
+    /// The first segment after a long silence is answered as if there were no connection: whatever keeps count of the
+    /// connections on the path, or the other end, had dropped it meanwhile.
+    fileprivate var refusedAfterSilence: WireScore? {
+        guard situation == .answersOpen || situation == .answersUnknown, !isFiltered, let pause = pauseBeforeTrigger,
+            pause.length >= Self.longSilence
+        else { return nil }
+        return WireScore(
+            75, "the segment that it answers ended a silence of \(TimeSpan(nanoseconds: pause.length))",
+            summary: """
+                The first segment after a long silence was refused: probably an idle limit, on the path or in an \
+                application, had ended the connection.
+                """)
+    }
 }
 
 extension Evidence {

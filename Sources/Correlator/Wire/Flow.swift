@@ -79,7 +79,7 @@ extension FlowShard.Flow {
         ends.withEnds(of: side) { own, peer in
             peer.probesSinceHeard = 0
             peer.retransmissionsSinceHeard = 0
-            own.add(segment, after: recent, peerKinds: peer.synKinds, peerID: peer.lastID)
+            own.add(segment, after: recent, peer: peer)
             // Where the capture begins in the middle, an acknowledgment tells how far the other end had come: its first
             // captured segment may well be a keepalive probe, which looks back.
             if peer.segments > 0, note.flags.contains(.ack), note.ack.follows(peer.nextSeq), peer.syn == nil {
@@ -98,7 +98,8 @@ extension FlowShard.Flow {
     func recollection(_ reset: SegmentNote, side: Int) -> Seldom<Recollection> {
         var recollection = Seldom<Recollection>()
         if ends[0].segments + ends[1].segments > 0 {
-            recollection.value = Recollection(reset, own: ends[side], recent(side), peer: recent(1 - side))
+            recollection.value = Recollection(
+                reset, own: ends[side], recent(side), peer: recent(1 - side), peerReset: ends[1 - side].resets.last)
         }
         return recollection
     }

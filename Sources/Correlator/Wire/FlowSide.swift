@@ -57,6 +57,7 @@ struct FlowSide: Sendable, Equatable {
         var synRepeats = 0
         var firstAckTime: Int64?
         var fin: SegmentNote?
+        var pauseBeforeFin: Pause?
     }
 
     private struct Troubles: Sendable, Equatable, StartsEmpty {
@@ -65,6 +66,8 @@ struct FlowSide: Sendable, Equatable {
         var retransmissionTimes: [Int64] = []
         var probes = 0
         var lastProbe: SegmentNote?
+        var windowProbes = 0
+        var lastWindowProbe: SegmentNote?
         var zeroWindows = 0
         var lastZeroWindow: SegmentNote?
     }
@@ -78,6 +81,8 @@ struct FlowSide: Sendable, Equatable {
     /// When an end that opened the connection first acknowledged something.
     var firstAckTime: Int64? { milestones.value.firstAckTime }
     var fin: SegmentNote? { milestones.value.fin }
+    /// How long neither end had sent anything when the FIN came, from `Pause.least` on.
+    var pauseBeforeFin: Pause? { milestones.value.pauseBeforeFin }
     var retransmissions: Int { troubles.value.retransmissions }
     var lastRetransmission: SegmentNote? { troubles.value.lastRetransmission }
     /// Times of the latest retransmissions, at most `keptTimes`.
@@ -85,6 +90,10 @@ struct FlowSide: Sendable, Equatable {
     /// Keepalive probes (RFC 9293, section 3.8.4).
     var probes: Int { troubles.value.probes }
     var lastProbe: SegmentNote? { troubles.value.lastProbe }
+    /// Probes of a window that the other end had closed (RFC 9293, section 3.8.6.1).
+    var windowProbes: Int { troubles.value.windowProbes }
+    var lastWindowProbe: SegmentNote? { troubles.value.lastWindowProbe }
+    /// How often the end closed its window.
     var zeroWindows: Int { troubles.value.zeroWindows }
     var lastZeroWindow: SegmentNote? { troubles.value.lastZeroWindow }
 
@@ -133,12 +142,8 @@ extension FlowSide {
     ///
     /// - Parameters:
     ///   - recent: the segments of this end before it.
-    ///   - peerKinds: the options of the other end's SYN.
-    ///   - peerID: IP identification of the other end's last segment.
-    mutating func add(
-        _ segment: FlowSegment, after recent: RecentSegments, peerKinds: TCPOptions.Kinds,
-        peerID: UInt16?
-    ) {
+    ///   - peer: the other end.
+    mutating func add(_ segment: FlowSegment, after recent: RecentSegments, peer: borrowing FlowSide) {
         let note = segment.note
         let begins = segments == 0
         let before = nextSeq
@@ -151,23 +156,32 @@ extension FlowSide {
             }
             if highestAck.map(note.ack.follows) ?? true { highestAck = note.ack }
         }
+        var isProbe = false
         if begins {
             nextSeq = note.end
         } else {
-            place(note, recent)
+            isProbe = place(note, recent, peer) == .probe
         }
         // A FIN within what was sent before is an old one, or a wrong one.
-        if note.flags.contains(.fin), begins || note.end.follows(before), fin == nil { milestones.value.fin = note }
-        if note.length > 0 || note.flags.contains(.fin) {
+        if note.flags.contains(.fin), begins || note.end.follows(before), fin == nil { addFin(note, peer) }
+        if note.length > 0 && !isProbe || note.flags.contains(.fin) {
             let isNew = begins || !before.follows(note.seq)
             if note.length > 0, !isNew { findConflict(note, recent) }
-            addSuspicion(note, peerKinds: peerKinds, peerID: peerID)
+            addSuspicion(note, peerKinds: peer.synKinds, peerID: peer.lastID)
         }
-        if note.length > 0 {
+        // The byte of a probe is an old one, or none at all.
+        if note.length > 0, !isProbe {
             bytes = bytes.saturatingAdd(UInt64(note.length))
             lastData = note
         }
         last = note
+    }
+
+    private mutating func addFin(_ note: SegmentNote, _ peer: borrowing FlowSide) {
+        milestones.value.fin = note
+        var before = last
+        if let theirs = peer.last, theirs.number > before?.number ?? 0 { before = theirs }
+        milestones.value.pauseBeforeFin = before.flatMap { Pause(from: $0, to: note) }
     }
 
     private mutating func countHeader(_ segment: FlowSegment) {
@@ -184,11 +198,12 @@ extension FlowSide {
         highestTTL = max(highestTTL, note.ttl)
         if note.kinds.contains(.timestamps) { withTimestamps += 1 }
         lastFlowLabel = segment.flowLabel
-        windowIsZero = note.window == 0 && !note.flags.contains(.syn)
-        if windowIsZero {
-            troubles.value.zeroWindows += 1
+        let closesWindow = note.window == 0 && !note.flags.contains(.syn)
+        if closesWindow {
+            if !windowIsZero { troubles.value.zeroWindows += 1 }
             troubles.value.lastZeroWindow = note
         }
+        windowIsZero = closesWindow
     }
 
     private mutating func addSyn(_ note: SegmentNote, _ options: TCPOptions) {
@@ -201,29 +216,52 @@ extension FlowSide {
         if note.seq == syn.seq { milestones.value.synRepeats += 1 } else { milestones.value.otherSyn = note }
     }
 
-    /// Finds out whether the segment is new, a keepalive probe, or a repetition.
-    private mutating func place(_ note: SegmentNote, _ recent: RecentSegments) {
-        guard note.end != note.seq || note.seq == nextSeq &- 1 else { return }
+    private enum Place { case empty, new, probe, repetition }
+
+    /// Finds out whether the segment is new, a probe, or a repetition, and counts it.
+    private mutating func place(
+        _ note: SegmentNote, _ recent: RecentSegments, _ peer: borrowing FlowSide
+    ) -> Place {
+        guard note.end != note.seq || note.seq == nextSeq &- 1 else { return .empty }
         if note.length <= 1, note.seq == nextSeq &- 1, note.flags.isDisjoint(with: [.syn, .fin]),
             note.flags.contains(.ack)
         {
-            probesSinceHeard += 1
-            troubles.value.probes += 1
-            troubles.value.lastProbe = note
-            return
+            if peer.windowIsZero {
+                troubles.value.windowProbes += 1
+                troubles.value.lastWindowProbe = note
+                return .probe
+            }
+            if note.length == 0 || wasAcknowledged(note, by: peer) {
+                probesSinceHeard += 1
+                troubles.value.probes += 1
+                troubles.value.lastProbe = note
+                return .probe
+            }
         }
         if note.seq.follows(nextSeq) { holes += 1 }
         if note.end.follows(nextSeq) {
             nextSeq = note.end
+            return .new
         } else if holes > 0, !recent.contains(where: { $0.seq == note.seq && $0.length == note.length }) {
             holes -= 1
+            return .new
         } else {
             retransmissionsSinceHeard += 1
             troubles.value.retransmissions += 1
             troubles.value.lastRetransmission = note
             if retransmissionTimes.count == Self.keptTimes { troubles.value.retransmissionTimes.removeFirst() }
             troubles.value.retransmissionTimes.append(note.time)
+            return .repetition
         }
+    }
+
+    /// Whether the other end has the last byte that this one sent: a byte that it lacks is sent again, and is no probe.
+    private func wasAcknowledged(_ note: SegmentNote, by peer: borrowing FlowSide) -> Bool {
+        guard let ack = peer.highestAck else {
+            // Of the other end nothing was captured: a byte that was sent alone, and comes alone again, is most likely lost.
+            return lastData.map { $0.seq != note.seq || $0.length != 1 } ?? true
+        }
+        return !nextSeq.follows(ack)
     }
 
     /// Notes what speaks against this end as the sender of a segment.

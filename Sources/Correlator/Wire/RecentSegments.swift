@@ -13,6 +13,13 @@ struct RecentSegments: Sendable {
 
     func contains(where accepts: (SegmentNote) -> Bool) -> Bool { ring.contains(where: accepts) }
 
+    /// The last one before a packet.
+    func last(before number: Int) -> SegmentNote? {
+        var found: SegmentNote?
+        for note in ring where note.number < number && note.number > found?.number ?? 0 { found = note }
+        return found
+    }
+
     /// Whether an equal segment came just before: one that was captured twice (a mirror port, a bridge).
     ///
     /// - Parameter window: nanoseconds.
@@ -54,9 +61,8 @@ struct Recollection: Sendable, Equatable, StartsEmpty {
     private var sharesLeft = -1
     /// The first packet of the other end that acknowledges the sender's SYN; 0 for none.
     private var synAcknowledgment = 0
-    /// The first two packets of the other end that acknowledge the sender's FIN; 0 for none.
+    /// The first packet of the other end that acknowledges the sender's FIN; 0 for none.
     private var finAcknowledgment = 0
-    private var nextFinAcknowledgment = 0
     /// The sender's latest segments that look one byte back from the RST, and have no content: where the capture begins in
     /// the middle, only the RST tells that they were keepalive probes (RFC 9293, section 3.8.4).
     private(set) var lookBacks = 0
@@ -67,6 +73,8 @@ struct Recollection: Sendable, Equatable, StartsEmpty {
     /// Nanoseconds since the first segment of the other end that the RST can be an answer to: what it answers or
     /// acknowledges it has received, that long before at most. Nil if that does not show.
     private(set) var longestDelay: UInt64?
+    /// How long neither end had sent anything when the segment came that the RST may answer.
+    private(set) var pauseBeforeTrigger: Pause?
 
     init() {}
 
@@ -75,22 +83,36 @@ struct Recollection: Sendable, Equatable, StartsEmpty {
 
     /// - Parameters:
     ///   - own: the end that sends the RST, and its latest segments.
-    ///   - peer: the latest segments of the other end.
-    init(_ reset: SegmentNote, own: FlowSide, _ ownRecent: RecentSegments, peer: RecentSegments) {
+    ///   - peer: the latest segments of the other end, and its latest RST.
+    init(
+        _ reset: SegmentNote, own: FlowSide, _ ownRecent: RecentSegments, peer: RecentSegments,
+        peerReset: SegmentNote? = nil
+    ) {
         let theirs = peer.inOrder
         rememberTriggers(reset, own, theirs)
         rememberCopy(reset, own, theirs)
         rememberDelay(reset, own, theirs)
+        if let trigger = ownShare ?? fitting {
+            // Of a segment that was repeated, what came before the first of them.
+            let first = theirs.first { $0.seq == trigger.seq && $0.end == trigger.end && $0.end != $0.seq } ?? trigger
+            var before = ownRecent.last(before: first.number)
+            func consider(_ note: SegmentNote?) {
+                guard let note, note.number < first.number, note.number > before?.number ?? 0 else { return }
+                before = note
+            }
+            consider(peer.last(before: first.number))
+            consider(own.resets.last)
+            consider(peerReset)
+            pauseBeforeTrigger = before.flatMap { Pause(from: $0, to: first) }
+        }
         if let syn = own.syn {
             synAcknowledgment =
                 theirs.first { $0.number > syn.number && $0.flags.contains(.ack) && $0.ack == syn.end }?.number ?? 0
         }
         if let fin = own.fin {
-            let acknowledging = theirs.lazy.filter {
-                $0.number > fin.number && $0.flags.contains(.ack) && !fin.end.follows($0.ack)
-            }.map(\.number).prefix(2)
-            finAcknowledgment = acknowledging.first ?? 0
-            nextFinAcknowledgment = acknowledging.dropFirst().first ?? 0
+            finAcknowledgment =
+                theirs.first { $0.number > fin.number && $0.flags.contains(.ack) && !fin.end.follows($0.ack) }?.number
+                ?? 0
         }
         if own.syn == nil, own.nextSeq == reset.seq &- 1 {
             let heard = theirs.last?.number ?? 0
@@ -167,10 +189,8 @@ struct Recollection: Sendable, Equatable, StartsEmpty {
     /// Whether the sender's SYN had been acknowledged before that packet.
     func synWasAcknowledged(before number: Int) -> Bool { synAcknowledgment != 0 && synAcknowledgment < number }
 
-    /// Whether a packet other than that one acknowledged the sender's FIN.
-    func finWasAcknowledged(butBy number: Int?) -> Bool {
-        nextFinAcknowledgment != 0 || finAcknowledgment != 0 && finAcknowledgment != number
-    }
+    /// Whether the sender's FIN had been acknowledged before that packet.
+    func finWasAcknowledged(before number: Int) -> Bool { finAcknowledgment != 0 && finAcknowledgment < number }
 
     /// Whether the sender had sent a segment that begins there, at or after the end of all its data.
     func hadBegun(at seq: UInt32) -> Bool { emptyAt.contains(seq) }

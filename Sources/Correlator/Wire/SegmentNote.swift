@@ -18,7 +18,10 @@ struct SegmentNote: Sendable, Equatable {
     var window: UInt16
     var ipID: UInt16
     var ttl: UInt8
+    /// See `TCPSegment`.
+    var fatalAlert: UInt8
     var kinds: TCPOptions.Kinds
+    var wantsNoAnswer: Bool
     /// Says nothing: a Bool has values to spare, so that an optional note takes no more room than a note.
     private let isNote = true
 
@@ -35,6 +38,8 @@ struct SegmentNote: Sendable, Equatable {
         window = segment.window
         ipID = segment.ipID
         ttl = segment.ttl
+        fatalAlert = segment.fatalAlert
+        wantsNoAnswer = segment.wantsNoAnswer
         kinds = segment.options.kinds
     }
 

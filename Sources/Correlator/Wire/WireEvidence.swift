@@ -81,8 +81,10 @@ struct WireEvidence: Sendable {
         self.flow = flow
         context = flow ?? .nothing
         isSparse = isFiltered || known.map { Self.misses($0, note) } ?? false
-        trigger = known?.recollection.trigger(laterResets: known?.after.resets ?? 0)
-        situation = isRead ? Self.situation(note, known, trigger, isSparse: isSparse) : .unread
+        let endsOpen = known.map { Self.endsOpenConnection(captured.segment, $0) } ?? false
+        trigger = endsOpen ? nil : known?.recollection.trigger(laterResets: known?.after.resets ?? 0)
+        situation =
+            !isRead ? .unread : endsOpen ? .aborts : Self.situation(note, known, trigger)
         injection = Injection(
             note, context, trigger, isIPv4: tuple.source.isIPv4, isFiltered: isFiltered, absentAtSender: absentAtSender,
             hasUnknownPayload: !payload.isEmpty && ResetPayload(payload, length: Int(note.length)) == nil)
@@ -102,8 +104,15 @@ struct WireEvidence: Sendable {
         return flow.peer.segments > 0 && reset.flags.contains(.ack) && reset.ack.follows(flow.peer.nextSeq)
     }
 
+    /// Windows up to 2003 ends a connection with a RST without ACK whose acknowledgment field is that of the connection all
+    /// the same; in an answer it is 0, or the sequence number once more.
+    private static func endsOpenConnection(_ reset: TCPSegment, _ flow: FlowContext) -> Bool {
+        !reset.flags.contains(.ack) && reset.ack != 0 && reset.ack != reset.seq && flow.peer.segments > 0
+            && reset.ack == flow.peer.nextSeq && flow.own.segments > 0 && reset.seq == flow.own.nextSeq
+    }
+
     private static func situation(
-        _ reset: SegmentNote, _ flow: FlowContext?, _ trigger: SegmentNote?, isSparse: Bool
+        _ reset: SegmentNote, _ flow: FlowContext?, _ trigger: SegmentNote?
     ) -> Situation {
         guard let flow else { return .isolated }
         if let trigger {
@@ -113,15 +122,23 @@ struct WireEvidence: Sendable {
                 let isOpen = flow.own.syn != nil && flow.own.highestAck == trigger.end
                 return isOpen || flow.own.syn != nil && reset.window > 0 ? .aborts : .answersSynAck
             }
-            if isLate(trigger, reset, flow) { return .aborts }
+            if isLate(trigger, reset, flow) { return answersWhatIsUnseen(reset, flow) ?? .aborts }
             return answersAck(trigger, flow)
         }
-        if !reset.flags.contains(.ack), reset.window == 0, isSparse {
-            // What it answers was not captured.
-            if flow.own.fin != nil { return .answersAfterFin }
-            return flow.own.segments == 0 ? .answersUnknown : .answersOpen
+        return answersWhatIsUnseen(reset, flow) ?? .aborts
+    }
+
+    /// A RST without ACK has the form of an answer to a segment with ACK (RFC 9293, sections 3.5.2 and 3.10.7), whether the
+    /// capture has that segment or not: Linux ends no connection of its own accord with it, and stacks that do give the
+    /// window of the socket.
+    private static func answersWhatIsUnseen(_ reset: SegmentNote, _ flow: FlowContext) -> Situation? {
+        guard !reset.flags.contains(.ack), reset.window == 0 || reset.window != flow.own.last?.window else {
+            return nil
         }
-        return .aborts
+        if flow.own.fin != nil { return .answersAfterFin }
+        if flow.own.segments == 0 { return .answersUnknown }
+        let onlySyn = flow.own.segments == 1 + flow.own.synRepeats && flow.own.syn?.isPlainSyn == true
+        return onlySyn && flow.peer.segments == 0 ? nil : .answersOpen
     }
 
     /// The sender went on after it had received the segment: a RST that comes much later does not answer it.
@@ -156,8 +173,15 @@ extension WireEvidence {
     /// What the RST says itself, in a format that is known.
     var stated: ResetPayload? { payload.isEmpty ? nil : ResetPayload(payload, length: Int(reset.length)) }
 
-    /// Nanoseconds without any segment before the RST.
-    var silence: UInt64? { flow?.last.map { reset.time.distance(from: $0.time) } }
+    /// Nanoseconds without any segment before the RST; nil if its time is before that of the last segment: clocks that are
+    /// set, and records without a time, say nothing of how long it was.
+    var silence: UInt64? {
+        guard let last = flow?.last, reset.time >= last.time else { return nil }
+        return reset.time.distance(from: last.time)
+    }
+
+    /// The silence that the segment ended which the RST answers.
+    var pauseBeforeTrigger: Pause? { trigger == nil ? nil : context.recollection.pauseBeforeTrigger }
 
     /// Bytes of the other end that the sender of the RST had acknowledged when it sent it, as the numbers tell; nil if
     /// the capture has no beginning of the connection.
@@ -173,6 +197,19 @@ extension WireEvidence {
 
     /// Whether the other end sent data does not show: a filter kept it out, and the RST acknowledges nothing.
     var dataIsUnseen: Bool { isFiltered && received == nil && peer.bytes == 0 }
+
+    /// The other end ended its side with its last data or right after it: that asks for no answer (the unbind of LDAP, the
+    /// end of a request without a response), and no answer is no sign that it was not read.
+    var lastDataWantsNoAnswer: Bool {
+        guard let data = peer.lastData else { return false }
+        if data.wantsNoAnswer { return true }
+        guard let fin = peer.fin else { return false }
+        return fin.end == data.end &+ (fin.number == data.number ? 0 : 1)
+            && fin.time.distance(from: data.time) < Self.program
+    }
+
+    /// What it takes a program to follow one thing up with the next, nanoseconds.
+    private static let program: UInt64 = 50_000_000
 
     /// Whether the other end had sent data that may not have been read.
     var peerSentData: Bool { peer.bytes > 0 || (received ?? 0) > 0 }
@@ -200,6 +237,12 @@ extension WireEvidence {
         return own.syn
     }
 
+    /// The ACK that the RST answers came while the listener still waited for it: neither end had reset what was to be, and
+    /// it is as prompt as the answer to a SYN+ACK is.
+    var endsHandshakeInTime: Bool {
+        own.resetCount == 0 && peer.resetCount == 0 && triggerIsPrompt
+    }
+
     /// The sender has answered the other end's SYN, and nothing more has come of it.
     var isInHandshake: Bool {
         own.segments == 1 + own.synRepeats && own.bytes == 0 && peer.bytes == 0
@@ -209,16 +252,85 @@ extension WireEvidence {
     /// The other end holds a connection that the sender has forgotten and opens anew with the same ports.
     var isHalfOpen: Bool { own.otherSyn != nil && own.otherSyn == own.last && trigger?.isPureAck == true }
 
-    /// The sender's FIN, and whether the other end had acknowledged it before the trigger.
+    /// The sender's FIN had been acknowledged when the segment came that the RST answers, or when the sender reset of its
+    /// own accord.
     var finWasAcknowledged: Bool {
-        flow?.recollection.finWasAcknowledged(butBy: trigger?.number) ?? false
+        let answered = situation == .aborts ? nil : trigger?.number
+        return context.recollection.finWasAcknowledged(before: answered ?? .max)
     }
+
+    /// The FIN was acknowledged, and the segment that the RST answers came while the end of the connection was still
+    /// remembered (net.ipv4.tcp_fin_timeout, 60 s). Linux keeps no more than that of a connection that was closed and whose
+    /// FIN was acknowledged (tcp_rcv_state_process(), tcp_time_wait()).
+    var meetsTimeWait: Bool {
+        guard finWasAcknowledged, let fin = own.fin else { return false }
+        return (trigger?.time ?? reset.time).distance(from: fin.time) < Self.rememberedEnd
+    }
+
+    /// What the sender kept of the connection after its FIN was gone when the segment came.
+    var outlastsFin: Bool { finWasAcknowledged ? !meetsTimeWait : !triggerIsPrompt }
+
+    /// TCP_TIMEWAIT_LEN and the default of net.ipv4.tcp_fin_timeout, and some seconds for the FIN to be acknowledged.
+    private static let rememberedEnd: UInt64 = 65_000_000_000
+
+    /// An earlier RST of the same sender had ended what socket there was, whatever that one was for.
+    var hasResetBefore: Bool { own.resetCount > 0 }
+
+    /// The segment that the RST answers is data of the burst that an earlier RST of the sender refused: it was sent before
+    /// that RST can have come.
+    var isOfRefusedBurst: Bool {
+        guard let first = own.resets.first, let trigger, trigger.length > 0, trigger.time >= first.time,
+            !first.flags.contains(.ack), first.seq == reset.seq
+        else { return false }
+        return trigger.time.distance(from: first.time) < Self.burst
+    }
+
+    /// As long as a round trip may take, nanoseconds.
+    private static let burst: UInt64 = 500_000_000
 
     /// The segment that the RST answers may itself answer the sender's last one. Much later the socket may be gone: the
     /// kernel gives an orphan up whose FIN nobody acknowledges.
     var triggerIsPrompt: Bool {
         guard let trigger, let last = own.last else { return true }
         return trigger.time.distance(from: last.time) < 5_000_000_000
+    }
+
+    /// The sender is the end that was connected to, as the handshake tells, or else the ports (RFC 6335, section 6); nil if
+    /// neither does.
+    var isServer: Bool? {
+        switch flow?.opener {
+        case .receiver?: return true
+        case .sender?: return false
+        default:
+            guard own.syn == nil, peer.syn == nil else { return nil }
+            let (mine, theirs) = (tuple.sourcePort, tuple.destinationPort)
+            // System and registered ports, those that Linux gives to clients, dynamic ports.
+            for limit: UInt16 in [1024, 32768, 49152] where (mine < limit) != (theirs < limit) { return mine < limit }
+            return nil
+        }
+    }
+
+    /// The capture shows that the sender served its port: it answered the SYN of this connection. A host that is nearer or
+    /// further than that one speaks for no listener.
+    var showsListener: Bool { flow?.opener == .receiver && own.syn?.isSynAck == true && !hasForeignTTL }
+
+    /// The TTL is not that of all segments of the end that the RST names.
+    var hasForeignTTL: Bool {
+        own.segments > 0 && own.lowestTTL == own.highestTTL && own.lowestTTL != reset.ttl
+    }
+
+    /// The handshake was never finished: the other end acknowledged nothing, however often the SYN+ACK was sent, and no
+    /// application ever had the connection.
+    var handshakeTimedOut: Bool {
+        guard !isFiltered, situation == .aborts, let syn = own.syn, syn.isSynAck, own.synRepeats >= 2,
+            own.segments == 1 + own.synRepeats, reset.seq == syn.end, reset.flags.contains(.ack), let opening = peer.syn
+        else { return false }
+        return peer.segments == 1 + peer.synRepeats && reset.ack == opening.end
+    }
+
+    /// Data may have found a socket whose FIN could not be sent yet: the other end had closed its window.
+    var mayHoldBackFin: Bool {
+        situation == .answersOpen && peer.windowIsZero && trigger.map { $0.length > 0 } == true && !hasResetBefore
     }
 
     /// Both ends had finished when the segment came that the RST answers, or else when the RST was sent.
@@ -279,7 +391,27 @@ extension WireEvidence {
     }
 
     /// The sender ended a connection that it had, and nothing provoked it.
-    var abortsItself: Bool { situation == .aborts && own.segments > 0 && !isOnlyOpening }
+    var abortsItself: Bool { situation == .aborts && own.segments > 0 && !isOnlyOpening && !handshakeTimedOut }
+
+    /// The sender had an answer to all that it had sent, or had answered all that it had received, and stayed silent
+    /// longer than a program needs that waits for nothing: what ended the connection then was not a segment.
+    var isUnprovoked: Bool { (silence ?? 0) >= Self.program }
+
+    /// The sender is the end that asks, and the last data is an answer to all that it had sent. What an end that serves gets
+    /// after its last answer is the next question.
+    var wasAnswered: Bool {
+        guard isServer == false, let mine = own.lastData, let theirs = peer.lastData else { return false }
+        return theirs.number > mine.number && !mine.end.follows(theirs.ack)
+    }
+
+    /// The window of the RST is wider than that of the sender's last segment: closing a socket throws its unread data away,
+    /// and with that makes room, before the RST is sent (__tcp_close(), tcp_select_window()).
+    var opensWindow: Bool {
+        guard let last = own.last, !last.flags.contains(.syn), reset.flags.contains(.ack), hasSocketsHeader else {
+            return false
+        }
+        return reset.window > last.window && Int(reset.window - last.window) * 8 >= Int(reset.window)
+    }
 
     /// The sender has sent nothing but a SYN, and the other end nothing at all.
     var isOnlyOpening: Bool {
@@ -288,10 +420,14 @@ extension WireEvidence {
 
     /// Data of the other end came after the sender's FIN, and the RST acknowledges it, as BSD stacks answer it.
     var acknowledgesLateData: Bool {
-        guard situation == .aborts, let fin = own.fin, let data = peer.lastData, reset.flags.contains(.ack) else {
+        guard situation == .aborts, let fin = own.fin, reset.flags.contains(.ack), own.last?.number == fin.number else {
             return false
         }
-        return data.number > fin.number && reset.ack == data.end && own.last?.number == fin.number
+        guard let data = peer.lastData else {
+            // Of the other end nothing was captured: the acknowledgment has moved on since the FIN.
+            return peer.segments == 0 && own.highestAck.map(reset.ack.follows) == true
+        }
+        return data.number > fin.number && reset.ack == data.end
     }
 
     /// The sender sends more after the RST, and not only what was on its way.

@@ -58,6 +58,8 @@ struct WireFacts {
                     : "the capture has nothing of this connection before the RST")
         }
         silence()
+        pauses()
+        alerts()
         add(SenderSignature(evidence).sentence)
         addSigns(evidence.injection)
     }
@@ -208,9 +210,15 @@ struct WireFacts {
                 "\(who) sent \(side.probes) keepalive probe\(side.probes == 1 ? "" : "s"), "
                     + "\(side.probesSinceHeard) of them without an answer", from: last.number)
         }
-        if side.zeroWindows > 0, let last = side.lastZeroWindow {
+        if side.windowProbes > 0, let last = side.lastWindowProbe {
             add(
-                "\(who) closed its window \(side.zeroWindows) times\(side.windowIsZero ? ", and it stayed closed" : "")",
+                "\(who) probed the closed window of the other \(side.windowProbes) time\(side.windowProbes == 1 ? "" : "s")",
+                from: last.number)
+        }
+        if side.zeroWindows > 0, let last = side.lastZeroWindow {
+            let times = side.zeroWindows == 1 ? "once" : "\(side.zeroWindows) times"
+            add(
+                "\(who) closed its window \(times)\(side.windowIsZero ? ", and it stayed closed" : "")",
                 from: last.number)
         }
     }
@@ -265,9 +273,42 @@ struct WireFacts {
         else {
             return
         }
-        let limits = IdleLimits.fitting(nanoseconds: silence)
-        let fits =
-            limits.isEmpty ? "" : ", which fits \(limits.map { "\($0.seconds) s: \($0.who)" }.joined(separator: "; "))"
+        // Between two probes the limit is that of the probes.
+        let fits = evidence.unansweredProbes > 0 ? "" : Self.fitting(silence)
         add("nothing was sent for \(TimeSpan(nanoseconds: silence)) before it\(fits)", from: last.number)
+    }
+
+    /// The silences that other segments ended: the one that the RST answers, and the sender's FIN.
+    private mutating func pauses() {
+        if let pause = evidence.pauseBeforeTrigger, let trigger = evidence.trigger, evidence.situation != .aborts {
+            let what =
+                trigger.number == pause.before
+                ? "packet \(trigger.number), which it answers" : "packet \(pause.before)"
+            add(
+                "\(TimeSpan(nanoseconds: pause.length)) without a packet before \(what)\(Self.fitting(pause.length))",
+                from: pause.after)
+        }
+        for (side, who) in [(evidence.own, "its sender"), (evidence.peer, "the other end")] {
+            guard let pause = side.pauseBeforeFin, side.fin?.number != evidence.trigger?.number else { continue }
+            add(
+                "\(who) closed \(TimeSpan(nanoseconds: pause.length)) after the last packet before its FIN"
+                    + Self.fitting(pause.length), from: pause.after)
+        }
+    }
+
+    /// The known idle limits that a silence fits, a clause.
+    private static func fitting(_ silence: UInt64) -> String {
+        let limits = IdleLimits.fitting(nanoseconds: silence)
+        guard !limits.isEmpty else { return "" }
+        let names = limits.map { "\($0.seconds) s: \($0.who)" }.joined(separator: "; ")
+        return ", which fits \(names) (defaults: most such limits can be configured)"
+    }
+
+    /// TLS alerts in clear just before the end.
+    private mutating func alerts() {
+        for (side, who) in [(evidence.own, "the sender of the RST"), (evidence.peer, "the other end")] {
+            guard let data = side.lastData, data.fatalAlert != 0 else { continue }
+            add("\(who) had sent a fatal TLS alert: \(TLSAlert.name(data.fatalAlert))", from: data.number)
+        }
     }
 }

@@ -63,7 +63,8 @@ func judge(_ evidence: WireEvidence, _ scores: WireScores) -> Verdict {
     if near.count == 1, !best.score.standsFor.isEmpty { candidates = best.score.standsFor }
     guard best.score.points >= WireScore.likely else { return undecided(evidence, candidates: candidates) }
     var verdict = Verdict(
-        cause: best.rule.cause, category: best.rule.category, certainty: .inferred, summary: best.rule.guess,
+        cause: best.rule.cause, category: best.rule.category, certainty: .inferred,
+        summary: best.score.summary ?? best.rule.guess,
         missing: candidates.count > 1 ? [whatDecides(candidates, evidence)] : [])
     verdict.candidates = candidates.count > 1 ? candidates : []
     verdict.because = best.score.because

@@ -6,15 +6,18 @@ struct WireScore: Sendable {
     let because: String?
     /// Causes that this word stands for when they cannot be told apart.
     let standsFor: [Cause]
+    /// What happened in this case, a sentence, where the rule's own does not say it well.
+    let summary: String?
 
     static let likely = 50
     static let margin = 30
     /// No more candidates are named: a list of everything helps nobody.
     static let maximumCandidates = 2
 
-    init(_ points: Int, _ because: String? = nil, standsFor: [Cause] = []) {
+    init(_ points: Int, _ because: String? = nil, standsFor: [Cause] = [], summary: String? = nil) {
         self.points = points
         self.because = because
         self.standsFor = standsFor
+        self.summary = summary
     }
 }

@@ -140,4 +140,25 @@ extension PacketDecoder {
         segment.options = TCPOptions(bytes, from: optionsAt, to: min(optionsEnd, end))
         if optionsEnd > end { segment.options.kinds.insert(.incomplete) }
     }
+
+    /// Looks at the first bytes of the payload for what says how the connection ends: few segments begin so.
+    mutating func readPayload(_ bytes: RawSpan) {
+        let at = start + Int(segment.payloadOffset)
+        guard segment.payloadLength >= 7, segment.payloadOffset >= 0, end - at >= 7 else { return }
+        let first = bytes.u8(at)
+        if first == 21 {
+            // RFC 8446, sections 5.1 and 6: type, version, length 2, level 2 (fatal), description.
+            guard bytes.u8(at + 1) == 3, bytes.u8(at + 2) <= 4, bytes.be16(at + 3) == 2, bytes.u8(at + 5) == 2 else {
+                return
+            }
+            segment.fatalAlert = bytes.u8(at + 6)
+        } else if first == 0x30 {
+            // RFC 4511, section 4.3: SEQUENCE, INTEGER messageID, [APPLICATION 2] NULL.
+            let length = Int(bytes.u8(at + 1))
+            guard segment.payloadLength == length + 2, (5...8).contains(length), end - at >= length + 2,
+                bytes.u8(at + 2) == 2, Int(bytes.u8(at + 3)) == length - 4, bytes.be16(at + length) == 0x4200
+            else { return }
+            segment.wantsNoAnswer = true
+        }
+    }
 }
