@@ -388,6 +388,11 @@ const struct rstbpf_hook *rstbpf_hook(const struct rstbpf *self, int index)
 	return &self->hook[index];
 }
 
+int rstbpf_descriptor(const struct rstbpf *self)
+{
+	return ring_buffer__epoll_fd(self->ring);
+}
+
 int rstbpf_poll(struct rstbpf *self, int timeout_ms)
 {
 	return ring_buffer__poll(self->ring, timeout_ms);

@@ -2,10 +2,15 @@
 #define _GNU_SOURCE
 #include "CLinux.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/if_packet.h>
 #include <malloc.h>
 #include <sched.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 int linux_enter_network_namespace(int descriptor)
@@ -34,4 +39,69 @@ void linux_set_heap(int mapped_from, int kept)
 {
 	mallopt(M_MMAP_THRESHOLD, mapped_from);
 	mallopt(M_TRIM_THRESHOLD, kept);
+}
+
+/* A time that no clock is set to: the end of a signed 32-bit count of minutes. */
+static int arm_for_setting(int timer)
+{
+	struct itimerspec never = {.it_value.tv_sec = 0x7fffffffLL * 60};
+
+	return timerfd_settime(timer, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &never, NULL);
+}
+
+int linux_watch_clock(void)
+{
+	int timer = timerfd_create(CLOCK_REALTIME, TFD_CLOEXEC | TFD_NONBLOCK);
+
+	if (timer >= 0 && arm_for_setting(timer)) {
+		close(timer);
+		return -1;
+	}
+	return timer;
+}
+
+int linux_clock_was_set(int timer)
+{
+	uint64_t expirations;
+
+	if (read(timer, &expirations, sizeof(expirations)) > 0)
+		return arm_for_setting(timer);
+	if (errno == ECANCELED)
+		return arm_for_setting(timer) ? -1 : 1;
+	return errno == EAGAIN || errno == EINTR ? 0 : -1;
+}
+
+static int attach_filter(int socket, struct sock_filter *program, size_t length)
+{
+	struct sock_fprog filter = {.len = (unsigned short)length, .filter = program};
+
+	return setsockopt(socket, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof(filter));
+}
+
+int linux_take_no_more(int socket)
+{
+	struct sock_filter nothing[] = {BPF_STMT(BPF_RET | BPF_K, 0)};
+
+	return attach_filter(socket, nothing, 1);
+}
+
+int linux_leave_out_loopback_output(int socket, unsigned int loopback)
+{
+	struct sock_filter program[BPF_MAXINSNS] = {
+	    BPF_STMT(BPF_LD | BPF_W | BPF_ABS, SKF_AD_OFF + SKF_AD_IFINDEX),
+	    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, loopback, 0, 3),
+	    BPF_STMT(BPF_LD | BPF_W | BPF_ABS, SKF_AD_OFF + SKF_AD_PKTTYPE),
+	    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, PACKET_OUTGOING, 0, 1),
+	    BPF_STMT(BPF_RET | BPF_K, 0),
+	};
+	const size_t before = 5;
+	/* Counted in instructions, not in bytes (sk_get_filter). */
+	socklen_t length = BPF_MAXINSNS - before;
+
+	if (getsockopt(socket, SOL_SOCKET, SO_GET_FILTER, program + before, &length))
+		return -1;
+	if (length == 0)
+		program[before + length++] =
+		    (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, 0xffffffff);
+	return attach_filter(socket, program, before + length);
 }

@@ -41,7 +41,10 @@ public struct EventEncoder: Sendable {
             json.raw(#","uncertainty_ns":"#)
             json.number(uncertainty)
         }
-        json.raw(#"},"hooks":["#)
+        if header.marksClockSteps { json.raw(#","steps_marked":true"#) }
+        json.raw("}")
+        append(times: header.since, #","since":"#)
+        json.raw(#","hooks":["#)
         for (index, hook) in header.hooks.enumerated() {
             if index > 0 { json.raw(",") }
             append(hook: hook)
@@ -65,6 +68,21 @@ public struct EventEncoder: Sendable {
             json.append(scope: scope)
         }
         endLine()
+    }
+
+    private mutating func append(times: RecordingTimes?, _ key: StaticString) {
+        guard let times else { return }
+        json.raw(key)
+        json.raw("{")
+        if let hooks = times.hooks {
+            json.raw(#""hooks_mono_ns":"#)
+            json.number(hooks)
+        }
+        if let capture = times.capture {
+            json.raw(times.hooks == nil ? #""capture_mono_ns":"# : #","capture_mono_ns":"#)
+            json.number(capture)
+        }
+        json.raw("}")
     }
 
     private mutating func append(hook: RecordingHeader.Hook) {
@@ -426,6 +444,14 @@ public struct EventEncoder: Sendable {
             json.raw(#","uncertainty_ns":"#)
             json.number(uncertainty)
         }
+        if let step = clock.step {
+            json.raw(#","step_ns":"#)
+            json.number(step)
+        }
+        if let suspended = clock.suspended {
+            json.raw(#","suspended_ns":"#)
+            json.number(suspended)
+        }
         endLine()
     }
 
@@ -456,6 +482,7 @@ public struct EventEncoder: Sendable {
             json.raw(#","endings_lost":"#)
             json.number(forgotten)
         }
+        append(times: footer.until, #","until":"#)
         if let failure = footer.failure {
             json.raw(#","detail":"#)
             json.string(failure)

@@ -24,7 +24,8 @@ extension LineScanner {
             case .bootID: header.bootID = try string() ?? ""
             case .arch: header.arch = try string() ?? ""
             case .started: header.started = try string() ?? ""
-            case .clock: clock = try clockSample()
+            case .clock: clock = try clockSample(marksSteps: &header.marksClockSteps)
+            case .since: header.since = try times()
             case .hooks: header.hooks = try list { (scanner) throws(LineProblem) in try scanner.hook() }
             case .interfaces:
                 header.interfaces = try list { (scanner) throws(LineProblem) in try scanner.interface() }
@@ -39,9 +40,17 @@ extension LineScanner {
         return header
     }
 
-    /// `{"realtime_ns":…,"monotonic_ns":…,"uncertainty_ns":…}`, also with the keys of a `clock` line.
+    /// A `clock` line.
     mutating func clockSample() throws(LineProblem) -> ClockSample? {
+        var marksSteps = false
+        return try clockSample(marksSteps: &marksSteps)
+    }
+
+    /// `{"realtime_ns":…,"monotonic_ns":…,"uncertainty_ns":…}`, also with the keys of a `clock` line.
+    private mutating func clockSample(marksSteps: inout Bool) throws(LineProblem) -> ClockSample? {
         if try skipNull() { return nil }
+        var step: Int64?
+        var suspended: Int64?
         var monotonic: Int64?
         var realtime: Int64?
         var uncertainty: Int64?
@@ -52,12 +61,32 @@ extension LineScanner {
             case .monoNs, .monotonicNs: monotonic = try nanoseconds()
             case .realtimeNs: realtime = try nanoseconds()
             case .uncertaintyNs: uncertainty = try nanoseconds()
+            case .stepNs: step = try integer(Int64.self, from: -(1 << 62 - 1), upTo: 1 << 62 - 1)
+            case .suspendedNs: suspended = try nanoseconds()
+            case .stepsMarked: marksSteps = try boolean() ?? false
             default: try skipValue()
             }
         }
         return ClockSample(
             monotonic: try require(monotonic, "the monotonic time is missing"),
-            realtime: try require(realtime, "realtime_ns is missing"), uncertainty: uncertainty)
+            realtime: try require(realtime, "realtime_ns is missing"), uncertainty: uncertainty, step: step,
+            suspended: suspended)
+    }
+
+    /// `{"hooks_mono_ns":…,"capture_mono_ns":…}`.
+    private mutating func times() throws(LineProblem) -> RecordingTimes? {
+        if try skipNull() { return nil }
+        var times = RecordingTimes(hooks: nil, capture: nil)
+        try beginObject()
+        var isFirst = true
+        while let key = try nextKey(&isFirst) {
+            switch key {
+            case .hooksMonoNs: times.hooks = try nanoseconds()
+            case .captureMonoNs: times.capture = try nanoseconds()
+            default: try skipValue()
+            }
+        }
+        return times
     }
 
     mutating func list<Element>(
@@ -158,6 +187,7 @@ extension LineScanner {
             case .kernelDropped: footer.kernelDropped = try count() ?? 0
             case .endingsLost: footer.endingsLost = try count()
             case .detail: footer.failure = try string()
+            case .until: footer.until = try times()
             default: try skipValue()
             }
         }

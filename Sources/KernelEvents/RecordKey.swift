@@ -13,6 +13,7 @@ enum RecordKey: UInt8, CaseIterable {
     case closed, how, thread, signal, errno, idleNs, unacknowledged
     case process, exe, args, argsCut, user, parent, endings, endingsLost
     case scope, hosts, ports
+    case since, until, hooksMonoNs, captureMonoNs, stepNs, suspendedNs, stepsMarked
 
     /// Keys of one to seven bytes with their closing quote, packed as a little-endian number: the first byte is lowest.
     @inline(__always)
@@ -92,6 +93,9 @@ enum RecordKey: UInt8, CaseIterable {
         case 0x2265706f6373: self = .scope  // scope
         case 0x227374736f68: self = .hosts  // hosts
         case 0x227374726f70: self = .ports  // ports
+        case 0x2265636e6973: self = .since  // since
+        case 0x226c69746e75: self = .until  // until
+        case 0x22736e5f70657473: self = .stepNs  // step_ns
         default: return nil
         }
     }
@@ -116,6 +120,10 @@ enum RecordKey: UInt8, CaseIterable {
         case (0x5f73676e69646e65, 0x74736f6c): self = .endingsLost  // endings_lost
         case (0x776f6e6b63616e75, 0x64656764656c): self = .unacknowledged  // unacknowledged
         case (0x7475635f73677261, 0x0): self = .argsCut  // args_cut
+        case (0x65646e6570737573, 0x736e5f64): self = .suspendedNs  // suspended_ns
+        case (0x616d5f7370657473, 0x64656b72): self = .stepsMarked  // steps_marked
+        case (0x6f6d5f736b6f6f68, 0x736e5f6f6e): self = .hooksMonoNs  // hooks_mono_ns
+        case (0x5f65727574706163, 0x736e5f6f6e6f6d): self = .captureMonoNs  // capture_mono_ns
         default: return nil
         }
     }
@@ -220,6 +228,13 @@ enum RecordKey: UInt8, CaseIterable {
         case .scope: "scope"
         case .hosts: "hosts"
         case .ports: "ports"
+        case .since: "since"
+        case .until: "until"
+        case .stepNs: "step_ns"
+        case .suspendedNs: "suspended_ns"
+        case .stepsMarked: "steps_marked"
+        case .hooksMonoNs: "hooks_mono_ns"
+        case .captureMonoNs: "capture_mono_ns"
         }
     }
 }

@@ -55,6 +55,10 @@ public struct RecordingHeader: Sendable, Equatable {
     /// RFC 3339 in UTC with nanoseconds.
     public var started = ""
     public var clock = ClockSample(monotonic: 0, realtime: 0, uncertainty: nil)
+    /// Where the wall clock was set, the sample after it says so: samples without a mark differ by drift alone.
+    public var marksClockSteps = false
+    /// Since when all was recorded; nil of a recorder that does not tell.
+    public var since: RecordingTimes?
     public var hooks: [Hook] = []
     public var interfaces: [Interface] = []
     /// The network namespace of the recorder.
@@ -109,10 +113,28 @@ public struct ClockSample: Sendable, Equatable {
     public var realtime: Int64
     /// Half the time the reading took, nanoseconds.
     public var uncertainty: Int64?
-    public init(monotonic: Int64, realtime: Int64, uncertainty: Int64?) {
+    /// Where CLOCK_REALTIME was set since the sample before: by how much, nanoseconds.
+    public var step: Int64?
+    /// How much of the step is time that the host was suspended, nanoseconds: CLOCK_MONOTONIC stands still meanwhile.
+    public var suspended: Int64?
+    public init(monotonic: Int64, realtime: Int64, uncertainty: Int64?, step: Int64? = nil, suspended: Int64? = nil) {
         self.monotonic = monotonic
         self.realtime = realtime
         self.uncertainty = uncertainty
+        self.step = step
+        self.suspended = suspended
+    }
+}
+
+/// When recording began or ended, CLOCK_MONOTONIC in nanoseconds.
+public struct RecordingTimes: Sendable, Equatable {
+    /// All hooks were attached, or the first of them was about to be detached.
+    public var hooks: Int64?
+    /// All interfaces were open, or the first of them took no more packets.
+    public var capture: Int64?
+    public init(hooks: Int64?, capture: Int64?) {
+        self.hooks = hooks
+        self.capture = capture
     }
 }
 
@@ -146,6 +168,8 @@ public struct RecordingFooter: Sendable, Equatable {
     public var endingsLost: Int?
     /// Why the recorder could not record all that it was asked to: a full disk, an interface that vanished.
     public var failure: String?
+    /// Until when all was recorded; nil of a recorder that does not tell.
+    public var until: RecordingTimes?
     public init(monotonic: Int64, events: Int, lost: Int, captured: Int, kernelDropped: Int) {
         self.monotonic = monotonic
         self.events = events

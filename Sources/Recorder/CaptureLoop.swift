@@ -10,6 +10,8 @@ final class CaptureLoop: @unchecked Sendable {
     private let file: OutputFile
     private var writer = PcapngWriter(reserving: 1 << 20)
     private let started: Int64
+    /// When all interfaces were open, CLOCK_MONOTONIC in nanoseconds.
+    let opened: Int64
     private let limit: Int
     private let limitReached: @Sendable () -> Void
     private let stopping = Atomic<Bool>(false)
@@ -19,6 +21,8 @@ final class CaptureLoop: @unchecked Sendable {
     /// The same, and those that are not written yet.
     private var taken = 0
     private(set) var failure: String?
+    /// When the first interface took no more packets, CLOCK_MONOTONIC in nanoseconds; nil while all do.
+    private(set) var closed: Int64?
     private var gone: Set<Int> = []
 
     private static let flushAt = 1 << 18
@@ -38,6 +42,7 @@ final class CaptureLoop: @unchecked Sendable {
         self.sources = sources
         file = try OutputFile(path: options.capturePath)
         started = clockNanoseconds(CLOCK_REALTIME)
+        opened = clockNanoseconds(CLOCK_MONOTONIC)
         limit = options.packetLimit ?? .max
         self.limitReached = limitReached
         writer.appendSection(operatingSystem: host, application: options.tool)
@@ -50,7 +55,7 @@ final class CaptureLoop: @unchecked Sendable {
 
     var warnings: [String] { sources.flatMap(\.warnings) }
 
-    /// Asks the thread to take what is still on its way, and to end.
+    /// Asks the thread to take no more packets, to write what was taken, and to end.
     func stop() { stopping.store(true, ordering: .releasing) }
 
     /// Writes the beginning of the file, which may have been another recording's until now.
@@ -63,6 +68,8 @@ final class CaptureLoop: @unchecked Sendable {
                 try readAll()
                 try flush()
             }
+            noteEnd(clockNanoseconds(CLOCK_MONOTONIC))
+            for source in sources { source.takeNoMore() }
             // A block that is not full is handed over after its timeout.
             let last = clockNanoseconds(CLOCK_MONOTONIC) + Int64(PacketSource.blockTimeout) * 3 * 1_000_000
             while clockNanoseconds(CLOCK_MONOTONIC) < last {
@@ -82,9 +89,18 @@ final class CaptureLoop: @unchecked Sendable {
             }
             try flush()
         } catch {
+            noteEnd(clockNanoseconds(CLOCK_MONOTONIC))
             failure = "\(error)"
             limitReached()
         }
+    }
+
+    private func noteEnd(_ time: Int64) { closed = min(closed ?? .max, time) }
+
+    /// When a packet was taken, CLOCK_MONOTONIC; what has waited longer than a block may was stamped by another clock.
+    private static func monotonic(ofPacket time: Int64) -> Int64 {
+        let age = clockNanoseconds(CLOCK_REALTIME) - time
+        return clockNanoseconds(CLOCK_MONOTONIC) - min(max(age, 0), Int64(PacketSource.blockTimeout) * 20_000_000)
     }
 
     /// Dropped by the kernel and the devices, over all interfaces.
@@ -109,12 +125,16 @@ final class CaptureLoop: @unchecked Sendable {
                     guard taken < limit else { return }
                     writer.appendPacket(bytes, interface: index, time: time, originalLength: length)
                     taken += 1
-                    if taken == limit { limitReached() }
+                    if taken == limit {
+                        noteEnd(Self.monotonic(ofPacket: time))
+                        limitReached()
+                    }
                     if writer.buffer.count >= Self.flushAt { try flush() }
                 }
             } catch {
                 // One interface that goes away does not end the recording on the others.
                 gone.insert(index)
+                noteEnd(clockNanoseconds(CLOCK_MONOTONIC))
                 failure = "\(error)"
                 if gone.count == sources.count { throw error }
             }

@@ -16,6 +16,13 @@ final class EventLoop: @unchecked Sendable {
     private var written = 0
     private let failed: @Sendable () -> Void
     private var lastClock: Int64 = 0
+    private var clocks = ClockWatch()
+    /// Of both clocks before the first hook was attached.
+    let firstClock: ClockSample
+    /// When all hooks were attached, CLOCK_MONOTONIC in nanoseconds.
+    private(set) var attached: Int64 = 0
+    /// When the first of them was about to be detached; nil before.
+    private(set) var detached: Int64?
     /// Records taken from the ring.
     private var received: UInt64 = 0
 
@@ -28,6 +35,7 @@ final class EventLoop: @unchecked Sendable {
     /// - Parameter failed: called on the thread when it can write no more.
     init(_ options: RecorderOptions, failed: @escaping @Sendable () -> Void) throws(RecorderError) {
         self.failed = failed
+        firstClock = clocks.last
         file = try OutputFile(path: options.eventsPath)
         converter = EventConverter(
             symbols: LiveSymbols(kallsyms: { [] }, modules: { [] }), reasonName: { _ in nil }, holders: { [:] })
@@ -47,6 +55,7 @@ final class EventLoop: @unchecked Sendable {
             throw RecorderError(
                 String(decoding: message.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self))
         }
+        attached = clockNanoseconds(CLOCK_MONOTONIC)
         programs = opened
         converter.close()
         let hooks = Self.hooks(opened)
@@ -64,6 +73,7 @@ final class EventLoop: @unchecked Sendable {
     deinit {
         converter.close()
         rstbpf_close(programs)
+        clocks.close()
     }
 
     /// Which process has which TCP socket open at the moment.
@@ -115,7 +125,7 @@ final class EventLoop: @unchecked Sendable {
 
     func write(header: RecordingHeader) throws(RecorderError) {
         converter.append(header: header)
-        lastClock = clockNanoseconds(CLOCK_MONOTONIC)
+        lastClock = header.clock.monotonic
         try flush()
     }
 
@@ -124,18 +134,32 @@ final class EventLoop: @unchecked Sendable {
     func run() {
         do {
             while !stopping.load(ordering: .acquiring) {
-                rstbpf_poll(programs, Self.pollTimeout)
+                wait()
+                rstbpf_drain(programs)
                 try afterPoll()
             }
-            rstbpf_detach(programs)
+            detach()
             try drain()
         } catch {
             failure = "\(error)"
-            rstbpf_detach(programs)
+            detach()
             noteLosses(clockNanoseconds(CLOCK_MONOTONIC))
             lost += unread + converter.events - written
             failed()
         }
+    }
+
+    /// For events, or for the clock to be set.
+    private func wait() {
+        var descriptors = [rstbpf_descriptor(programs), clocks.descriptor].map {
+            pollfd(fd: $0, events: Int16(POLLIN), revents: 0)
+        }
+        poll(&descriptors, nfds_t(descriptors.count), Self.pollTimeout)
+    }
+
+    private func detach() {
+        detached = clockNanoseconds(CLOCK_MONOTONIC)
+        rstbpf_detach(programs)
     }
 
     /// Records that the hooks put into the ring and nobody has taken yet; 0 if the kernel does not tell.
@@ -146,9 +170,15 @@ final class EventLoop: @unchecked Sendable {
     }
 
     private func afterPoll() throws(RecorderError) {
-        let now = clockNanoseconds(CLOCK_MONOTONIC)
+        let step = clocks.look()
+        if let step {
+            if step.before.monotonic > lastClock { converter.append(clock: step.before) }
+            converter.append(clock: step.after)
+            lastClock = step.after.monotonic
+        }
+        let now = clocks.last.monotonic
         if now - lastClock >= Self.clockInterval {
-            converter.append(clock: sampleClocks())
+            converter.append(clock: clocks.last)
             lastClock = now
             noteLosses(now)
         }
@@ -167,8 +197,12 @@ final class EventLoop: @unchecked Sendable {
             if unread == 0 { break }
             usleep(1000)
         } while clockNanoseconds(CLOCK_MONOTONIC) < deadline
-        lastClock = 0
-        try afterPoll()
+        // Not the first look that notices a step may be the one that tells of it.
+        for _ in 0..<2 { try afterPoll() }
+        if clocks.last.monotonic > lastClock { converter.append(clock: clocks.last) }
+        lastClock = clocks.last.monotonic
+        noteLosses(lastClock)
+        try flush()
         let missing = unread
         if missing > 0 {
             converter.append(loss: Loss(monotonic: lastClock, place: "drain", count: missing))

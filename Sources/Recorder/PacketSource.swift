@@ -1,3 +1,4 @@
+import CLinux
 import CPcap
 import Glibc
 import PcapReader
@@ -52,6 +53,9 @@ final class PacketSource {
             pcap_close(handle)
             throw RecorderError("cannot set the filter on \(name): \(reason)")
         }
+        // Where that cannot be, what is dropped on lo counts twice.
+        let loopback = if_nametoindex("lo")
+        if loopback > 0 { _ = linux_leave_out_loopback_output(pcap_fileno(handle), loopback) }
         self.name = name
         self.handle = handle
         self.snaplen = snaplen
@@ -85,6 +89,9 @@ final class PacketSource {
                 UnsafeRawBufferPointer(start: data, count: Int(header.pointee.caplen)), time, header.pointee.len)
         }
     }
+
+    /// Ends the capture: what was taken can still be read.
+    func takeNoMore() { _ = linux_take_no_more(pcap_fileno(handle)) }
 
     /// Packets that the kernel or the device dropped since the capture began.
     func dropped() -> (received: UInt64, kernel: UInt64, device: UInt64) {

@@ -8,7 +8,8 @@ import PcapReader
 public final class Recorder {
     private let capture: CaptureLoop
     private let events: EventLoop
-    private let done = DispatchGroup()
+    private let captureDone = DispatchGroup()
+    private let eventsDone = DispatchGroup()
     private let started = clockNanoseconds(CLOCK_MONOTONIC)
 
     /// What the user should know although the recording runs.
@@ -22,9 +23,10 @@ public final class Recorder {
         var system = utsname()
         uname(&system)
         let kernel = text(system.release)
+        // The hooks first, and to the end: of each packet in the capture they have seen the RST.
+        events = try EventLoop(options, failed: wantsToStop)
         capture = try CaptureLoop(
             options, host: "\(text(system.sysname)) \(kernel)", limitReached: wantsToStop)
-        events = try EventLoop(options, failed: wantsToStop)
         warnings = capture.warnings + events.warnings
         var header = RecordingHeader()
         header.tool = options.tool
@@ -33,7 +35,9 @@ public final class Recorder {
         header.arch = text(system.machine)
         header.bootID = String(
             decoding: readFile("/proc/sys/kernel/random/boot_id").prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
-        header.clock = sampleClocks()
+        header.clock = events.firstClock
+        header.marksClockSteps = true
+        header.since = RecordingTimes(hooks: events.attached, capture: capture.opened)
         header.started = timestamp(realtime: header.clock.realtime)
         header.hooks = events.hooks
         header.interfaces = try Self.interfaces(options)
@@ -42,8 +46,8 @@ public final class Recorder {
         header.scope = options.scope.isEmpty ? nil : options.scope
         try capture.begin()
         try events.write(header: header)
-        start("capture", capture.run)
-        start("events", events.run)
+        start("capture", captureDone, capture.run)
+        start("events", eventsDone, events.run)
     }
 
     /// Why this process cannot record kernel events here, with what to do about it; nil if it can.
@@ -68,16 +72,16 @@ public final class Recorder {
         return found
     }
 
-    private func start(_ label: String, _ body: @escaping @Sendable () -> Void) {
-        DispatchQueue(label: label, qos: .userInitiated).async(group: done, execute: body)
+    private func start(_ label: String, _ group: DispatchGroup, _ body: @escaping @Sendable () -> Void) {
+        DispatchQueue(label: label, qos: .userInitiated).async(group: group, execute: body)
     }
 
     /// Ends the recording: nothing that the kernel had handed over is lost, and both files are complete.
     public func stop() -> RecordingSummary {
-        // The hooks first: of the RSTs they saw, the packets are then still taken.
-        events.stop()
         capture.stop()
-        done.wait()
+        captureDone.wait()
+        events.stop()
+        eventsDone.wait()
         var summary = RecordingSummary()
         summary.packets = capture.packets
         summary.events = events.events
@@ -90,6 +94,7 @@ public final class Recorder {
             monotonic: now, events: summary.events, lost: summary.eventsLost, captured: summary.packets,
             kernelDropped: summary.packetsDropped)
         footer.failure = summary.failure
+        footer.until = RecordingTimes(hooks: events.detached, capture: capture.closed)
         do {
             try events.write(footer: footer)
         } catch {

@@ -138,6 +138,10 @@ struct Samples {
         return socket
     }
 
+    mutating func times() -> RecordingTimes {
+        RecordingTimes(hooks: maybe { $0.time() }, capture: maybe { $0.time() })
+    }
+
     mutating func header() -> RecordingHeader {
         var header = RecordingHeader()
         header.tool = text()
@@ -147,6 +151,8 @@ struct Samples {
         header.arch = text()
         header.started = "2026-11-20T23:22:01.123456789Z"
         header.clock = ClockSample(monotonic: time(), realtime: time(), uncertainty: maybe { $0.time() })
+        header.marksClockSteps = Bool.random(using: &random)
+        header.since = maybe { $0.times() }
         header.hooks = (0..<number(0...3)).map { _ in
             RecordingHeader.Hook(
                 name: text(), status: Bool.random(using: &random) ? "attached" : "failed", detail: maybe { $0.text() },
@@ -190,7 +196,9 @@ struct Samples {
                 recording.stacks[number] = frames
                 encoder.append(stack: number, frames: frames)
             case 1:
-                let clock = ClockSample(monotonic: time(), realtime: time(), uncertainty: maybe { $0.time() })
+                let clock = ClockSample(
+                    monotonic: time(), realtime: time(), uncertainty: maybe { $0.time() },
+                    step: maybe { $0.number(-(1 << 62 - 1)...1 << 62 - 1) }, suspended: maybe { $0.time() })
                 recording.clocks.append(clock)
                 encoder.append(clock: clock)
             case 2:
@@ -205,9 +213,10 @@ struct Samples {
             }
         }
         if Bool.random(using: &random) {
-            let footer = RecordingFooter(
+            var footer = RecordingFooter(
                 monotonic: time(), events: number(0...1000), lost: number(0...1000), captured: number(0...1000),
                 kernelDropped: number(0...1_000_000_000_000))
+            footer.until = maybe { $0.times() }
             recording.footer = footer
             encoder.append(footer: footer)
         }

@@ -61,6 +61,9 @@ void rstbpf_close(struct rstbpf *self);
 /* index: 0 to RSTBPF_HOOKS - 1. */
 const struct rstbpf_hook *rstbpf_hook(const struct rstbpf *self, int index);
 
+/* To wait with poll(2) for events, together with something else. */
+int rstbpf_descriptor(const struct rstbpf *self);
+
 /* Waits up to timeout_ms for events and hands them over. Returns their number, or a negative errno.
  */
 int rstbpf_poll(struct rstbpf *self, int timeout_ms);

@@ -18,6 +18,26 @@ int linux_thread(void);
 int linux_open_cgroup(int mount, uint64_t id);
 
 /*
+ * A timer (timerfd_create(2)) that never expires and becomes readable when CLOCK_REALTIME is set, or the host wakes up.
+ * -1 with errno.
+ */
+int linux_watch_clock(void);
+
+/* Whether the clock was set since the last call: 1, 0, or -1 with errno. */
+int linux_clock_was_set(int timer);
+
+/* Makes a socket take no more packets; what it has taken can be read. 0, or -1 with errno. */
+int linux_take_no_more(int socket);
+
+/*
+ * Makes a packet socket, whose filter is attached, leave out what the loopback device sends: the same packet comes in
+ * there, and libpcap passes over the first of them, but the kernel counts both where it has no room. 0, or -1 with errno.
+ *
+ * loopback: the index of the device.
+ */
+int linux_leave_out_loopback_output(int socket, unsigned int loopback);
+
+/*
  * mallopt(3), M_MMAP_THRESHOLD and M_TRIM_THRESHOLD: blocks of so many bytes and more go back to the system when they are
  * freed, and of the others so many bytes at the end of a heap are kept for the next ones.
  */
