@@ -17,7 +17,7 @@ public enum TimeWaitChance: Sendable, Equatable {
 
 extension WireEvidence {
     /// TCP_TIMEWAIT_LEN, nanoseconds: a longer FIN_WAIT2 keeps the full socket, of which the kernel tells.
-    private static let timeWaitLength: Int64 = 60_000_000_000
+    private static let timeWaitLength: UInt64 = 60_000_000_000
 
     /// `tcp_timewait_state_process()`, substate FIN_WAIT2: it resets on a new SYN, on data, and on a FIN after data.
     ///
@@ -31,7 +31,7 @@ extension WireEvidence {
         guard let fin = own.fin else {
             return own.syn != nil && excluded == .excluded ? .excluded : isSyn ? .unlikely : .possible
         }
-        if trigger.time.saturatingSubtract(fin.time) > Self.timeWaitLength { return excluded }
+        if trigger.number > fin.number, distance(trigger, fin) > Self.timeWaitLength { return excluded }
         let acknowledgments = [peer.highestAck, trigger.flags.contains(.ack) ? trigger.ack : nil].compactMap { $0 }
         if !acknowledgments.contains(where: { !fin.end.follows($0) }) { return excluded }
         // After the other end's FIN as well, the time-wait socket acknowledges and does not reset.

@@ -17,6 +17,7 @@ public func correlate(captures: [CaptureInput], recordings: [EventInput]) -> Rep
     var report = Report(inputs: reportInputs(inventory), losses: losses(inventory), resets: resets)
     report.findings = findings(in: resets)
     report.clocks = inventory.clockOffsets
+    report.clockSettings = inventory.clocks.settings(inventory.recordings)
     return report
 }
 
@@ -27,7 +28,7 @@ extension Clusters {
         entries.reserveCapacity(members.count)
         for (cluster, references) in members.enumerated() {
             guard let first = references.min() else { continue }
-            entries.append((assembly.time(of: references), first, Int32(cluster)))
+            entries.append((assembly.times(of: references).steady, first, Int32(cluster)))
         }
         entries.sort { a, b in a.time != b.time ? a.time < b.time : a.first < b.first }
         return entries.map(\.cluster)

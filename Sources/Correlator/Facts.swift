@@ -66,7 +66,9 @@ extension ResetAssembly {
             let watched = recording.header?.hooks.contains { $0.name == ResetEvent.emitHook && $0.status == "attached" }
             // Behind a translation of addresses it may have been one that nobody asked for.
             let isAnyWanted = recording.header?.scope?.asksForEnds != true
+            let time = inventory.event(lead).monotonic
             return watched == true && recording.isComplete && isAnyWanted
+                && inventory.eventCoverage.watchesPackets(around: time, recording)
                 ? "decided, but no device was given it as a plain TCP segment: dropped on its way out, no route, or sent inside a tunnel or IPsec"
                 : "decided; whether a segment left was not recorded"
         }
@@ -74,6 +76,15 @@ extension ResetAssembly {
         let name = event.ifname ?? "a device"
         let device = recording.header?.interfaces.first {
             $0.ifindex == event.ifindex && ($0.netns == nil || event.netns == nil || $0.netns == event.netns)
+        }
+        let (opened, closed) = (recording.header?.since?.capture, recording.footer?.until?.capture)
+        if let opened, event.monotonic < opened {
+            return
+                "given to \(name) \(TimeSpan(nanoseconds: opened.distance(from: event.monotonic))) before the capture began"
+        }
+        if let closed, event.monotonic >= closed {
+            return
+                "given to \(name) \(TimeSpan(nanoseconds: event.monotonic.distance(from: closed))) after the capture ended"
         }
         switch device?.captured {
         case true?:

@@ -61,7 +61,7 @@ extension Finding {
         cause =
             tally(members.heads.map(\.cause)).max { ($0.count, $1.key.rawValue) < ($1.count, $0.key.rawValue) }?.key
             ?? .unknown
-        perThousandSeconds = ratePerThousandSeconds(members.count, span)
+        perThousandSeconds = members.steadySpan.flatMap { ratePerThousandSeconds(members.count, $0) }
         sources = from.top
         destinations = to.top
         summary = ""

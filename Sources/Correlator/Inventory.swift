@@ -2,7 +2,7 @@ import KernelEvents
 import NetworkTypes
 import PcapReader
 
-/// The inputs side by side: resolves references and knows each event's wall-clock time.
+/// The inputs side by side: resolves references and knows the time of each packet and event.
 ///
 /// A class, so that handing it on costs nothing.
 final class Inventory: Sendable {
@@ -12,7 +12,9 @@ final class Inventory: Sendable {
     let clockOffsets: [ClockOffset]
     /// By capture, what to subtract from its times before they are compared with those of other captures.
     private let corrections: [Int64]
-    private let clocks: [ClockModel?]
+    /// Of the hosts that recorded.
+    let clocks: HostClocks
+    let eventCoverage: EventCoverage
     /// By recording and stack id.
     private let paths: [[Int: KernelPath]]
     /// By recording: nothing was lost, and its kernel does not tell of answers without a full socket.
@@ -23,9 +25,12 @@ final class Inventory: Sendable {
     init(captures: [CaptureInput], recordings: [EventInput]) {
         self.captures = captures
         self.recordings = recordings
-        clockOffsets = Correlator.clockOffsets(captures)
+        let clocks = HostClocks(captures, recordings)
+        self.clocks = clocks
+        eventCoverage = EventCoverage(recordings, clocks.models)
+        // A clock that was set is not so far from another, but now so far and then so far.
+        clockOffsets = Correlator.clockOffsets(captures, besides: clocks.packets.map { $0 != nil })
         corrections = Self.corrections(clockOffsets, captures)
-        clocks = recordings.map { ClockModel($0.recording) }
         paths = recordings.map { $0.recording.stacks.mapValues(KernelPath.init(frames:)) }
         keepSilent = recordings.map(\.recording.keepsSilent)
         var partial: [[String]: KernelPath] = [:]
@@ -71,20 +76,35 @@ final class Inventory: Sendable {
     }
 
     /// Whether the recording's events can be put on the wall clock.
-    func hasClock(recording: Int) -> Bool { clocks[recording] != nil }
+    func hasClock(recording: Int) -> Bool { clocks.models[recording] != nil }
 
     /// Whether the recording keeps silent about answers without a full socket, and only about those.
     func keepsSilent(recording: Int) -> Bool { keepSilent[recording] }
 
-    /// The wall-clock time of an event; its monotonic time where the recording has no clock sample.
+    /// The time of an event, see `time(_:)`.
     @inline(__always)
-    func time(ofEvent event: ResetEvent, recording: Int) -> Int64 {
-        clocks[recording]?.realtime(event.monotonic) ?? event.monotonic
+    private func time(ofEvent event: ResetEvent, recording: Int) -> Int64 {
+        clocks.models[recording]?.steady(event.monotonic) ?? event.monotonic
     }
 
+    private func time(ofPacket index: Int, _ capture: Int) -> Int64 {
+        let time = captures[capture].resets[index].time
+        return clocks.packets[capture].map { time.saturatingSubtract($0.shifts[index]) } ?? time
+    }
+
+    /// When something was seen, by clocks that nobody sets: what times are compared and ordered by. A monotonic time where
+    /// the recording has no clock sample.
     func time(_ reference: Reference) -> Int64 {
         isEvent(reference)
-            ? time(ofEvent: event(reference), recording: recordingIndex(reference)) : packet(reference).time
+            ? time(ofEvent: event(reference), recording: recordingIndex(reference))
+            : time(ofPacket: Int(reference.index), Int(reference.source))
+    }
+
+    /// The same by the wall clock of the host that saw it, as it was set then: what is shown.
+    func wallTime(_ reference: Reference) -> Int64 {
+        guard isEvent(reference) else { return packet(reference).time }
+        let monotonic = event(reference).monotonic
+        return clocks.models[recordingIndex(reference)]?.realtime(monotonic) ?? monotonic
     }
 
     /// The exact key of a packet or of an emitted segment.
@@ -108,7 +128,8 @@ final class Inventory: Sendable {
                 let reference = Reference(source: Int32(source), index: Int32(index))
                 result.append(
                     Observation(
-                        time: packet.time.saturatingSubtract(corrections[source]), reference: reference,
+                        time: time(ofPacket: index, source).saturatingSubtract(corrections[source]),
+                        reference: reference,
                         vantage: vantage(packet, source: source)))
             }
         }

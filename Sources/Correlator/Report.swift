@@ -10,6 +10,8 @@ public struct Report: Sendable {
     public var findings: [Finding] = []
     /// How far the clocks of the captures are apart.
     public var clocks: [ClockOffset] = []
+    /// When clocks were set.
+    public var clockSettings: [ClockSetting] = []
     /// What was left out of the inputs' RSTs; nil if nothing was.
     public var selection: Selection?
 
@@ -39,6 +41,11 @@ public struct Report: Sendable {
         selection = Selection(total: resets.count, words: words)
         resets.keep(filter)
         findings = Correlator.findings(in: resets)
+    }
+
+    /// How many RSTs were captured while no hook was there to tell of them.
+    public func count(outsideEvents side: EventGapSide) -> Int {
+        resets.heads.reduce(0) { $0 + ($1.outsideEvents == side ? 1 : 0) }
     }
 
     /// One file.
@@ -90,6 +97,8 @@ public struct Reset: Sendable {
     public var id = 0
     /// Of the first sighting, or else of the event: nanoseconds since 1970-01-01 UTC.
     public var time: Int64
+    /// It was captured while no hook was there to tell of it.
+    public var outsideEvents: EventGapSide?
     /// Whether `time` is on the wall clock; without a clock sample it is time since boot.
     public var hasWallClock = true
     /// At its origin.

@@ -38,7 +38,7 @@ public struct ReportSummary: Sendable, Equatable {
         byCertainty = Certainty.allCases.compactMap { word in certainties[word].map { (word, $0) } }
         connections = Buckets(heads.count) { heads[$0].tuple.either }.count
         span = heads.wallClockSpan
-        perThousandSeconds = span.flatMap { ratePerThousandSeconds(heads.count, $0) }
+        perThousandSeconds = heads.steadySpan.flatMap { ratePerThousandSeconds(heads.count, $0) }
     }
 
     private struct Kind: Equatable {

@@ -32,13 +32,19 @@ final class ResetAssembly: Sendable {
         self.identities = identities
     }
 
-    /// When a RST was: its first packet, or else its first event, one of what left before one of what was decided.
-    func time(of members: some Collection<Reference>) -> Int64 {
-        func earliest(_ accepts: (Reference) -> Bool) -> Int64? {
-            members.lazy.filter(accepts).map(inventory.time).min()
+    /// When a RST was, by a steady clock and by the wall clock: its first packet, or else its first event, one of what left
+    /// before one of what was decided.
+    func times(of members: some Collection<Reference>) -> (steady: Int64, wall: Int64) {
+        func earliest(_ accepts: (Reference) -> Bool) -> (steady: Int64, wall: Int64)? {
+            var first: (steady: Int64, member: Reference)?
+            for member in members where accepts(member) {
+                let time = inventory.time(member)
+                if time < first?.steady ?? .max { first = (time, member) }
+            }
+            return first.map { ($0.steady, inventory.wallTime($0.member)) }
         }
         return earliest { !inventory.isEvent($0) } ?? earliest { inventory.event($0).kind == .emit }
-            ?? members.lazy.map(inventory.time).min() ?? 0
+            ?? earliest { _ in true } ?? (0, 0)
     }
 
     /// The observations of one RST, told apart.
@@ -117,9 +123,11 @@ final class ResetAssembly: Sendable {
         var flow = judged.wire?.evidence.flow
         if flow == nil, verdict.cause.mayBeCheck { flow = bestContext(observed.packets)?.flow }
         let known = flow.flatMap { $0.isKnown ? $0 : nil }
+        let times = times(of: members)
         let head = ResetList.Head(
-            id: id, time: time(of: members), tuple: tuple, cause: verdict.cause, certainty: verdict.certainty,
+            id: id, time: times.wall, tuple: tuple, cause: verdict.cause, certainty: verdict.certainty,
             outcome: outcome(observed), direction: direction(judged), hasWallClock: hasWallClock(observed),
+            outsideEvents: eventGap(observed)?.side, steadyTime: times.steady,
             service: ServiceEnd(tuple, opener: known?.opener, judged.evidence),
             // Nothing was seen of it, so that nothing speaks against it.
             hasNoData: flow.map { $0.own.bytes == 0 && $0.peer.bytes == 0 } ?? verdict.cause.turnsAway,
@@ -163,6 +171,14 @@ final class ResetAssembly: Sendable {
 
     private func outcome(_ observed: Observed) -> Outcome {
         observed.lead == nil ? .wireOnly : observed.packets.isEmpty ? .kernelOnly : .matched
+    }
+
+    /// Why the kernel tells nothing of a RST that was captured, if it could not. Of one that came to the host that recorded
+    /// it would not have told either.
+    private func eventGap(_ observed: Observed) -> EventGap? {
+        guard observed.lead == nil, let packet = observed.packets.first else { return nil }
+        let tuple = inventory.tuple(packet)
+        return isReceived(tuple) ? nil : inventory.eventCoverage.gap(tuple, at: inventory.time(packet))
     }
 
     private func hasWallClock(_ observed: Observed) -> Bool {
@@ -213,7 +229,11 @@ final class ResetAssembly: Sendable {
             reset.evidence.append(Fact("missing: \(missing)", from: .report))
         }
         if let wire = judged.wire, lead == nil { reset.evidence = wireFacts(wire, packets) + reset.evidence }
-        if lead == nil, reset.direction == .sent {
+        reset.outsideEvents = head.outsideEvents
+        if let gap = eventGap(observed) {
+            reset.evidence.append(
+                Fact("missing: kernel events, for \(gap.words): nothing is known of it from the kernel", from: .report))
+        } else if lead == nil, reset.direction == .sent {
             reset.evidence.append(Fact(silence(about: head.tuple), from: .report))
         }
         reset.evidence += annotations(packets, head.tuple)
@@ -263,7 +283,7 @@ final class ResetAssembly: Sendable {
     private func repetition(_ written: Reference, _ packets: FewReferences) -> Evidence.Repetition? {
         let (time, device) = (inventory.time(written), inventory.event(written).ifname)
         let isSeen = packets.contains { packet in
-            let before = time.saturatingSubtract(inventory.packet(packet).time)
+            let before = time.saturatingSubtract(inventory.time(packet))
             // On the device itself the packet comes after the event, as far as the clocks tell.
             return before > (interfaceName(packet) == device ? Self.clockError : 0)
         }

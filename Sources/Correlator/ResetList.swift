@@ -14,6 +14,10 @@ public struct ResetList: Sendable, RandomAccessCollection {
         public let outcome: Outcome
         public let direction: Direction
         public let hasWallClock: Bool
+        /// It was captured while no hook was there to tell of it.
+        public let outsideEvents: EventGapSide?
+        /// When it was by a clock that nobody sets, nanoseconds: the order of the list.
+        let steadyTime: Int64
         public let service: ServiceEnd
         /// Neither end was seen to send data, of a cause for which that is asked.
         let hasNoData: Bool
@@ -130,6 +134,7 @@ extension ResetList.Head {
         self.init(
             id: reset.id, time: reset.time, tuple: reset.tuple, cause: reset.cause, certainty: reset.certainty,
             outcome: reset.outcome, direction: reset.direction, hasWallClock: reset.hasWallClock,
+            outsideEvents: reset.outsideEvents, steadyTime: reset.time,
             service: ServiceEnd(reset.tuple, opener: opener, Evidence()),
             hasNoData: reset.flow.map { $0.sender.bytes == 0 && $0.receiver.bytes == 0 } ?? reset.cause.turnsAway,
             silence: reset.flow?.silence)

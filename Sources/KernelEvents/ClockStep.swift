@@ -1,3 +1,5 @@
+import NetworkTypes
+
 /// How far two comparisons of the clocks may differ although nobody set the wall clock.
 public enum ClockStep {
     /// Nanoseconds.
@@ -8,13 +10,17 @@ public enum ClockStep {
     /// - Parameter wasSet: the clock was set in between, as is known from elsewhere, or whoever wrote the samples does not
     ///   tell.
     public static func limit(_ before: ClockSample, _ after: ClockSample, wasSet: Bool) -> UInt64 {
-        let interval = UInt64(clamping: after.monotonic &- before.monotonic)
-        let uncertainty = UInt64(clamping: before.uncertainty ?? 0) + UInt64(clamping: after.uncertainty ?? 0)
-        return interval / (wasSet ? 2000 : 10) + uncertainty + (wasSet ? 0 : 1_000_000)
+        let interval = UInt64(clamping: after.monotonic.subtractingReportingOverflow(before.monotonic).partialValue)
+        return [before.uncertainty, after.uncertainty].reduce(interval / (wasSet ? 2000 : 10)) {
+            $0.saturatingAdd(UInt64(clamping: $1 ?? 0))
+        }.saturatingAdd(wasSet ? 0 : 1_000_000)
     }
 }
 
 extension ClockSample {
-    /// CLOCK_REALTIME less CLOCK_MONOTONIC. Both are 0 to 2^62 - 1 in a file.
-    public var offset: Int64 { realtime &- monotonic }
+    /// CLOCK_REALTIME less CLOCK_MONOTONIC, or the nearest number that there is.
+    public var offset: Int64 {
+        let (difference, overflow) = realtime.subtractingReportingOverflow(monotonic)
+        return overflow ? (monotonic < 0 ? .max : .min) : difference
+    }
 }

@@ -44,6 +44,10 @@ struct JSONEntries {
         json.string(reset.direction.rawValue)
         json.raw(",\"outcome\":")
         json.string(reset.outcome.rawValue)
+        if let side = reset.outsideEvents {
+            json.raw(",\"outside_events\":")
+            json.string(side.rawValue)
+        }
         sightings(reset.sightings)
         json.raw(",\"cause\":")
         json.string(reset.cause.rawValue)

@@ -24,6 +24,7 @@ public struct JSONReport: Sendable {
         losses(report.losses)
         summary(report)
         clocks(report.clocks)
+        clockSettings(report.clockSettings)
         findings(report.findings)
         try answers(report.resets, sink)
         if let grouping { groups(grouping, report.resets) }
@@ -138,6 +139,11 @@ public struct JSONReport: Sendable {
         counts(summary.byOutcome.map { ($0.0.rawValue, $0.1) })
         json.raw(",\"by_certainty\":")
         counts(summary.byCertainty.map { ($0.0.rawValue, $0.1) })
+        let outside = EventGapSide.allCases.reduce(0) { $0 + report.count(outsideEvents: $1) }
+        if outside > 0 {
+            json.raw(",\"outside_events\":")
+            json.number(outside)
+        }
         if let selection = report.selection {
             json.raw(",\"of_resets\":")
             json.number(selection.total)
@@ -162,6 +168,31 @@ public struct JSONReport: Sendable {
             }
             json.raw(",\"segments\":")
             json.number(clock.segments)
+            json.raw("}")
+        }
+        json.raw("]")
+    }
+
+    private mutating func clockSettings(_ settings: [ClockSetting]) {
+        guard !settings.isEmpty else { return }
+        json.raw(",\n\"clock_settings\":[")
+        for (index, setting) in settings.enumerated() {
+            json.raw(index == 0 ? "\n{\"file\":" : ",\n{\"file\":")
+            json.string(setting.file)
+            json.raw(",\"before\":")
+            json.time(UTCTime(nanoseconds: setting.before))
+            json.raw(",\"after\":")
+            json.time(UTCTime(nanoseconds: setting.after))
+            json.raw(",\"by_ns\":")
+            json.number(setting.size)
+            if let suspended = setting.suspended {
+                json.raw(",\"suspended_ns\":")
+                json.number(suspended)
+            }
+            json.raw(",\"uncertainty_ns\":")
+            json.number(setting.uncertainty)
+            json.raw(",\"summary\":")
+            json.string(setting.summary)
             json.raw("}")
         }
         json.raw("]")

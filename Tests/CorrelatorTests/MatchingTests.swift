@@ -11,6 +11,10 @@ struct World {
         source: IPAddress(ipv4: 0x0a00_0001), sourcePort: 80, destination: IPAddress(ipv4: 0x0a00_0002),
         destinationPort: 40000)
 
+    /// When the hooks were there, and the capture was taken; nil of a recorder that does not say.
+    var hooks: (since: Double, until: Double)? = (-1e6, 1e6)
+    var capture: (since: Double, until: Double)?
+
     private var packets: [CapturedSegment] = []
     private var recording: Recording = {
         var recording = Recording()
@@ -76,10 +80,21 @@ struct World {
     ///   - others: recorded at the same time on the same host.
     ///   - addresses: of the host.
     ///   - isCaptured: packets were captured on its only interface.
-    func report(others: [World] = [], addresses: [IPAddress] = [], isCaptured: Bool = true) -> Report {
+    ///   - attached: hooks, as its header names them.
+    func report(
+        others: [World] = [], addresses: [IPAddress] = [], isCaptured: Bool = true,
+        attached: [RecordingHeader.Hook] = []
+    ) -> Report {
         let recordings = ([self] + others).map { world in
             var recording = world.recording
             recording.header?.bootID = "5e7d"
+            recording.header?.hooks = attached
+            recording.footer?.events = recording.events.count
+            func times(_ hooks: Double?, _ capture: Double?) -> RecordingTimes {
+                RecordingTimes(hooks: hooks.map { Int64($0 * 1e6) }, capture: capture.map { Int64($0 * 1e6) })
+            }
+            recording.header?.since = world.hooks.map { times($0.since, world.capture?.since) }
+            recording.footer?.until = world.hooks.map { times($0.until, world.capture?.until) }
             recording.header?.interfaces = [
                 RecordingHeader.Interface(name: "a", ifindex: 1, netns: nil, addresses: addresses, captured: isCaptured)
             ]

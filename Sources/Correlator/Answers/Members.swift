@@ -31,6 +31,21 @@ struct Members: Sendable {
         }
         return span
     }
+
+    /// The same by a clock that nobody set.
+    var steadySpan: (first: Int64, last: Int64)? { heads.steadySpan }
+}
+
+extension Sequence<ResetList.Head> {
+    /// Of those with a wall clock, when the first and the last were by a clock that nobody set.
+    var steadySpan: (first: Int64, last: Int64)? {
+        var span: (first: Int64, last: Int64)?
+        for head in self where head.hasWallClock {
+            let time = head.steadyTime
+            span = span.map { (Swift.min($0.first, time), Swift.max($0.last, time)) } ?? (time, time)
+        }
+        return span
+    }
 }
 
 /// An address and a port.

@@ -15,9 +15,13 @@ public struct ClockOffset: Sendable, Equatable {
 
 /// Compares captures by the segments of connections that were reset: each segment goes from one observer to the other in
 /// the delay of the path, and what is left is the difference of the clocks (as in NTP, RFC 5905, section 8).
-func clockOffsets(_ captures: [CaptureInput]) -> [ClockOffset] {
+///
+/// - Parameter areLeftOut: by capture, whether it is not compared.
+func clockOffsets(_ captures: [CaptureInput], besides areLeftOut: [Bool]) -> [ClockOffset] {
     guard captures.count > 1 else { return [] }
-    let tables = captures.map { Dictionary($0.flows.notes(), uniquingKeysWith: { first, _ in first }) }
+    let tables = zip(captures, areLeftOut).map { capture, isLeftOut in
+        Dictionary(isLeftOut ? [] : capture.flows.notes(), uniquingKeysWith: { first, _ in first })
+    }
     var offsets: [ClockOffset] = []
     for later in captures.indices.dropFirst() {
         // The first capture that has segments in common is the reference.

@@ -23,7 +23,8 @@ extension ResetAssembly {
             packet, flow: best.flow, payload: inventory.captures[source].payloads[packet.number] ?? [],
             filter: inventory.filter(ofCapture: source, interface: packet.interface),
             translationGap: inventory.captures[source].translationGaps[best.flow?.reset?.number ?? packet.number],
-            absentAtSender: absentAtSender(packet, packets), isRead: inventory.captures[source].hasFlows)
+            absentAtSender: absentAtSender(packet, packets), isRead: inventory.captures[source].hasFlows,
+            clock: inventory.clocks.packets[source])
         return WireSighting(
             reference: best.reference, evidence: evidence, scores: isJudged ? WireScores(evidence) : nil)
     }
@@ -50,7 +51,8 @@ extension ResetAssembly {
         guard inventory.captures.count > 1 else { return nil }
         let sources = Set(packets.map(\.source))
         for (index, capture) in inventory.captures.enumerated() where !sources.contains(Int32(index)) {
-            guard capture.isComplete, capture.undecoded.isEmpty, capture.hasFlows, capture.takesResets,
+            guard inventory.clocks.packets[index] == nil, capture.isComplete, capture.undecoded.isEmpty,
+                capture.hasFlows, capture.takesResets,
                 let connection = capture.flows.connection(of: packet.segment.tuple), connection.source.segments > 0,
                 connection.source.resetCount == 0, connection.source.isUnrouted,
                 // Where no router is in between, either end may have been captured.

@@ -29,6 +29,8 @@ struct WireEvidence: Sendable {
     let translationGap: TranslationGap?
     /// A capture at the end that the RST names as its sender, where it never appeared.
     let absentAtSender: String?
+    /// Where the capture was stamped by a clock that was set meanwhile.
+    let clock: PacketClock?
     /// The segment of the other end that the RST answers, if one fits.
     let trigger: SegmentNote?
     let situation: Situation
@@ -61,8 +63,10 @@ struct WireEvidence: Sendable {
 
     init(
         _ captured: CapturedSegment, flow: FlowContext?, payload: [UInt8] = [], filter: String? = nil,
-        translationGap: TranslationGap? = nil, absentAtSender: String? = nil, isRead: Bool = true
+        translationGap: TranslationGap? = nil, absentAtSender: String? = nil, isRead: Bool = true,
+        clock: PacketClock? = nil
     ) {
+        self.clock = clock
         self.absentAtSender = absentAtSender
         self.translationGap = translationGap
         let isFiltered = filter?.contains("tcpflags") == true || filter?.contains("tcp[") == true
@@ -84,7 +88,7 @@ struct WireEvidence: Sendable {
         let endsOpen = known.map { Self.endsOpenConnection(captured.segment, $0) } ?? false
         trigger = endsOpen ? nil : known?.recollection.trigger(laterResets: known?.after.resets ?? 0)
         situation =
-            !isRead ? .unread : endsOpen ? .aborts : Self.situation(note, known, trigger)
+            !isRead ? .unread : endsOpen ? .aborts : Self.situation(note, known, trigger, clock)
         injection = Injection(
             note, context, trigger, isIPv4: tuple.source.isIPv4, isFiltered: isFiltered, absentAtSender: absentAtSender,
             hasUnknownPayload: !payload.isEmpty && ResetPayload(payload, length: Int(note.length)) == nil)
@@ -112,7 +116,7 @@ struct WireEvidence: Sendable {
     }
 
     private static func situation(
-        _ reset: SegmentNote, _ flow: FlowContext?, _ trigger: SegmentNote?
+        _ reset: SegmentNote, _ flow: FlowContext?, _ trigger: SegmentNote?, _ clock: PacketClock?
     ) -> Situation {
         guard let flow else { return .isolated }
         if let trigger {
@@ -122,7 +126,7 @@ struct WireEvidence: Sendable {
                 let isOpen = flow.own.syn != nil && flow.own.highestAck == trigger.end
                 return isOpen || flow.own.syn != nil && reset.window > 0 ? .aborts : .answersSynAck
             }
-            if isLate(trigger, reset, flow) { return answersWhatIsUnseen(reset, flow) ?? .aborts }
+            if isLate(trigger, reset, flow, clock) { return answersWhatIsUnseen(reset, flow) ?? .aborts }
             return answersAck(trigger, flow)
         }
         return answersWhatIsUnseen(reset, flow) ?? .aborts
@@ -142,10 +146,12 @@ struct WireEvidence: Sendable {
     }
 
     /// The sender went on after it had received the segment: a RST that comes much later does not answer it.
-    private static func isLate(_ trigger: SegmentNote, _ reset: SegmentNote, _ flow: FlowContext) -> Bool {
+    private static func isLate(
+        _ trigger: SegmentNote, _ reset: SegmentNote, _ flow: FlowContext, _ clock: PacketClock?
+    ) -> Bool {
         guard let last = flow.own.last, last.number > trigger.number else { return false }
         return last.flags.contains(.ack) && !trigger.end.follows(last.ack)
-            && reset.time.distance(from: trigger.time) > 200_000_000
+            && Self.distance(reset, trigger, clock) > 200_000_000
     }
 
     private static func answersAck(_ trigger: SegmentNote, _ flow: FlowContext) -> Situation {
@@ -176,12 +182,23 @@ extension WireEvidence {
     /// Nanoseconds without any segment before the RST; nil if its time is before that of the last segment: clocks that are
     /// set, and records without a time, say nothing of how long it was.
     var silence: UInt64? {
-        guard let last = flow?.last, reset.time >= last.time else { return nil }
-        return reset.time.distance(from: last.time)
+        guard let last = flow?.last, clock != nil || reset.time >= last.time else { return nil }
+        return distance(reset, last)
     }
 
-    /// The silence that the segment ended which the RST answers.
-    var pauseBeforeTrigger: Pause? { trigger == nil ? nil : context.recollection.pauseBeforeTrigger }
+    /// How much later or earlier one segment is than another, nanoseconds.
+    func distance(_ one: SegmentNote, _ other: SegmentNote) -> UInt64 { Self.distance(one, other, clock) }
+
+    private static func distance(_ one: SegmentNote, _ other: SegmentNote, _ clock: PacketClock?) -> UInt64 {
+        guard let clock else { return one.time.distance(from: other.time) }
+        return clock.steady(one.time, ofPacket: one.number)
+            .distance(from: clock.steady(other.time, ofPacket: other.number))
+    }
+
+    /// The silence that the segment ended which the RST answers; it was measured by a clock that nobody set.
+    var pauseBeforeTrigger: Pause? {
+        trigger == nil || clock != nil ? nil : context.recollection.pauseBeforeTrigger
+    }
 
     /// Bytes of the other end that the sender of the RST had acknowledged when it sent it, as the numbers tell; nil if
     /// the capture has no beginning of the connection.
@@ -292,7 +309,7 @@ extension WireEvidence {
     /// kernel gives an orphan up whose FIN nobody acknowledges.
     var triggerIsPrompt: Bool {
         guard let trigger, let last = own.last else { return true }
-        return trigger.time.distance(from: last.time) < 5_000_000_000
+        return distance(trigger, last) < 5_000_000_000
     }
 
     /// The sender is the end that was connected to, as the handshake tells, or else the ports (RFC 6335, section 6); nil if

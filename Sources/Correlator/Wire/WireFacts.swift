@@ -109,7 +109,7 @@ struct WireFacts {
         let number =
             trigger.flags.contains(.ack) ? "whose acknowledgment is its sequence number" : "which it acknowledges"
         let flags = trigger.flags.rawValue & 0x1ff == 0 ? "no flags" : "flags \(trigger.flags)"
-        let age = evidence.reset.time.distance(from: trigger.time)
+        let age = evidence.distance(evidence.reset, trigger)
         add(
             "answers a segment with \(flags) and \(trigger.length) bytes of data, \(number), after \(TimeSpan(nanoseconds: age))",
             from: trigger.number)

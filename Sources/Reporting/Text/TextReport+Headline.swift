@@ -90,6 +90,7 @@ extension TextReport {
             if more > 0 { notes.append("\(input.file): \(more.counted("more damaged place"))") }
         }
         for input in report.inputs { notes += input.notes.map { "\(input.file): \($0)" } }
+        notes += Self.clockSettings(report) + Self.outsideEvents(report)
         for input in report.inputs {
             notes += input.undecoded.map { "\(input.file): \($0.packets.counted("packet")) not analysed: \($0.reason)" }
         }

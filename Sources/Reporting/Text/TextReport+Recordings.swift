@@ -1,0 +1,43 @@
+import Correlator
+
+extension TextReport {
+    /// Of the times when clocks were set, so many are named.
+    private static let namedSettings = 10
+
+    /// A sentence for each time that a clock was set.
+    static func clockSettings(_ report: Report) -> [String] {
+        var notes = report.clockSettings.prefix(namedSettings).map { setting in
+            let (before, after) = (UTCTime(nanoseconds: setting.before), UTCTime(nanoseconds: setting.after))
+            let isSameDay = before.isSameDay(as: after)
+            let times =
+                "from \(before.date) \(before.clock(digits: 3)) to "
+                + (isSameDay ? "" : after.date + " ") + "\(after.clock(digits: 3)) UTC"
+            return "\(setting.file): \(setting.summary), \(times)"
+        }
+        let others = report.clockSettings.dropFirst(namedSettings)
+        if let largest = others.map(\.size.magnitude).max() {
+            notes.append(
+                "clocks were set \(others.count) more time\(others.count == 1 ? "" : "s"), by at most \(TimeSpan(nanoseconds: largest))"
+            )
+        }
+        if !notes.isEmpty {
+            notes.append("times are those that a clock showed; resets are in the order in which they were sent")
+        }
+        return notes
+    }
+
+    /// Of what the kernel could not tell.
+    static func outsideEvents(_ report: Report) -> [String] {
+        EventGapSide.allCases.compactMap { side in
+            let count = report.count(outsideEvents: side)
+            guard count > 0 else { return nil }
+            let subject = count == 1 ? "1 reset was" : "\(count) resets were"
+            let when =
+                switch side {
+                case .before: "before the kernel events begin"
+                case .after: "after the kernel events end"
+                }
+            return "\(subject) captured \(when): nothing is known of \(count == 1 ? "it" : "them") from the kernel"
+        }
+    }
+}
