@@ -2,7 +2,7 @@
 public enum Scenarios {
     public static let all: [Scenario] =
         refused + netfilter + stale + ended + handshake + closing + byProcesses + ownership + afterClose + timeouts
-        + elsewhere + relayed + translated + kernelOnly + admin + multipath + pressure
+        + elsewhere + relayed + translated + kernelOnly + admin + multipath + pressure + clocks
 
     /// The scenario of that id; nil if there is none.
     public static func named(_ id: String) -> Scenario? { all.first { $0.id == id } }
