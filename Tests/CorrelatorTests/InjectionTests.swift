@@ -375,4 +375,48 @@ import Testing
             flow.resets.first?.evidence.contains { $0.fact.contains("counts on") || $0.fact.contains("does not fit") }
                 == false)
     }
+
+    @Test(arguments: [
+        (UInt16(0), true, UInt8(64), "as Linux answers a segment"), (4711, true, 64, "as Linux answers before 4.19"),
+        (4711, false, 64, "not Linux"), (4711, true, 128, "fits Windows (nmap"), (4711, false, 128, "fits Windows XP and 2003"),
+        (0, true, 128, "fits no stack"),
+    ])
+    func aHeaderFitsStacks(_ id: UInt16, _ isWhole: Bool, _ ttl: UInt8, _ says: String) throws {
+        var flow = Conversation()
+        flow.send(.client, .syn)
+        flow.answer(from: .server, to: flow.last)
+        var segments = flow.segments
+        segments[1].segment.ipID = id
+        segments[1].segment.dontFragment = isWhole
+        segments[1].segment.ttl = ttl
+        var input = flow.capture
+        input.resets = [segments[1]]
+        input.flows = FlowTable(segments)
+        let reset = try #require(correlate(captures: [input], recordings: []).resets.first)
+        #expect(reset.evidence.contains { $0.fact.contains(says) }, "\(reset.evidence.map(\.fact))")
+    }
+
+    @Test func equalResetsAreCounted() throws {
+        var flow = Conversation()
+        for _ in 0..<40 {
+            flow.send(.client, .rst) { $0.window = 8192 }
+            flow.time += 59_999_000_000
+        }
+        let last = try #require(flow.resets.last)
+        #expect(last.evidence.contains { $0.fact == "39 equal RSTs before, one every 60.0 s" })
+        // A row ends where another RST comes between.
+        flow.send(.client, .rst) { $0.seq = 1 }
+        flow.send(.client, .rst) { $0.window = 8192 }
+        #expect(flow.resets.last?.evidence.contains { $0.fact.contains("equal RST") } == false)
+    }
+
+    @Test func numbersOfTwoConnectionsAreNotSubtracted() throws {
+        var flow = Conversation()
+        flow.send(.client, .syn) { $0.seq = 3_000_000_000 }
+        flow.send(.server, .ack) { $0.ack = 2_800_000_000 }
+        flow.answer(from: .client, to: flow.last)
+        let reset = try #require(flow.resets.first)
+        #expect(reset.cause == .badAckInHandshake)
+        #expect(!reset.evidence.contains { $0.fact.contains("not been acknowledged") })
+    }
 }

@@ -35,7 +35,11 @@ extension Catalogue {
             .injected, .elsewhere,
             meaning: "A third party between the two ends sent the RST.",
             guess: "A third party between the two ends probably sent the RST.",
-            advice: "Capture at both ends, to confirm that the apparent sender did not send it.",
+            advice: """
+                Capture at both ends, to confirm that the apparent sender did not send it. Look for what stands between them: a \
+                firewall or load balancer that forgot an idle connection, an intrusion-prevention system, a traffic shaper, \
+                a censor. The TTL tells how far away it is.
+                """,
             recognition: "no kernel event; the RST does not fit the flow it claims to belong to",
             basis: "RFC 5961, section 3",
             wire: { wire in
@@ -43,11 +47,10 @@ extension Catalogue {
                 case .claimed: return WireScore(95)
                 case .suspected: return WireScore(60, "one sign of a third party, which may have another reason")
                 case .rejected, .odd, .none:
-                    return wire.flow?.strangers.earlier.map {
-                        WireScore(
-                            55,
-                            "a third party had reset this connection before (packet \($0)), perhaps at this end, too")
-                    }
+                    // An end that has no connection any more may have lost it in the same way.
+                    guard wire.trigger != nil, let earlier = wire.flow?.strangers.earlier else { return nil }
+                    return WireScore(
+                        55, "a third party had reset this connection before (packet \(earlier)), perhaps at this end, too")
                 }
             }
         ) { _ in false },

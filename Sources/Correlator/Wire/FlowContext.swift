@@ -29,6 +29,8 @@ final class FlowContext: Sendable {
         var likeElsewhere: Int?
         /// One that came before in this connection.
         var earlier: Int?
+        /// How the host that the RST names accepts SYNs in other connections.
+        var host: HostProfiles.Profile?
     }
 
     /// Nothing was seen.

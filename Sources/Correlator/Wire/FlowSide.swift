@@ -46,6 +46,7 @@ struct FlowSide: Sendable, Equatable {
     /// RSTs of this end, the latest at the end.
     private(set) var resets: [SegmentNote] = []
     var resetCount = 0
+    private var repeats = Seldom<Repeats>()
     /// Segments that do not fit the others of this end.
     var suspects: [Suspect] = []
 
@@ -58,6 +59,24 @@ struct FlowSide: Sendable, Equatable {
         var firstAckTime: Int64?
         var fin: SegmentNote?
         var pauseBeforeFin: Pause?
+    }
+
+    /// The latest RSTs of the end, as long as each is like the one before it.
+    struct Repeats: Sendable, Equatable, StartsEmpty {
+        /// Without the first.
+        var count = 0
+        var firstTime: Int64 = 0
+        /// Nanoseconds from one to the next.
+        var shortest = UInt64.max
+        var longest: UInt64 = 0
+
+        mutating func add(_ note: SegmentNote, after last: SegmentNote) {
+            if count == 0 { firstTime = last.time }
+            count += 1
+            let gap = note.time.distance(from: last.time)
+            shortest = min(shortest, gap)
+            longest = max(longest, gap)
+        }
     }
 
     private struct Troubles: Sendable, Equatable, StartsEmpty {
@@ -130,7 +149,15 @@ struct FlowSide: Sendable, Equatable {
         suspects.first { $0.signs.contains(.conflict) && $0.signs != .conflict }
     }
 
+    /// Those of its RSTs that are like its latest one.
+    var equalResets: Repeats { repeats.value }
+
     mutating func rememberReset(_ note: SegmentNote) {
+        if let last = resets.last, last.repeats(note) {
+            repeats.value.add(note, after: last)
+        } else if repeats != Seldom<Repeats>() {
+            repeats = Seldom<Repeats>()
+        }
         resetCount += 1
         if resets.count == Self.keptResets { resets.removeFirst() }
         resets.append(note)

@@ -15,6 +15,7 @@ public struct FlowTable: Sendable {
         /// Of each RST, in the order of the capture, its packet, its shard and its place there.
         let resets: [(number: Int, shard: Int32, place: Int32)]
         let injectors: KnownInjectors
+        let hosts: HostProfiles
 
         init(_ filter: FlowFilter, _ shards: [FollowedFlows]) {
             self.filter = filter
@@ -22,6 +23,11 @@ public struct FlowTable: Sendable {
             resets = Self.merged(shards.map(\.packets))
             let claims = Array(shards.indices).concurrentMap(inPiecesOf: 1) { shards[$0].injected(shard: $0, filter) }
             injectors = KnownInjectors(claims.flatMap(\.self))
+            var hosts = HostProfiles()
+            if shards.contains(where: \.hasRefusals) {
+                for shard in shards { shard.addHosts(to: &hosts, filter) }
+            }
+            self.hosts = hosts
         }
 
         /// The RSTs of all shards in the order of the capture.
@@ -149,7 +155,14 @@ public struct FlowTable: Sendable {
             guard found < resets.count, resets[found].number == number else { return nil }
         }
         let shard = Int(resets[found].shard)
-        return content.shards[shard].context(at: resets[found].place, shard: shard, knowing: content.injectors)
+        let (flows, place) = (content.shards[shard], resets[found].place)
+        var host: HostProfiles.Profile?
+        if flows.refusesSyn(Int(place)) {
+            let (connection, isReversed) = flows.connection(ofReset: Int(place))
+            let tuple = content.filter.tuple(connection)
+            host = content.hosts[isReversed ? tuple.destination : tuple.source]
+        }
+        return flows.context(at: place, shard: shard, knowing: content.injectors, host: host)
     }
 
     /// What the capture has of a connection: its ends, in the order of the tuple; nil for nothing.

@@ -83,10 +83,14 @@ final class FollowedFlows: Sendable {
     /// - Parameters:
     ///   - shard: the number of this one.
     ///   - injectors: who is known to send RSTs in the name of others.
-    func context(at place: Int32, shard: Int = 0, knowing injectors: KnownInjectors? = nil) -> FlowContext {
+    ///   - host: how the host accepts SYNs that the RST names.
+    func context(
+        at place: Int32, shard: Int = 0, knowing injectors: KnownInjectors? = nil, host: HostProfiles.Profile? = nil
+    ) -> FlowContext {
         let moment = Int(place)
         let final = final(moment)
         var strangers = FlowContext.Strangers()
+        strangers.host = host
         if let injectors, !injectors.isEmpty {
             let flow = KnownInjectors.Flow(shard: shard, number: Int(moments[moment].flow))
             let (reset, sender) = (moments[moment].note, Int(moments[moment].sender))
@@ -180,6 +184,23 @@ final class FollowedFlows: Sendable {
         else { return nil }
         let flow = flows[Int(moment.flow)]
         return (moment.note.number, flow.connection, flow.isReversed != (side == 1), segment)
+    }
+
+    /// It refuses a SYN, and the capture has nothing else of its end in this connection.
+    func refusesSyn(_ place: Int) -> Bool {
+        let (note, sender) = (moments[place].note, Int(moments[place].sender))
+        return note.flags.contains(.ack) && note.isBareAnswer && moments[place].ends.counts(of: sender).segments == 0
+    }
+
+    /// The connection and direction of a RST.
+    func connection(ofReset place: Int) -> (connection: Int32, isReversed: Bool) {
+        let flow = flows[Int(moments[place].flow)]
+        return (flow.connection, flow.isReversed != (moments[place].sender == 1))
+    }
+
+    /// Each flow with its connection, and whether the sender of its first segment comes second there.
+    var endsOfFlows: some Sequence<(Int32, Bool, Ends)> {
+        flows.lazy.map { ($0.connection, $0.isReversed, $0.ends) }
     }
 
     // MARK: - Connections

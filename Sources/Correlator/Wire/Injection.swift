@@ -160,14 +160,14 @@ struct Injection: Sendable {
         guard flow.own.segments > 0 || flow.peer.syn == nil, !isOpening else { return nil }
         if let next = flow.after.senderFirstData, !next.flags.contains(.syn),
             // What had been sent before the RST may come in after it.
-            next.time.distance(from: reset.time) > 1_000_000, !flow.recollection.hadBegun(at: next.seq),
+            next.time > reset.time, next.time.distance(from: reset.time) > 1_000_000, !flow.recollection.hadBegun(at: next.seq),
             flow.own.segments == 0 || !flow.own.nextSeq.follows(next.seq)
         {
             return next
         }
         if let next = flow.after.senderFirst, next.length == 0, next.flags.contains(.ack),
             next.flags.isDisjoint(with: [.syn, .fin]), let known = flow.own.highestAck, next.ack.follows(known),
-            next.time.distance(from: reset.time) > 20_000_000
+            next.time > reset.time, next.time.distance(from: reset.time) > 20_000_000
         {
             return next
         }
@@ -179,7 +179,7 @@ struct Injection: Sendable {
         guard let syn = flow.peer.syn, syn.isPlainSyn, flow.own.segments == 0, flow.peer.hasMoreThanSyn == false,
             let answer = flow.after.senderFirst, answer.isSynAck, answer.ack == syn.end,
             reset.ack == syn.end || reset.ack == syn.seq,
-            answer.time.distance(from: reset.time) < 3_000_000_000
+            answer.time > reset.time, answer.time.distance(from: reset.time) < 3_000_000_000
         else { return nil }
         // A client that tries again may be lucky.
         if flow.peer.synRepeats > 0 { return nil }

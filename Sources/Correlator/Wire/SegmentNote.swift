@@ -54,6 +54,11 @@ struct SegmentNote: Sendable, Equatable {
             && window == other.window && ipID == other.ipID && timestamp == other.timestamp
     }
 
+    /// The same segment, or one that its sender sent again.
+    func repeats(_ other: SegmentNote) -> Bool {
+        seq == other.seq && ack == other.ack && flags == other.flags && length == other.length && window == other.window
+    }
+
     var isPlainSyn: Bool { flags.isPlainSyn }
     var isSynAck: Bool { flags.isSynAck }
     /// No stack sends it: a RST that opens a connection as well, or ends one in order. What follows from such a header is

@@ -18,16 +18,27 @@ struct SenderSignature: Sendable, Equatable {
             "\(hasOptions ? "options" : "no options"), window \(reset.window)\(identification), "
             + "TTL \(reset.ttl)\(isIPv4 ? evidence.dontFragment ? ", DF" : ", no DF" : "")"
 
+        // A header of its own may fit a stack by chance: the end's other segments speak first.
+        let fitsEnd = evidence.own.segments == 0 || Self.initialTTL(evidence.own.lowestTTL) == initial
         if isAnswer, !hasOptions || isSigned, reset.window == 0, !isIPv4 || reset.ipID == 0 && evidence.dontFragment,
-            initial == 64
+            initial == 64, fitsEnd
         {
-            sentence = "\(seen): as Linux answers a segment (tcp_v4_send_reset(), or REJECT: nf_send_reset())"
+            let stack = "as Linux answers a segment (tcp_v4_send_reset(), or REJECT: nf_send_reset())"
+            sentence =
+                isIPv4 && evidence.own.neverIdentifies
+                ? "\(seen): as stacks answer that give no segment an IP id (FreeBSD, macOS; RFC 6864), or \(stack)"
+                : "\(seen): \(stack)"
         } else if evidence.mayBeOfLinuxSocket, evidence.options.kinds.contains(.timestamps) {
             sentence = "\(seen): as Linux ends a connection of its own (tcp_send_active_reset())"
-        } else if isIPv4, initial == 128, evidence.dontFragment, reset.window == 0, !hasOptions {
+        } else if isIPv4, initial == 128, evidence.dontFragment, reset.ipID != 0, reset.window == 0, !hasOptions {
             sentence = "\(seen): fits Windows (nmap-os-db, tests T4 to T6: DF, initial TTL 128, window 0)"
+        } else if isIPv4, initial == 128, !evidence.dontFragment, reset.window == 0, !hasOptions {
+            sentence = "\(seen): fits Windows XP and 2003 (nmap-os-db, tests T4 to T6: no DF, initial TTL 128, window 0)"
+        } else if isAnswer, isIPv4, initial == 64, reset.window == 0, !hasOptions, evidence.dontFragment {
+            sentence =
+                "\(seen): as Linux answers before 4.19, which made the IP id 0 (commit 431280eebed9, 2018); fits macOS, BSD or a device, too (nmap-os-db)"
         } else if isIPv4, initial == 64, reset.window == 0, !hasOptions, reset.ipID != 0 || !evidence.dontFragment {
-            sentence = "\(seen): not Linux, which answers with IP id 0 and DF; fits macOS, BSD or a device (nmap-os-db)"
+            sentence = "\(seen): not Linux, which answers with DF; fits macOS, BSD or a device (nmap-os-db)"
         } else if reset.flags.contains(.ack), !hasOptions, !evidence.own.timestampsAgreed, initial == 64,
             reset.window != 0,
             evidence.flow?.isKnown == true
@@ -47,4 +58,9 @@ struct SenderSignature: Sendable, Equatable {
     static func initialTTL(_ ttl: UInt8) -> UInt8 {
         ttl <= 32 ? 32 : ttl <= 64 ? 64 : ttl <= 128 ? 128 : 255
     }
+}
+
+extension FlowSide {
+    /// All its segments have the IP identification 0, its data, too: Linux counts from its first data on.
+    fileprivate var neverIdentifies: Bool { segments > 2 && bytes > 0 && idPairs == 0 && lastID == 0 }
 }

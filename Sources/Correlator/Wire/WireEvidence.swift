@@ -245,7 +245,10 @@ extension WireEvidence {
     /// Bytes that the sender of the RST had sent and the other end had not acknowledged.
     var unacknowledged: UInt32 {
         guard own.segments > 0, let ack = peer.highestAck, own.nextSeq.follows(ack) else { return 0 }
-        return own.nextSeq &- ack
+        let count = own.nextSeq &- ack
+        // What is further back is of another connection: no window is larger (RFC 7323, section 2.3), nor was more sent.
+        guard count <= 1 << 30, own.syn.map({ count <= own.nextSeq &- $0.seq }) ?? true else { return 0 }
+        return count
     }
 
     /// The sender's SYN that is not answered yet: its first, or one that opens the connection anew.
@@ -449,7 +452,8 @@ extension WireEvidence {
 
     /// The sender sends more after the RST, and not only what was on its way.
     var senderGoesOn: Bool {
-        guard let next = flow?.after.senderFirst, !next.flags.contains(.syn) else { return false }
+        // A file that repeats its packets goes back in time.
+        guard let next = flow?.after.senderFirst, !next.flags.contains(.syn), next.time > reset.time else { return false }
         return next.time.distance(from: reset.time) > 1_000_000
     }
 

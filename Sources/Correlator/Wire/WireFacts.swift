@@ -40,6 +40,7 @@ struct WireFacts {
         payload()
         answered()
         belongs()
+        add(evidence.refusedOnTheWay)
         if let flow = evidence.flow, flow.isKnown {
             handshake(flow)
             traffic(flow)
@@ -52,10 +53,14 @@ struct WireFacts {
             after(flow)
             earlier(flow)
         } else {
+            let isUnread = evidence.situation == .unread
             add(
-                evidence.situation == .unread
+                isUnread
                     ? "the capture was read once, for its RSTs alone"
-                    : "the capture has nothing of this connection before the RST")
+                    : evidence.own.resetCount > 0
+                        ? "the capture has nothing of this connection before the RST but other RSTs"
+                        : "the capture has nothing of this connection before the RST")
+            if !isUnread { repeats() }
         }
         silence()
         pauses()
@@ -135,7 +140,7 @@ struct WireFacts {
         }
     }
 
-    private static func grouped(_ number: UInt32) -> String {
+    private static func grouped(_ number: some BinaryInteger) -> String {
         var digits = String(number)
         var place = digits.count - 3
         while place > 0 {
@@ -251,7 +256,47 @@ struct WireFacts {
         if let reset = flow.after.peerReset { add("the other end sends a RST, too", from: reset.number) }
     }
 
+    /// Equal RSTs before this one, and how often they come.
+    private mutating func repeats() {
+        guard let last = evidence.own.resets.last, last.repeats(evidence.reset) else { return }
+        var row = evidence.own.equalResets
+        row.add(evidence.reset, after: last)
+        // Of one alone is told anyway.
+        guard row.count > 1 || evidence.flow?.isKnown != true else { return }
+        var text = "\(Self.grouped(row.count)) equal RST\(row.count == 1 ? "" : "s") before"
+        let isRegular = row.count > 1 && row.shortest > 0 && row.longest / 4 <= row.shortest / 3
+        if isRegular {
+            let mean = evidence.reset.time.distance(from: row.firstTime) / UInt64(row.count)
+            text += ", one every \(TimeSpan(nanoseconds: mean))"
+        } else if row.count > 1 {
+            text += ", the first \(TimeSpan(nanoseconds: evidence.reset.time.distance(from: row.firstTime))) ago"
+        }
+        add(text, from: last.number)
+    }
+
+    /// Some files hold their packets twice, one after the other.
+    private mutating func fileRepeats(_ flow: FlowContext) {
+        let (number, time) = (evidence.reset.number, evidence.reset.time)
+        guard
+            let other = flow.resetsOfSender.first(where: {
+                $0.number != number && $0.time == time && $0.ipID == evidence.reset.ipID && $0.repeats(evidence.reset)
+            })
+        else { return }
+        // What lies between them came before both: time went back.
+        let between = [flow.last.map { ($0.number, $0.time) }] + [flow.after.senderFirst, flow.after.peerFirst].map {
+            $0.map { ($0.number, $0.time) }
+        }
+        let isRepetition = between.contains { note in
+            note.map { $0.1 < time && min(number, other.number) < $0.0 && $0.0 < max(number, other.number) } == true
+        }
+        if isRepetition {
+            add("the file repeats its own packets: packet \(other.number) is this one, at the same time", from: other.number)
+        }
+    }
+
     private mutating func earlier(_ flow: FlowContext) {
+        repeats()
+        fileRepeats(flow)
         if flow.own.resetCount > 0, let reset = flow.own.resets.last {
             add(
                 "its sender had sent \(flow.own.resetCount) RST\(flow.own.resetCount == 1 ? "" : "s") before",

@@ -1,0 +1,70 @@
+import Correlator
+import Foundation
+import InputFiles
+import Reporting
+import Testing
+
+/// Captures without kernel events, cut from public ones, rebuilt from reports or recorded, whose verdicts are argued in
+/// fixtures/packets/*/README.md.
+@Suite struct PacketGoldenTests {
+    static let directory = FixtureTests.fixtures.appending(path: "packets")
+
+    static let names: [String] = ((try? FileManager.default.contentsOfDirectory(atPath: directory.path)) ?? []).sorted()
+
+    private static func report(_ name: String) throws -> Report {
+        let folder = directory.appending(path: name)
+        let files = try FileManager.default.contentsOfDirectory(atPath: folder.path)
+        let capture = try #require(files.first { $0.hasPrefix("capture.") })
+        var loader = InputLoader()
+        loader.load([folder.appending(path: capture).path])
+        #expect(loader.failures.isEmpty)
+        return correlate(
+            captures: loader.captures.map {
+                var input = $0
+                input.file = capture
+                return input
+            }, recordings: [])
+    }
+
+    @Test func thereAreEnough() {
+        #expect(Self.names.count >= 10)
+    }
+
+    @Test(arguments: names)
+    func reportIsAsExpected(_ name: String) throws {
+        var renderer = JSONReport(tool: "rst-analyze 0.1.0")
+        var bytes: [UInt8] = []
+        renderer.render(try Self.report(name)) { bytes += $0 }
+        let file = Self.directory.appending(path: "\(name)/expected.json")
+        if ProcessInfo.processInfo.environment["RST_REGENERATE"] != nil {
+            try Data(bytes).write(to: file)
+            Issue.record("wrote \(file.path) anew: look at the difference before it is committed")
+            return
+        }
+        #expect(
+            Data(bytes) == (try Data(contentsOf: file)),
+            "the report of \(name) has changed; RST_REGENERATE=1 writes it anew if that is meant")
+    }
+
+    @Test(arguments: names)
+    func aWireProvesNothing(_ name: String) throws {
+        let readme = try String(contentsOf: Self.directory.appending(path: "\(name)/README.md"), encoding: .utf8)
+        for reset in try Self.report(name).resets {
+            #expect(reset.certainty != .proven)
+            // The README argues from the packet of each RST.
+            #expect(reset.sightings.contains { readme.contains("\($0.packet)") })
+        }
+    }
+
+    /// The packets of the RSTs that a third party sent, and nobody else's.
+    @Test(arguments: [
+        ("injected-pair-in-a-row", [5, 6, 9, 10]), ("injected-with-copied-ids", [55, 56, 57, 60, 61, 62, 63]),
+        ("injected-too-soon", [5]), ("device-resets-after-the-end", [4]), ("syn-refused-and-accepted", [2]),
+        ("firewall-forgot-after-2h", [5]), ("router-injects", [10]), ("router-rejects", []), ("director-answers", []),
+        ("data-not-translated", []), ("synack-not-translated", []), ("header-that-is-damaged", []),
+    ])
+    func theThirdPartyIsTold(_ name: String, _ packets: [Int]) throws {
+        let injected = try Self.report(name).resets.filter { $0.cause == .injected }
+        #expect(injected.flatMap { $0.sightings.map(\.packet) }.sorted() == packets)
+    }
+}
