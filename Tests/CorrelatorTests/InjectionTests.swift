@@ -378,7 +378,8 @@ import Testing
 
     @Test(arguments: [
         (UInt16(0), true, UInt8(64), "as Linux answers a segment"), (4711, true, 64, "as Linux answers before 4.19"),
-        (4711, false, 64, "not Linux"), (4711, true, 128, "fits Windows (nmap"), (4711, false, 128, "fits Windows XP and 2003"),
+        (4711, false, 64, "not Linux"), (4711, true, 128, "fits Windows (nmap"),
+        (4711, false, 128, "fits Windows XP and 2003"),
         (0, true, 128, "fits no stack"),
     ])
     func aHeaderFitsStacks(_ id: UInt16, _ isWhole: Bool, _ ttl: UInt8, _ says: String) throws {

@@ -50,7 +50,8 @@ extension Catalogue {
                     // An end that has no connection any more may have lost it in the same way.
                     guard wire.trigger != nil, let earlier = wire.flow?.strangers.earlier else { return nil }
                     return WireScore(
-                        55, "a third party had reset this connection before (packet \(earlier)), perhaps at this end, too")
+                        55,
+                        "a third party had reset this connection before (packet \(earlier)), perhaps at this end, too")
                 }
             }
         ) { _ in false },

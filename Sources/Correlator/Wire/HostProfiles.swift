@@ -46,7 +46,9 @@ extension FollowedFlows {
     func addHosts(to hosts: inout HostProfiles, _ filter: FlowFilter) {
         for (connection, isReversed, sides) in endsOfFlows {
             for side in 0..<2 {
-                guard sides.counts(of: side).segments > 0, let answer = sides[side].syn, answer.isSynAck else { continue }
+                guard sides.counts(of: side).segments > 0, let answer = sides[side].syn, answer.isSynAck else {
+                    continue
+                }
                 let (own, peer) = (sides[side], sides[1 - side])
                 var roundTrip: UInt64?
                 if let syn = peer.syn, syn.isPlainSyn, own.synRepeats + peer.synRepeats == 0, answer.time > syn.time {
@@ -62,7 +64,9 @@ extension FollowedFlows {
 extension WireEvidence {
     /// A device on the path, not the host, refused the SYN: what tells it, a clause; nil if nothing does.
     var refusedOnTheWay: String? {
-        guard situation == .answersSyn, own.segments == 0, let trigger, let host = flow?.strangers.host else { return nil }
+        guard situation == .answersSyn, own.segments == 0, let trigger, let host = flow?.strangers.host else {
+            return nil
+        }
         let usual = host.lowestTTL
         let isElsewhere = max(usual, reset.ttl) - min(usual, reset.ttl) > 2
         var clauses: [String] = []

@@ -160,7 +160,8 @@ struct Injection: Sendable {
         guard flow.own.segments > 0 || flow.peer.syn == nil, !isOpening else { return nil }
         if let next = flow.after.senderFirstData, !next.flags.contains(.syn),
             // What had been sent before the RST may come in after it.
-            next.time > reset.time, next.time.distance(from: reset.time) > 1_000_000, !flow.recollection.hadBegun(at: next.seq),
+            next.time > reset.time, next.time.distance(from: reset.time) > 1_000_000,
+            !flow.recollection.hadBegun(at: next.seq),
             flow.own.segments == 0 || !flow.own.nextSeq.follows(next.seq)
         {
             return next

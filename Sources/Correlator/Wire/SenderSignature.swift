@@ -33,7 +33,8 @@ struct SenderSignature: Sendable, Equatable {
         } else if isIPv4, initial == 128, evidence.dontFragment, reset.ipID != 0, reset.window == 0, !hasOptions {
             sentence = "\(seen): fits Windows (nmap-os-db, tests T4 to T6: DF, initial TTL 128, window 0)"
         } else if isIPv4, initial == 128, !evidence.dontFragment, reset.window == 0, !hasOptions {
-            sentence = "\(seen): fits Windows XP and 2003 (nmap-os-db, tests T4 to T6: no DF, initial TTL 128, window 0)"
+            sentence =
+                "\(seen): fits Windows XP and 2003 (nmap-os-db, tests T4 to T6: no DF, initial TTL 128, window 0)"
         } else if isAnswer, isIPv4, initial == 64, reset.window == 0, !hasOptions, evidence.dontFragment {
             sentence =
                 "\(seen): as Linux answers before 4.19, which made the IP id 0 (commit 431280eebed9, 2018); fits macOS, BSD or a device, too (nmap-os-db)"

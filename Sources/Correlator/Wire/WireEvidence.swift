@@ -453,7 +453,9 @@ extension WireEvidence {
     /// The sender sends more after the RST, and not only what was on its way.
     var senderGoesOn: Bool {
         // A file that repeats its packets goes back in time.
-        guard let next = flow?.after.senderFirst, !next.flags.contains(.syn), next.time > reset.time else { return false }
+        guard let next = flow?.after.senderFirst, !next.flags.contains(.syn), next.time > reset.time else {
+            return false
+        }
         return next.time.distance(from: reset.time) > 1_000_000
     }
 

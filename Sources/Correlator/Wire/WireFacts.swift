@@ -283,14 +283,18 @@ struct WireFacts {
             })
         else { return }
         // What lies between them came before both: time went back.
-        let between = [flow.last.map { ($0.number, $0.time) }] + [flow.after.senderFirst, flow.after.peerFirst].map {
-            $0.map { ($0.number, $0.time) }
-        }
+        let between =
+            [flow.last.map { ($0.number, $0.time) }]
+            + [flow.after.senderFirst, flow.after.peerFirst].map {
+                $0.map { ($0.number, $0.time) }
+            }
         let isRepetition = between.contains { note in
             note.map { $0.1 < time && min(number, other.number) < $0.0 && $0.0 < max(number, other.number) } == true
         }
         if isRepetition {
-            add("the file repeats its own packets: packet \(other.number) is this one, at the same time", from: other.number)
+            add(
+                "the file repeats its own packets: packet \(other.number) is this one, at the same time",
+                from: other.number)
         }
     }
 
