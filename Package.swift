@@ -49,17 +49,22 @@ let package = Package(
             name: "Recorder",
             dependencies: ["CPcap", "CLibBPF", "CLinux", "NetworkTypes", "PcapReader", "KernelEvents", log],
             swiftSettings: base),
-        .target(name: "CSelftest"),
-        .target(name: "Selftest", dependencies: ["CSelftest", "NetworkTypes"], swiftSettings: base),
+        .target(name: "CLaboratory"),
+        .target(name: "Laboratory", dependencies: ["CLaboratory", "NetworkTypes"], swiftSettings: base),
+        .target(
+            name: "Selftest", dependencies: ["CLaboratory", "Laboratory", "NetworkTypes"], swiftSettings: base),
         .target(
             name: "SelftestDriver",
-            dependencies: ["NetworkTypes", "Correlator", "KernelEvents", "InputFiles", "Recorder", "Selftest"],
+            dependencies: ["NetworkTypes", "Correlator", "KernelEvents", "InputFiles", "Laboratory", "Recorder", "Selftest"],
+            swiftSettings: base),
+        .target(
+            name: "Provoke", dependencies: ["CLaboratory", "Laboratory", "JSONText", "NetworkTypes"],
             swiftSettings: base),
         .executableTarget(
             name: "RstAnalyze",
             dependencies: [
-                "NetworkTypes", "KernelEvents", "Correlator", "Reporting", "InputFiles", "Recorder", "Selftest",
-                "SelftestDriver", "CLinux", log, arguments,
+                "NetworkTypes", "KernelEvents", "Correlator", "Reporting", "InputFiles", "Laboratory", "Provoke",
+                "Recorder", "Selftest", "SelftestDriver", "CLinux", log, arguments,
             ],
             swiftSettings: base),
 
@@ -82,14 +87,19 @@ let package = Package(
             dependencies: ["Correlator", "Reporting", "InputFiles"],
             swiftSettings: base),
         .executableTarget(
-            name: "SelftestRunner", dependencies: ["Selftest"], path: "Tests/SelftestRunner", swiftSettings: base),
+            name: "SelftestRunner", dependencies: ["Laboratory", "Selftest"], path: "Tests/SelftestRunner",
+            swiftSettings: base),
         .testTarget(
-            name: "SelftestTests", dependencies: ["Selftest", "SelftestRunner", "Correlator", "NetworkTypes"],
+            name: "SelftestTests",
+            dependencies: ["Laboratory", "Selftest", "SelftestRunner", "Correlator", "NetworkTypes"],
+            swiftSettings: base),
+        .testTarget(
+            name: "ProvokeTests", dependencies: ["Provoke", "RstAnalyze", "Laboratory", "NetworkTypes", "Recorder"],
             swiftSettings: base),
         .testTarget(name: "CommandTests", dependencies: ["RstAnalyze"], swiftSettings: base),
         .testTarget(
             name: "LiveTests",
-            dependencies: ["Selftest", "SelftestDriver", "RstAnalyze", "Correlator", "Recorder"],
+            dependencies: ["Laboratory", "Selftest", "SelftestDriver", "RstAnalyze", "Correlator", "Recorder"],
             swiftSettings: base),
     ]
 )

@@ -18,7 +18,7 @@ struct RstAnalyze: ParsableCommand {
         version: Version.current,
         subcommands: [
             RecordCommand.self, ReportCommand.self, ExplainCommand.self, SelftestCommand.self,
-            SelftestActorCommand.self,
+            ProvokeCommand.self, SelftestActorCommand.self,
         ])
 }
 

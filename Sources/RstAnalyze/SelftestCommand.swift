@@ -1,5 +1,6 @@
 import ArgumentParser
 import Glibc
+import Laboratory
 import Logging
 import Selftest
 import SelftestDriver

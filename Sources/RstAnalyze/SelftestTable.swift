@@ -1,4 +1,5 @@
 import Glibc
+import Laboratory
 import Reporting
 import Selftest
 import SelftestDriver

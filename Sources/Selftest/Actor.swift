@@ -1,4 +1,5 @@
 import Glibc
+import Laboratory
 import NetworkTypes
 
 /// The child process of a scenario: it owns sockets, and closes them, exits or is killed with them.
@@ -83,20 +84,20 @@ private struct Performer {
             orphanLimit?.restore()
             orphanLimit = nil
         case "exit": exit(0)
-        default: throw SelftestError.actor("unknown request")
+        default: throw LabError.actor("unknown request")
         }
         return []
     }
 
     private func require(_ socket: Socket?) throws -> Socket {
-        guard let socket else { throw SelftestError.actor("no such socket") }
+        guard let socket else { throw LabError.actor("no such socket") }
         return socket
     }
 
     private func endpoint(_ words: ArraySlice<Substring>) throws -> Endpoint {
         guard words.count >= 2, let address = IPAddress(words[words.startIndex]),
             let port = UInt16(words[words.startIndex + 1])
-        else { throw SelftestError.actor("no address and port") }
+        else { throw LabError.actor("no address and port") }
         return Endpoint(address, port)
     }
 }

@@ -1,3 +1,5 @@
+import Laboratory
+
 /// The first two numbers of a kernel release: 6.12.
 public struct KernelVersion: Sendable, Hashable, Comparable, CustomStringConvertible {
     public let major: Int

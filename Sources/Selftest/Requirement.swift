@@ -1,4 +1,5 @@
 import Glibc
+import Laboratory
 
 /// What a scenario needs besides root, network namespaces, veth and iproute2.
 public enum Requirement: Sendable, Hashable {

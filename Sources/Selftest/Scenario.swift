@@ -1,3 +1,4 @@
+public import Laboratory
 public import NetworkTypes
 
 /// One way to provoke resets on the running kernel, with what is known about each of them.
@@ -33,7 +34,7 @@ public struct Scenario: Sendable {
 
     /// Why this machine cannot run the scenario; nil if nothing is known to stand in the way.
     ///
-    /// `run` can still find out that the kernel lacks something, and throws `SelftestError.unsupported` then.
+    /// `run` can still find out that the kernel lacks something, and throws `LabError.unsupported` then.
     public func obstacle(allowing hostWide: Bool = false) -> String? {
         for need in needs {
             if case .hostWideSetting = need, hostWide { continue }
@@ -54,18 +55,12 @@ public struct Scenario: Sendable {
 
     /// Provokes the scenario in a lab that was built for it, and returns every reset that it caused, in no set order.
     ///
-    /// When it returns, each of them has been sent. Throws `SelftestError.unsupported` where the kernel lacks what it
+    /// When it returns, each of them has been sent. Throws `LabError.unsupported` where the kernel lacks what it
     /// takes.
     public func run(in lab: Lab) throws -> [ExpectedReset] {
         try prepare(in: lab)
         return try provoke(lab)
     }
-}
-
-/// A server's process and what a client has of it, made before anything is recorded.
-struct PreparedSockets {
-    let server: ActorProcess
-    var client: Socket?
 }
 
 /// A reset that a scenario caused, and what a truthful report says about it.
@@ -161,5 +156,14 @@ public struct ExpectedReset: Sendable, Hashable {
         self.cause = cause
         netns = node.netns
         adjust(&self)
+    }
+}
+
+extension Lab {
+    /// Builds the namespaces and returns when packets pass between them, or throws and leaves nothing behind.
+    public convenience init(for scenario: Scenario, ipVersion: IPVersion, actor: ActorCommand = .thisProgram) throws {
+        try self.init(
+            topology: scenario.topology, ipVersion: ipVersion, capturingLoopback: scenario.capturesLoopback,
+            changesHostSettings: scenario.changesHostSettings, actor: actor)
     }
 }

@@ -1,5 +1,6 @@
 import Correlator
 import KernelEvents
+import Laboratory
 import NetworkTypes
 import Selftest
 

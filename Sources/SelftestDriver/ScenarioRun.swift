@@ -2,6 +2,7 @@ public import Correlator
 import Glibc
 import InputFiles
 import KernelEvents
+public import Laboratory
 import Recorder
 public import Selftest
 
@@ -64,7 +65,7 @@ public struct SelftestDriver: Sendable {
         }
         do {
             try record(scenario, version, directory, into: &run)
-        } catch SelftestError.unsupported(let reason) {
+        } catch LabError.unsupported(let reason) {
             run.status = .unsupported(reason)
         } catch {
             run.status = .failed
@@ -116,7 +117,7 @@ public struct SelftestDriver: Sendable {
 
     private func temporaryDirectory() throws -> String {
         guard let directory = makeTemporaryDirectory(in: scratch) else {
-            throw SelftestError.unsupported(
+            throw LabError.unsupported(
                 "cannot make a directory for temporary files: \(String(cString: strerror(errno)))")
         }
         return directory

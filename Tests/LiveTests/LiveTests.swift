@@ -1,6 +1,7 @@
 import Correlator
 import Foundation
 import Glibc
+import Laboratory
 import Recorder
 import Selftest
 import SelftestDriver

@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import Laboratory
 import NetworkTypes
 import Selftest
 
@@ -70,7 +71,7 @@ case "all":
     for scenario in Scenarios.all where scenario.ipVersions.contains(version) {
         do {
             if let obstacle = scenario.obstacle(allowing: getenv("RST_ANALYZE_HOST_WIDE") != nil) {
-                throw SelftestError.unsupported(obstacle)
+                throw LabError.unsupported(obstacle)
             }
             for reset in try run(scenario, version) { print(line(scenario, reset)) }
         } catch {

@@ -2,6 +2,7 @@ import Glibc
 import NetworkTypes
 import Testing
 
+@testable import Laboratory
 @testable import Selftest
 
 @Suite(.serialized, .enabled(if: isRoot, "network namespaces need root")) struct LabTests {
@@ -17,7 +18,7 @@ import Testing
         #expect(Set(lab.captures.map(\.netns)).count == Set(lab.captures.map(\.role)).count)
         lab.close()
         lab.close()
-        #expect(throws: SelftestError.self) { try lab.server.run {} }
+        #expect(throws: LabError.self) { try lab.server.run {} }
     }
 
     /// In a process of its own, since other tests of this one may come and go with labs.
@@ -89,13 +90,13 @@ import Testing
         #expect {
             try lab.server.command("ip", "link", "show", "dev", "nosuch")
         } throws: {
-            guard case SelftestError.command(_, let status, let output) = $0 else { return false }
+            guard case LabError.command(_, let status, let output) = $0 else { return false }
             return status != 0 && output.contains("nosuch")
         }
         #expect {
             try lab.server.command("no-such-program")
         } throws: {
-            if case SelftestError.unsupported = $0 { true } else { false }
+            if case LabError.unsupported = $0 { true } else { false }
         }
     }
 

@@ -1,6 +1,7 @@
 import NetworkTypes
 import Testing
 
+@testable import Laboratory
 @testable import Selftest
 
 @Suite struct RawSegmentTests {

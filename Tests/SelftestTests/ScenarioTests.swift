@@ -4,6 +4,7 @@ import Glibc
 import NetworkTypes
 import Testing
 
+@testable import Laboratory
 @testable import Selftest
 
 struct Case: Sendable, CustomTestStringConvertible {
@@ -23,7 +24,7 @@ struct Case: Sendable, CustomTestStringConvertible {
         if let obstacle = test.scenario.obstacle(allowing: allowed) { try Test.cancel("\(obstacle)") }
         do {
             try check(test)
-        } catch SelftestError.unsupported(let why) {
+        } catch LabError.unsupported(let why) {
             try Test.cancel("\(why)")
         }
     }

@@ -3,6 +3,7 @@ import Glibc
 import NetworkTypes
 import Testing
 
+@testable import Laboratory
 @testable import Selftest
 
 /// The executable that stands in for `rst-analyze selftest-actor`: it lies beside the test bundle.

@@ -1,4 +1,5 @@
 import Glibc
+import Laboratory
 
 /// A cgroup v2 of the laboratory's own, empty but for the processes that are put into it; removed with its last reference.
 final class ControlGroup {
@@ -13,11 +14,11 @@ final class ControlGroup {
             let fields = lines.first(where: { line in
                 line.count > 6 && line[3] == "/" && line[6...].firstIndex(of: "-").map { line[$0 + 1] } == "cgroup2"
             })
-        else { throw SelftestError.unsupported("cgroup v2 is not mounted") }
+        else { throw LabError.unsupported("cgroup v2 is not mounted") }
         mount = String(fields[4])
         path = "/" + name
         guard mkdir(mount + path, 0o755) == 0 else {
-            throw SelftestError.unsupported("cannot make a cgroup in \(mount): \(String(cString: strerror(errno)))")
+            throw LabError.unsupported("cannot make a cgroup in \(mount): \(String(cString: strerror(errno)))")
         }
     }
 

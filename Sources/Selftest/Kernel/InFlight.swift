@@ -1,4 +1,5 @@
 import Glibc
+import Laboratory
 
 extension Socket {
     /// Leaves the only reference to the socket in a UNIX socket that is in flight to itself: garbage, which the kernel

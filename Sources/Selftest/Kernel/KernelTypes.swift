@@ -1,4 +1,5 @@
 import Glibc
+import Laboratory
 
 /// The kernel's description of its own types and functions (BTF), as far as a function's number goes.
 ///

@@ -1,4 +1,5 @@
 import Glibc
+import Laboratory
 
 /// net.ipv4.tcp_max_orphans of the host, held at 0. One process at a time may hold it.
 final class OrphanLimit {
@@ -10,7 +11,7 @@ final class OrphanLimit {
         let file = Descriptor(try check(open(Self.path, O_RDWR | O_CLOEXEC), "open", Self.path))
         try wait(for: "lock of \(Self.path)") { flock(file.number, LOCK_EX | LOCK_NB) == 0 }
         guard let value = File.read(Self.path), value.trimmedNumber > 0 else {
-            throw SelftestError.unsupported("\(Self.path) is 0 already")
+            throw LabError.unsupported("\(Self.path) is 0 already")
         }
         self.file = file
         before = String(value.trimmedNumber)

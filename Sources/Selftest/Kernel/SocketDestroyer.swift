@@ -1,4 +1,5 @@
 import Glibc
+import Laboratory
 import NetworkTypes
 
 /// Kills a TCP socket from outside, as `ss -K` does (SOCK_DESTROY of sock_diag(7)).
@@ -22,15 +23,15 @@ enum SocketDestroyer {
         let message = header + request
         try check(send(socket.number, message, message.count, 0), "send", "sock_diag")
         guard try socket.poll(POLLIN, until: Deadline(milliseconds: Deadline.patience)) != 0 else {
-            throw SelftestError.timeout("answer of sock_diag")
+            throw LabError.timeout("answer of sock_diag")
         }
         var answer = zeros(256)
         let count = try check(recv(socket.number, &answer, answer.count, 0), "recv", "sock_diag")
-        guard count >= 20 else { throw SelftestError.timeout("whole answer of sock_diag") }
+        guard count >= 20 else { throw LabError.timeout("whole answer of sock_diag") }
         let error = answer[16..<20].reversed().reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
         let code = -Int32(bitPattern: UInt32(littleEndian: error))
-        if code == EOPNOTSUPP { throw SelftestError.unsupported("this kernel cannot destroy sockets (SOCK_DESTROY)") }
-        guard code == 0 else { throw SelftestError.system(call: "SOCK_DESTROY", subject: "\(local)", errno: code) }
+        if code == EOPNOTSUPP { throw LabError.unsupported("this kernel cannot destroy sockets (SOCK_DESTROY)") }
+        guard code == 0 else { throw LabError.system(call: "SOCK_DESTROY", subject: "\(local)", errno: code) }
     }
 
     private static func zeros(_ count: Int) -> [UInt8] { [UInt8](repeating: 0, count: count) }

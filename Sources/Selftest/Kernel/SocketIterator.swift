@@ -1,5 +1,6 @@
-import CSelftest
+import CLaboratory
 import Glibc
+import Laboratory
 
 /// A BPF program that walks over the TCP sockets of the calling thread's network namespace and destroys each.
 ///
@@ -9,7 +10,7 @@ enum SocketIterator {
     static func destroyAllTCP() throws {
         let names = KernelTypes.functions(["bpf_iter_tcp", "bpf_sock_destroy"])
         guard let target = names["bpf_iter_tcp"], let destroy = names["bpf_sock_destroy"] else {
-            throw SelftestError.unsupported("this kernel has no bpf_sock_destroy or no BTF")
+            throw LabError.unsupported("this kernel has no bpf_sock_destroy or no BTF")
         }
         let program = Descriptor(try load(instructions(calling: destroy), iterating: target))
         // BPF_LINK_CREATE: program, no target, BPF_TRACE_ITER.
@@ -48,8 +49,8 @@ enum SocketIterator {
                 attributes[27] = target  // attach_btf_id
                 do {
                     return try command(5, attributes, "BPF_PROG_LOAD")
-                } catch SelftestError.system(_, _, let code) where code == EINVAL || code == EACCES || code == EPERM {
-                    throw SelftestError.unsupported(
+                } catch LabError.system(_, _, let code) where code == EINVAL || code == EACCES || code == EPERM {
+                    throw LabError.unsupported(
                         "this kernel does not load the BPF program: \(String(cString: strerror(code)))")
                 }
             }
@@ -64,6 +65,6 @@ enum SocketIterator {
     private static func command(_ number: Int32, _ attributes: [UInt32], _ name: String) throws -> Int32 {
         // The kernel takes a shorter or longer union bpf_attr, as long as what it does not know is zero.
         var union = attributes + [UInt32](repeating: 0, count: max(0, 32 - attributes.count))
-        return try check(selftest_bpf(number, &union, 128), name)
+        return try check(laboratory_bpf(number, &union, 128), name)
     }
 }

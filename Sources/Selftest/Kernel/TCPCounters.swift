@@ -1,23 +1,17 @@
 import Glibc
+import Laboratory
+import NetworkTypes
 
 /// What /proc tells of TCP in the network namespace of the calling thread.
 enum TCPCounters {
     /// How many connection requests (NEW_SYN_RECV, shown as SYN_RECV) wait on the local port.
     static func openRequests(port: UInt16) -> Int {
-        sockets(port).filter { $0[3] == "03" }.count
+        TCPTable.sockets(port: port).filter { $0.state == .synReceived }.count
     }
 
     /// How many sockets on the local port are more than a request or a timewait socket.
     static func fullSockets(port: UInt16) -> Int {
-        // A timewait socket is shown with its substate; its timer, 3, tells it from all others.
-        sockets(port).filter { $0[3] != "03" && !$0[5].hasPrefix("03:") }.count
-    }
-
-    /// The fields of the lines of /proc/net/tcp and tcp6 for that local port.
-    private static func sockets(_ port: UInt16) -> [[Substring]] {
-        ["tcp", "tcp6"].flatMap { (File.read("/proc/thread-self/net/\($0)") ?? "").split(separator: "\n").dropFirst() }
-            .map { $0.split(separator: " ") }
-            .filter { $0.count > 5 && $0[1].split(separator: ":").last.flatMap { UInt16($0, radix: 16) } == port }
+        TCPTable.sockets(port: port).filter { $0.state != .synReceived && !$0.isTimeWait }.count
     }
 
     /// A counter of the `Tcp:` lines of /proc/net/snmp, which count both IP versions: `OutRsts`.

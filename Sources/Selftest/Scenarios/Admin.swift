@@ -1,4 +1,5 @@
 import Glibc
+import Laboratory
 import NetworkTypes
 
 extension Scenarios {
@@ -43,8 +44,8 @@ extension Scenarios {
         let killer = try kill(lab, tuple)
         do {
             try tap.awaitReset(tuple, milliseconds: 2000)
-        } catch SelftestError.timeout {
-            throw SelftestError.unsupported("this kernel does not destroy sockets (CONFIG_INET_DIAG_DESTROY)")
+        } catch LabError.timeout {
+            throw LabError.unsupported("this kernel does not destroy sockets (CONFIG_INET_DIAG_DESTROY)")
         }
         return [
             ExpectedReset(tuple, cause, at: lab.server) {

@@ -1,4 +1,5 @@
 import Glibc
+import Laboratory
 import NetworkTypes
 
 /// An established connection between the client's and the server's namespace, both ends in this process.

@@ -1,4 +1,5 @@
 import Glibc
+import Laboratory
 import NetworkTypes
 
 extension Scenarios {
@@ -142,8 +143,8 @@ extension Scenarios {
             let reset: RawSegment
             do {
                 reset = try tap.awaitReset(tuple, milliseconds: 2000)
-            } catch SelftestError.timeout {
-                throw SelftestError.unsupported("this kernel does not destroy sockets (CONFIG_INET_DIAG_DESTROY)")
+            } catch LabError.timeout {
+                throw LabError.unsupported("this kernel does not destroy sockets (CONFIG_INET_DIAG_DESTROY)")
             }
             try late(after: reset.ack, acknowledging: reset.seq, from: clientEnd, lab)
             try tap.awaitReset(tuple)

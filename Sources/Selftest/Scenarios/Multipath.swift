@@ -1,4 +1,5 @@
 import Glibc
+import Laboratory
 import NetworkTypes
 
 extension Scenarios {
@@ -114,8 +115,8 @@ extension Scenarios {
         return try node.run {
             do {
                 return try Socket(family: node.version.family, protocolNumber: 262 /* IPPROTO_MPTCP */)
-            } catch SelftestError.system {
-                throw SelftestError.unsupported("this kernel has no MPTCP over \(node.version)")
+            } catch LabError.system {
+                throw LabError.unsupported("this kernel has no MPTCP over \(node.version)")
             }
         }
     }
@@ -134,7 +135,7 @@ extension Scenarios {
         let options = connection.answer?.options ?? []
         guard let start = options.indices.first(where: { options[$0...].starts(with: [30, 12, 0x01]) }),
             start + 12 <= options.count
-        else { throw SelftestError.unsupported("the server does not answer MP_CAPABLE") }
+        else { throw LabError.unsupported("the server does not answer MP_CAPABLE") }
         let key = Array(options[(start + 4)..<(start + 12)])
         try connection.send(.ack, options: [30, 20, 0x01, 0x01, 1, 2, 3, 4, 5, 6, 7, 8] + key)
         return (connection, key)

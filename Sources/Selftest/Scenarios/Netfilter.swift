@@ -1,4 +1,5 @@
 import Glibc
+import Laboratory
 import NetworkTypes
 
 extension Scenarios {
@@ -108,22 +109,5 @@ extension Node {
     /// Loads an nftables ruleset; `.unsupported` where the kernel lacks a part of it.
     func nft(_ ruleset: String) throws {
         try supported { try command("nft", ruleset) }
-    }
-}
-
-/// Tells a kernel that lacks something from a command that is wrong, by what the commands of netfilter print.
-func supported(_ command: () throws -> Void) throws {
-    do {
-        try command()
-    } catch SelftestError.command(let line, let status, let output) {
-        let signs = [
-            "not supported", "No such file", "do you need to insmod", "No chain/target/match", "Unknown error",
-            "missing kernel module",
-        ]
-        if signs.contains(where: output.contains) {
-            let first = output.split(separator: "\n").first ?? "?"
-            throw SelftestError.unsupported("this kernel refuses: \(first)")
-        }
-        throw SelftestError.command(line: line, status: status, output: output)
     }
 }

@@ -1,4 +1,5 @@
 import Glibc
+import Laboratory
 import NetworkTypes
 
 extension Scenarios {
@@ -51,8 +52,8 @@ extension Scenarios {
                 "destroy \(tuple.source) \(tuple.sourcePort) \(tuple.destination) \(tuple.destinationPort)")
             do {
                 try tap.awaitReset(tuple, milliseconds: 2000)
-            } catch SelftestError.timeout {
-                throw SelftestError.unsupported("this kernel does not destroy sockets (CONFIG_INET_DIAG_DESTROY)")
+            } catch LabError.timeout {
+                throw LabError.unsupported("this kernel does not destroy sockets (CONFIG_INET_DIAG_DESTROY)")
             }
             listener.close()
             return [

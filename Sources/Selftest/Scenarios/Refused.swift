@@ -1,4 +1,5 @@
 import Glibc
+import Laboratory
 import NetworkTypes
 
 extension Scenarios {
@@ -62,9 +63,9 @@ extension Socket {
     func expectRefusal(of endpoint: Endpoint) throws {
         do {
             try connect(to: endpoint)
-        } catch SelftestError.system(_, _, ECONNREFUSED) {
+        } catch LabError.system(_, _, ECONNREFUSED) {
             return
         }
-        throw SelftestError.timeout("refusal by \(endpoint)")
+        throw LabError.timeout("refusal by \(endpoint)")
     }
 }

@@ -1,3 +1,5 @@
+import Laboratory
+
 /// Every scenario of the laboratory.
 public enum Scenarios {
     public static let all: [Scenario] =

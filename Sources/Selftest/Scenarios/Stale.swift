@@ -1,4 +1,5 @@
 import Glibc
+import Laboratory
 import NetworkTypes
 
 extension Scenarios {
@@ -48,7 +49,7 @@ extension Scenarios {
             connection.server.closeSilently()
             try connection.client.send(10)
             let reset = try tap.awaitReset(connection.fromServer)
-            guard !reset.options.isEmpty else { throw SelftestError.unsupported("this kernel does not sign resets") }
+            guard !reset.options.isEmpty else { throw LabError.unsupported("this kernel does not sign resets") }
             var answer = atListener(connection.fromServer, lab)
             answer.closedBy(lab.ownPID, "close")
             return [answer]

@@ -1,4 +1,5 @@
 import Glibc
+import Laboratory
 import NetworkTypes
 
 extension Scenarios {
@@ -59,15 +60,5 @@ extension Scenarios {
                 $0.processIsOptional = true
             }
         ]
-    }
-}
-
-extension Socket {
-    /// Probes after a second without traffic, a second apart: the shortest that the kernel takes.
-    func startKeepalive(count: Int32) throws {
-        try setTCP(TCP_KEEPIDLE, 1)
-        try setTCP(TCP_KEEPINTVL, 1)
-        try setTCP(TCP_KEEPCNT, count)
-        try set(SOL_SOCKET, SO_KEEPALIVE, 1)
     }
 }

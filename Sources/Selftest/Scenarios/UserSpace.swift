@@ -1,4 +1,5 @@
 import Glibc
+import Laboratory
 import NetworkTypes
 
 extension Scenarios {
@@ -78,25 +79,6 @@ extension Scenarios {
     }
 }
 
-/// A raw socket whose user writes the IP header too (IPPROTO_RAW).
-final class RawSocket {
-    private let socket: Socket
-
-    init(version: IPVersion) throws {
-        socket = try Socket(family: version.family, type: Int32(SOCK_RAW.rawValue), protocolNumber: Int32(IPPROTO_RAW))
-    }
-
-    func send(_ segment: RawSegment) throws {
-        let packet = segment.packet
-        // ipv6(7): the port of a raw socket's address must be 0.
-        let target = Endpoint(segment.destination.address, 0).sockaddr(family: socket.family)
-        try target.withUnsafeBytes { raw in
-            let pointer = raw.baseAddress!.assumingMemoryBound(to: sockaddr.self)
-            try check(sendto(socket.number, packet, packet.count, 0, pointer, socklen_t(raw.count)), "sendto", "raw")
-        }
-    }
-}
-
 /// A tun device of a node, which is made to forward what is written into it.
 final class TunDevice {
     private let descriptor: Descriptor
@@ -104,7 +86,7 @@ final class TunDevice {
     init(in node: Node, address: IPAddress, lab: Lab) throws {
         descriptor = try node.run {
             let descriptor = Descriptor(open("/dev/net/tun", O_RDWR | O_CLOEXEC))
-            guard descriptor.number >= 0 else { throw SelftestError.unsupported("/dev/net/tun cannot be opened") }
+            guard descriptor.number >= 0 else { throw LabError.unsupported("/dev/net/tun cannot be opened") }
             // struct ifreq with IFF_TUN | IFF_NO_PI; TUNSETIFF.
             var request = Array("tun0".utf8) + [UInt8](repeating: 0, count: 12) + UInt16(0x1001).nativeBytes
             request += [UInt8](repeating: 0, count: 22)

@@ -1,14 +1,14 @@
 import Glibc
 
 /// Small files of /proc and /sys.
-enum File {
+package enum File {
     /// The file's text; nil if it cannot be read.
-    static func read(_ path: String) -> String? {
+    package static func read(_ path: String) -> String? {
         bytes(path).map { String(decoding: $0, as: UTF8.self) }
     }
 
     /// The file's bytes; nil if it cannot be read.
-    static func bytes(_ path: String) -> [UInt8]? {
+    package static func bytes(_ path: String) -> [UInt8]? {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { return nil }
         defer { close(descriptor) }
@@ -22,22 +22,22 @@ enum File {
         }
     }
 
-    static func write(_ text: String, to path: String) throws {
+    package static func write(_ text: String, to path: String) throws {
         let descriptor = try check(open(path, O_WRONLY | O_CLOEXEC), "open", path)
         defer { close(descriptor) }
         try check(Glibc.write(descriptor, text, text.utf8.count), "write \(text) to", path)
     }
 
-    static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
+    package static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
 }
 
 /// A file descriptor that is closed with its last reference.
-final class Descriptor {
-    private(set) var number: Int32
+package final class Descriptor {
+    package private(set) var number: Int32
 
-    init(_ number: Int32) { self.number = number }
+    package init(_ number: Int32) { self.number = number }
 
-    func close() {
+    package func close() {
         if number >= 0 { Glibc.close(number) }
         number = -1
     }
@@ -45,7 +45,7 @@ final class Descriptor {
     deinit { close() }
 
     /// Waits for one of the poll(2) events and returns those that happened; empty when the deadline passed.
-    func poll(_ events: Int32, until deadline: Deadline) throws -> Int32 {
+    package func poll(_ events: Int32, until deadline: Deadline) throws -> Int32 {
         var request = pollfd(fd: number, events: Int16(truncatingIfNeeded: events), revents: 0)
         while true {
             let count = Glibc.poll(&request, 1, deadline.remainingMilliseconds)

@@ -1,29 +1,29 @@
-import CSelftest
+import CLaboratory
 import Glibc
 
 /// A child process, started from the calling thread and so in that thread's network namespace.
-final class ChildProcess {
-    let pid: pid_t
+package final class ChildProcess {
+    package let pid: Int32
     /// The writing end of the child's standard input.
-    let input: Descriptor
+    package let input: Descriptor
     /// The reading end of its standard output and, with `mergingErrors`, of its standard error.
-    let output: Descriptor
+    package let output: Descriptor
     /// Kept open so that writing to a child that has ended is no SIGPIPE.
     private let childInput: Descriptor
-    private(set) var status: Int32?
+    package private(set) var status: Int32?
 
     /// Starts the executable at `path`; it inherits the three standard descriptors, and `inherited` as number 3. The initial input
     /// must fit a pipe, 65,536 bytes.
-    init(
+    package init(
         path: String, arguments: [String], initialInput: [UInt8] = [], mergingErrors: Bool,
         inheriting inherited: Int32? = nil
     ) throws {
         var toChild: [Int32] = [-1, -1]
         var fromChild: [Int32] = [-1, -1]
-        try check(selftest_pipe(&toChild), "pipe2")
+        try check(laboratory_pipe(&toChild), "pipe2")
         childInput = Descriptor(toChild[0])
         input = Descriptor(toChild[1])
-        try check(selftest_pipe(&fromChild), "pipe2")
+        try check(laboratory_pipe(&fromChild), "pipe2")
         output = Descriptor(fromChild[0])
         let childOutput = Descriptor(fromChild[1])
 
@@ -43,13 +43,13 @@ final class ChildProcess {
         defer { for word in words { free(word) } }
         var pid: pid_t = 0
         let status = posix_spawn(&pid, path, &actions, nil, words, environ)
-        guard status == 0 else { throw SelftestError.system(call: "posix_spawn", subject: path, errno: status) }
+        guard status == 0 else { throw LabError.system(call: "posix_spawn", subject: path, errno: status) }
         self.pid = pid
         childOutput.close()
     }
 
     /// Waits for the end and returns the status of waitpid(2); nil if the child still runs at the deadline.
-    func wait(until deadline: Deadline) -> Int32? {
+    package func wait(until deadline: Deadline) -> Int32? {
         var raw: Int32 = 0
         while status == nil {
             let ended = waitpid(pid, &raw, WNOHANG)
@@ -64,7 +64,7 @@ final class ChildProcess {
         return status
     }
 
-    func kill(_ signal: Int32 = SIGKILL) {
+    package func kill(_ signal: Int32 = SIGKILL) {
         if status == nil { Glibc.kill(pid, signal) }
     }
 
@@ -78,9 +78,9 @@ final class ChildProcess {
 }
 
 /// Programs of the system that the laboratory uses.
-enum Command {
+package enum Command {
     /// Where the program is, from PATH and the directories of the system administrator; nil if nowhere.
-    static func path(of program: String) -> String? {
+    package static func path(of program: String) -> String? {
         if program.contains("/") { return access(program, X_OK) == 0 ? program : nil }
         let fromEnvironment = getenv("PATH").map { String(cString: $0) } ?? ""
         let directories =
@@ -93,9 +93,9 @@ enum Command {
     /// Throws `.unsupported` where the program is missing, `.command` for a status other than 0, `.timeout` (and ends
     /// the program) when it takes longer than a program of this kind may.
     @discardableResult
-    static func run(_ words: [String], input: String = "") throws -> String {
+    package static func run(_ words: [String], input: String = "") throws -> String {
         guard let path = path(of: words[0]) else {
-            throw SelftestError.unsupported("the program \(words[0]) is not installed")
+            throw LabError.unsupported("the program \(words[0]) is not installed")
         }
         let line = words.joined(separator: " ")
         let deadline = Deadline(milliseconds: Deadline.patience)
@@ -107,18 +107,35 @@ enum Command {
         var chunk = [UInt8](repeating: 0, count: 16384)
         while true {
             guard try child.output.poll(POLLIN, until: deadline) != 0 else {
-                throw SelftestError.timeout("end of `\(line)`")
+                throw LabError.timeout("end of `\(line)`")
             }
             let count = try check(read(child.output.number, &chunk, chunk.count), "read", line)
             if count == 0 { break }
             output += chunk[..<count]
         }
-        guard let status = child.wait(until: deadline) else { throw SelftestError.timeout("end of `\(line)`") }
+        guard let status = child.wait(until: deadline) else { throw LabError.timeout("end of `\(line)`") }
         let text = String(decoding: output, as: UTF8.self)
         guard status == 0 else {
-            throw SelftestError.command(
+            throw LabError.command(
                 line: input.isEmpty ? line : "\(line) <<< \(input)", status: status >> 8, output: text)
         }
         return text
+    }
+}
+
+/// Tells a kernel that lacks something from a command that is wrong, by what the commands of netfilter print.
+package func supported(_ command: () throws -> Void) throws {
+    do {
+        try command()
+    } catch LabError.command(let line, let status, let output) {
+        let signs = [
+            "not supported", "No such file", "do you need to insmod", "No chain/target/match", "Unknown error",
+            "missing kernel module",
+        ]
+        if signs.contains(where: output.contains) {
+            let first = output.split(separator: "\n").first ?? "?"
+            throw LabError.unsupported("this kernel refuses: \(first)")
+        }
+        throw LabError.command(line: line, status: status, output: output)
     }
 }

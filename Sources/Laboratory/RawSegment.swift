@@ -1,20 +1,20 @@
-import NetworkTypes
+package import NetworkTypes
 
 /// A TCP segment in an IP packet, built by hand or seen on a wire.
-struct RawSegment: Equatable {
-    var source: Endpoint
-    var destination: Endpoint
-    var seq: UInt32 = 0
-    var ack: UInt32 = 0
-    var flags: TCPFlags = []
-    var window: UInt16 = 64240
+package struct RawSegment: Equatable {
+    package var source: Endpoint
+    package var destination: Endpoint
+    package var seq: UInt32 = 0
+    package var ack: UInt32 = 0
+    package var flags: TCPFlags = []
+    package var window: UInt16 = 64240
     /// TTL or hop limit.
-    var ttl: UInt8 = 64
+    package var ttl: UInt8 = 64
     /// Padded with zeros (end of option list) to a multiple of 4 bytes.
-    var options: [UInt8] = []
-    var payload: [UInt8] = []
+    package var options: [UInt8] = []
+    package var payload: [UInt8] = []
 
-    init(from source: Endpoint, to destination: Endpoint, _ flags: TCPFlags, seq: UInt32 = 0, ack: UInt32 = 0) {
+    package init(from source: Endpoint, to destination: Endpoint, _ flags: TCPFlags, seq: UInt32 = 0, ack: UInt32 = 0) {
         self.source = source
         self.destination = destination
         self.flags = flags
@@ -22,10 +22,10 @@ struct RawSegment: Equatable {
         self.ack = ack
     }
 
-    var tuple: FourTuple { FourTuple(from: source, to: destination) }
+    package var tuple: FourTuple { FourTuple(from: source, to: destination) }
 
     /// What the next segment of this direction begins with (RFC 9293, section 3.4: SYN and FIN count as one).
-    var nextSeq: UInt32 {
+    package var nextSeq: UInt32 {
         seq &+ UInt32(truncatingIfNeeded: payload.count) &+ (flags.contains(.syn) ? 1 : 0)
             &+ (flags.contains(.fin) ? 1 : 0)
     }
@@ -33,7 +33,7 @@ struct RawSegment: Equatable {
     // MARK: Bytes
 
     /// The IP packet, with its checksums.
-    var packet: [UInt8] {
+    package var packet: [UInt8] {
         let padding = (4 - options.count % 4) % 4
         let headerLength = 20 + options.count + padding
         var tcp = source.port.bigEndianBytes + destination.port.bigEndianBytes + seq.bigEndianBytes + ack.bigEndianBytes
@@ -56,7 +56,7 @@ struct RawSegment: Equatable {
     }
 
     /// The Internet checksum (RFC 1071).
-    static func checksum(_ bytes: [UInt8]) -> UInt16 {
+    package static func checksum(_ bytes: [UInt8]) -> UInt16 {
         var sum: UInt32 = 0
         for index in stride(from: 0, to: bytes.count, by: 2) {
             sum += UInt32(bytes[index]) << 8 | (index + 1 < bytes.count ? UInt32(bytes[index + 1]) : 0)
@@ -66,7 +66,7 @@ struct RawSegment: Equatable {
     }
 
     /// Reads an IP packet; nil if it is not a whole TCP segment without IP fragments or IPv6 extension headers.
-    init?(packet: some RandomAccessCollection<UInt8>) {
+    package init?(packet: some RandomAccessCollection<UInt8>) {
         let bytes = Array(packet)
         guard let first = bytes.first else { return nil }
         let tcp: ArraySlice<UInt8>

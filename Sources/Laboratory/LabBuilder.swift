@@ -2,17 +2,17 @@ import Glibc
 import NetworkTypes
 
 /// Makes the namespaces, interfaces, addresses and routes of a topology.
-struct LabBuilder {
-    let topology: Topology
-    let version: IPVersion
-    let plan: AddressPlan
+package struct LabBuilder {
+    package let topology: Topology
+    package let version: IPVersion
+    package let plan: AddressPlan
 
-    typealias Nodes = (client: Node, server: Node, router: Node?)
+    package typealias Nodes = (client: Node, server: Node, router: Node?)
 
     /// Every thread goes to `adopt` the moment it exists, so that a failure later can end it.
-    func build(adopt: (NamespaceThread) -> Void) throws -> Nodes {
+    package func build(adopt: (NamespaceThread) -> Void) throws -> Nodes {
         guard Command.path(of: "ip") != nil else {
-            throw SelftestError.unsupported("the program ip (iproute2) is not installed")
+            throw LabError.unsupported("the program ip (iproute2) is not installed")
         }
         func namespace(_ name: String) throws -> NamespaceThread {
             let thread = try NamespaceThread(name: name)
@@ -57,7 +57,7 @@ struct LabBuilder {
         for (name, value) in settings where version == .v6 || name.hasPrefix("ipv4") {
             let path = "/proc/sys/net/\(name)"
             guard File.exists(path) else {
-                if name.hasSuffix("all/disable_ipv6") { throw SelftestError.unsupported("this kernel has no IPv6") }
+                if name.hasSuffix("all/disable_ipv6") { throw LabError.unsupported("this kernel has no IPv6") }
                 continue
             }
             try File.write(value, to: path)
@@ -190,7 +190,7 @@ struct LabBuilder {
             try receiver.bind(server.endpoint(9))
             try sender.connect(to: server.endpoint(9))
             try sender.send(1)
-        } catch SelftestError.system {
+        } catch LabError.system {
             // The address or the route is not there yet.
             return false
         }

@@ -1,16 +1,16 @@
 import Glibc
-import NetworkTypes
+package import NetworkTypes
 
 /// A TCP peer without a kernel: a host on the client's link whose segments are built by hand.
 ///
 /// Nobody has its address, so no stack interferes; the neighbour that routes to it is told its hardware address.
-final class Phantom {
-    let address: IPAddress
+package final class Phantom {
+    package let address: IPAddress
     private let tap: PacketTap
     private let gateway: [UInt8]
 
     /// By default the address belongs to the client's link. Another one is a host that nobody has a route to.
-    init(in lab: Lab, address: IPAddress? = nil) throws {
+    package init(in lab: Lab, address: IPAddress? = nil) throws {
         self.address = address ?? lab.plan.address(lab.ipVersion, link: 0, host: 9)
         tap = try lab.client.tap()
         // On the link with the client: the server, or the router's inner side.
@@ -31,20 +31,20 @@ final class Phantom {
         }
     }
 
-    func endpoint(_ port: UInt16) -> Endpoint { Endpoint(address, port) }
+    package func endpoint(_ port: UInt16) -> Endpoint { Endpoint(address, port) }
 
     /// Hidden: no hook and no tap of this host sees it leave (`PacketTap.send`).
-    func send(_ segment: RawSegment, hidden: Bool = false) throws {
+    package func send(_ segment: RawSegment, hidden: Bool = false) throws {
         try tap.send(segment.packet, to: gateway, hidden: hidden)
     }
 
     /// The next segment to this host that the predicate accepts.
-    func receive(_ what: String, where accepts: (RawSegment) -> Bool) throws -> RawSegment {
+    package func receive(_ what: String, where accepts: (RawSegment) -> Bool) throws -> RawSegment {
         try tap.next(what) { $0.destination.address == address && accepts($0) }
     }
 
     /// Sends a SYN and returns the connection with the SYN+ACK received and not answered.
-    func open(_ port: UInt16 = 40001, to remote: Endpoint, options: [UInt8] = []) throws -> PhantomConnection {
+    package func open(_ port: UInt16 = 40001, to remote: Endpoint, options: [UInt8] = []) throws -> PhantomConnection {
         var connection = PhantomConnection(phantom: self, local: endpoint(port), remote: remote)
         try connection.send(.syn, options: options)
         let answer = try connection.receive("SYN+ACK") { $0.flags.isSuperset(of: [.syn, .ack]) }
@@ -54,7 +54,7 @@ final class Phantom {
     }
 
     /// The whole handshake.
-    func connect(_ port: UInt16 = 40001, to remote: Endpoint) throws -> PhantomConnection {
+    package func connect(_ port: UInt16 = 40001, to remote: Endpoint) throws -> PhantomConnection {
         var connection = try open(port, to: remote)
         try connection.send(.ack)
         return connection
@@ -62,41 +62,47 @@ final class Phantom {
 }
 
 /// A connection of a phantom, which keeps its sequence numbers and nothing else.
-struct PhantomConnection {
-    let phantom: Phantom
-    let local: Endpoint
-    let remote: Endpoint
+package struct PhantomConnection {
+    package let phantom: Phantom
+    package let local: Endpoint
+    package let remote: Endpoint
     /// The next sequence number to send.
-    var seq: UInt32 = 1_000_000
+    package var seq: UInt32 = 1_000_000
     /// The next sequence number that is expected.
-    var ack: UInt32 = 0
+    package var ack: UInt32 = 0
     /// The SYN+ACK that opened it.
-    var answer: RawSegment?
+    package var answer: RawSegment?
+
+    package init(phantom: Phantom, local: Endpoint, remote: Endpoint) {
+        self.phantom = phantom
+        self.local = local
+        self.remote = remote
+    }
 
     /// The direction of what the other end sends.
-    var fromRemote: FourTuple { FourTuple(from: remote, to: local) }
-    var fromLocal: FourTuple { FourTuple(from: local, to: remote) }
+    package var fromRemote: FourTuple { FourTuple(from: remote, to: local) }
+    package var fromLocal: FourTuple { FourTuple(from: local, to: remote) }
 
     /// A segment with the connection's numbers.
-    func segment(_ flags: TCPFlags, payload: Int = 0, options: [UInt8] = []) -> RawSegment {
+    package func segment(_ flags: TCPFlags, payload: Int = 0, options: [UInt8] = []) -> RawSegment {
         var segment = RawSegment(from: local, to: remote, flags, seq: seq, ack: flags.contains(.ack) ? ack : 0)
         segment.payload = [UInt8](repeating: UInt8(ascii: "x"), count: payload)
         segment.options = options
         return segment
     }
 
-    mutating func send(_ flags: TCPFlags, payload: Int = 0, options: [UInt8] = []) throws {
+    package mutating func send(_ flags: TCPFlags, payload: Int = 0, options: [UInt8] = []) throws {
         let segment = segment(flags, payload: payload, options: options)
         try phantom.send(segment)
         seq = segment.nextSeq
     }
 
-    func receive(_ what: String, where accepts: (RawSegment) -> Bool) throws -> RawSegment {
+    package func receive(_ what: String, where accepts: (RawSegment) -> Bool) throws -> RawSegment {
         try phantom.receive(what) { $0.tuple == fromRemote && accepts($0) }
     }
 
     /// Waits for the other end's FIN.
-    mutating func receiveFIN() throws {
+    package mutating func receiveFIN() throws {
         ack = try receive("FIN") { $0.flags.contains(.fin) }.nextSeq
     }
 }

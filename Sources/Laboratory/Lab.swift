@@ -1,5 +1,5 @@
 import Glibc
-import NetworkTypes
+package import NetworkTypes
 import Synchronization
 
 /// Network namespaces of their own, connected as the topology says, where resets are provoked on the real kernel.
@@ -12,14 +12,14 @@ public final class Lab {
     /// Where to capture, the interfaces at the server's end first, so that an origin comes before its echoes.
     public let captures: [CapturePoint]
 
-    let actorCommand: ActorCommand
-    let plan: AddressPlan
-    let client: Node
-    let server: Node
+    package let actorCommand: ActorCommand
+    package let plan: AddressPlan
+    package let client: Node
+    package let server: Node
     /// Nil where the topology has none.
-    let router: Node?
+    package let router: Node?
     /// What the scenario made before it was run.
-    var prepared: PreparedSockets?
+    package var prepared: PreparedSockets?
     /// Processes that outlive the scenario: the recorder may look for the owner of a socket some time after its RST.
     private var kept: [ActorProcess] = []
     private let threads: [NamespaceThread]
@@ -27,20 +27,15 @@ public final class Lab {
     private let hostSettings: HostSettingsLock
 
     /// Builds the namespaces and returns when packets pass between them, or throws and leaves nothing behind.
-    public convenience init(for scenario: Scenario, ipVersion: IPVersion, actor: ActorCommand = .thisProgram) throws {
-        try self.init(
-            topology: scenario.topology, ipVersion: ipVersion, capturingLoopback: scenario.capturesLoopback,
-            changesHostSettings: scenario.changesHostSettings, actor: actor)
-    }
-
-    /// As above, without a scenario. `capturingLoopback` adds every `lo` to the capture points.
+    ///
+    /// `capturingLoopback` adds every `lo` to the capture points.
     ///
     /// Waits for the labs of this machine that stand in the way of `changesHostSettings`, or are it.
     public init(
         topology: Topology, ipVersion: IPVersion, capturingLoopback: Bool = false, changesHostSettings: Bool = false,
         actor: ActorCommand = .thisProgram
     ) throws {
-        guard geteuid() == 0 else { throw SelftestError.unsupported("network namespaces need root") }
+        guard geteuid() == 0 else { throw LabError.unsupported("network namespaces need root") }
         hostSettings = HostSettingsLock(isExclusive: changesHostSettings)
         self.topology = topology
         self.ipVersion = ipVersion
@@ -70,7 +65,7 @@ public final class Lab {
     }
 
     /// Lets the process live as long as the lab, and not only as long as the scenario.
-    func keep(_ actor: ActorProcess) { kept.append(actor) }
+    package func keep(_ actor: ActorProcess) { kept.append(actor) }
 
     /// Ends the namespaces' threads and closes their descriptors. Safe to call twice.
     public func close() {
@@ -82,17 +77,17 @@ public final class Lab {
 }
 
 /// Addresses that no other lab of this machine has at the moment.
-struct AddressPlan {
-    let number: UInt32
+package struct AddressPlan {
+    package let number: UInt32
     private static let counter = Atomic<UInt32>(0)
 
-    static func next() -> AddressPlan {
+    package static func next() -> AddressPlan {
         let count = counter.wrappingAdd(1, ordering: .relaxed).newValue
         return AddressPlan(number: UInt32(bitPattern: getpid()) &* 521 &+ count)
     }
 
     /// The address of host 1...62 on link 0...3: 10.A.B.(64·link+host), or fd00:0:A:B:link::host.
-    func address(_ version: IPVersion, link: UInt32, host: UInt32) -> IPAddress {
+    package func address(_ version: IPVersion, link: UInt32, host: UInt32) -> IPAddress {
         let low = number & 0xffff
         return switch version {
         case .v4: IPAddress(ipv4: 10 << 24 | low << 8 | link << 6 | host)
@@ -100,5 +95,5 @@ struct AddressPlan {
         }
     }
 
-    func prefixLength(_ version: IPVersion) -> Int { version == .v4 ? 26 : 64 }
+    package func prefixLength(_ version: IPVersion) -> Int { version == .v4 ? 26 : 64 }
 }

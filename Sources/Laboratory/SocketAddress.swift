@@ -7,7 +7,7 @@ public enum IPVersion: UInt8, Sendable, CaseIterable {
     case v6 = 6
 
     /// AF_INET or AF_INET6.
-    var family: Int32 { self == .v4 ? AF_INET : AF_INET6 }
+    package var family: Int32 { self == .v4 ? AF_INET : AF_INET6 }
 }
 
 extension IPVersion: CustomStringConvertible {
@@ -40,13 +40,13 @@ extension FourTuple {
 
 extension IPAddress {
     /// 4 or 16 bytes in network order.
-    var bytes: [UInt8] {
+    package var bytes: [UInt8] {
         if isIPv4 { return ipv4.bigEndianBytes }
         return high.bigEndianBytes + low.bigEndianBytes
     }
 
     /// The address of 4 or 16 bytes in network order; nil for any other count.
-    init?(bytes: some Collection<UInt8>) {
+    package init?(bytes: some Collection<UInt8>) {
         let number = { (part: ArraySlice<UInt8>) in part.reduce(UInt64(0)) { $0 << 8 | UInt64($1) } }
         let all = Array(bytes)
         switch all.count {
@@ -56,19 +56,19 @@ extension IPAddress {
         }
     }
 
-    var version: IPVersion { isIPv4 ? .v4 : .v6 }
+    package var version: IPVersion { isIPv4 ? .v4 : .v6 }
 }
 
 extension FixedWidthInteger {
     /// The number as it goes over the wire.
-    var bigEndianBytes: [UInt8] { withUnsafeBytes(of: bigEndian) { Array($0) } }
+    package var bigEndianBytes: [UInt8] { withUnsafeBytes(of: bigEndian) { Array($0) } }
     /// The number as it lies in memory.
-    var nativeBytes: [UInt8] { withUnsafeBytes(of: self) { Array($0) } }
+    package var nativeBytes: [UInt8] { withUnsafeBytes(of: self) { Array($0) } }
 }
 
 extension Endpoint {
     /// A `sockaddr_in`, or a `sockaddr_in6` for an AF_INET6 socket, which reaches IPv4 through mapped addresses.
-    func sockaddr(family: Int32) -> [UInt8] {
+    package func sockaddr(family: Int32) -> [UInt8] {
         let head = UInt16(family).nativeBytes + port.bigEndianBytes
         if family == AF_INET { return head + address.ipv4.bigEndianBytes + [UInt8](repeating: 0, count: 8) }
         return head + UInt32(0).nativeBytes + address.high.bigEndianBytes + address.low.bigEndianBytes
@@ -76,7 +76,7 @@ extension Endpoint {
     }
 
     /// Reads a `sockaddr_in` or `sockaddr_in6`; nil for another family.
-    init?(sockaddr bytes: [UInt8]) {
+    package init?(sockaddr bytes: [UInt8]) {
         guard bytes.count >= 8 else { return nil }
         let family = Int32(bytes[0]) | Int32(bytes[1]) << 8
         let port = UInt16(bytes[2]) << 8 | UInt16(bytes[3])

@@ -1,24 +1,24 @@
-import CSelftest
+import CLaboratory
 import Glibc
-import NetworkTypes
+package import NetworkTypes
 
 /// A TCP socket; also UDP and raw ones, for what they share.
 ///
 /// Every wait is bounded. A socket that is dropped without `close()` goes silently: neither FIN nor RST.
-final class Socket {
-    let descriptor: Descriptor
-    let family: Int32
-    var number: Int32 { descriptor.number }
+package final class Socket {
+    package let descriptor: Descriptor
+    package let family: Int32
+    package var number: Int32 { descriptor.number }
 
     /// Makes the socket in the network namespace of the calling thread.
-    init(family: Int32, type: Int32 = Int32(SOCK_STREAM.rawValue), protocolNumber: Int32 = 0) throws {
+    package init(family: Int32, type: Int32 = Int32(SOCK_STREAM.rawValue), protocolNumber: Int32 = 0) throws {
         self.family = family
         let closeOnExec = Int32(SOCK_CLOEXEC.rawValue)
         descriptor = Descriptor(try check(socket(family, type | closeOnExec, protocolNumber), "socket"))
     }
 
     /// A socket that this process inherited.
-    init(adopting number: Int32, family: Int32) {
+    package init(adopting number: Int32, family: Int32) {
         descriptor = Descriptor(number)
         self.family = family
     }
@@ -33,7 +33,7 @@ final class Socket {
     // MARK: Making a connection
 
     /// Binds the address, or only the port where the address is nil.
-    func bind(_ endpoint: Endpoint) throws {
+    package func bind(_ endpoint: Endpoint) throws {
         try? set(SOL_SOCKET, SO_REUSEADDR, 1)
         let address = endpoint.sockaddr(family: family)
         try address.withUnsafeBytes { raw in
@@ -42,30 +42,30 @@ final class Socket {
         }
     }
 
-    func listen(backlog: Int32 = 16) throws {
+    package func listen(backlog: Int32 = 16) throws {
         try check(Glibc.listen(number, backlog), "listen")
     }
 
     /// Starts a connect and does not wait for its outcome.
-    func startConnecting(to endpoint: Endpoint) throws {
+    package func startConnecting(to endpoint: Endpoint) throws {
         try setBlocking(false)
         defer { try? setBlocking(true) }
         try callConnect(endpoint.sockaddr(family: family), endpoint.description)
     }
 
     /// Connects and waits; throws the connection's error, ECONNREFUSED for one.
-    func connect(to endpoint: Endpoint) throws {
+    package func connect(to endpoint: Endpoint) throws {
         try startConnecting(to: endpoint)
         let deadline = Deadline(milliseconds: Deadline.patience)
         guard try descriptor.poll(POLLOUT, until: deadline) != 0 else {
-            throw SelftestError.timeout("connection to \(endpoint)")
+            throw LabError.timeout("connection to \(endpoint)")
         }
         let error = try pendingError()
-        guard error == 0 else { throw SelftestError.system(call: "connect", subject: "\(endpoint)", errno: error) }
+        guard error == 0 else { throw LabError.system(call: "connect", subject: "\(endpoint)", errno: error) }
     }
 
     /// `connect(AF_UNSPEC)`: tcp_disconnect.
-    func disconnect() throws {
+    package func disconnect() throws {
         try callConnect(UInt16(AF_UNSPEC).nativeBytes + [UInt8](repeating: 0, count: 14), "AF_UNSPEC")
     }
 
@@ -78,41 +78,48 @@ final class Socket {
         }
     }
 
-    func accept() throws -> Socket {
+    package func accept() throws -> Socket {
         try waitUntilReadable("connection to accept")
-        return Socket(Descriptor(try check(selftest_accept(number), "accept4")), family: family)
+        return Socket(Descriptor(try check(laboratory_accept(number), "accept4")), family: family)
+    }
+
+    /// The next connection in the queue, not blocking; nil if there is none.
+    package func acceptNonBlocking() throws -> Socket? {
+        let accepted = laboratory_accept_nonblocking(number)
+        if accepted < 0, errno == EAGAIN || errno == EINTR || errno == ECONNABORTED { return nil }
+        return Socket(Descriptor(try check(accepted, "accept4")), family: family)
     }
 
     // MARK: Using it
 
-    func send(_ count: Int) throws {
+    package func send(_ count: Int) throws {
         let bytes = [UInt8](repeating: UInt8(ascii: "x"), count: count)
         let sent = try check(Glibc.send(number, bytes, count, Int32(MSG_NOSIGNAL)), "send")
-        guard sent == count else { throw SelftestError.timeout("room for \(count) bytes") }
+        guard sent == count else { throw LabError.timeout("room for \(count) bytes") }
     }
 
     /// Reads what is there, up to `count` bytes; 0 after the peer's FIN.
     @discardableResult
-    func receive(_ count: Int) throws -> Int {
+    package func receive(_ count: Int) throws -> Int {
         try waitUntilReadable("data")
         var bytes = [UInt8](repeating: 0, count: count)
         return try check(recv(number, &bytes, count, 0), "recv")
     }
 
-    func waitUntilReadable(_ what: String = "data") throws {
+    package func waitUntilReadable(_ what: String = "data") throws {
         let deadline = Deadline(milliseconds: Deadline.patience)
-        guard try descriptor.poll(POLLIN, until: deadline) != 0 else { throw SelftestError.timeout(what) }
+        guard try descriptor.poll(POLLIN, until: deadline) != 0 else { throw LabError.timeout(what) }
     }
 
-    func shutdown(_ how: Int) throws {
+    package func shutdown(_ how: Int) throws {
         try check(Glibc.shutdown(number, Int32(how)), "shutdown")
     }
 
     /// close(2), with everything that TCP makes of it.
-    func close() { descriptor.close() }
+    package func close() { descriptor.close() }
 
     /// Removes a TCP socket without a segment: TCP_REPAIR, then close(2) (tcp_disconnect sends nothing then).
-    func closeSilently() {
+    package func closeSilently() {
         guard number >= 0 else { return }
         try? set(Int32(IPPROTO_TCP), TCP_REPAIR, 1)
         descriptor.close()
@@ -120,37 +127,70 @@ final class Socket {
 
     // MARK: Options and state
 
-    func set(_ level: Int32, _ option: Int32, _ value: Int32) throws {
+    package func set(_ level: Int32, _ option: Int32, _ value: Int32) throws {
         var value = value
         try check(setsockopt(number, level, option, &value, 4), "setsockopt", "\(level) \(option)")
     }
 
-    func setTCP(_ option: Int32, _ value: Int32) throws { try set(Int32(IPPROTO_TCP), option, value) }
+    package func setTCP(_ option: Int32, _ value: Int32) throws { try set(Int32(IPPROTO_TCP), option, value) }
 
-    func setLinger(seconds: Int32) throws {
+    package func setLinger(seconds: Int32) throws {
         var value = linger(l_onoff: 1, l_linger: seconds)
         try check(setsockopt(number, SOL_SOCKET, SO_LINGER, &value, socklen_t(MemoryLayout<linger>.size)), "SO_LINGER")
     }
 
     /// TCP_MD5SIG (RFC 2385) with a fixed key for the peer; `.unsupported` where the kernel has none.
-    func setSignature(for peer: IPAddress) throws {
+    package func setSignature(for peer: IPAddress) throws {
         // struct tcp_md5sig: the address in 128 bytes, flags, prefix length, key length, interface, 80 bytes of key.
         var value = Endpoint(peer, 0).sockaddr(family: family)
         value += [UInt8](repeating: 0, count: 128 - value.count)
         value += [0, 0] + UInt16(4).nativeBytes + UInt32(0).nativeBytes + Array("rst!".utf8)
         value += [UInt8](repeating: 0, count: 76)
         let status = setsockopt(number, Int32(IPPROTO_TCP), 14, &value, socklen_t(value.count))
-        if status < 0, errno == ENOPROTOOPT { throw SelftestError.unsupported("this kernel has no TCP_MD5SIG") }
+        if status < 0, errno == ENOPROTOOPT { throw LabError.unsupported("this kernel has no TCP_MD5SIG") }
         try check(status, "TCP_MD5SIG")
     }
 
-    func setBlocking(_ blocking: Bool) throws {
+    /// Probes after a second without traffic, a second apart: the shortest that the kernel takes.
+    package func startKeepalive(count: Int32) throws {
+        try setTCP(TCP_KEEPIDLE, 1)
+        try setTCP(TCP_KEEPINTVL, 1)
+        try setTCP(TCP_KEEPCNT, count)
+        try set(SOL_SOCKET, SO_KEEPALIVE, 1)
+    }
+
+    /// Lets the socket hear less than what comes (SO_ATTACH_FILTER): the rest is dropped before TCP sees it.
+    package func hear(only hearing: Hearing) throws {
+        let status =
+            switch hearing {
+            case .nothing: laboratory_set_hearing(number, LABORATORY_HEARS_NOTHING, 0)
+            case .fin: laboratory_set_hearing(number, LABORATORY_HEARS_FIN, 0)
+            case .noData: laboratory_set_hearing(number, LABORATORY_HEARS_NO_DATA, 0)
+            case .syn(let port): laboratory_set_hearing(number, LABORATORY_HEARS_SYN, port)
+            }
+        try check(status, "SO_ATTACH_FILTER")
+    }
+
+    package enum Hearing {
+        case nothing
+        /// Segments with FIN.
+        case fin
+        /// Segments without data.
+        case noData
+        /// Of a listener: SYNs, and all that comes from a port.
+        case syn(orFrom: UInt16)
+    }
+
+    /// Undoes `hear(only:)`.
+    package func hearAll() throws { try set(SOL_SOCKET, SO_DETACH_FILTER, 0) }
+
+    package func setBlocking(_ blocking: Bool) throws {
         let flags = try check(fcntl(number, F_GETFL), "fcntl")
         try check(fcntl(number, F_SETFL, blocking ? flags & ~O_NONBLOCK : flags | O_NONBLOCK), "fcntl")
     }
 
     /// SO_ERROR, which is cleared by reading it.
-    func pendingError() throws -> Int32 {
+    package func pendingError() throws -> Int32 {
         var value: Int32 = 0
         var size = socklen_t(4)
         try check(getsockopt(number, SOL_SOCKET, SO_ERROR, &value, &size), "SO_ERROR")
@@ -158,7 +198,7 @@ final class Socket {
     }
 
     /// The socket's state, from TCP_INFO.
-    func state() throws -> TCPState? {
+    package func state() throws -> TCPState? {
         var info = [UInt8](repeating: 0, count: 104)
         var size = socklen_t(info.count)
         try check(getsockopt(number, Int32(IPPROTO_TCP), TCP_INFO, &info, &size), "TCP_INFO")
@@ -166,19 +206,19 @@ final class Socket {
     }
 
     /// Of a listener, how many connections wait to be accepted (`tcpi_unacked` of TCP_INFO).
-    func queueLength() throws -> Int {
+    package func queueLength() throws -> Int {
         var info = tcp_info()
         var size = socklen_t(MemoryLayout<tcp_info>.size)
         try check(getsockopt(number, Int32(IPPROTO_TCP), TCP_INFO, &info, &size), "TCP_INFO")
         return Int(info.tcpi_unacked)
     }
 
-    func waitFor(_ state: TCPState) throws {
+    package func waitFor(_ state: TCPState) throws {
         try wait(for: "state \(state.name)") { try self.state() == state }
     }
 
-    func local() throws -> Endpoint { try name(getsockname, "getsockname") }
-    func remote() throws -> Endpoint { try name(getpeername, "getpeername") }
+    package func local() throws -> Endpoint { try name(getsockname, "getsockname") }
+    package func remote() throws -> Endpoint { try name(getpeername, "getpeername") }
 
     private func name(
         _ call: (Int32, UnsafeMutablePointer<sockaddr>, UnsafeMutablePointer<socklen_t>) -> Int32, _ title: String
@@ -190,7 +230,7 @@ final class Socket {
             _ = try check(call(number, pointer, &size), title)
         }
         guard let endpoint = Endpoint(sockaddr: bytes) else {
-            throw SelftestError.unsupported("not an Internet socket")
+            throw LabError.unsupported("not an Internet socket")
         }
         return endpoint
     }

@@ -1,17 +1,17 @@
 import Glibc
-import NetworkTypes
+package import NetworkTypes
 
 /// An AF_PACKET socket on one interface: it sees what passes there and can put packets on the wire.
 ///
 /// The laboratory waits with it until a reset has really been sent; the recorder under test has its own capture.
-final class PacketTap {
+package final class PacketTap {
     private let descriptor: Descriptor
     private let index: UInt32
 
     /// Opens the tap in the network namespace of the calling thread. CAP_NET_RAW.
-    init(interface: String) throws {
+    package init(interface: String) throws {
         index = if_nametoindex(interface)
-        guard index != 0 else { throw SelftestError.system(call: "if_nametoindex", subject: interface, errno: errno) }
+        guard index != 0 else { throw LabError.system(call: "if_nametoindex", subject: interface, errno: errno) }
         let type = Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
         descriptor = Descriptor(try check(socket(Self.family, type, 0), "socket", "AF_PACKET"))
         var size: Int32 = 64 << 20
@@ -36,7 +36,7 @@ final class PacketTap {
     ///
     /// Hidden: past the queueing discipline and past the taps (PACKET_QDISC_BYPASS), which makes this host look as if
     /// it had only received or forwarded the packet on the next interface.
-    func send(_ packet: [UInt8], to hardware: [UInt8], hidden: Bool = false) throws {
+    package func send(_ packet: [UInt8], to hardware: [UInt8], hidden: Bool = false) throws {
         var bypass: Int32 = hidden ? 1 : 0
         try check(setsockopt(descriptor.number, 263, 20, &bypass, 4), "PACKET_QDISC_BYPASS")
         let target = address(protocolNumber: packet[0] >> 4 == 4 ? 0x0800 : 0x86dd, hardware: hardware)
@@ -47,18 +47,19 @@ final class PacketTap {
     }
 
     /// The next TCP segment that the predicate accepts, in either direction.
-    func next(_ what: String, milliseconds: Int64 = Deadline.patience, where accepts: (RawSegment) -> Bool) throws
+    package func next(_ what: String, milliseconds: Int64 = Deadline.patience, where accepts: (RawSegment) -> Bool)
+        throws
         -> RawSegment
     {
         let deadline = Deadline(milliseconds: milliseconds)
         while let segment = try next(until: deadline) {
             if accepts(segment) { return segment }
         }
-        throw SelftestError.timeout(what)
+        throw LabError.timeout(what)
     }
 
     /// The next TCP segment; nil when the deadline passed.
-    func next(until deadline: Deadline) throws -> RawSegment? {
+    package func next(until deadline: Deadline) throws -> RawSegment? {
         var bytes = [UInt8](repeating: 0, count: 65536)
         while true {
             guard try descriptor.poll(POLLIN, until: deadline) & POLLIN != 0 else {
@@ -74,7 +75,7 @@ final class PacketTap {
 
     /// Waits until a RST of that direction passes.
     @discardableResult
-    func awaitReset(_ tuple: FourTuple, milliseconds: Int64 = Deadline.patience) throws -> RawSegment {
+    package func awaitReset(_ tuple: FourTuple, milliseconds: Int64 = Deadline.patience) throws -> RawSegment {
         try next(
             "RST \(tuple.source).\(tuple.sourcePort) > \(tuple.destination).\(tuple.destinationPort)",
             milliseconds: milliseconds

@@ -1,4 +1,4 @@
-import CSelftest
+import CLaboratory
 import Glibc
 
 /// A thread that lives in a network namespace of its own.
@@ -6,12 +6,12 @@ import Glibc
 /// The namespace has no name and no mount: it exists while the thread, its sockets or its children do, so nothing is
 /// left behind however the process ends. A socket made by a closure that runs here stays in the namespace, and so
 /// does a command that is started here.
-final class NamespaceThread: @unchecked Sendable {
-    let name: String
+package final class NamespaceThread: @unchecked Sendable {
+    package let name: String
     /// An open `/proc/thread-self/ns/net`.
-    private(set) var descriptor: Int32 = -1
+    package private(set) var descriptor: Int32 = -1
     /// The number that `readlink /proc/PID/ns/net` shows.
-    private(set) var inode: UInt32 = 0
+    package private(set) var inode: UInt32 = 0
 
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
     private let changed: UnsafeMutablePointer<pthread_cond_t>
@@ -24,7 +24,7 @@ final class NamespaceThread: @unchecked Sendable {
     /// Starts the thread and makes the namespace, with its loopback interface down.
     ///
     /// Needs CAP_SYS_ADMIN; throws the errno of unshare(2) otherwise. The name is what `comm` shows, up to 15 bytes.
-    init(name: String) throws {
+    package init(name: String) throws {
         self.name = name
         mutex = .allocate(capacity: 1)
         changed = .allocate(capacity: 1)
@@ -40,7 +40,7 @@ final class NamespaceThread: @unchecked Sendable {
             }, unmanaged.toOpaque())
         guard status == 0 else {
             unmanaged.release()
-            throw SelftestError.system(call: "pthread_create", subject: name, errno: status)
+            throw LabError.system(call: "pthread_create", subject: name, errno: status)
         }
         do {
             try run { try enterNamespace() }
@@ -59,7 +59,7 @@ final class NamespaceThread: @unchecked Sendable {
 
     private func enterNamespace() throws {
         try? File.write(name, to: "/proc/thread-self/comm")
-        try check(selftest_unshare_netns(), "unshare", "CLONE_NEWNET")
+        try check(laboratory_unshare_netns(), "unshare", "CLONE_NEWNET")
         descriptor = try check(open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC), "open", "ns/net")
         var status = stat()
         try check(fstat(descriptor, &status), "fstat", "ns/net")
@@ -67,7 +67,7 @@ final class NamespaceThread: @unchecked Sendable {
     }
 
     /// Runs the closure on the thread and waits for it. The closure must bound its own waits.
-    func run<Result>(_ body: () throws -> Result) throws -> Result {
+    package func run<Result>(_ body: () throws -> Result) throws -> Result {
         if pthread_equal(pthread_self(), thread) != 0 { return try body() }
         return try withoutActuallyEscaping(body) { body in
             var result: Swift.Result<Result, any Error>?
@@ -75,7 +75,7 @@ final class NamespaceThread: @unchecked Sendable {
             while job != nil || !finished { pthread_cond_wait(changed, mutex) }
             guard !closed else {
                 pthread_mutex_unlock(mutex)
-                throw SelftestError.unsupported("the lab is closed")
+                throw LabError.unsupported("the lab is closed")
             }
             job = { result = Swift.Result { try body() } }
             finished = false
@@ -88,7 +88,7 @@ final class NamespaceThread: @unchecked Sendable {
     }
 
     /// Ends the thread and waits for its end; the namespace goes with its last socket.
-    func close() {
+    package func close() {
         pthread_mutex_lock(mutex)
         let first = !closed
         closed = true

@@ -1,17 +1,18 @@
 import Glibc
-import NetworkTypes
+package import NetworkTypes
 
 /// One namespace of a lab.
-final class Node {
-    let role: Role
-    let thread: NamespaceThread
-    let version: IPVersion
+package final class Node {
+    package let role: Role
+    package let thread: NamespaceThread
+    package let version: IPVersion
     /// The interfaces that carry the lab's traffic, without `lo` where others do.
-    let interfaces: [String]
+    package let interfaces: [String]
     /// The node's address on each of `interfaces`, of the lab's IP version.
-    let addresses: [IPAddress]
+    package let addresses: [IPAddress]
 
-    init(role: Role, thread: NamespaceThread, version: IPVersion, interfaces: [String], addresses: [IPAddress]) {
+    package init(role: Role, thread: NamespaceThread, version: IPVersion, interfaces: [String], addresses: [IPAddress])
+    {
         self.role = role
         self.thread = thread
         self.version = version
@@ -19,28 +20,28 @@ final class Node {
         self.addresses = addresses
     }
 
-    var address: IPAddress { addresses[0] }
-    var netns: UInt32 { thread.inode }
+    package var address: IPAddress { addresses[0] }
+    package var netns: UInt32 { thread.inode }
 
-    func endpoint(_ port: UInt16) -> Endpoint { Endpoint(address, port) }
+    package func endpoint(_ port: UInt16) -> Endpoint { Endpoint(address, port) }
 
     /// Runs the closure in the namespace.
-    func run<Result>(_ body: () throws -> Result) throws -> Result { try thread.run(body) }
+    package func run<Result>(_ body: () throws -> Result) throws -> Result { try thread.run(body) }
 
     @discardableResult
-    func command(_ words: String...) throws -> String { try run { try Command.run(words) } }
+    package func command(_ words: String...) throws -> String { try run { try Command.run(words) } }
 
     /// Sets a sysctl of the namespace, `net.ipv4.tcp_syncookies`; `.unsupported` where the kernel has none of that name.
-    func sysctl(_ name: String, _ value: String) throws {
+    package func sysctl(_ name: String, _ value: String) throws {
         let path = "/proc/sys/" + name.replacingDots()
         try run {
-            guard File.exists(path) else { throw SelftestError.unsupported("this kernel has no sysctl \(name)") }
+            guard File.exists(path) else { throw LabError.unsupported("this kernel has no sysctl \(name)") }
             try File.write(value, to: path)
         }
     }
 
     /// Gives the first interface another address, and returns when packets for it are delivered.
-    func addAddress(_ address: IPAddress, prefixLength: Int) throws {
+    package func addAddress(_ address: IPAddress, prefixLength: Int) throws {
         let option = address.isIPv4 ? [] : ["nodad"]
         try run {
             try Command.run(["ip", "addr", "add", "\(address)/\(prefixLength)", "dev", interfaces[0]] + option)
@@ -58,17 +59,17 @@ final class Node {
         }
     }
 
-    func tap(_ interface: String? = nil) throws -> PacketTap {
+    package func tap(_ interface: String? = nil) throws -> PacketTap {
         try run { try PacketTap(interface: interface ?? interfaces[0]) }
     }
 
-    func hardwareAddress(_ interface: String? = nil) throws -> [UInt8] {
+    package func hardwareAddress(_ interface: String? = nil) throws -> [UInt8] {
         let request = try interfaceRequest(0x8927 /* SIOCGIFHWADDR */, interface ?? interfaces[0])
         return Array(request[18..<24])
     }
 
     /// IFF_UP and the rest, as SIOCGIFFLAGS gives them.
-    func flags(_ interface: String) throws -> Int32 {
+    package func flags(_ interface: String) throws -> Int32 {
         let request = try interfaceRequest(0x8913 /* SIOCGIFFLAGS */, interface)
         return Int32(request[16]) | Int32(request[17]) << 8
     }
@@ -90,10 +91,12 @@ final class Node {
 extension Node {
     // MARK: Sockets of the lab's IP version
 
-    func socket() throws -> Socket { try run { try Socket(family: version.family) } }
+    package func socket() throws -> Socket { try run { try Socket(family: version.family) } }
 
     /// A listener on the port of this node's address.
-    func listen(_ port: UInt16, backlog: Int32 = 16, prepare: (Socket) throws -> Void = { _ in }) throws -> Socket {
+    package func listen(_ port: UInt16, backlog: Int32 = 16, prepare: (Socket) throws -> Void = { _ in }) throws
+        -> Socket
+    {
         let listener = try socket()
         try prepare(listener)
         try listener.bind(endpoint(port))
@@ -101,7 +104,7 @@ extension Node {
         return listener
     }
 
-    func connect(to endpoint: Endpoint, prepare: (Socket) throws -> Void = { _ in }) throws -> Socket {
+    package func connect(to endpoint: Endpoint, prepare: (Socket) throws -> Void = { _ in }) throws -> Socket {
         let socket = try socket()
         try prepare(socket)
         try socket.connect(to: endpoint)

@@ -1,7 +1,7 @@
 import Glibc
 
 /// What can go wrong while a scenario is set up or provoked.
-public enum SelftestError: Error, Sendable, Equatable {
+public enum LabError: Error, Sendable, Equatable {
     /// A system call failed; `subject` is what it was about.
     case system(call: String, subject: String, errno: Int32)
     /// A command ended with a status other than 0; `output` is its standard output and error.
@@ -14,7 +14,7 @@ public enum SelftestError: Error, Sendable, Equatable {
     case actor(String)
 }
 
-extension SelftestError: CustomStringConvertible {
+extension LabError: CustomStringConvertible {
     public var description: String {
         switch self {
         case .system(let call, let subject, let errno):
@@ -29,42 +29,43 @@ extension SelftestError: CustomStringConvertible {
 
 /// Throws the errno of a call that reports failure as a negative number.
 @discardableResult
-func check<Result: SignedInteger>(_ result: Result, _ call: String, _ subject: String = "") throws -> Result {
-    guard result >= 0 else { throw SelftestError.system(call: call, subject: subject, errno: errno) }
+package func check<Result: SignedInteger>(_ result: Result, _ call: String, _ subject: String = "") throws -> Result {
+    guard result >= 0 else { throw LabError.system(call: call, subject: subject, errno: errno) }
     return result
 }
 
 /// A point in time that a wait must not outlast (CLOCK_MONOTONIC).
-struct Deadline {
+package struct Deadline {
     private let end: Int64
 
-    init(milliseconds: Int64) {
+    package init(milliseconds: Int64) {
         end = Deadline.now() + milliseconds * 1_000_000
     }
 
     /// What is left, rounded up, as poll(2) takes it; 0 once it has passed.
-    var remainingMilliseconds: Int32 {
+    package var remainingMilliseconds: Int32 {
         Int32(clamping: max(0, (end - Deadline.now() + 999_999) / 1_000_000))
     }
 
-    var hasPassed: Bool { Deadline.now() >= end }
+    package var hasPassed: Bool { Deadline.now() >= end }
 
     /// CLOCK_MONOTONIC in nanoseconds.
-    static func now() -> Int64 {
+    package static func now() -> Int64 {
         var time = timespec()
         clock_gettime(CLOCK_MONOTONIC, &time)
         return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
     }
 
     /// How long anything that should happen at once may take on a busy machine, milliseconds.
-    static let patience: Int64 = 10_000
+    package static let patience: Int64 = 10_000
 }
 
 /// Asks again and again, a millisecond apart, until the answer is yes.
-func wait(for what: String, milliseconds: Int64 = Deadline.patience, until condition: () throws -> Bool) throws {
+package func wait(for what: String, milliseconds: Int64 = Deadline.patience, until condition: () throws -> Bool) throws
+{
     let deadline = Deadline(milliseconds: milliseconds)
     while try !condition() {
-        if deadline.hasPassed { throw SelftestError.timeout(what) }
+        if deadline.hasPassed { throw LabError.timeout(what) }
         usleep(500)
     }
 }

@@ -1,4 +1,4 @@
-import CSelftest
+import CLaboratory
 import Glibc
 import NetworkTypes
 
@@ -25,7 +25,7 @@ public final class ActorProcess {
 
     /// With a listener, the process has it from the start, as the child of a server that forks has.
     /// Without a node it runs in the namespace of the caller.
-    init(in node: Node?, of lab: Lab, listener: Socket? = nil) throws {
+    package init(in node: Node?, of lab: Lab, listener: Socket? = nil) throws {
         let command = lab.actorCommand
         let start = {
             try ChildProcess(
@@ -39,64 +39,64 @@ public final class ActorProcess {
 
     /// Sends a request and returns the words of the answer.
     @discardableResult
-    func request(_ line: String) throws -> [Substring] {
+    package func request(_ line: String) throws -> [Substring] {
         try send(line)
         var answer: [UInt8] = []
         let deadline = Deadline(milliseconds: 2 * Deadline.patience)
         while answer.last != UInt8(ascii: "\n") {
             guard try child.output.poll(POLLIN, until: deadline) != 0 else {
-                throw SelftestError.timeout("answer to `\(line)`")
+                throw LabError.timeout("answer to `\(line)`")
             }
             var byte: UInt8 = 0
             let count = try check(read(child.output.number, &byte, 1), "read", "answer")
-            guard count == 1 else { throw SelftestError.actor("ended at `\(line)`") }
+            guard count == 1 else { throw LabError.actor("ended at `\(line)`") }
             answer.append(byte)
         }
         let words = String(decoding: answer.dropLast(), as: UTF8.self).split(separator: " ")
         guard words.first == "ok" else {
-            throw SelftestError.actor("`\(line)`: \(words.joined(separator: " "))")
+            throw LabError.actor("`\(line)`: \(words.joined(separator: " "))")
         }
         return Array(words.dropFirst())
     }
 
     /// Sends a request that has no answer.
-    func send(_ line: String) throws {
+    package func send(_ line: String) throws {
         let bytes = Array((line + "\n").utf8)
         try check(write(child.input.number, bytes, bytes.count), "write", line)
     }
 
     /// SIGKILL, without waiting for the end.
-    func kill() { child.kill() }
+    package func kill() { child.kill() }
 
     /// Binds the process to one processor; false if it cannot run on that one.
-    func bind(toProcessor number: Int) throws -> Bool {
-        if selftest_bind(pid, UInt32(number)) == 0 { return true }
+    package func bind(toProcessor number: Int) throws -> Bool {
+        if laboratory_bind(pid, UInt32(number)) == 0 { return true }
         guard errno == EINVAL else {
-            throw SelftestError.system(call: "sched_setaffinity", subject: "processor \(number)", errno: errno)
+            throw LabError.system(call: "sched_setaffinity", subject: "processor \(number)", errno: errno)
         }
         return false
     }
 
     /// The time that processors have spent on the process, in milliseconds.
-    func processorTime() throws -> Int {
+    package func processorTime() throws -> Int {
         var clock = clockid_t()
         var time = timespec()
         let status = clock_getcpuclockid(pid, &clock)
         guard status == 0 else {
-            throw SelftestError.system(call: "clock_getcpuclockid", subject: "\(pid)", errno: status)
+            throw LabError.system(call: "clock_getcpuclockid", subject: "\(pid)", errno: status)
         }
         try check(clock_gettime(clock, &time), "clock_gettime", "\(pid)")
         return time.tv_sec * 1000 + time.tv_nsec / 1_000_000
     }
 
     /// Listens on the port of the node's address.
-    func listen(_ endpoint: Endpoint) throws { try request("listen \(endpoint.address) \(endpoint.port)") }
+    package func listen(_ endpoint: Endpoint) throws { try request("listen \(endpoint.address) \(endpoint.port)") }
 
     /// Connects and returns the local end.
-    func connect(to endpoint: Endpoint) throws -> Endpoint {
+    package func connect(to endpoint: Endpoint) throws -> Endpoint {
         let words = try request("connect \(endpoint.address) \(endpoint.port)")
         guard words.count == 2, let address = IPAddress(words[0]), let port = UInt16(words[1]) else {
-            throw SelftestError.actor("no local address")
+            throw LabError.actor("no local address")
         }
         return Endpoint(address, port)
     }
@@ -109,5 +109,16 @@ extension Lab {
         let actor = try ActorProcess(in: server, of: self)
         try actor.request("burn")
         return actor
+    }
+}
+
+/// A server's process and what a client has of it, made before anything is recorded.
+package struct PreparedSockets {
+    package let server: ActorProcess
+    package var client: Socket?
+
+    package init(server: ActorProcess, client: Socket? = nil) {
+        self.server = server
+        self.client = client
     }
 }

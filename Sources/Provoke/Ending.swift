@@ -1,0 +1,163 @@
+import CLaboratory
+import Glibc
+import Laboratory
+import NetworkTypes
+
+/// Resets one connection in the way asked for, which may take some time.
+///
+/// It takes the socket over, waits with the event loop for what its way needs, and has closed the socket when it tells
+/// how it went.
+final class Ending: EventHandler {
+    enum Outcome {
+        case reset
+        /// With the reason.
+        case missed(String)
+    }
+
+    private let loop: EventLoop
+    private let socket: Socket
+    private let how: How
+    private let local: Endpoint
+    private let remote: Endpoint
+    private var report: ((Outcome) -> Void)?
+    private let deadline = Deadline(milliseconds: Deadline.patience)
+
+    /// - Parameter how: one that is not of a listener.
+    init(
+        _ loop: EventLoop, _ socket: Socket, _ how: How, local: Endpoint, remote: Endpoint,
+        report: @escaping (Outcome) -> Void
+    ) {
+        self.loop = loop
+        self.socket = socket
+        self.how = how
+        self.local = local
+        self.remote = remote
+        self.report = report
+    }
+
+    func begin() {
+        loop.remove(socket.number)
+        whenAcknowledged()
+    }
+
+    /// Goes on when the peer has all that was sent: linger-zero would throw the rest away, and a timer of keepalive does
+    /// not run beside that of retransmission.
+    private func whenAcknowledged() {
+        if unacknowledged > 0, !deadline.hasPassed {
+            loop.after(500_000) { [self] in whenAcknowledged() }
+            return
+        }
+        do {
+            try act()
+        } catch {
+            finish(.missed("\(error)"))
+        }
+    }
+
+    private func act() throws {
+        let state = try socket.state()
+        let needsOpenPeer = how != .lingerZero && how != .abortOnClose && how != .disconnect
+        guard state == .established || !needsOpenPeer && state == .closeWait else {
+            return finish(.missed("the peer ended the connection first"))
+        }
+        switch how {
+        case .abortOnClose: try whenUnread()
+        case .lingerZero:
+            try socket.setLinger(seconds: 0)
+            finish(.reset)
+        case .disconnect:
+            try socket.disconnect()
+            finish(.reset)
+        case .dataAfterClose:
+            // A FIN_WAIT2 of up to 60 seconds is left to a timewait socket, which resets for another cause.
+            try socket.setTCP(TCP_LINGER2, 100)
+            drain()
+            finish(.reset)
+        case .keepaliveRace:
+            // Data that crosses the FIN would meet the socket itself: it has to come again.
+            try socket.hear(only: .noData)
+            try socket.setTCP(TCP_LINGER2, 60)
+            drain()
+            try socket.shutdown(SHUT_WR)
+            whenAcknowledgedFIN()
+        case .dataAfterShutdown:
+            drain()
+            try socket.shutdown(SHUT_RDWR)
+            try watch()
+        case .keepaliveTimeout, .userTimeout:
+            try socket.hear(only: .nothing)
+            if how == .userTimeout { try socket.setTCP(TCP_USER_TIMEOUT, 1500) }
+            try socket.startKeepalive(count: how == .userTimeout ? 9 : 1)
+            try watch()
+        case .finWait2:
+            drain()
+            try OldFIN(socket, local: local, remote: remote).close()
+            finish(.reset)
+        case .acceptQueueOverflow, .listenerClosed, .closedPort:
+            finish(.missed("\(how.rawValue) is not of a connection"))
+        }
+    }
+
+    // MARK: Waiting
+
+    /// Closes in FIN_WAIT2, which leaves a timewait socket at once.
+    private func whenAcknowledgedFIN() {
+        let state = try? socket.state()
+        if state == .finWait2 { return finish(.reset) }
+        guard state == .finWait1, !deadline.hasPassed else {
+            return finish(.missed("the peer ended the connection first"))
+        }
+        loop.after(500_000) { [self] in whenAcknowledgedFIN() }
+    }
+
+    private func watch() throws { try loop.add(socket.number, EventLoop.edge, self) }
+
+    /// Closes as soon as there is something to leave unread.
+    private func whenUnread() throws {
+        if unread > 0 { return finish(.reset) }
+        try loop.add(socket.number, EventLoop.readable, self)
+    }
+
+    func ready(_ descriptor: Int32, _ events: UInt32) {
+        switch how {
+        case .abortOnClose:
+            // Readable without data: the peer's FIN, or its RST.
+            finish(unread > 0 ? .reset : .missed("the peer sent nothing to leave unread"))
+        case .dataAfterShutdown:
+            let error = (try? socket.pendingError()) ?? 0
+            if error == ECONNRESET {
+                finish(.reset)
+            } else if (try? socket.state()) == .close {
+                finish(.missed("the peer sent nothing after the shutdown"))
+            }
+        default:
+            guard (try? socket.state()) == .close else { return }
+            let error = (try? socket.pendingError()) ?? 0
+            finish(error == ETIMEDOUT ? .reset : .missed("the connection ended with error \(error)"))
+        }
+    }
+
+    private func finish(_ outcome: Outcome) {
+        guard let report else { return }
+        self.report = nil
+        loop.remove(socket.number)
+        socket.close()
+        report(outcome)
+    }
+
+    // MARK: The socket's queues
+
+    private var unread: Int32 { queue(0x541b /* FIONREAD */) }
+    private var unacknowledged: Int32 { queue(0x5411 /* SIOCOUTQ */) }
+
+    private func queue(_ request: UInt) -> Int32 {
+        var count: Int32 = 0
+        return ioctl(socket.number, request, &count) < 0 ? 0 : count
+    }
+
+    /// Reads what is there, within bounds: a peer can send faster than this reads.
+    private func drain() {
+        var bytes = [UInt8](repeating: 0, count: 65_536)
+        for _ in 0..<64 where recv(socket.number, &bytes, bytes.count, Int32(MSG_DONTWAIT)) <= 0 { return }
+    }
+}

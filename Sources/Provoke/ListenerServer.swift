@@ -1,0 +1,214 @@
+import Glibc
+public import Laboratory
+import NetworkTypes
+
+/// A server whose listener resets: it closes with connections in its queue, lets the queue overflow, or is not there.
+public final class ListenerServer: EventHandler {
+    private let loop: EventLoop
+    private let settings: Settings
+    private let log: ResetLog
+    private let how: How
+    private var listener: Socket
+    /// Where it listens: with the port that the kernel chose, if that was 0.
+    public let endpoint: Endpoint
+    private var left: Int?
+    /// A cycle has begun, and what becomes readable belongs to it.
+    private var isBusy = false
+    private var refused: RefusedConnections?
+    /// Fills the queue.
+    private var filler: Socket?
+
+    /// - Parameter settings: with a `how` that is of a listener.
+    public init(_ settings: Settings, how: How, listen: Endpoint, loop: EventLoop, log: ResetLog) throws {
+        self.loop = loop
+        self.settings = settings
+        self.log = log
+        self.how = how
+        left = settings.count
+        listener = try Self.listener(how, listen)
+        endpoint = try listener.local()
+        try loop.add(listener.number, EventLoop.readable, self)
+        log.begin(
+            "server", settings.tool, listen: endpoint, to: nil, how: how.rawValue, when: settings.when.description)
+        switch how {
+        case .closedPort: open()
+        case .acceptQueueOverflow: awaitRequest()
+        default: break
+        }
+    }
+
+    private static func listener(_ how: How, _ endpoint: Endpoint) throws -> Socket {
+        // A queue of one.
+        guard how == .acceptQueueOverflow else { return try Socket(listening: endpoint) }
+        let listener = try Socket(listening: endpoint, backlog: 0)
+        try listener.hear(only: .syn(orFrom: 0))
+        return listener
+    }
+
+    /// How long to listen, and to let connections wait.
+    private var delay: Int64 {
+        if case .elapsed(let time) = settings.when.moment { return time }
+        return how == .closedPort ? settings.pause : 0
+    }
+
+    func ready(_ descriptor: Int32, _ events: UInt32) {
+        switch how {
+        case .listenerClosed:
+            guard !isBusy else { return }
+            isBusy = true
+            loop.remove(listener.number)
+            loop.after(delay) { [self] in closeListener() }
+        case .closedPort:
+            // Whoever comes while the port is open is served as by any server that closes at once.
+            while let socket = try? listener.acceptNonBlocking() {
+                log.countConnection()
+                socket.close()
+            }
+        default: break
+        }
+    }
+
+    private func failed(_ error: any Error) {
+        log.missed(how: how.rawValue, peer: nil, why: "\(error)")
+        loop.stop()
+    }
+
+    private func reset(from local: Endpoint, to remote: Endpoint) {
+        log.reset(from: local, to: remote, how: how.rawValue, cause: how.cause, sent: .atOnce)
+        if let some = left { left = max(0, some - 1) }
+    }
+
+    /// Whether there is more to do.
+    private var goesOn: Bool {
+        guard left == 0 || log.hasFailed else { return true }
+        if settings.stopsAtCount || log.hasFailed { loop.stop() }
+        return false
+    }
+
+    // MARK: listener-closed
+
+    private func closeListener() {
+        let waiting = TCPTable.sockets(port: endpoint.port).filter {
+            $0.inode == 0 && !$0.isTimeWait && ($0.state == .established || $0.state == .closeWait)
+        }
+        listener.close()
+        for entry in waiting {
+            log.countConnection()
+            reset(from: entry.local, to: entry.remote)
+        }
+        guard goesOn else { return }
+        listenAgain()
+        isBusy = false
+    }
+
+    private func listenAgain() {
+        do {
+            listener = try Socket(listening: endpoint)
+            try loop.add(listener.number, EventLoop.readable, self)
+        } catch {
+            failed(error)
+        }
+    }
+
+    // MARK: closed-port
+
+    private func open() {
+        loop.after(delay) { [self] in
+            loop.remove(listener.number)
+            while let socket = try? listener.acceptNonBlocking() { socket.close() }
+            // Before the port is closed, so that none is missed.
+            refused = try? RefusedConnections(endpoint)
+            listener.close()
+            log.port(isOpen: false)
+            let seesThem = refused.map(watch) != nil
+            loop.after(settings.pause) { [self] in endClosing(seesThem) }
+        }
+    }
+
+    private func watch(_ refused: RefusedConnections) {
+        try? loop.add(refused.number, EventLoop.readable, refused)
+        refused.report = { [self] local, remote in
+            log.countConnection()
+            reset(from: local, to: remote)
+        }
+    }
+
+    private func endClosing(_ seesThem: Bool) {
+        if let refused {
+            refused.ready(refused.number, EventLoop.readable)
+            loop.remove(refused.number)
+        }
+        refused = nil
+        // Without the right to see what comes to a closed port, its times are what is counted.
+        if !seesThem, let some = left { left = max(0, some - 1) }
+        guard goesOn else { return }
+        listenAgain()
+        log.port(isOpen: true)
+        open()
+    }
+
+    // MARK: accept-queue-overflow
+
+    /// Handshakes stop before their last segment: the listener hears nothing but SYNs.
+    private func awaitRequest() {
+        loop.after(2_000_000) { [self] in
+            let requests = self.requests
+            guard !requests.isEmpty else { return awaitRequest() }
+            do {
+                try fillQueue()
+                try listener.hearAll()
+                loop.after(1_000_000) { [self] in awaitEnd(of: requests) }
+            } catch {
+                failed(error)
+            }
+        }
+    }
+
+    /// Connection requests that wait for their handshake's last segment.
+    private var requests: [TCPTable.Entry] {
+        TCPTable.sockets(port: endpoint.port).filter { $0.state == .synReceived }
+    }
+
+    /// Puts a connection of this process into the queue, which has room for one.
+    private func fillQueue() throws {
+        let target = endpoint.reachable
+        let filler = try Socket(family: listener.family)
+        try filler.bind(Endpoint(target.address, 0))
+        try listener.hear(only: .syn(orFrom: try filler.local().port))
+        try filler.connect(to: target)
+        try wait(for: "connection in the queue") { try listener.queueLength() > 0 }
+        self.filler = filler
+    }
+
+    /// Now that the queue is full the peers' next segments, or their answers to a repeated SYN+ACK, are reset.
+    private func awaitEnd(of requests: [TCPTable.Entry]) {
+        let open = Set(self.requests)
+        for entry in requests where !open.contains(entry) {
+            log.countConnection()
+            reset(from: entry.local, to: entry.remote)
+        }
+        let rest = requests.filter(open.contains)
+        guard rest.isEmpty else {
+            loop.after(2_000_000) { [self] in awaitEnd(of: rest) }
+            return
+        }
+        do {
+            try listener.hear(only: .syn(orFrom: 0))
+            filler?.close()
+            filler = nil
+            while let socket = try listener.acceptNonBlocking() { socket.close() }
+        } catch {
+            return failed(error)
+        }
+        if goesOn { awaitRequest() }
+    }
+}
+
+extension Endpoint {
+    /// An address of this host at which a listener on this one can be reached: the loopback address for the unspecified.
+    var reachable: Endpoint {
+        let isUnspecified = address.bytes.allSatisfy { $0 == 0 }
+        guard isUnspecified else { return self }
+        return Endpoint(address.isIPv4 ? IPAddress(ipv4: 0x7f00_0001) : IPAddress(high: 0, low: 1), port)
+    }
+}

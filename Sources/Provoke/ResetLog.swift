@@ -1,0 +1,144 @@
+import Glibc
+import JSONText
+import Laboratory
+import NetworkTypes
+
+/// The log of what was reset (`rst-provoke/1`): one JSON object a line, each written at once.
+public final class ResetLog {
+    private let descriptor: Int32
+    private(set) var resets = 0
+    private(set) var connections = 0
+    /// The reader of the log has gone, or its disk is full.
+    public private(set) var hasFailed = false
+
+    public init(descriptor: Int32) { self.descriptor = descriptor }
+
+    func countConnection() { connections &+= 1 }
+
+    /// The first line, once connections are accepted.
+    func begin(_ role: String, _ tool: String, listen: Endpoint?, to: Endpoint?, how: String?, when: String?) {
+        var line = opened("provoke")
+        line.raw(",\"schema\":\"rst-provoke/1\",\"tool\":")
+        line.string(tool)
+        line.raw(",\"role\":")
+        line.string(role)
+        if let listen {
+            line.raw(",\"listen\":")
+            line.string(listen.description)
+        }
+        if let to {
+            line.raw(",\"to\":")
+            line.string(to.description)
+        }
+        if let how {
+            line.raw(",\"how\":")
+            line.string(how)
+        }
+        if let when {
+            line.raw(",\"when\":")
+            line.string(when)
+        }
+        write(&line)
+    }
+
+    /// A reset from `source` to `destination`.
+    ///
+    /// - Parameters:
+    ///   - side: of a proxy, which of its two peers gets the RST.
+    ///   - cause: the word of a report; nil where the kernel of another host decides on it.
+    func reset(
+        from source: Endpoint, to destination: Endpoint, how: String, cause: String?, sent: How.Sending = .atOnce,
+        side: String? = nil
+    ) {
+        resets &+= 1
+        var line = opened("reset")
+        line.raw(",\"how\":")
+        line.string(how)
+        if let cause {
+            line.raw(",\"cause\":")
+            line.string(cause)
+        }
+        if let side {
+            line.raw(",\"side\":")
+            line.string(side)
+        }
+        line.raw(",\"src\":")
+        line.string(source.address.description)
+        line.raw(",\"src_port\":")
+        line.number(source.port)
+        line.raw(",\"dst\":")
+        line.string(destination.address.description)
+        line.raw(",\"dst_port\":")
+        line.number(destination.port)
+        line.raw(",\"sent\":")
+        line.string(sent.rawValue)
+        write(&line)
+    }
+
+    /// A reset that was asked for and did not happen: the peer ended the connection first, for one.
+    func missed(how: String, peer: Endpoint?, why: String) {
+        var line = opened("missed")
+        line.raw(",\"how\":")
+        line.string(how)
+        if let peer {
+            line.raw(",\"peer\":")
+            line.string(peer.description)
+        }
+        line.raw(",\"why\":")
+        line.string(why)
+        write(&line)
+    }
+
+    /// The port is open, or closed, from now on.
+    func port(isOpen: Bool) {
+        var line = opened(isOpen ? "open" : "closed")
+        write(&line)
+    }
+
+    /// The last line.
+    public func end() {
+        var line = opened("end")
+        line.raw(",\"connections\":")
+        line.number(connections)
+        line.raw(",\"resets\":")
+        line.number(resets)
+        write(&line)
+    }
+
+    private func opened(_ type: StaticString) -> JSONWriter {
+        var line = JSONWriter()
+        line.raw("{\"type\":\"")
+        line.raw(type)
+        line.raw("\",\"time\":")
+        line.string(Self.now())
+        return line
+    }
+
+    private func write(_ line: inout JSONWriter) {
+        line.raw("}\n")
+        let bytes = line.bytes
+        var done = 0
+        while done < bytes.count {
+            let count = bytes[done...].withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else {
+                hasFailed = true
+                return
+            }
+            done += count
+        }
+    }
+
+    /// CLOCK_REALTIME in UTC, with nanoseconds, as reports have it.
+    private static func now() -> String {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        var parts = tm()
+        gmtime_r(&time.tv_sec, &parts)
+        var buffer = [CChar](repeating: 0, count: 32)
+        strftime(&buffer, buffer.count, "%Y-%m-%dT%H:%M:%S", &parts)
+        let seconds = String(decoding: buffer.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+        let fraction = String(time.tv_nsec)
+        return seconds + "." + String(repeating: "0", count: 9 - fraction.count) + fraction + "Z"
+    }
+}

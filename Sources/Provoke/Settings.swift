@@ -1,0 +1,46 @@
+import Laboratory
+
+/// What a server, a proxy or a client of `provoke` is asked to do.
+public struct Settings: Sendable {
+    /// Nil resets nothing.
+    public var how: How?
+    public var when = When()
+    /// The share of the connections chosen by `when` that is reset, 0 to 1.
+    public var rate = 1.0
+    /// After so many resets, no more; nil for no limit.
+    public var count: Int?
+    /// What each request is answered with, or, of a client, what it sends; nil for a small HTTP message.
+    public var message: [UInt8]?
+    /// How long a port stays closed or a connection idle, nanoseconds.
+    public var pause: Int64 = 1_000_000_000
+    /// Whether the loop stops after `count`; a COMMAND is served to its end.
+    public var stopsAtCount = true
+    /// As it stands in the log.
+    public var tool = "rst-analyze"
+
+    public init() {}
+
+    var selection: Selection { Selection(every: when.every, rate: how == nil ? 0 : rate, count: count) }
+
+    /// The answer of a server, longer than what is sent before a reset.
+    var answer: [UInt8] {
+        if let message { return message }
+        var length = 3
+        if case .sent(let count) = when.moment { length = max(3, 2 * min(count, 1 << 30)) }
+        let head = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: \(length)\r\n\r\n"
+        return Array(head.utf8) + [UInt8](repeating: UInt8(ascii: "x"), count: length - 1) + [UInt8(ascii: "\n")]
+    }
+}
+
+extension How {
+    /// Why this process cannot do it here; nil if it can.
+    public func obstacle(isRoot: Bool) -> String? {
+        switch self {
+        case .finWait2: isRoot ? nil : "fin-wait2 forges a segment of the peer: it needs root"
+        case .acceptQueueOverflow:
+            File.read("/proc/sys/net/ipv4/tcp_abort_on_overflow")?.first == "1"
+                ? nil : "accept-queue-overflow needs net.ipv4.tcp_abort_on_overflow=1 in this network namespace"
+        default: nil
+        }
+    }
+}

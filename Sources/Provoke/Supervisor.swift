@@ -1,0 +1,68 @@
+import CLaboratory
+import Glibc
+import Laboratory
+
+/// Ends an event loop: on SIGINT, SIGTERM or SIGHUP, or with the COMMAND that it runs.
+public final class Supervisor: EventHandler {
+    private let loop: EventLoop
+    private let signals: Descriptor
+    private var child: pid_t?
+    private var isEnding = false
+    /// The status to exit with: of COMMAND, 128 and the signal's number if it was killed.
+    public private(set) var status: Int32 = 0
+
+    /// Blocks the signals in this thread, and in those that it starts later.
+    public init(_ loop: EventLoop) throws {
+        self.loop = loop
+        signal(SIGPIPE, SIG_IGN)
+        signals = Descriptor(try check(laboratory_take_signals(), "signalfd"))
+        try loop.add(signals.number, EventLoop.readable, self)
+    }
+
+    public var hasCommand: Bool { child != nil }
+
+    /// Starts COMMAND in the namespace of the calling thread, with these variables besides those of this process.
+    public func start(_ command: [String], environment: [(String, String)] = []) throws {
+        for (name, value) in environment { setenv(name, value, 1) }
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        // What is blocked or ignored here must work there.
+        var set = sigset_t()
+        sigemptyset(&set)
+        posix_spawnattr_setsigmask(&attributes, &set)
+        sigaddset(&set, SIGPIPE)
+        posix_spawnattr_setsigdefault(&attributes, &set)
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK))
+        var words: [UnsafeMutablePointer<CChar>?] = command.map { strdup($0) }
+        words.append(nil)
+        defer { for word in words { free(word) } }
+        var pid: pid_t = 0
+        let status = posix_spawnp(&pid, command[0], nil, &attributes, words, environ)
+        guard status == 0 else { throw LabError.system(call: "cannot run", subject: command[0], errno: status) }
+        child = pid
+    }
+
+    func ready(_ descriptor: Int32, _ events: UInt32) {
+        while true {
+            let number = laboratory_next_signal(descriptor)
+            if number == 0 { return }
+            if number == SIGCHLD { reap() } else { end(number) }
+        }
+    }
+
+    /// Passes the signal on to COMMAND, whose end is awaited; the second one is final.
+    private func end(_ signal: Int32) {
+        guard let child else { return loop.stop() }
+        kill(child, isEnding ? SIGKILL : signal)
+        isEnding = true
+    }
+
+    private func reap() {
+        var raw: Int32 = 0
+        guard let child, waitpid(child, &raw, WNOHANG) == child else { return }
+        self.child = nil
+        status = raw & 0x7f != 0 ? 128 + raw & 0x7f : raw >> 8 & 0xff
+        loop.stop()
+    }
+}

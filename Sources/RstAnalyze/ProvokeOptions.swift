@@ -1,0 +1,145 @@
+public import ArgumentParser
+import Glibc
+import Laboratory
+import Logging
+import NetworkTypes
+public import Provoke
+
+/// The subcommands of `provoke`.
+struct ProvokeCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "provoke",
+        abstract: "Reset connections on demand, to test clients and servers.",
+        discussion: """
+            Each reset is a line of JSON on standard output (rst-provoke/1), with the cause that a report of a recording \
+            made beside has for it. Ends with --count, SIGINT or SIGTERM, or with COMMAND, whose status it then has.
+            """,
+        subcommands: [ProvokeServerCommand.self])
+}
+
+/// An address and a port: `127.0.0.1:8080`, `[::1]:8080`.
+struct AddressAndPort: ExpressibleByArgument, Equatable {
+    let endpoint: Endpoint
+
+    init?(argument: String) {
+        guard let colon = argument.lastIndex(of: ":"), let port = UInt16(argument[argument.index(after: colon)...])
+        else { return nil }
+        var name = argument[..<colon]
+        if name.hasPrefix("["), name.hasSuffix("]") {
+            name = name.dropFirst().dropLast()
+        } else if name.contains(":") {
+            return nil
+        }
+        if name == "localhost" { name = "127.0.0.1" }
+        guard let address = IPAddress(name) else { return nil }
+        endpoint = Endpoint(address, port)
+    }
+}
+
+extension How: ExpressibleByArgument {}
+
+/// Words separated by commas: a moment, and `every=N`.
+extension When: ExpressibleByArgument {
+    public init?(argument: String) {
+        self.init()
+        var hasMoment = false
+        for word in argument.split(separator: ",", omittingEmptySubsequences: false) {
+            let parts = word.split(separator: "=", maxSplits: 1)
+            guard let name = parts.first else { return nil }
+            let value = parts.count > 1 ? String(parts[1]) : nil
+            let number = value.flatMap { Int($0) }.flatMap { $0 > 0 && $0 <= 1 << 40 ? $0 : nil }
+            if name == "every" {
+                guard let number else { return nil }
+                every = number
+                continue
+            }
+            guard !hasMoment else { return nil }
+            hasMoment = true
+            switch (name, value, number) {
+            case ("connect", nil, _): moment = .connected
+            case ("tls", nil, _): moment = .hello
+            case ("received", _, let number?): moment = .received(number)
+            case ("sent", _, let number?): moment = .sent(number)
+            case ("request", _, let number?): moment = .request(number)
+            case ("after", let value?, _):
+                guard let time = TimeLength(argument: value) else { return nil }
+                moment = .elapsed(time.nanoseconds)
+            default: return nil
+            }
+        }
+    }
+}
+
+/// What the subcommands share.
+struct ProvokeOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("Share of the connections that is reset, 0 to 1.", valueName: "p"))
+    var rate = 1.0
+
+    @Option(name: [.customShort("c"), .long], help: ArgumentHelp("Stop after N resets.", valueName: "n"))
+    var count: Int?
+
+    @Option(
+        name: .customLong("log"),
+        help: ArgumentHelp("Write the log to this file instead of standard output.", valueName: "file"))
+    var logFile: String?
+
+    @Argument(parsing: .postTerminator, help: "Run this, and end when it ends.")
+    var command: [String] = []
+
+    func validate() throws {
+        guard rate >= 0, rate <= 1 else { throw ValidationError("--rate must be from 0 to 1") }
+        if let count, count < 1 { throw ValidationError("--count must be at least 1") }
+    }
+
+    func openLog() throws -> ResetLog {
+        guard let path = logFile else { return ResetLog(descriptor: STDOUT_FILENO) }
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+        guard descriptor >= 0 else {
+            log.error("cannot create \(path): \(String(cString: strerror(errno)))")
+            throw ExitCode(1)
+        }
+        return ResetLog(descriptor: descriptor)
+    }
+
+    /// Runs what `start` starts until something ends it. Throws the exit status, unless that is 0.
+    ///
+    /// - Parameter start: returns the variables for COMMAND.
+    func run(_ start: (EventLoop, ResetLog) throws -> [(String, String)]) throws {
+        let resets = try openLog()
+        var status: Int32 = 0
+        do {
+            let loop = try EventLoop()
+            let supervisor = try Supervisor(loop)
+            let variables = try start(loop, resets)
+            if !command.isEmpty { try supervisor.start(command, environment: variables) }
+            try loop.run()
+            resets.end()
+            status = supervisor.status
+        } catch {
+            log.error("\(error)")
+            throw ExitCode(1)
+        }
+        if resets.hasFailed {
+            log.error("cannot write the log")
+            throw ExitCode(1)
+        }
+        if status != 0 { throw ExitCode(status) }
+    }
+}
+
+/// The variables that tell COMMAND where to connect to.
+func variables(for endpoint: Endpoint) -> [(String, String)] {
+    let host = endpoint.address.description
+    return [
+        ("PROVOKE_HOST", host), ("PROVOKE_PORT", "\(endpoint.port)"), ("PROVOKE_URL", "http://\(endpoint)/"),
+    ]
+}
+
+/// The bytes of a file that is sent, for `--respond` and `--send`.
+func contents(of path: String) throws -> [UInt8] {
+    guard let bytes = File.bytes(path) else {
+        log.error("cannot read \(path): \(String(cString: strerror(errno)))")
+        throw ExitCode(1)
+    }
+    return bytes
+}

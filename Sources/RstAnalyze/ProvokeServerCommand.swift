@@ -1,0 +1,83 @@
+import ArgumentParser
+import Glibc
+import Laboratory
+import Logging
+import Provoke
+
+struct ProvokeServerCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "server",
+        abstract: "A server that resets its clients in the way asked for.",
+        usage: "rst-analyze provoke server --listen ADDRESS:PORT --how HOW [--when WHEN] [OPTIONS] [-- COMMAND ...]",
+        discussion: """
+            HOW: \(How.allCases.map { "\($0.rawValue): \($0.summary)." }.joined(separator: "\n     ")) 
+
+            WHEN: connect (default), received=N bytes of a request, sent=N bytes of an answer, request=N (after the \
+            Nth request, before its answer), tls (in the middle of a handshake), after=TIME; and every=N for the Nth \
+            connection only: --when request=2,every=3. Without HOW, no connection is reset.
+
+            COMMAND finds the server in $PROVOKE_URL, $PROVOKE_HOST and $PROVOKE_PORT; port 0 lets the kernel choose.
+            """)
+
+    @Option(help: ArgumentHelp("Where to listen: 127.0.0.1:8080, [::1]:0.", valueName: "address:port"))
+    var listen: AddressAndPort
+
+    @Option(help: "How to reset.")
+    var how: How?
+
+    @Option(help: ArgumentHelp("When to reset: connect, received=N, sent=N, request=N, tls, after=T; every=N."))
+    var when = When()
+
+    @Option(help: ArgumentHelp("Answer each request with the bytes of this file.", valueName: "file"))
+    var respond: String?
+
+    @Option(help: "How long a port stays closed, or a connection idle before it is closed (keepalive-race).")
+    var pause = TimeLength(argument: "1s")!
+
+    @OptionGroup var options: ProvokeOptions
+
+    func validate() throws {
+        guard let how else { return }
+        switch (how, when.moment) {
+        case (.closedPort, .elapsed), (.closedPort, .connected), (.listenerClosed, .elapsed),
+            (.listenerClosed, .connected), (.acceptQueueOverflow, .connected), (.keepaliveRace, .connected):
+            break
+        case (.closedPort, _), (.listenerClosed, _), (.acceptQueueOverflow, _), (.keepaliveRace, _):
+            throw ValidationError(
+                "--how \(how.rawValue) cannot be combined with --when \(when.defaultValueDescription)")
+        default: break
+        }
+        if how.isOfListener, when.every != 1 || options.rate != 1 {
+            throw ValidationError("--how \(how.rawValue) is for all connections: no every=N, no --rate")
+        }
+    }
+
+    func run() throws {
+        if let how, let obstacle = how.obstacle(isRoot: geteuid() == 0) {
+            log.error("\(obstacle)")
+            throw ExitCode(1)
+        }
+        var settings = Settings()
+        settings.how = how
+        settings.when = when
+        settings.rate = options.rate
+        settings.count = options.count
+        settings.message = try respond.map(contents)
+        settings.pause = pause.nanoseconds
+        settings.stopsAtCount = options.command.isEmpty
+        settings.tool = Version.tool
+        var server: AnyObject?
+        try options.run { loop, log in
+            let endpoint: Endpoint
+            if let how, how.isOfListener {
+                let started = try ListenerServer(settings, how: how, listen: listen.endpoint, loop: loop, log: log)
+                (server, endpoint) = (started, started.endpoint)
+            } else {
+                let started = try ResetServer(settings, listen: listen.endpoint, loop: loop, log: log)
+                (server, endpoint) = (started, started.endpoint)
+            }
+            return variables(for: endpoint)
+        }
+        withExtendedLifetime(server) {}
+    }
+}

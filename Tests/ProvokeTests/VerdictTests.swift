@@ -1,0 +1,101 @@
+import Foundation
+import Glibc
+import Laboratory
+import Recorder
+import Testing
+
+@testable import Provoke
+
+/// Each HOW, recorded with the recorder beside it: the kernel's verdict is the cause that the log names.
+///
+/// In a network namespace of its own, on its loopback.
+@Suite(
+    .serialized,
+    .enabled(if: isRoot && Recorder.obstacle == nil, "\(isRoot ? Recorder.obstacle ?? "" : "it needs root")"))
+struct VerdictTests {
+    private struct Report: Decodable {
+        struct Reset: Decodable {
+            var src: String
+            var srcPort: UInt16
+            var dst: String
+            var dstPort: UInt16
+            var cause: String
+            var certainty: String
+        }
+        var resets: [Reset]
+    }
+
+    /// Sends a request, reads to the end, and then sends until an error comes; connects until that is refused, if asked.
+    private static let client = """
+        import os, socket, sys, time
+        address = (os.environ['PROVOKE_HOST'], int(os.environ['PROVOKE_PORT']))
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            try:
+                with socket.create_connection(address, timeout=10) as s:
+                    if sys.argv[1] == 'refused': continue
+                    s.sendall(b'GET / HTTP/1.1\\r\\n\\r\\n')
+                    while s.recv(65536): pass
+                    while time.monotonic() < deadline:
+                        s.send(b'x')
+                        time.sleep(0.01)
+            except ConnectionRefusedError: sys.exit(0 if sys.argv[1] == 'refused' else 1)
+            except (ConnectionResetError, BrokenPipeError):
+                if sys.argv[1] != 'refused': sys.exit(0)
+        sys.exit(2)
+        """
+
+    @Test(arguments: ServerTests.Case.all(How.allCases))
+    func theKernelSaysWhatWasAskedFor(_ test: ServerTests.Case) throws {
+        let folder = FileManager.default.temporaryDirectory.appending(path: "rst-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let script = """
+            echo 0 >/proc/sys/net/ipv6/conf/all/disable_ipv6
+            echo 1 >/proc/sys/net/ipv4/tcp_abort_on_overflow
+            ip link set lo up
+            exec "$0" record -i lo -o rec -- "$0" provoke server "$@"
+            """
+        let isRefused = test.how == .closedPort
+        let arguments = [
+            "--listen", "\(loopback[test.version]!):8080", "--how", test.how.rawValue, "--log", "log",
+            "--pause", isRefused ? "500ms" : "50ms", "--", "python3", "-c", Self.client,
+            isRefused ? "refused" : "reset",
+        ]
+        let process = Process()
+        process.executableURL = URL(filePath: "/usr/bin/unshare")
+        process.arguments = ["-n", "sh", "-ec", script, program] + arguments
+        process.currentDirectoryURL = folder
+        let errors = Pipe()
+        process.standardError = errors
+        try process.run()
+        let said = String(decoding: try errors.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)
+        process.waitUntilExit()
+        try #require(process.terminationStatus == 0 && !said.contains("ended with status"), "\(said)")
+
+        let resets = try LogLine.lines(String(contentsOf: folder.appending(path: "log"), encoding: .utf8))
+            .filter { $0.type == "reset" }
+        #expect(!resets.isEmpty)
+        let report = try snakeCase.decode(Report.self, from: try Self.report(folder.appending(path: "rec")))
+        for line in resets {
+            let verdicts = report.resets.filter {
+                $0.src == line.src && $0.srcPort == line.srcPort && $0.dst == line.dst
+                    && $0.dstPort == line.dstPort
+            }
+            #expect(verdicts.map(\.cause).contains(try #require(line.cause)), "\(verdicts)")
+            #expect(verdicts.contains { $0.cause == line.cause && $0.certainty == "proven" }, "\(verdicts)")
+        }
+    }
+
+    private static func report(_ recording: URL) throws -> Data {
+        let process = Process()
+        let output = Pipe()
+        process.executableURL = URL(filePath: program)
+        process.arguments = ["report", recording.path, "--format", "json"]
+        process.standardOutput = output
+        try process.run()
+        let bytes = try output.fileHandleForReading.readToEnd() ?? Data()
+        process.waitUntilExit()
+        return bytes
+    }
+}
