@@ -55,7 +55,9 @@ let package = Package(
             name: "Selftest", dependencies: ["CLaboratory", "Laboratory", "NetworkTypes"], swiftSettings: base),
         .target(
             name: "SelftestDriver",
-            dependencies: ["NetworkTypes", "Correlator", "KernelEvents", "InputFiles", "Laboratory", "Recorder", "Selftest"],
+            dependencies: [
+                "NetworkTypes", "Correlator", "KernelEvents", "InputFiles", "Laboratory", "Recorder", "Selftest",
+            ],
             swiftSettings: base),
         .target(
             name: "Provoke", dependencies: ["CLaboratory", "Laboratory", "JSONText", "NetworkTypes"],

@@ -7,6 +7,8 @@ package import NetworkTypes
 package final class PacketTap {
     private let descriptor: Descriptor
     private let index: UInt32
+    /// Readable when a packet waits.
+    package var number: Int32 { descriptor.number }
 
     /// Opens the tap in the network namespace of the calling thread. CAP_NET_RAW.
     package init(interface: String) throws {

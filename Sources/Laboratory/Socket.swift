@@ -53,6 +53,19 @@ package final class Socket {
         try callConnect(endpoint.sockaddr(family: family), endpoint.description)
     }
 
+    /// A TCP socket that does not block, and its connect begun.
+    package static func connecting(to endpoint: Endpoint) throws -> Socket {
+        let type = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue)
+        let socket = try Socket(family: endpoint.address.version.family, type: type)
+        do {
+            try socket.callConnect(endpoint.sockaddr(family: socket.family), endpoint.description)
+        } catch {
+            socket.close()
+            throw error
+        }
+        return socket
+    }
+
     /// Connects and waits; throws the connection's error, ECONNREFUSED for one.
     package func connect(to endpoint: Endpoint) throws {
         try startConnecting(to: endpoint)

@@ -39,17 +39,16 @@ public final class EventLoop {
         _ = laboratory_poll_change(poll.number, descriptor, events)
     }
 
-    /// Lets another handler have the descriptor's events.
-    func hand(_ descriptor: Int32, to handler: any EventHandler, _ events: UInt32) {
-        handlers[Int(descriptor)] = handler
-        change(descriptor, events)
-    }
-
     /// To be called before the descriptor is closed: its number may be another's right after.
     func remove(_ descriptor: Int32) {
         guard descriptor >= 0, Int(descriptor) < handlers.count, handlers[Int(descriptor)] != nil else { return }
         handlers[Int(descriptor)] = nil
         _ = laboratory_poll_remove(poll.number, descriptor)
+    }
+
+    /// As `remove`, for a descriptor that is closed right after: the kernel removes it by itself.
+    func forget(_ descriptor: Int32) {
+        if descriptor >= 0, Int(descriptor) < handlers.count { handlers[Int(descriptor)] = nil }
     }
 
     /// Runs the closure after so many nanoseconds.

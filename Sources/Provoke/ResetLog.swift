@@ -62,6 +62,22 @@ public final class ResetLog {
             line.raw(",\"side\":")
             line.string(side)
         }
+        tuple(source, destination, &line)
+        line.raw(",\"sent\":")
+        line.string(sent.rawValue)
+        write(&line)
+    }
+
+    /// A proxy ends one side with a RST (of SO_LINGER 0) because the other one ended so.
+    func passedOn(from source: Endpoint?, to destination: Endpoint?, side: String) {
+        var line = opened("passed-on")
+        line.raw(",\"side\":")
+        line.string(side)
+        if let source, let destination { tuple(source, destination, &line) }
+        write(&line)
+    }
+
+    private func tuple(_ source: Endpoint, _ destination: Endpoint, _ line: inout JSONWriter) {
         line.raw(",\"src\":")
         line.string(source.address.description)
         line.raw(",\"src_port\":")
@@ -70,9 +86,6 @@ public final class ResetLog {
         line.string(destination.address.description)
         line.raw(",\"dst_port\":")
         line.number(destination.port)
-        line.raw(",\"sent\":")
-        line.string(sent.rawValue)
-        write(&line)
     }
 
     /// A reset that was asked for and did not happen: the peer ended the connection first, for one.
@@ -86,6 +99,14 @@ public final class ResetLog {
         }
         line.raw(",\"why\":")
         line.string(why)
+        write(&line)
+    }
+
+    /// A router breaks connections from now on.
+    func begun(_ fault: String) {
+        var line = opened("fault")
+        line.raw(",\"how\":")
+        line.string(fault)
         write(&line)
     }
 

@@ -14,7 +14,9 @@ struct ProvokeCommand: ParsableCommand {
             Each reset is a line of JSON on standard output (rst-provoke/1), with the cause that a report of a recording \
             made beside has for it. Ends with --count, SIGINT or SIGTERM, or with COMMAND, whose status it then has.
             """,
-        subcommands: [ProvokeServerCommand.self])
+        subcommands: [
+            ProvokeServerCommand.self, ProvokeProxyCommand.self, ProvokeClientCommand.self, ProvokeRunCommand.self,
+        ])
 }
 
 /// An address and a port: `127.0.0.1:8080`, `[::1]:8080`.
@@ -91,6 +93,22 @@ struct ProvokeOptions: ParsableArguments {
         if let count, count < 1 { throw ValidationError("--count must be at least 1") }
     }
 
+    /// What the options ask for; refuses what this process cannot do here.
+    func settings(_ how: How?, _ when: When) throws -> Settings {
+        if let how, let obstacle = how.obstacle(isRoot: geteuid() == 0) {
+            log.error("\(obstacle)")
+            throw ExitCode(1)
+        }
+        var settings = Settings()
+        settings.how = how
+        settings.when = when
+        settings.rate = rate
+        settings.count = count
+        settings.stopsAtCount = command.isEmpty
+        settings.tool = Version.tool
+        return settings
+    }
+
     func openLog() throws -> ResetLog {
         guard let path = logFile else { return ResetLog(descriptor: STDOUT_FILENO) }
         let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
@@ -101,17 +119,24 @@ struct ProvokeOptions: ParsableArguments {
         return ResetLog(descriptor: descriptor)
     }
 
-    /// Runs what `start` starts until something ends it. Throws the exit status, unless that is 0.
+    /// Runs what `start` starts, and COMMAND, until something ends it. Throws the exit status, unless that is 0.
     ///
     /// - Parameter start: returns the variables for COMMAND.
     func run(_ start: (EventLoop, ResetLog) throws -> [(String, String)]) throws {
+        try run(whileRunning: { loop, log, supervisor in
+            let variables = try start(loop, log)
+            if !command.isEmpty { try supervisor.start(command, environment: variables) }
+        })
+    }
+
+    /// As above, and the closure starts COMMAND itself.
+    func run(whileRunning start: (EventLoop, ResetLog, Supervisor) throws -> Void) throws {
         let resets = try openLog()
         var status: Int32 = 0
         do {
             let loop = try EventLoop()
             let supervisor = try Supervisor(loop)
-            let variables = try start(loop, resets)
-            if !command.isEmpty { try supervisor.start(command, environment: variables) }
+            try start(loop, resets, supervisor)
             try loop.run()
             resets.end()
             status = supervisor.status

@@ -53,19 +53,9 @@ struct ProvokeServerCommand: ParsableCommand {
     }
 
     func run() throws {
-        if let how, let obstacle = how.obstacle(isRoot: geteuid() == 0) {
-            log.error("\(obstacle)")
-            throw ExitCode(1)
-        }
-        var settings = Settings()
-        settings.how = how
-        settings.when = when
-        settings.rate = options.rate
-        settings.count = options.count
+        var settings = try options.settings(how, when)
         settings.message = try respond.map(contents)
         settings.pause = pause.nanoseconds
-        settings.stopsAtCount = options.command.isEmpty
-        settings.tool = Version.tool
         var server: AnyObject?
         try options.run { loop, log in
             let endpoint: Endpoint

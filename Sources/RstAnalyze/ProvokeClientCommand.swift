@@ -1,0 +1,92 @@
+import ArgumentParser
+import Glibc
+import Laboratory
+import Logging
+import Provoke
+
+struct ProvokeClientCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "client",
+        abstract: "A client that resets its server, or vanishes.",
+        usage: "rst-analyze provoke client --to ADDRESS:PORT --how HOW [--when WHEN] [OPTIONS]",
+        discussion: """
+            HOW: those of "provoke server" for a connection, and
+              vanish: the socket goes without a word; the server's next segment is answered with a RST (root).
+              silence: says and hears nothing for --pause, as a host that lost power.
+              send-after-close: waits for the server's FIN and sends data then; the server resets.
+
+            WHEN: connect (default), sent=N bytes of the request, received=N bytes of the answer, after=TIME. Opens --count \
+            connections (1), at most --per-second.
+            """)
+
+    @Option(help: ArgumentHelp("Where to connect to.", valueName: "address:port"))
+    var to: AddressAndPort
+
+    @Option(help: "How to reset.")
+    var how: String
+
+    @Option(help: ArgumentHelp("When: connect, sent=N, received=N, after=T."))
+    var when = When()
+
+    @Option(help: ArgumentHelp("Send the bytes of this file instead of a small HTTP request.", valueName: "file"))
+    var send: String?
+
+    @Option(help: "How long a silence lasts.")
+    var pause = TimeLength(argument: "10s")!
+
+    @Option(help: ArgumentHelp("Connections a second, at most 1000.", valueName: "n"))
+    var perSecond = 10.0
+
+    @Option(name: [.customShort("c"), .long], help: ArgumentHelp("How many connections.", valueName: "n"))
+    var count = 1
+
+    @Option(
+        name: .customLong("log"),
+        help: ArgumentHelp("Write the log to this file instead of standard output.", valueName: "file"))
+    var logFile: String?
+
+    private var way: ResetClient.Way? {
+        switch how {
+        case "vanish": .vanish
+        case "silence": .silence
+        case "send-after-close": .sendAfterClose
+        default: How(rawValue: how).flatMap { $0.isOfListener || $0 == .keepaliveRace ? nil : .reset($0) }
+        }
+    }
+
+    func validate() throws {
+        guard way != nil else { throw ValidationError("a client has no --how \(how)") }
+        guard perSecond > 0, perSecond <= 1000 else { throw ValidationError("--per-second must be up to 1000") }
+        guard count >= 1 else { throw ValidationError("--count must be at least 1") }
+        switch when.moment {
+        case .request, .hello:
+            throw ValidationError("a client has no --when \(when.moment == .hello ? "tls" : "request=N")")
+        default: break
+        }
+    }
+
+    func run() throws {
+        guard let way else { return }
+        if way == .vanish, geteuid() != 0 {
+            log.error("vanish takes a socket away from the kernel (TCP_REPAIR): it needs root")
+            throw ExitCode(1)
+        }
+        var options = ProvokeOptions()
+        options.rate = 1
+        options.count = count
+        options.logFile = logFile
+        options.command = []
+        var settings = try options.settings(nil, when)
+        settings.message = try send.map(contents)
+        settings.pause = pause.nanoseconds
+        var client: ResetClient?
+        try options.run { loop, log in
+            let started = ResetClient(
+                settings, way, name: how, to: to.endpoint, perSecond: perSecond, loop: loop, log: log)
+            client = started
+            started.begin()
+            return []
+        }
+        withExtendedLifetime(client) {}
+    }
+}

@@ -1,0 +1,57 @@
+public import ArgumentParser
+import Glibc
+import Laboratory
+import Logging
+public import Provoke
+
+struct ProvokeProxyCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "proxy",
+        abstract: "Sit between a client and a server and reset either side.",
+        usage:
+            "rst-analyze provoke proxy --listen ADDRESS:PORT --to ADDRESS:PORT [--how HOW] [--when WHEN] [--side SIDE] [-- COMMAND ...]",
+        discussion: """
+            Passes everything else through unchanged, half-closed connections and resets included. Needs no root. HOW and \
+            WHEN are those of "provoke server", for a connection; received=N counts what the client sends, sent=N what \
+            the server answers. A side that is not reset is closed with a FIN.
+
+            COMMAND finds the proxy in $PROVOKE_URL, $PROVOKE_HOST and $PROVOKE_PORT.
+            """)
+
+    @Option(help: ArgumentHelp("Where to listen: 127.0.0.1:8080, [::1]:0.", valueName: "address:port"))
+    var listen: AddressAndPort
+
+    @Option(help: ArgumentHelp("Where to connect to.", valueName: "address:port"))
+    var to: AddressAndPort
+
+    @Option(help: "How to reset.")
+    var how: How?
+
+    @Option(help: ArgumentHelp("When to reset: connect, received=N, sent=N, request=N, tls, after=T; every=N."))
+    var when = When()
+
+    @Option(help: "Whom to reset: client, server or both.")
+    var side = Proxy.Side.client
+
+    @OptionGroup var options: ProvokeOptions
+
+    func validate() throws {
+        if let how, how.isOfListener || how == .keepaliveRace {
+            throw ValidationError("--how \(how.rawValue) is for \"provoke server\"")
+        }
+    }
+
+    func run() throws {
+        let settings = try options.settings(how, when)
+        var proxy: Proxy?
+        try options.run { loop, log in
+            let started = try Proxy(
+                settings, listen: listen.endpoint, to: to.endpoint, side: side, loop: loop, log: log)
+            proxy = started
+            return variables(for: started.endpoint)
+        }
+        withExtendedLifetime(proxy) {}
+    }
+}
+
+extension Proxy.Side: ExpressibleByArgument {}
