@@ -15,7 +15,6 @@ public func correlate(captures: [CaptureInput], recordings: [EventInput]) -> Rep
     let groups = ResetGroups(clusters.inOrder(assembly).lazy.map { clusters.members[Int($0)] })
     let resets = ResetList(groups, assembly)
     var report = Report(inputs: reportInputs(inventory), losses: losses(inventory), resets: resets)
-    report.findings = findings(in: resets)
     report.clocks = inventory.clockOffsets
     report.clockSettings = inventory.clocks.settings(inventory.recordings)
     return report

@@ -6,8 +6,6 @@ public struct Report: Sendable {
     public var inputs: [Input]
     public var losses: Losses
     public var resets: ResetList
-    /// Groups of RSTs that have one reason.
-    public var findings: [Finding] = []
     /// How far the clocks of the captures are apart.
     public var clocks: [ClockOffset] = []
     /// When clocks were set.
@@ -40,13 +38,33 @@ public struct Report: Sendable {
         guard !filter.isEmpty else { return }
         selection = Selection(total: resets.count, words: words)
         resets.keep(filter)
-        findings = Correlator.findings(in: resets)
+        groups = nil
     }
 
     /// How many RSTs were captured while no hook was there to tell of them.
     public func count(outsideEvents side: EventGapSide) -> Int {
         resets.heads.reduce(0) { $0 + ($1.outsideEvents == side ? 1 : 0) }
     }
+
+    /// What `answers(by:)` has in the order of size, where that is known already.
+    private var groups: AnswerGroups?
+
+    public init(inputs: [Input], losses: Losses, resets: ResetList) {
+        self.inputs = inputs
+        self.losses = losses
+        self.resets = resets
+    }
+
+    /// Makes what findings and answers need, so that it is made once.
+    public mutating func group() { groups = groups ?? AnswerGroups(resets) }
+
+    /// All RSTs, put together by what a person would fix.
+    public func answers(by order: AnswerOrder = .count) -> AnswerGroups {
+        (groups ?? AnswerGroups(resets)).sorted(by: order)
+    }
+
+    /// Groups of RSTs that have one reason, whatever their certainties are.
+    public var findings: [Finding] { answers().findings() }
 
     /// One file.
     public struct Input: Sendable, Equatable {

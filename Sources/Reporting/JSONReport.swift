@@ -18,6 +18,8 @@ public struct JSONReport: Sendable {
     public mutating func render(
         _ report: Report, to sink: ([UInt8]) throws -> Void
     ) rethrows {
+        var report = report
+        report.group()
         json.raw("{\"schema\":\"rst-report/1\",\"tool\":")
         json.string(tool)
         inputs(report)
@@ -26,7 +28,7 @@ public struct JSONReport: Sendable {
         clocks(report.clocks)
         clockSettings(report.clockSettings)
         findings(report.findings)
-        try answers(report.resets, sink)
+        try answers(report.answers(by: order), sink)
         if let grouping { groups(grouping, report.resets) }
         json.raw(",\n\"resets\":[")
         try flush(sink)
@@ -44,8 +46,7 @@ public struct JSONReport: Sendable {
     /// More are not written without being asked for.
     private static let mostAnswers = 1000
 
-    private mutating func answers(_ resets: ResetList, _ sink: ([UInt8]) throws -> Void) rethrows {
-        let groups = AnswerGroups(resets, by: order)
+    private mutating func answers(_ groups: AnswerGroups, _ sink: ([UInt8]) throws -> Void) rethrows {
         let count = shown(of: groups.count)
         if groups.count > count {
             json.raw(",\n\"answers_left_out\":")

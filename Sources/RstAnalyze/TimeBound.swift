@@ -46,10 +46,12 @@ struct TimeBound {
         guard numbers.count == 3, let year = numbers[0], let month = numbers[1], let day = numbers[2] else {
             return nil
         }
+        // The thirtieth of February is none, in whatever zone.
+        guard nanoseconds(.utc, (year, month, day), TimeOfDay()) != nil else { return nil }
         guard parts.count == 2 else { return .local(date: (year, month, day), TimeOfDay()) }
         guard let (clock, offset) = zoned(parts[1]), let time = timeOfDay(clock) else { return nil }
         guard let offset else { return .local(date: (year, month, day), time) }
-        guard let utc = try? WallClock("UTC"), let nanoseconds = nanoseconds(utc, (year, month, day), time) else {
+        guard let nanoseconds = nanoseconds(.utc, (year, month, day), time) else {
             return nil
         }
         return .absolute(nanoseconds - Int64(offset) * 60_000_000_000)

@@ -8,7 +8,7 @@ public struct AnswerGroups: Sendable {
     private let attributions: [Attribution]
     /// The groups' members, group by group and each in the order of time.
     private let places: [Int32]
-    private let groups: [Group]
+    private var groups: [Group]
     private let span: (first: Int64, last: Int64)?
 
     private struct Group: Sendable {
@@ -20,7 +20,7 @@ public struct AnswerGroups: Sendable {
         var problem: Int32
     }
 
-    public init(_ list: ResetList, by order: AnswerOrder = .count) {
+    public init(_ list: ResetList) {
         let heads = list.heads
         let labels = Labels(list.attributions)
         let base = BaseGroups(heads, labels)
@@ -58,21 +58,28 @@ public struct AnswerGroups: Sendable {
             loops[End(address, port)] = problem
             groups[number].problem = problem
         }
-        switch order {
-        case .count: groups.sort { ($1.range.count, $0.first) < ($0.range.count, $1.first) }
-        case .first: groups.sort { $0.first < $1.first }
-        case .last: groups.sort { places[$0.range.upperBound - 1] > places[$1.range.upperBound - 1] }
-        case .name:
-            groups.sort {
-                (heads[Int($0.first)].cause.rawValue, $1.range.count, $0.first)
-                    < (heads[Int($1.first)].cause.rawValue, $0.range.count, $1.first)
-            }
-        }
+        groups.sort { ($1.range.count, $0.first) < ($0.range.count, $1.first) }
         self.heads = heads
         self.attributions = list.attributions
         self.places = places
         self.groups = groups
         span = heads.wallClockSpan
+    }
+
+    /// The same, what is asked for first.
+    func sorted(by order: AnswerOrder) -> AnswerGroups {
+        var sorted = self
+        switch order {
+        case .count: break
+        case .first: sorted.groups.sort { $0.first < $1.first }
+        case .last: sorted.groups.sort { places[$0.range.upperBound - 1] > places[$1.range.upperBound - 1] }
+        case .name:
+            sorted.groups.sort {
+                (heads[Int($0.first)].cause.rawValue, $1.range.count, $0.first)
+                    < (heads[Int($1.first)].cause.rawValue, $0.range.count, $1.first)
+            }
+        }
+        return sorted
     }
 
     public var count: Int { groups.count }

@@ -49,6 +49,11 @@ struct ListText: Sendable {
         let words = verdict(head.cause, attribution.candidates, head.certainty)
         let rest = parts.isEmpty ? "" : "; " + parts.joined(separator: ", ")
         let color = TextReport.color(head.certainty)
+        guard start.columns <= page.options.width else {
+            page.wrap(start, indent: 0, hanging: 4)
+            page.wrap(words + rest, indent: 4, color: color)
+            return
+        }
         page.text += start
         if start.columns + 2 + words.columns + rest.columns <= page.options.width {
             page.text += "  " + page.paint(words, color) + rest + "\n"

@@ -5,7 +5,7 @@ extension TextReport {
     /// What explains many RSTs at once, the largest first, as many as fit a screen.
     mutating func answers(_ report: Report) {
         guard !report.resets.isEmpty else { return }
-        let groups = AnswerGroups(report.resets, by: options.order)
+        let groups = report.answers(by: options.order)
         let width = max(5, groups.count == 0 ? 0 : groups.largest.grouped.count)
         let isAll = options.top == 0 || options.verbose && options.top == nil
         // A line for what follows, and one for the prompt.
@@ -84,22 +84,24 @@ extension TextReport {
         let indent = width + 2
         let example = report.resets.entry(id: answer.example)
         let words = verdict(answer.cause, answer.candidates, answer.certainty)
-        let label = words + (answer.pattern.map { " (\($0.name))" } ?? "")
+        let name = words + (answer.pattern.map { " (\($0.name))" } ?? "")
         let who = parties(answer)
         var brief = TextReport(options: options)
-        brief.text = padLeft(answer.count.grouped, width) + "  " + brief.paint(label, Self.color(answer.certainty))
+        brief.text = padLeft(answer.count.grouped, width) + "  "
+        let label = lines(name, indent: indent, hanging: indent).joined(separator: "\n").dropFirst(indent)
+        brief.text += brief.paint(String(label), Self.color(answer.certainty))
         let column = max(indent + label.columns + 2, indent + 34)
-        if column + who.columns <= options.width {
+        if !label.contains("\n"), column + who.columns <= options.width {
             brief.text += String(repeating: " ", count: column - indent - label.columns) + who + "\n"
         } else {
             brief.text += "\n"
             brief.wrap(who, indent: indent)
         }
         var full = brief
-        var meaning = ""
-        if let pattern = answer.pattern { meaning += pattern.sentence(answer) + " " }
-        meaning += Self.meaning(answer, example)
-        full.wrap(meaning, indent: indent, hanging: indent)
+        let pattern = answer.pattern?.sentence(answer)
+        let meaning = Self.meaning(answer, example)
+        full.wrap(pattern.map { "\($0) \(meaning)" } ?? meaning, indent: indent, hanging: indent)
+        if let pattern { brief.wrap(pattern, indent: indent, hanging: indent) }
         if answer.certainty != .proven, let missing = example?.missing.first {
             full.wrap("Missing: \(missing.printable).", indent: indent)
         }
@@ -151,8 +153,11 @@ extension TextReport {
     // MARK: - Who and where
 
     private func parties(_ answer: Answer) -> String {
-        let services = Self.text(answer.services, "host")
-        let clients = Self.text(answer.clients, answer.pattern?.isScan == true ? "host" : "client")
+        var services = Self.text(answer.services, "host")
+        if case .scan(let ports, let hosts)? = answer.pattern {
+            services = "\(ports.counted("port")) on \(hosts.counted("host"))"
+        }
+        let clients = Self.text(answer.clients, "client")
         let (from, to) = answer.sentBy == .source ? (services, clients) : (clients, services)
         let who = sender(answer)
         let other = answer.direction == .received ? " (another host)" : ""
@@ -194,18 +199,14 @@ extension TextReport {
 }
 
 extension Answer.Pattern {
-    var isScan: Bool { if case .scan = self { true } else { false } }
-
     /// In words.
     fileprivate var name: String { word.split(separator: "-").joined(separator: " ") }
 
     fileprivate func sentence(_ answer: Answer) -> String {
         switch self {
-        case .scan(let ports, let hosts):
-            return
-                "One host tried \(ports.counted("port")) on \(hosts.counted("host")): a port scan, or a program that looks for a service."
+        case .scan: return "A port scan, or a program that looks for a service."
         case .crashLoop(let times): return "The service went down \(times.grouped) times and came back."
-        case .deadBackend: return "No attempt succeeded: nothing listens there, or a firewall rejects the connections."
+        case .deadBackend: return "No attempt succeeded: nothing listens, or a firewall rejects it."
         case .healthCheck(let interval):
             return
                 "A connection every \(TimeSpan(nanoseconds: interval)), regularly: probably a health check of a load balancer or monitor."

@@ -15,6 +15,9 @@ extension TextReport {
             rows.append(
                 [group.count.grouped, group.proven.grouped] + group.values.map { $0.map(text) ?? "-" } + [span])
         }
+        // Where there is no room for all columns, the times are missed least.
+        let whole = rows[0].indices.reduce(-2) { sum, column in sum + 2 + (rows.map { $0[column].columns }.max() ?? 0) }
+        if whole > options.width { for number in rows.indices { rows[number].removeLast() } }
         let widths = rows[0].indices.map { column in rows.map { $0[column].columns }.max() ?? 0 }
         for row in rows {
             var line = padLeft(row[0], widths[0]) + "  " + padLeft(row[1], widths[1])

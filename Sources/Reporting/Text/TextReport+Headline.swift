@@ -6,28 +6,25 @@ extension TextReport {
         let summary = ReportSummary(report)
         let count = report.resets.count
         var sentence = count.counted("reset")
-        if count > 0 {
-            sentence += " of \(summary.connections.counted("connection"))"
-            if let (first, last) = summary.span {
-                let length = UInt64(bitPattern: last &- first)
-                let span = options.time.span(first, last, dated: true)
-                sentence += length == 0 ? " at \(span)" : " in \(TimeSpan(nanoseconds: length)) (\(span))"
-                if let rate = rate(summary.perThousandSeconds), count >= Self.leastForRate { sentence += ", \(rate)" }
-            }
+        if count > 0 { sentence += " of \(summary.connections.counted("connection"))" }
+        let span = summary.span
+        if let span, span.last > span.first {
+            sentence += " in \(roughly(nanoseconds: UInt64(bitPattern: span.last &- span.first)))"
         }
+        if count >= Self.leastForRate, let rate = rate(summary.perThousandSeconds) { sentence += ", \(rate)" }
         wrap(sentence, indent: 0, color: .bold)
         if count > 0 {
-            var parts = summary.byCertainty.map { paint("\($0.1.grouped) \($0.0.rawValue)", Self.color($0.0)) }
-            parts += [
-                report.isComplete
-                    ? (report.tellsOfLosses ? "nothing lost" : "no losses known")
-                    : paint("incomplete, see the warnings", .yellow)
-            ]
-            let outcomes = summary.byOutcome.map { "\($0.1.grouped) \($0.0.rawValue)" }.joined(separator: ", ")
-            // Not wrapped: what colours it has would count as columns.
-            text += parts.joined(separator: ", ") + "\n"
-            text += outcomes + recordedOn(report) + "\n"
+            let losses =
+                !report.isComplete
+                ? paint("incomplete, see the warnings", .yellow)
+                : report.tellsOfLosses ? "nothing lost" : "no losses known"
+            let sure = summary.byCertainty.map { paint("\($0.1.grouped) \($0.0.rawValue)", Self.color($0.0)) }
+            // Not wrapped: what colours it would count as columns.
+            text += (sure + [losses]).joined(separator: ", ") + "\n"
+            wrap(summary.byOutcome.map { "\($0.1.grouped) \($0.0.rawValue)" }.joined(separator: ", "), indent: 0)
         }
+        let place = [span.map { options.time.span($0.first, $0.last, dated: true) }, recordedOn(report)]
+        if count > 0 { wrap(place.compactMap(\.self).joined(separator: "; "), indent: 0) }
         if let selection = report.selection {
             wrap(
                 "showing \(count.grouped) of \(selection.total.counted("reset")) (\(selection.words.joined(separator: " ").printable))",
@@ -39,14 +36,14 @@ extension TextReport {
     /// Of fewer RSTs nobody asks how often they came.
     private static let leastForRate = 10
 
-    private func recordedOn(_ report: Report) -> String {
+    private func recordedOn(_ report: Report) -> String? {
         var hosts: [String] = []
         for input in report.inputs {
             guard let host = input.host, !host.isEmpty else { continue }
             let name = host.printable + (input.kernel.map { " (Linux \($0.printable))" } ?? "")
             if !hosts.contains(name) { hosts.append(name) }
         }
-        return hosts.isEmpty ? "" : "; recorded on \(hosts.joined(separator: ", "))"
+        return hosts.isEmpty ? nil : "recorded on \(hosts.joined(separator: ", "))"
     }
 
     /// What each certainty looks like, everywhere.

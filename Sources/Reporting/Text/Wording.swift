@@ -4,8 +4,21 @@ import Correlator
 func verdict(_ cause: Cause, _ candidates: [Cause], _ certainty: Certainty) -> String {
     let names = candidates.map(\.rawValue)
     if cause == .unknown { return names.isEmpty ? "unknown" : "unknown: \(names.joined(separator: " or "))" }
+    // A word that stands for several is none of them.
+    guard names.isEmpty || names.contains(cause.rawValue) else {
+        return "\(cause.rawValue) (\(names.joined(separator: " or "))), \(certainty.rawValue)"
+    }
     let others = names.filter { $0 != cause.rawValue }
     return ([cause.rawValue] + others).joined(separator: " or ") + ", " + certainty.rawValue
+}
+
+/// A length of time in a headline: `2 h 10 min`, `3 days 4 h`.
+func roughly(nanoseconds: UInt64) -> String {
+    let minutes = nanoseconds / 60_000_000_000
+    if minutes < 2 { return TimeSpan(nanoseconds: nanoseconds).description }
+    if minutes < 120 { return "\(minutes) min" }
+    if minutes < 48 * 60 { return "\(minutes / 60) h \(minutes % 60) min" }
+    return "\(minutes / 1440) days \(minutes / 60 % 24) h"
 }
 
 extension Reset.Location {
