@@ -115,7 +115,7 @@ import Testing
         #expect(report.resets.count == 5000)
         let text = TextGoldenTests.text(report) { _ in }
         #expect(text.split(separator: "\n", omittingEmptySubsequences: false).count <= 24)
-        for word in ["(scan)", "(crash loop)", "(dead backend)", "and 200 more with 200 resets"] {
+        for word in ["scan: ", "crash loop: ", "dead backend: ", "and 200 more with 200 resets"] {
             #expect(text.contains(word), "\(word)\n\(text)")
         }
         #expect(text.contains("10.0.0.20:8080"))

@@ -79,14 +79,14 @@ import Testing
             return text
         }
         let lines = text(times).split(separator: "\n").filter {
-            $0.hasPrefix("1970") || $0.contains(":00.000000") || $0.contains(".000000 ")
+            $0.hasPrefix("1970") && $0.count == 14 || $0.contains(":00.000000") || $0.contains(".000000 ")
         }
         #expect(
             lines.map { $0.prefix(14) } == [
                 "1970-01-01 UTC", "#1 00:16:40.00", "#2 00:33:20.00", "1970-01-02 UTC", "#3 00:00:00.00",
                 "#4 00:00:01.00",
             ])
-        #expect(text([1000, 2000]).components(separatedBy: "\n1970").count == 2)
+        #expect(text([1000, 2000]).components(separatedBy: "\n1970-01-01 UTC\n").count == 2)
     }
 
     /// Names are chosen by whoever made the process, the interface or the file.

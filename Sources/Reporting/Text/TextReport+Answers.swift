@@ -84,11 +84,10 @@ extension TextReport {
         let indent = width + 2
         let example = report.resets.entry(id: answer.example)
         let words = verdict(answer.cause, answer.candidates, answer.certainty)
-        let name = words + (answer.pattern.map { " (\($0.name))" } ?? "")
-        let who = parties(answer)
+        let who = (answer.pattern.map { "\($0.name): " } ?? "") + parties(answer)
         var brief = TextReport(options: options)
         brief.text = padLeft(answer.count.grouped, width) + "  "
-        let label = lines(name, indent: indent, hanging: indent).joined(separator: "\n").dropFirst(indent)
+        let label = lines(words, indent: indent, hanging: indent).joined(separator: "\n").dropFirst(indent)
         brief.text += brief.paint(String(label), Self.color(answer.certainty))
         let column = max(indent + label.columns + 2, indent + 34)
         if !label.contains("\n"), column + who.columns <= options.width {
