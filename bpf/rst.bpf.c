@@ -20,6 +20,7 @@
 #include "segment.bpf.h"
 #include "scope.bpf.h"
 #include "sockets.bpf.h"
+#include "conntrack.bpf.h"
 
 #define SOCK_DEAD_BIT 1UL
 #define SOCK_LINGER_BIT (1UL << 4)
@@ -276,6 +277,8 @@ static __always_inline void set_entrance(struct rst_event *e, struct sk_buff *sk
 		if (!e->netns)
 			e->netns = BPF_CORE_READ(dev, nd_net.net, ns.inum);
 	}
+	set_conntrack(&e->conntrack, skb, dev,
+		      BPF_CORE_READ(skb, protocol) == bpf_htons(ETH_P_IPV6) ? 6 : 4);
 }
 
 /*

@@ -97,6 +97,32 @@ struct rst_ending {
 	uint8_t padding[2];
 };
 
+/* What rst_conntrack.has says is filled in. */
+enum rst_conntrack_has {
+	RST_CONNTRACK_HAS_SEGMENT = 1 << 0, /* info; without it, this kernel has no conntrack */
+	RST_CONNTRACK_HAS_HOOK = 1 << 1,    /* hook */
+	RST_CONNTRACK_HAS_ENTRY = 1 << 2,   /* the segment has an entry */
+	RST_CONNTRACK_HAS_TUPLES = 1 << 3,  /* original, reply */
+};
+
+/* Addresses as in rst_event, ports in host order. */
+struct rst_conntrack_tuple {
+	uint8_t src[16];
+	uint8_t dst[16];
+	uint16_t sport;
+	uint16_t dport;
+};
+
+/* What connection tracking has of the segment that provoked a reset. */
+struct rst_conntrack {
+	uint64_t hook; /* the function at conntrack's place in PREROUTING; 0 if there is none */
+	struct rst_conntrack_tuple original;
+	struct rst_conntrack_tuple reply;
+	uint8_t info; /* enum ip_conntrack_info; 7: untracked by a rule */
+	uint8_t has;  /* enum rst_conntrack_has */
+	uint8_t padding[6];
+};
+
 struct rst_event {
 	uint64_t mono_ns;	 /* bpf_ktime_get_ns */
 	uint64_t skb;		 /* kernel address; 0 if none */
@@ -154,6 +180,7 @@ struct rst_event {
 	uint32_t parent_pid;
 	uint32_t owner_uid;
 	struct rst_ending ending;
+	struct rst_conntrack conntrack;
 	uint64_t stack[RST_STACK_FRAMES]; /* innermost first */
 };
 
@@ -192,13 +219,15 @@ static_assert(sizeof(struct rst_scope) ==
 		  16 + 4 * RST_SCOPE_NETNS + 32 * RST_SCOPE_HOSTS + 2 * RST_SCOPE_PORTS,
 	      "ABI");
 static_assert(sizeof(struct rst_holder) == 40, "ABI");
-static_assert(sizeof(struct rst_event) == 456 + 8 * RST_STACK_FRAMES, "ABI");
+static_assert(sizeof(struct rst_conntrack) == 88, "ABI");
+static_assert(sizeof(struct rst_event) == 544 + 8 * RST_STACK_FRAMES, "ABI");
 #else
 _Static_assert(sizeof(struct rst_scope) ==
 		   16 + 4 * RST_SCOPE_NETNS + 32 * RST_SCOPE_HOSTS + 2 * RST_SCOPE_PORTS,
 	       "the ABI has changed");
 _Static_assert(sizeof(struct rst_holder) == 40, "the ABI has changed");
-_Static_assert(sizeof(struct rst_event) == 456 + 8 * RST_STACK_FRAMES, "the ABI has changed");
+_Static_assert(sizeof(struct rst_conntrack) == 88, "the ABI has changed");
+_Static_assert(sizeof(struct rst_event) == 544 + 8 * RST_STACK_FRAMES, "the ABI has changed");
 #endif
 
 #endif

@@ -28,6 +28,15 @@ public struct Evidence: Sendable {
     public var listener: ListenerFit?
     /// Of the RST.
     public var flags: TCPFlags?
+    /// Addresses and ports of the RST as TCP decided on it, where this host translated them on the way out: those of the
+    /// socket, or of the port that had none.
+    public var untranslated: FourTuple?
+    /// Those it left with.
+    public var tuple: FourTuple?
+    /// Connection tracking, of the segment that provoked a reset.
+    public var conntrack: ResetEvent.Conntrack?
+    /// Of a RST that a firewall sent.
+    public var firewall: RuleFinding?
     /// Of a segment that a program wrote.
     public var repeats: Repetition?
     /// Of a trigger that only a capture shows: whether it may have met a time-wait socket.

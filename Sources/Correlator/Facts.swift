@@ -15,6 +15,7 @@ extension ResetAssembly {
             if let hook = path.netfilterHook, path.origin == .netfilter {
                 facts.append(Fact("the rule stands in \(hook)", from: place(lead)))
             }
+            if let firewall = evidence.firewall { facts += ruleFacts(firewall, from: place(lead)) }
             if path.origin == .active, let release = path.release { facts.append(Fact(release, from: place(lead))) }
             if path.context == .softirq, path.origin == .active || path.origin == .passive {
                 facts.append(
@@ -30,8 +31,14 @@ extension ResetAssembly {
         if evidence.socket == .noneOrTimeWait, let origin {
             facts.append(Fact("no full socket: tcp_send_reset did not tell of it", from: place(origin)))
         }
+        if let decision, let tuple = evidence.untranslated {
+            facts.append(
+                Fact(
+                    "decided on as \(tuple), and translated by this host on its way out", from: place(decision)))
+        }
         if let decision {
             facts += decisionFacts(evidence, from: place(decision))
+            if let conntrack = evidence.conntrack { facts += conntrackFacts(conntrack, from: place(decision)) }
             if let listener = inventory.event(decision).listener {
                 facts.append(
                     Fact(listener.history(at: inventory.event(decision).monotonic), from: place(decision)))

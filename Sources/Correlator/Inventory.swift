@@ -21,6 +21,8 @@ final class Inventory: Sendable {
     private let keepSilent: [Bool]
     /// Of recordings that name some functions instead of a stack.
     private let partialPaths: [[String]: KernelPath]
+    /// The rules of firewalls.
+    let rules: RuleSearch
 
     init(captures: [CaptureInput], recordings: [EventInput]) {
         self.captures = captures
@@ -40,6 +42,8 @@ final class Inventory: Sendable {
             }
         }
         partialPaths = partial
+        rules = RuleSearch(
+            recordings, isNeeded: paths.contains { $0.values.contains { $0.origin == .netfilter } })
     }
 
     /// Clocks that differ by less are left alone: their difference is within what one RST may take anyway.

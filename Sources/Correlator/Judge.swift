@@ -13,6 +13,8 @@ public struct Verdict: Sendable, Equatable {
     public var missing: [String]
     /// Causes that the evidence cannot tell apart, the likeliest first; empty when there is only one.
     public var candidates: [Cause] = []
+    /// What to do, where it is another thing than the catalogue says.
+    public var advice: String?
 
     /// Says of it that it came, and from where is not known.
     mutating func becomeReceived() {
@@ -38,6 +40,7 @@ public func judge(_ evidence: Evidence) -> Verdict {
     }
     var verdict = Verdict(
         cause: rule.cause, category: rule.category, certainty: .proven, summary: rule.meaning, missing: [])
+    verdict.advice = advice(rule, evidence)
     if let doubt = doubt(rule, evidence) {
         verdict.certainty = .inferred
         verdict.missing = [doubt]
@@ -105,6 +108,15 @@ private func alternatives(to cause: Cause) -> [Cause] {
 
 /// A program wrote what had come before: it passes on the segments of others, as a bridge or a tunnel does.
 private let carried = [Catalogue.rule(for: .forwarded)].compactMap(\.self)
+
+/// What to do where the evidence tells more than the cause does.
+private func advice(_ rule: Rule, _ evidence: Evidence) -> String? {
+    switch rule.cause {
+    case .staleConnection, .unexpectedSynAck, .straySegment: evidence.lostTranslation?.advice
+    case .netfilterReject: evidence.firewall.flatMap { $0.isCertain ? $0.rules.first?.advice : nil }
+    default: nil
+    }
+}
 
 private func rules(thatHoldFor evidence: Evidence) -> [Rule] {
     // A span: all processors ask all rules, and none counts references to them meanwhile.
@@ -232,10 +244,17 @@ private func undecided(_ evidence: Evidence, candidates: [Rule]) -> Verdict {
 /// The meaning of the rule, with what this evidence adds to it; worded as a guess where it is one.
 private func sentence(_ rule: Rule, _ evidence: Evidence, _ certainty: Certainty) -> String {
     switch rule.cause {
+    case .closedPort where evidence.listener == nil && evidence.askedElsewhere != nil:
+        if let (met, asked) = evidence.askedElsewhere {
+            return
+                "Nobody listened on \(met.sourceEnd), where this host's NAT (REDIRECT, DNAT) had sent the SYN for \(asked.sourceEnd)."
+        }
     case .closedPort where evidence.listener == .fits:
         return "The kernel found no socket for the SYN, although one listens on its address and port."
     case .staleConnection where evidence.listener == .fits:
         return "The kernel found no socket for the segment, although one listens on its address and port."
+    case .staleConnection, .unexpectedSynAck, .straySegment:
+        if let sentence = evidence.lostTranslation?.sentence { return sentence }
     case .badAckInHandshake where certainty == .proven && evidence.reason == "TCP_RFC7323_PAWS":
         return "The other end echoed a timestamp in the handshake that this host had not sent."
     case .dataAfterFullClose where certainty == .proven && evidence.trigger?.flags.contains(.syn) == true:
@@ -253,6 +272,9 @@ private func sentence(_ rule: Rule, _ evidence: Evidence, _ certainty: Certainty
     let kind = path.callers.contains(.xtables) ? "An iptables" : path.callers.contains(.nftables) ? "An nftables" : "A"
     guard let hook = path.netfilterHook else {
         return "\(kind) rule on this host rejected the segment with a TCP reset."
+    }
+    if let firewall = evidence.firewall, firewall.isCertain, let rule = firewall.rules.first {
+        return "\(kind) rule in \(hook) on this host rejected the segment with a TCP reset: \(rule.place): \(rule.text)"
     }
     return "\(kind) rule in \(hook) on this host rejected the segment with a TCP reset."
 }

@@ -119,8 +119,11 @@ public struct Reset: Sendable {
     public var outsideEvents: EventGapSide?
     /// Whether `time` is on the wall clock; without a clock sample it is time since boot.
     public var hasWallClock = true
-    /// At its origin.
+    /// As it left its origin.
     public var tuple: FourTuple
+    /// As its origin's TCP decided on it, where that host translates addresses (REDIRECT, DNAT) and they differ: the port
+    /// that was closed, or the socket's own ends.
+    public var untranslated: FourTuple?
     public var seq: UInt32?
     public var ack: UInt32?
     public var flags: TCPFlags?
@@ -138,7 +141,11 @@ public struct Reset: Sendable {
     public var because: String?
     /// What would have to be known to be sure.
     public var missing: [String] = []
+    /// What to do about this very RST, where more is known of it than the catalogue's advice for its cause says; nil otherwise.
+    public var advice: String?
     public var evidence: [Fact]
+    /// Of a RST that a firewall sent: which rule made it.
+    public var firewall: RuleFinding?
     public var match: Match?
     public var reason: String?
     /// Before the reset.

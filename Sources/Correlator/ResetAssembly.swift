@@ -99,6 +99,19 @@ final class ResetAssembly: Sendable {
         let observed = Observed(members, inventory)
         let (origin, decision, lead) = (observed.origin, observed.decision, observed.lead)
         var evidence = evidence(origin: origin, decision: decision)
+        evidence.tuple = lead.map(inventory.tuple)
+        if let origin, let path = evidence.path, path.origin == .netfilter,
+            !inventory.recordings[inventory.recordingIndex(origin)].recording.rulesets.isEmpty
+        {
+            // Older recorders kept no rules.
+            evidence.firewall = inventory.rules.find(
+                inventory.event(origin), path, recording: inventory.recordingIndex(origin))
+        }
+        if let decision, inventory.event(decision).isTupleComplete, inventory.event(decision).seq != nil,
+            inventory.tuple(decision) != evidence.tuple
+        {
+            evidence.untranslated = inventory.tuple(decision)
+        }
         if let origin, inventory.isWritten(origin) { evidence.repeats = repetition(origin, observed.packets) }
         let isSilent = decision == nil && origin != nil && evidence.answersWithoutSocket
         let wire =
@@ -217,6 +230,9 @@ final class ResetAssembly: Sendable {
         reset.candidates = verdict.candidates
         reset.because = verdict.because
         reset.missing = verdict.missing
+        reset.untranslated = evidence.untranslated
+        reset.advice = verdict.advice
+        reset.firewall = evidence.firewall
         // What many RSTs have in common is seen in their connections.
         reset.flow = judged.wire.flatMap { FlowSummary($0.evidence) }
         reset.evidence = facts(
@@ -345,6 +361,7 @@ final class ResetAssembly: Sendable {
             evidence.trigger = Evidence.Trigger(
                 flags: trigger.flags, length: trigger.length, seq: trigger.seq, ack: trigger.ack)
         }
+        evidence.conntrack = inventory.event(decision).conntrack
         if let listener = inventory.event(decision).listener, listener.closed == nil, listener.fits != false {
             evidence.listener = listener.fits == true ? .fits : .mayFit
         }

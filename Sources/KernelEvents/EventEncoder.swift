@@ -5,7 +5,7 @@ import NetworkTypes
 ///
 /// The order and the format of the keys follow `rst-events/1`, docs/events.md. A field that is nil is not written.
 public struct EventEncoder: Sendable {
-    private var json = JSONWriter()
+    var json = JSONWriter()
 
     public init() {}
 
@@ -162,6 +162,7 @@ public struct EventEncoder: Sendable {
         if let trigger = event.trigger { append(trigger: trigger) }
         if let listener = event.listener { append(listener: listener) }
         if let ending = event.ending { append(ending: ending) }
+        if let conntrack = event.conntrack { append(conntrack: conntrack) }
         if let stack = event.stack {
             json.raw(#","stack":"#)
             json.number(stack)

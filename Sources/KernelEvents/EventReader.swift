@@ -62,6 +62,7 @@ struct EventReader {
             case .trigger: event.trigger = try trigger(&scanner)
             case .listener: event.listener = try listener(&scanner)
             case .closed: event.ending = try ending(&scanner)
+            case .conntrack: event.conntrack = try scanner.conntrack()
             default: try scanner.skipValue()
             }
         }

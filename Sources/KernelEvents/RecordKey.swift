@@ -14,6 +14,8 @@ enum RecordKey: UInt8, CaseIterable {
     case process, exe, args, argsCut, user, parent, endings, endingsLost
     case scope, hosts, ports
     case since, until, hooksMonoNs, captureMonoNs, stepNs, suspendedNs, stepsMarked
+    case conntrack, atWork, segment, original, reply, lookedUp
+    case content, listing, untilMonoNs
 
     /// Keys of one to seven bytes with their closing quote, packed as a little-endian number: the first byte is lowest.
     @inline(__always)
@@ -96,6 +98,11 @@ enum RecordKey: UInt8, CaseIterable {
         case 0x2265636e6973: self = .since  // since
         case 0x226c69746e75: self = .until  // until
         case 0x22736e5f70657473: self = .stepNs  // step_ns
+        case 0x226b726f775f7461: self = .atWork  // at_work
+        case 0x22746e656d676573: self = .segment  // segment
+        case 0x22796c706572: self = .reply  // reply
+        case 0x22746e65746e6f63: self = .content  // content
+        case 0x22676e697473696c: self = .listing  // listing
         default: return nil
         }
     }
@@ -124,6 +131,10 @@ enum RecordKey: UInt8, CaseIterable {
         case (0x616d5f7370657473, 0x64656b72): self = .stepsMarked  // steps_marked
         case (0x6f6d5f736b6f6f68, 0x736e5f6f6e): self = .hooksMonoNs  // hooks_mono_ns
         case (0x5f65727574706163, 0x736e5f6f6e6f6d): self = .captureMonoNs  // capture_mono_ns
+        case (0x6f6d5f6c69746e75, 0x736e5f6f6e): self = .untilMonoNs  // until_mono_ns
+        case (0x636172746e6e6f63, 0x6b): self = .conntrack  // conntrack
+        case (0x6c616e696769726f, 0x0): self = .original  // original
+        case (0x755f64656b6f6f6c, 0x70): self = .lookedUp  // looked_up
         default: return nil
         }
     }
@@ -235,6 +246,15 @@ enum RecordKey: UInt8, CaseIterable {
         case .stepsMarked: "steps_marked"
         case .hooksMonoNs: "hooks_mono_ns"
         case .captureMonoNs: "capture_mono_ns"
+        case .conntrack: "conntrack"
+        case .content: "content"
+        case .listing: "listing"
+        case .untilMonoNs: "until_mono_ns"
+        case .atWork: "at_work"
+        case .segment: "segment"
+        case .original: "original"
+        case .reply: "reply"
+        case .lookedUp: "looked_up"
         }
     }
 }

@@ -12,6 +12,8 @@ public struct Recording: Sendable, Equatable {
     public var events: [ResetEvent] = []
     public var clocks: [ClockSample] = []
     public var losses: [Loss] = []
+    /// What firewalls were told to do, as their tools printed it.
+    public var rulesets: [Ruleset] = []
     /// Nil if the recorder did not live to write it.
     public var footer: RecordingFooter?
     /// Lines that were well-formed and of a type this version does not know.

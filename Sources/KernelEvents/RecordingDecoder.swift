@@ -204,6 +204,10 @@ public struct RecordingDecoder {
             let loss = try scanner.loss()
             try end(&scanner, from: start)
             recording.losses.append(loss)
+        case .ruleset:
+            let ruleset = try scanner.ruleset()
+            try end(&scanner, from: start)
+            if let ruleset { recording.rulesets.append(ruleset) } else { recording.ignoredLines += 1 }
         case .end:
             let footer = try scanner.footer()
             try end(&scanner, from: start)
@@ -295,7 +299,7 @@ public struct RecordingDecoder {
 
 /// The `type` of a line.
 enum RecordType {
-    case recording, stack, emit, decide, clock, lost, end, other
+    case recording, stack, emit, decide, clock, lost, ruleset, end, other
 }
 
 extension LineScanner {
@@ -330,6 +334,7 @@ extension RecordType {
         case "decide": self = .decide
         case "clock": self = .clock
         case "lost": self = .lost
+        case "ruleset": self = .ruleset
         case "end": self = .end
         default: self = .other
         }

@@ -58,6 +58,11 @@ public struct ResetEvent: Sendable, Equatable {
         get { rarities?.value.ending }
         set { change { $0.ending = newValue } }
     }
+    /// What connection tracking had of the segment that provoked the reset; nil where it is not at work, or that is not known.
+    public var conntrack: Conntrack? {
+        get { rarities?.value.conntrack }
+        set { change { $0.conntrack = newValue } }
+    }
     /// Files of other tools only: whether a segment provoked the reset (the hook was given one). Nil if not told.
     public var provoked: Bool? {
         get { rarities?.value.provoked }
@@ -78,6 +83,7 @@ public struct ResetEvent: Sendable, Equatable {
     private struct Rarities: Sendable, Equatable {
         var listener: Listener?
         var ending: Ending?
+        var conntrack: Conntrack?
         var provoked: Bool?
         var functions: [String] = []
     }

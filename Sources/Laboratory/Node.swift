@@ -59,6 +59,18 @@ package final class Node {
         }
     }
 
+    /// This node's address on the link that it has with another one.
+    package func addressFacing(_ other: Node) throws -> IPAddress {
+        let length = other.version == .v4 ? 26 : 64
+        func link(_ address: IPAddress) -> [Bool] {
+            address.bytes.flatMap { byte in (0..<8).map { byte >> (7 - $0) & 1 == 1 } }.prefix(length).map(\.self)
+        }
+        guard let address = addresses.first(where: { link($0) == link(other.address) }) else {
+            throw LabError.unsupported("the nodes have no link in common")
+        }
+        return address
+    }
+
     package func tap(_ interface: String? = nil) throws -> PacketTap {
         try run { try PacketTap(interface: interface ?? interfaces[0]) }
     }

@@ -21,3 +21,10 @@ public struct FourTuple: Hashable, Sendable {
             source: destination, sourcePort: destinationPort, destination: source, destinationPort: sourcePort)
     }
 }
+
+extension FourTuple: CustomStringConvertible {
+    /// `10.0.0.1:80 > [2001:db8::1]:40000`.
+    public var description: String {
+        "\(source.text(port: sourcePort)) > \(destination.text(port: destinationPort))"
+    }
+}

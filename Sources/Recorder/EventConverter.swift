@@ -16,12 +16,20 @@ struct EventConverter {
     private lazy var endings = EndingConverter()
     /// The kernel does not tell of decisions without a full socket: what left has to say how the connection had ended.
     private let tellsEndingsOfSegments: Bool
+    private var conntrack: ConntrackTable
+    /// Over IPv6 too a segment that meets no socket still has its entry when TCP answers (Linux 6.4, ip6_protocol_deliver_rcu).
+    private let keepsEntryOverIPv6: Bool
     private(set) var events = 0
+    /// Network namespaces in which a firewall rejected something since they were last asked for.
+    private var rejecting = Rejecting()
 
     init(
         symbols: LiveSymbols, reasonName: @escaping (UInt32) -> String?, tellsEndingsOfSegments: Bool = false,
-        holders: @escaping () -> SocketHolders.Table
+        holders: @escaping () -> SocketHolders.Table,
+        finder: NamespaceFinder = NamespaceFinder(known: [])
     ) {
+        conntrack = ConntrackTable(finder: finder)
+        keepsEntryOverIPv6 = Self.isLinux(6, 4)
         self.holders = SocketHolders(read: holders) { clockNanoseconds(CLOCK_MONOTONIC) }
         self.tellsEndingsOfSegments = tellsEndingsOfSegments
         self.symbols = symbols
@@ -29,7 +37,10 @@ struct EventConverter {
     }
 
     /// Lets go of what it has open.
-    func close() { groups.close() }
+    mutating func close() {
+        groups.close()
+        conntrack.close()
+    }
 
     var hasSymbols: Bool { !symbols.isEmpty }
 
@@ -46,6 +57,11 @@ struct EventConverter {
     mutating func append(header: RecordingHeader) { encoder.append(header: header) }
     mutating func append(clock: ClockSample) { encoder.append(clock: clock) }
     mutating func append(loss: Loss) { encoder.append(loss: loss) }
+    mutating func append(ruleset: Ruleset) { encoder.append(ruleset: ruleset) }
+    mutating func takeRejecting() -> Rejecting {
+        defer { rejecting = Rejecting() }
+        return rejecting
+    }
     mutating func append(footer: RecordingFooter) { encoder.append(footer: footer) }
 
     mutating func append(_ raw: UnsafePointer<rst_event>) {
@@ -78,6 +94,10 @@ struct EventConverter {
         setSocket(of: &event, from: record)
         let frames = stack(raw, count: Int(min(record.stack_frames, UInt32(RST_STACK_FRAMES))))
         event.stack = frames?.id
+        if let rejects = frames?.rejects, let netns = event.netns {
+            rejecting.all.insert(netns)
+            if rejects == .legacy { rejecting.legacy.insert(netns) }
+        }
         if record.isOfOwner, frames?.context != .process, record.has(RST_HAS_TCP_SOCKET) {
             // It was only the owner's turn on the processor.
             event.socket?.owner = holder(of: record)
@@ -102,8 +122,56 @@ struct EventConverter {
                 flags: TCPFlags(rawValue: record.trigger_flags), seq: record.trigger_seq, ack: record.trigger_ack,
                 length: record.trigger_length)
         }
+        if event.kind == .decide { event.conntrack = conntrack(of: event, record) }
         encoder.append(event: event)
         events += 1
+    }
+
+    /// Whether the running kernel is that one or a later one.
+    private static func isLinux(_ major: Int, _ minor: Int) -> Bool {
+        var system = utsname()
+        uname(&system)
+        let numbers = withUnsafeBytes(of: system.release) { String(kernelName: $0) }
+            .split { !$0.isNumber }.prefix(2).compactMap { Int($0) }
+        return numbers.count == 2 && (numbers[0], numbers[1]) >= (major, minor)
+    }
+
+    private mutating func conntrack(of event: ResetEvent, _ record: rst_event) -> ResetEvent.Conntrack? {
+        let raw = record.conntrack
+        func has(_ bit: rst_conntrack_has) -> Bool { UInt32(raw.has) & UInt32(bit.rawValue) != 0 }
+        guard event.trigger != nil, has(RST_CONNTRACK_HAS_SEGMENT) else { return nil }
+        var conntrack = ResetEvent.Conntrack()
+        if has(RST_CONNTRACK_HAS_HOOK) {
+            // Any program may put a hook at the same place.
+            conntrack.isAtWork = raw.hook != 0 && symbols.names([raw.hook])[0].contains("_conntrack_in")
+        }
+        if has(RST_CONNTRACK_HAS_ENTRY) {
+            conntrack.segment = .tracked
+        } else if raw.info == 7 {
+            conntrack.segment = .untracked
+        } else if record.ip_version == 4 || keepsEntryOverIPv6,
+            !record.has(RST_HAS_STATE) || event.state == .timeWait
+        {
+            // tcp_v4_rcv() takes the entry off before a socket gets the segment.
+            conntrack.segment = ResetEvent.Conntrack.Segment.none
+        }
+        if has(RST_CONNTRACK_HAS_TUPLES) {
+            conntrack.original = tuple(raw.original)
+            conntrack.reply = tuple(raw.reply)
+        } else if conntrack.isAtWork == true, conntrack.segment == ResetEvent.Conntrack.Segment.none || raw.info == 7,
+            let netns = event.netns, event.trigger?.flags.contains(.ack) == true,
+            let entry = self.conntrack.entry(for: event.tuple.reversed, in: netns)
+        {
+            (conntrack.original, conntrack.reply) = entry
+            conntrack.isLookedUp = true
+        }
+        return conntrack.isAtWork == true || conntrack.original != nil || conntrack.segment == .tracked
+            || conntrack.segment == .untracked ? conntrack : nil
+    }
+
+    private func tuple(_ raw: rst_conntrack_tuple) -> FourTuple {
+        FourTuple(
+            source: address(raw.src), sourcePort: raw.sport, destination: address(raw.dst), destinationPort: raw.dport)
     }
 
     private func hook(of record: rst_event) -> String {
@@ -122,6 +190,18 @@ struct EventConverter {
         let context: ResetEvent.Task.Context?
         /// It is of somebody who lets go of a file.
         let releasesFile: Bool
+        /// A firewall rule made the RST.
+        let rejects: Rejection?
+    }
+
+    private enum Rejection {
+        case legacy, other
+
+        init?(_ frames: [String]) {
+            let makers = ["nf_send_reset", "nf_reject_skb_", "nft_reject_", "reject_tg"]
+            guard frames.contains(where: { frame in makers.contains(where: frame.hasPrefix) }) else { return nil }
+            self = frames.contains { $0.hasPrefix("ipt_do_table") || $0.hasPrefix("ip6t_do_table") } ? .legacy : .other
+        }
     }
 
     private mutating func stack(_ raw: UnsafePointer<rst_event>, count: Int) -> Stack? {
@@ -135,7 +215,8 @@ struct EventConverter {
             encoder.append(stack: id, frames: names)
             let stack = Stack(
                 id: id, context: ResetEvent.Task.Context(frames: names, isWhole: count < Int(RST_STACK_FRAMES)),
-                releasesFile: names.contains { $0.hasPrefix("__fput") })
+                releasesFile: names.contains { $0.hasPrefix("__fput") },
+                rejects: Rejection(names))
             knownStacks[id] = stack
             return stack
         }

@@ -67,7 +67,9 @@ final class EventLoop: @unchecked Sendable {
                 kallsyms: { readFile("/proc/kallsyms") }, modules: { readFile("/proc/modules") }),
             reasonName: { rstbpf_reason_name(opened, $0).map { String(cString: $0) } },
             tellsEndingsOfSegments: !tellsOfAllAnswers,
-            holders: { Self.holders(opened) })
+            holders: { Self.holders(opened) },
+            finder: NamespaceFinder(
+                known: [NetworkNamespace.current] + options.interfaces.compactMap { $0.namespace?.path }))
     }
 
     deinit {
@@ -169,6 +171,15 @@ final class EventLoop: @unchecked Sendable {
         return Int(clamping: counts.reserved - received)
     }
 
+    /// Reads the rules of firewalls; set before the thread starts.
+    var rules: RulesetWatch?
+
+    /// Writes the rulesets that were read meanwhile.
+    func writeRulesets() throws(RecorderError) {
+        for ruleset in rules?.take() ?? [] { converter.append(ruleset: ruleset) }
+        try flush()
+    }
+
     private func afterPoll() throws(RecorderError) {
         let step = clocks.look()
         if let step {
@@ -177,6 +188,11 @@ final class EventLoop: @unchecked Sendable {
             lastClock = step.after.monotonic
         }
         let now = clocks.last.monotonic
+        if let rules {
+            for ruleset in rules.take() { converter.append(ruleset: ruleset) }
+            let rejecting = converter.takeRejecting()
+            if !rejecting.all.isEmpty { rules.note(rejecting) }
+        }
         if now - lastClock >= Self.clockInterval {
             converter.append(clock: clocks.last)
             lastClock = now

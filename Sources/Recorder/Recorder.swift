@@ -10,6 +10,8 @@ public final class Recorder {
     private let events: EventLoop
     private let captureDone = DispatchGroup()
     private let eventsDone = DispatchGroup()
+    private let rules: RulesetWatch
+    private let rulesDone = DispatchGroup()
     private let started = clockNanoseconds(CLOCK_MONOTONIC)
 
     /// What the user should know although the recording runs.
@@ -27,6 +29,8 @@ public final class Recorder {
         events = try EventLoop(options, failed: wantsToStop)
         capture = try CaptureLoop(
             options, host: "\(text(system.sysname)) \(kernel)", limitReached: wantsToStop)
+        rules = RulesetWatch(options, kallsyms: readFile("/proc/kallsyms"))
+        events.rules = rules
         warnings = capture.warnings + events.warnings
         var header = RecordingHeader()
         header.tool = options.tool
@@ -48,6 +52,7 @@ public final class Recorder {
         try events.write(header: header)
         start("capture", captureDone, capture.run)
         start("events", eventsDone, events.run)
+        DispatchQueue(label: "rules").async(group: rulesDone, execute: rules.run)
     }
 
     /// Why this process cannot record kernel events here, with what to do about it; nil if it can.
@@ -82,6 +87,9 @@ public final class Recorder {
         captureDone.wait()
         events.stop()
         eventsDone.wait()
+        // Only now: a rejection may have been the last event.
+        rules.stop()
+        rulesDone.wait()
         var summary = RecordingSummary()
         summary.packets = capture.packets
         summary.events = events.events
@@ -96,6 +104,7 @@ public final class Recorder {
         footer.failure = summary.failure
         footer.until = RecordingTimes(hooks: events.detached, capture: capture.closed)
         do {
+            if summary.failure == nil { try events.writeRulesets() }
             try events.write(footer: footer)
         } catch {
             summary.failure = summary.failure ?? error.description

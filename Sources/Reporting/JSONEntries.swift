@@ -28,6 +28,11 @@ struct JSONEntries {
         if reset.hasWallClock { json.time(UTCTime(nanoseconds: reset.time)) } else { json.raw("null") }
         json.raw(",")
         append(reset.tuple)
+        if let tuple = reset.untranslated {
+            json.raw(",\"untranslated\":{")
+            append(tuple)
+            json.raw("}")
+        }
         if let seq = reset.seq {
             json.raw(",\"seq\":")
             json.number(seq)
@@ -58,6 +63,10 @@ struct JSONEntries {
         if !reset.candidates.isEmpty { json.strings(",\"candidates\":[", reset.candidates.map(\.rawValue)) }
         json.raw(",\"summary\":")
         json.string(reset.summary)
+        if let advice = reset.advice {
+            json.raw(",\"advice\":")
+            json.string(advice)
+        }
         evidence(reset.evidence)
         kernelSide(reset)
         wireSide(reset)
@@ -166,6 +175,29 @@ struct JSONEntries {
             json.string(match.by.rawValue)
             json.raw(",\"delta_ns\":")
             json.number(match.delta)
+            json.raw("}")
+        }
+        if let firewall = reset.firewall, !firewall.rules.isEmpty {
+            json.raw(
+                firewall.isCertain
+                    ? ",\"firewall\":{\"certain\":true,\"rules\":[" : ",\"firewall\":{\"certain\":false,\"rules\":[")
+            for (index, rule) in firewall.rules.enumerated() {
+                json.raw(index == 0 ? "{\"tool\":" : ",{\"tool\":")
+                json.string(rule.tool.rawValue)
+                json.raw(",\"family\":")
+                json.string(rule.family)
+                json.raw(",\"table\":")
+                json.string(rule.table)
+                json.raw(",\"chain\":")
+                json.string(rule.chain)
+                json.raw(rule.tool == .nft ? ",\"handle\":" : ",\"number\":")
+                json.number(rule.handle)
+                json.raw(",\"text\":")
+                json.string(rule.text)
+                json.raw("}")
+            }
+            json.raw("],\"count\":")
+            json.number(firewall.count)
             json.raw("}")
         }
         if let reason = reset.reason {

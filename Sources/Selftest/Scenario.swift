@@ -119,6 +119,8 @@ public struct ExpectedReset: Sendable, Hashable {
     public var outcome: Outcome = .matched
     /// The netfilter hook that rejected: INGRESS, PREROUTING, INPUT, FORWARD or OUTPUT; BRIDGE for the bridge family.
     public var netfilterHook: String?
+    /// Words of the rules that can have rejected it; of one alone the report is certain.
+    public var rules: [String]?
     public var ending: Ending?
     /// The kernel's reason (from 6.12 for a reset of a socket's own, from 6.10 for an answer), without its prefix.
     public var reason: String?
@@ -133,6 +135,10 @@ public struct ExpectedReset: Sendable, Hashable {
     public var end: End?
     /// Words that one of the report's facts must contain.
     public var fact: String?
+    /// The first kernel that tells it; nil for all.
+    public var factSince: KernelVersion?
+    /// Words that its sentence must contain, from `factSince` on.
+    public var words: String?
     /// The cgroup of the socket.
     public var cgroup: String?
     /// Decided outside the owner's context: a report that names no process is right too.
@@ -143,6 +149,9 @@ public struct ExpectedReset: Sendable, Hashable {
     public var netns: UInt32
     /// The same reset behind a translation of addresses.
     public var alsoSeenAs: [FourTuple] = []
+
+    /// As TCP decided on it, where the host that sends it translates addresses.
+    public var untranslated: FourTuple?
 
     /// Whether the events of the running kernel prove the cause; if not, a report must not say so.
     public var isProven: Bool {

@@ -79,6 +79,15 @@ struct Comparison {
         if let hook = expected.netfilterHook, got.path?.netfilterHook != hook {
             differ("hook", hook, got.path?.netfilterHook ?? "not named")
         }
+        if let rules = expected.rules {
+            let texts = got.firewall?.rules.map(\.text) ?? []
+            let fit = texts.count == rules.count && zip(texts, rules).allSatisfy { $0.contains($1) }
+            if !fit || got.firewall?.isCertain != (rules.count == 1) {
+                differ(
+                    "rule", rules.joined(separator: " or "),
+                    "\(texts.joined(separator: " or ")), \(got.firewall?.doubt ?? "certain")")
+            }
+        }
         if let ending = expected.ending, let release = got.path?.release, release != ending.release {
             differ("release", ending.release, release)
         }
@@ -87,8 +96,19 @@ struct Comparison {
         }
         if let reason = expected.reason, let named = got.reason, named != reason { differ("reason", reason, named) }
         // Without the kernel's proof there is no decision, which is what knows of listeners.
-        if let fact = expected.fact, expected.isProven, !got.evidence.contains(where: { $0.fact.contains(fact) }) {
+        let isTold = expected.factSince.flatMap { since in KernelVersion.running.map { $0 >= since } } ?? true
+        if let words = expected.words, isTold, expected.isProven, !got.summary.contains(words) {
+            differ("sentence", "one with \"\(words)\"", got.summary)
+        }
+        if let fact = expected.fact, isTold, expected.isProven,
+            !got.evidence.contains(where: { $0.fact.contains(fact) })
+        {
             differ("evidence", "\"\(fact)\"", got.evidence.map(\.fact).joined(separator: "; "))
+        }
+        if expected.isProven, got.untranslated != expected.untranslated {
+            differ(
+                "before NAT", expected.untranslated.map(describe) ?? "nothing",
+                got.untranslated.map(describe) ?? "nothing")
         }
         if let cgroup = expected.cgroup, got.location?.cgroup != cgroup {
             differ("cgroup", cgroup, got.location?.cgroup ?? "not named")

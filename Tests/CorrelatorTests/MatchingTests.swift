@@ -239,6 +239,16 @@ struct World {
         let resets = world.report().resets
         #expect(resets.count == 1)
         #expect(resets.first?.outcome == .matched && resets.first?.cause == .staleConnection)
+        #expect(resets.first?.tuple == Self.redirected && resets.first?.untranslated == World.tuple)
+    }
+
+    @Test func theRedirectedPortIsNamed() {
+        var world = World()
+        world.decide(at: 0.99, trigger: .syn)
+        world.emit(at: 1, Self.redirected)
+        let reset = world.report().resets[0]
+        #expect(reset.cause == .closedPort && reset.certainty == .proven)
+        #expect(reset.summary.contains("10.0.0.1:80") && reset.summary.contains("10.0.0.1:8080"))
     }
 
     /// A scanner asks several hosts with one port and number: the answer of another host is not ours, though ours was dropped.

@@ -75,6 +75,15 @@ struct Samples {
                 ResetEvent.Listener(
                     pid: $0.id(), comm: $0.text(), since: $0.maybe { $0.time() }, closed: $0.maybe { $0.time() })
             }
+            event.conntrack = maybe {
+                var conntrack = ResetEvent.Conntrack(
+                    isAtWork: $0.maybe { $0.unsigned() > UInt8(127) },
+                    segment: $0.maybe { [.tracked, .untracked, .none].randomElement(using: &$0.random)! })
+                conntrack.original = $0.maybe { $0.event().tuple }
+                conntrack.reply = $0.maybe { $0.event().tuple }
+                conntrack.isLookedUp = $0.unsigned() > UInt8(127)
+                return conntrack
+            }
             event.trigger = maybe {
                 ResetEvent.Trigger(flags: $0.flags(), seq: $0.unsigned(), ack: $0.unsigned(), length: $0.unsigned())
             }

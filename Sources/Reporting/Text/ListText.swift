@@ -72,7 +72,8 @@ struct ListText: Sendable {
 extension TextReport {
     /// What is known of one RST, below its line.
     mutating func details(_ reset: Reset) {
-        wrap(reset.summary, indent: 4)
+        wrap(reset.summary.printable, indent: 4)
+        if let advice = reset.advice { wrap("do: \(advice.printable)", indent: 4) }
         if let process = reset.process {
             let role = reset.owner == nil ? process.role.rawValue : "killer"
             wrap("process: \(name(process).map { "\($0), \(role)" } ?? "none (kernel, no socket)")", indent: 4)

@@ -3,7 +3,8 @@ import Laboratory
 /// Every scenario of the laboratory.
 public enum Scenarios {
     public static let all: [Scenario] =
-        refused + netfilter + stale + ended + handshake + closing + byProcesses + ownership + afterClose + timeouts
+        refused + netfilter + rejectRules + stale + ended + handshake + closing + byProcesses + ownership + afterClose
+        + timeouts
         + elsewhere + relayed + translated + kernelOnly + admin + multipath + pressure + clocks
 
     /// The scenario of that id; nil if there is none.

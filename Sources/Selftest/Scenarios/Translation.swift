@@ -88,10 +88,86 @@ extension Scenarios {
             let tuple = FourTuple(from: translated, to: lab.serverEnd)
             try watch.awaitReset(tuple)
             try server.waitFor(.close)
-            _ = client
-            return [noSocket(tuple, "stale-connection", at: lab.router!)]
+            let inside = try client.local()
+            return [
+                ExpectedReset(tuple, "stale-connection", at: lab.router!) {
+                    $0.withoutSocket()
+                    $0.fact = "to netfilter it was INVALID"
+                    $0.words = "did not pass it on to \(inside)"
+                    // ip6_protocol_deliver_rcu() took the entry off before.
+                    $0.factSince = lab.ipVersion == .v6 ? KernelVersion(6, 4) : nil
+                }
+            ]
         },
+        Scenario(
+            "conntrack-untracked",
+            "A rule exempts what the server sends from conntrack: it is not translated back, and the router answers it.",
+            on: .masqueraded, needs: [.command("nft")]
+        ) { lab in
+            let watch = try lab.router!.tap()
+            let listener = try masquerade(lab)
+            let client = try lab.client.connect(to: lab.serverEnd)
+            let server = try listener.accept()
+            listener.close()
+            let translated = try server.remote()
+            let family = lab.ipVersion == .v4 ? "ip" : "ip6"
+            try lab.router!.nft(
+                """
+                table \(family) exempt {
+                    chain raw { type filter hook prerouting priority -300; tcp sport \(Lab.port) notrack; }
+                }
+                """)
+            try server.send(3)
+            let tuple = FourTuple(from: translated, to: lab.serverEnd)
+            try watch.awaitReset(tuple)
+            try server.waitFor(.close)
+            let inside = try client.local()
+            return [
+                ExpectedReset(tuple, "stale-connection", at: lab.router!) {
+                    $0.withoutSocket()
+                    $0.fact = "exempted the segment from conntrack"
+                    $0.words = "did not pass it on to \(inside)"
+                    $0.factSince = lab.ipVersion == .v6 ? KernelVersion(6, 4) : nil
+                }
+            ]
+        },
+        redirected("redirected", "The server", on: .pair),
+        redirected("redirected-on-the-way", "A transparent proxy on the router", on: .routed),
     ]
+
+    /// Segments to the server's port are redirected to one of the node's own, where nobody listens.
+    private static func redirected(_ id: String, _ who: String, on topology: Topology) -> Scenario {
+        Scenario(
+            id, "\(who) redirects a port (REDIRECT) to one of its own that is closed: the report names that one too.",
+            on: topology, needs: [.command("nft")]
+        ) { lab in
+            let node = lab.router ?? lab.server
+            let family = lab.ipVersion == .v4 ? "ip" : "ip6"
+            try node.nft(
+                """
+                table \(family) lab {
+                    chain proxy {
+                        type nat hook prerouting priority -100; tcp dport \(Lab.port) redirect to :\(Lab.closedPort);
+                    }
+                }
+                """)
+            let tap = try lab.client.tap()
+            let socket = try lab.client.socket()
+            let source = lab.client.endpoint(40001)
+            try socket.bind(source)
+            try socket.expectRefusal(of: lab.serverEnd)
+            let tuple = FourTuple(from: lab.serverEnd, to: source)
+            try tap.awaitReset(tuple)
+            // REDIRECT takes the address of the interface that the segment came in by.
+            let address = try node.addressFacing(lab.client)
+            return [
+                ExpectedReset(tuple, "closed-port", at: node) {
+                    $0.withoutSocket()
+                    $0.untranslated = FourTuple(from: Endpoint(address, Lab.closedPort), to: source)
+                }
+            ]
+        }
+    }
 
     /// Masquerades what the router sends to the server, and returns a listener there.
     private static func masquerade(_ lab: Lab) throws -> Socket {

@@ -1,0 +1,247 @@
+public import KernelEvents
+import NetworkTypes
+
+/// Which rule rejected a segment, as far as the rulesets of the recording tell.
+public struct RuleFinding: Sendable, Equatable {
+    /// Rules that can have rejected it, at most `kept`.
+    public var rules: [FirewallRule] = []
+    /// How many there are.
+    public var count = 0
+    /// It is the only one that can have, by all that is known.
+    public var isCertain = false
+    /// Why there is none, or which doubt remains; nil if there is nothing to say.
+    public var doubt: String?
+
+    public static let kept = 3
+}
+
+/// The rules of the recordings, read once.
+struct RuleSearch: Sendable {
+    private struct Reading: Sendable {
+        let ruleset: Ruleset
+        /// Nil if the tool was not there, or printed what cannot be read.
+        let rules: FirewallRules?
+    }
+
+    /// By recording, in the order of time.
+    private let readings: [[Reading]]
+
+    init(_ recordings: [EventInput], isNeeded: Bool) {
+        readings = recordings.map { input in
+            isNeeded
+                ? input.recording.rulesets.map { Reading(ruleset: $0, rules: FirewallRules($0)) }
+                    .sorted { $0.ruleset.monotonic < $1.ruleset.monotonic } : []
+        }
+    }
+
+    /// - Parameter reset: the first segment that left; its path is that of a rejection.
+    func find(_ reset: ResetEvent, _ path: KernelPath, recording: Int) -> RuleFinding {
+        var finding = RuleFinding()
+        let tools = Self.tools(path, reset)
+        let here = readings[recording].filter { $0.ruleset.netns == reset.netns && tools.contains($0.ruleset.tool) }
+        guard !here.isEmpty else {
+            finding.doubt = "the rules of this network namespace (none were recorded)"
+            return finding
+        }
+        guard here.contains(where: { $0.rules != nil }) else {
+            finding.doubt =
+                "the rules of this network namespace: \(here.compactMap(\.ruleset.problem).first ?? "the recorded ones cannot be read")"
+            return finding
+        }
+        var isCertain = true
+        var found: [FirewallRule] = []
+        for tool in tools {
+            let readings = here.filter { $0.ruleset.tool == tool && $0.rules != nil }
+            guard let valid = Self.valid(readings, at: reset.monotonic) else {
+                if !readings.isEmpty {
+                    isCertain = false
+                    finding.doubt = "the rules at that time: the first that were recorded are later"
+                }
+                continue
+            }
+            if valid.count > 1 || Self.mayHaveChanged(valid[0], readings, at: reset.monotonic) {
+                finding.doubt = "whether the rules were the recorded ones at that moment: they changed about then"
+                isCertain = false
+            }
+            for reading in valid {
+                guard let rules = reading.rules else { continue }
+                for rule in rules.rules where !found.contains(rule) {
+                    switch Self.fit(rule, reset, path, translates: rules.translates) {
+                    case .no: break
+                    case .unlikely: isCertain = false
+                    case .possible: found.append(rule)
+                    }
+                }
+            }
+        }
+        finding.count = found.count
+        finding.rules = Array(found.prefix(RuleFinding.kept))
+        finding.isCertain = isCertain && found.count == 1
+        if found.isEmpty, finding.doubt == nil {
+            finding.doubt = "the rule: none of the recorded ones can have rejected this segment"
+        } else if found.count == 1, !finding.isCertain, finding.doubt == nil {
+            finding.doubt = "whether another rule did, which is for other interfaces or addresses than the RST shows"
+        }
+        return finding
+    }
+
+    /// What the rule that the path passed through is printed by.
+    private static func tools(_ path: KernelPath, _ reset: ResetEvent) -> [Ruleset.Tool] {
+        guard path.callers.contains(.xtables) else { return [.nft] }
+        let isIPv4 = reset.tuple.source.isIPv4
+        let isLegacy = path.names.contains { $0 == "ipt_do_table" || $0 == "ip6t_do_table" }
+        let isNew = path.names.contains { $0.hasPrefix("nft_do_chain") }
+        let (new, legacy): (Ruleset.Tool, Ruleset.Tool) =
+            isIPv4 ? (.iptables, .legacyIptables) : (.ip6tables, .legacyIp6tables)
+        return isLegacy == isNew ? [new, legacy] : isLegacy ? [legacy] : [new]
+    }
+
+    /// The readings that may show the rules of that moment; nil if all are later. Rules that were made afterwards never count.
+    private static func valid(_ readings: [Reading], at time: Int64) -> [Reading]? {
+        let before = readings.last { $0.ruleset.monotonic <= time }
+        guard let after = readings.first(where: { $0.ruleset.monotonic > time }),
+            let since = after.ruleset.changedSince, let until = after.ruleset.changedUntil, since <= time
+        else { return before.map { [$0] } }
+        // What is read is what there was after the last change; legacy tables tell of none.
+        guard let before else { return until < time && !after.ruleset.tool.isLegacy ? [after] : nil }
+        if before.ruleset.content == after.ruleset.content { return [after] }
+        return until < time && !after.ruleset.tool.isLegacy ? [after] : [before, after]
+    }
+
+    /// Whether nobody would have told of a change: iptables-legacy does not, so that only a later reading shows it.
+    private static func mayHaveChanged(_ before: Reading, _ readings: [Reading], at time: Int64) -> Bool {
+        guard before.ruleset.tool.isLegacy else { return false }
+        return !readings.contains {
+            $0.ruleset.monotonic > time && $0.ruleset.content == before.ruleset.content
+        }
+    }
+
+    // MARK: One rule
+
+    private enum Fit { case no, unlikely, possible }
+
+    private static func fit(
+        _ rule: FirewallRule, _ reset: ResetEvent, _ path: KernelPath, translates: Bool
+    ) -> Fit {
+        let hook = path.netfilterHook
+        let isIPv4 = reset.tuple.source.isIPv4
+        switch rule.family {
+        case "ip" where !isIPv4, "ip6" where isIPv4: return .no
+        case "bridge" where hook != "BRIDGE": return .no
+        case "netdev" where hook != "INGRESS" && hook != "EGRESS": return .no
+        case "ip", "ip6", "inet":
+            if hook == "BRIDGE" { return .no }
+        default: break
+        }
+        if let hook, hook != "BRIDGE", !rule.hooks.contains(hook) { return .no }
+        var fit = Fit.possible
+        for match in rule.matches {
+            guard holds(match, reset, hook) == false else { continue }
+            switch match.field {
+            case .inputDevice, .outputDevice:
+                // The RST goes out where the segment came in, unless routes are asymmetric.
+                fit = .unlikely
+            case .source, .destination, .sourcePort, .destinationPort, .anyPort:
+                // What the rule saw may have been translated before.
+                guard translates else { return .no }
+                fit = .unlikely
+            case .ipVersion, .transport: return .no
+            }
+        }
+        return fit
+    }
+
+    /// Nil if that is not known.
+    private static func holds(_ match: FirewallRule.Match, _ reset: ResetEvent, _ hook: String?) -> Bool? {
+        // The rejected segment: the RST answers it.
+        let segment = reset.tuple.reversed
+        let holds: Bool?
+        switch match.field {
+        case .source: holds = match.values.contains { $0.contains(segment.source) }
+        case .destination: holds = match.values.contains { $0.contains(segment.destination) }
+        case .sourcePort: holds = match.values.contains { $0.contains(Int64(segment.sourcePort)) }
+        case .destinationPort: holds = match.values.contains { $0.contains(Int64(segment.destinationPort)) }
+        case .anyPort:
+            holds = match.values.contains {
+                $0.contains(Int64(segment.sourcePort)) || $0.contains(Int64(segment.destinationPort))
+            }
+        case .ipVersion: holds = match.values.contains { $0.contains(segment.source.isIPv4 ? 4 : 6) }
+        case .transport: holds = match.values.contains { $0.contains(6) }
+        case .inputDevice:
+            guard hook != "OUTPUT", let device = reset.ifname else { return nil }
+            holds = match.values.contains { $0.contains(device) }
+        case .outputDevice: return nil
+        }
+        return holds.map { $0 != match.isNegated }
+    }
+}
+
+extension FirewallRule.Match.Value {
+    fileprivate func contains(_ address: IPAddress) -> Bool {
+        switch self {
+        case .addresses(let network, let length):
+            guard network.isIPv4 == address.isIPv4 else { return false }
+            let bits = max(0, min(128, length + (network.isIPv4 ? 96 : 0)))
+            let high = bits >= 64 ? UInt64.max : bits == 0 ? 0 : ~(UInt64.max >> UInt64(bits))
+            let low = bits >= 128 ? UInt64.max : bits <= 64 ? 0 : ~(UInt64.max >> UInt64(bits - 64))
+            return (network.high ^ address.high) & high == 0 && (network.low ^ address.low) & low == 0
+        case .addressRange(let first, let last):
+            return (first.high, first.low) <= (address.high, address.low)
+                && (address.high, address.low) <= (last.high, last.low)
+        case .numbers, .name: return false
+        }
+    }
+
+    fileprivate func contains(_ number: Int64) -> Bool {
+        if case .numbers(let range) = self { range.contains(number) } else { false }
+    }
+
+    fileprivate func contains(_ device: String) -> Bool {
+        guard case .name(let name) = self else { return false }
+        return name.hasSuffix("*") ? device.hasPrefix(name.dropLast()) : device == name
+    }
+}
+
+extension FirewallRule {
+    /// Where it stands, for a person: `rule 4 of chain refuse, table inet lab`.
+    public var place: String {
+        tool == .nft
+            ? "chain \(chain) of table \(family) \(table), handle \(handle)"
+            : "rule \(handle) of chain \(chain), table \(table) of \(tool.rawValue)"
+    }
+}
+
+extension FirewallRule {
+    /// What to do about it.
+    var advice: String {
+        let command =
+            tool == .nft
+            ? "nft -a list chain \(family) \(table) \(chain)"
+            : "\(tool.rawValue) -L \(chain) -n -v --line-numbers"
+        return
+            "Change that rule, or let the connection pass before it, if it should be allowed; \"\(command)\" in the network namespace of the report shows what stands around it."
+    }
+}
+
+extension ResetAssembly {
+    /// Which rules can have made a RST.
+    func ruleFacts(_ firewall: RuleFinding, from place: Fact.Place) -> [Fact] {
+        var facts = firewall.rules.map { rule in
+            Fact(
+                "\(firewall.isCertain ? "the rule" : "a rule that can have rejected it"): \(rule.place): \(rule.text)",
+                from: place)
+        }
+        if firewall.count > firewall.rules.count {
+            facts.append(Fact("\(firewall.count - firewall.rules.count) more rules can have rejected it", from: place))
+        }
+        if !firewall.isCertain {
+            let doubt = firewall.doubt ?? "which of these rules it was"
+            facts.append(Fact("not known: \(doubt)", from: .report))
+        }
+        return facts
+    }
+}
+
+extension Ruleset.Tool {
+    fileprivate var isLegacy: Bool { self == .legacyIptables || self == .legacyIp6tables }
+}

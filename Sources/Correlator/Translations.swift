@@ -1,0 +1,86 @@
+import KernelEvents
+import NetworkTypes
+
+/// What the evidence tells of the translation of addresses (NAT) on the host that sent the RST.
+extension Evidence {
+    /// The RST as TCP decided on it, whose source is the port that was met, and as its receiver knows it, whose source is the
+    /// one that was asked. Nil where they are the same, or not known.
+    var askedElsewhere: (met: FourTuple, asked: FourTuple)? {
+        if let untranslated, let tuple { return (untranslated, tuple) }
+        // A RST that never left: its segment's entry has what the other end had asked.
+        guard let tuple, let conntrack, conntrack.segment == .tracked, let original = conntrack.original,
+            conntrack.reply == tuple, original != tuple.reversed
+        else { return nil }
+        return (tuple, original.reversed)
+    }
+
+    /// A segment that should have been translated, and was not, since conntrack had no part in it.
+    var lostTranslation: LostTranslation? {
+        guard let conntrack, conntrack.isAtWork == true, conntrack.isLookedUp, let original = conntrack.original,
+            let reply = conntrack.reply, original != reply.reversed, let segment = (untranslated ?? tuple)?.reversed
+        else { return nil }
+        let isExempt = conntrack.segment == .untracked
+        guard isExempt || conntrack.segment == ResetEvent.Conntrack.Segment.none else { return nil }
+        // What leaves is sent on to where the segments of the other direction come from.
+        if segment == reply { return LostTranslation(isExempt: isExempt, segment: segment, end: original.sourceEnd) }
+        if segment == original { return LostTranslation(isExempt: isExempt, segment: segment, end: reply.sourceEnd) }
+        return nil
+    }
+
+    struct LostTranslation {
+        /// A rule exempted the segment from conntrack.
+        let isExempt: Bool
+        let segment: FourTuple
+        /// Where NAT would have sent it.
+        let end: String
+
+        var sentence: String {
+            isExempt
+                ? "A rule exempts the segment from conntrack (notrack), so NAT did not pass it on to \(end), and this host answered in its place."
+                : "conntrack took the segment for INVALID, so NAT did not pass it on to \(end), and this host answered in its place."
+        }
+
+        var advice: String {
+            isExempt
+                ? "Let the rule that says notrack (table raw) spare this connection, or translate it without conntrack."
+                : """
+                Keep segments that conntrack takes for INVALID from this host, so that the connection survives: nft add rule \
+                inet FILTER INPUT ct state invalid drop, or iptables -I INPUT -m conntrack --ctstate INVALID -j DROP; or let \
+                conntrack take what is outside of the window: sysctl -w net.netfilter.nf_conntrack_tcp_be_liberal=1. Why it is \
+                INVALID (out of the window, a late or reordered segment) net.netfilter.nf_conntrack_log_invalid=6 logs, and \
+                "conntrack -S" counts.
+                """
+        }
+    }
+}
+
+extension ResetAssembly {
+    /// What connection tracking had of the segment that provoked a RST.
+    func conntrackFacts(_ conntrack: ResetEvent.Conntrack, from place: Fact.Place) -> [Fact] {
+        var facts: [Fact] = []
+        switch conntrack.segment {
+        case .none? where conntrack.isAtWork == true:
+            facts.append(
+                Fact(
+                    "conntrack is at work in this network namespace, and the segment had no entry: to netfilter it was INVALID",
+                    from: place))
+        case .untracked?: facts.append(Fact("a rule exempted the segment from conntrack (notrack)", from: place))
+        case .tracked?, .none?, nil: break
+        }
+        guard let original = conntrack.original, let reply = conntrack.reply,
+            conntrack.isLookedUp || original != reply.reversed
+        else { return facts }
+        let translation = original == reply.reversed ? "not translated" : "answered as \(reply)"
+        facts.append(
+            Fact(
+                conntrack.isLookedUp
+                    ? "conntrack has a connection with these ends: \(original), \(translation)"
+                    : "conntrack has the segment in a connection \(original), \(translation)", from: place))
+        return facts
+    }
+}
+
+extension FourTuple {
+    /// Address and port of the source.
+    var sourceEnd: String { source.text(port: sourcePort) }
+}
