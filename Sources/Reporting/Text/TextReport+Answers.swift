@@ -104,8 +104,10 @@ extension TextReport {
         if answer.certainty != .proven, let missing = example?.missing.first {
             full.wrap("Missing: \(missing.printable).", indent: indent)
         }
-        if let advice = Catalogue.rule(for: answer.cause)?.advice {
-            full.wrap("Do: \(advice)", indent: indent)
+        // Of a single RST more may be known than of its cause.
+        let own = answer.count == 1 ? example?.advice : nil
+        if let advice = own ?? Catalogue.rule(for: answer.cause)?.advice {
+            full.wrap("Do: \(advice.printable)", indent: indent)
         }
         let footer = footer(answer, example)
         let line = String(repeating: " ", count: indent) + footer.joined(separator: "  ")
