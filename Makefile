@@ -8,7 +8,7 @@ RELEASE = $(SWIFT) build -c release --scratch-path .build-release --product rst-
 	--static-swift-stdlib -Xswiftc -cross-module-optimization
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build release demo test accuracy check lint format bpf bpf-check fixtures bench causes fuzz readme install clean test-kernels test-kernel-6.1
+.PHONY: help deps build release demo test accuracy check lint format bpf bpf-check fixtures bench bench-provoke causes client-table fuzz readme install clean test-kernels test-kernel-6.1
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -64,6 +64,12 @@ fuzz: deps ## Fuzz every reader of untrusted bytes (SECONDS= each, 60)
 
 causes: build ## Write docs/causes.md from the catalogue
 	.build/debug/rst-analyze explain --format markdown >docs/causes.md
+
+client-table: build ## Reset curl, Python, Java, Node and psql and write what they show into docs/provoke.md
+	scripts/client-table .build/debug/rst-analyze
+
+bench-provoke: release ## Measure connections a second through the proxy against haproxy and socat (root)
+	bench/provoke
 
 readme: build ## Run the commands of README.md and write what they print below them
 	scripts/update-readme .build/debug/rst-analyze

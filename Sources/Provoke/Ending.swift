@@ -63,6 +63,9 @@ final class Ending: EventHandler {
         switch how {
         case .abortOnClose: try whenUnread()
         case .lingerZero:
+            // close(2) looks for unread data before it looks at SO_LINGER.
+            try socket.hear(only: .nothing)
+            drain()
             try socket.setLinger(seconds: 0)
             finish(.reset)
         case .disconnect:

@@ -76,9 +76,9 @@ public final class ResetClient {
             next()
         case .silence:
             guard (try? socket.hear(only: .nothing)) != nil else { return missed(remote, "SO_ATTACH_FILTER failed") }
+            log.begun(name)
             loop.after(settings.pause) { [self] in
                 socket.close()
-                log.reset(from: remote, to: local, how: name, cause: nil, sent: .byTimer)
                 next()
             }
         case .sendAfterClose:

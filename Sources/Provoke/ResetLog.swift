@@ -102,7 +102,7 @@ public final class ResetLog {
         write(&line)
     }
 
-    /// A router breaks connections from now on.
+    /// A router breaks connections from now on, or a client is silent.
     func begun(_ fault: String) {
         var line = opened("fault")
         line.raw(",\"how\":")

@@ -10,7 +10,7 @@ public final class RoutedRun {
         case reject
         /// A program on the router forges RSTs to both ends of each connection.
         case inject
-        /// The router masquerades, and forgets its connections once.
+        /// The router masquerades, and forgets its connections from time to time.
         case forgetNAT = "forget-nat"
         /// The router drops what comes, in silence.
         case drop
@@ -68,14 +68,18 @@ public final class RoutedRun {
         observer = try RouterTap(lab, loop, log, fault)
         if nanoseconds == 0, fault != .forgetNAT { try breakConnections() }
         try lab.client.run(start)
-        if nanoseconds > 0 || fault == .forgetNAT {
-            loop.after(max(nanoseconds, 1)) { [self] in
-                do {
-                    try breakConnections()
-                } catch {
-                    log.missed(how: fault.rawValue, peer: nil, why: "\(error)")
-                    loop.stop()
-                }
+        if nanoseconds > 0 || fault == .forgetNAT { breakLater(nanoseconds > 0 ? nanoseconds : 1_000_000_000) }
+    }
+
+    private func breakLater(_ nanoseconds: Int64) {
+        loop.after(nanoseconds) { [self] in
+            do {
+                try breakConnections()
+                // Those that were made meanwhile are forgotten, too.
+                if fault == .forgetNAT { breakLater(max(nanoseconds, 100_000_000)) }
+            } catch {
+                log.missed(how: fault.rawValue, peer: nil, why: "\(error)")
+                loop.stop()
             }
         }
     }
@@ -96,7 +100,7 @@ public final class RoutedRun {
     }
 
     private func rules(_ chain: String) throws {
-        try supported { try lab.router?.command("nft", "table inet provoke { \(chain) }") }
+        try supported { try lab.router?.command("nft", "table inet provoke { \(chain); }") }
     }
 }
 

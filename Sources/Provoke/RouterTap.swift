@@ -48,8 +48,14 @@ final class RouterTap: EventHandler {
             from: segment.destination, to: segment.source, [.rst, .ack], seq: segment.ack, ack: segment.nextSeq)
         let toServer = RawSegment(
             from: segment.source, to: segment.destination, [.rst, .ack], seq: segment.nextSeq, ack: segment.ack)
-        try? inside.send(toClient.packet, to: client.hardware)
-        try? outside.send(toServer.packet, to: server)
+        send(toClient, inside, client.hardware)
+        send(toServer, outside, server)
+    }
+
+    /// A packet socket does not see what it sends itself.
+    private func send(_ segment: RawSegment, _ tap: PacketTap, _ hardware: [UInt8]) {
+        guard (try? tap.send(segment.packet, to: hardware)) != nil else { return }
+        log.reset(from: segment.source, to: segment.destination, how: fault.rawValue, cause: fault.cause)
     }
 
     private var mayForge: Bool {

@@ -19,7 +19,15 @@ public final class Supervisor: EventHandler {
         try loop.add(signals.number, EventLoop.readable, self)
     }
 
-    public var hasCommand: Bool { child != nil }
+    /// Ends a COMMAND that still runs because what it was to talk to has failed.
+    public func finish() {
+        guard let child else { return }
+        kill(child, SIGTERM)
+        var raw: Int32 = 0
+        while waitpid(child, &raw, 0) < 0, errno == EINTR {}
+        self.child = nil
+        status = 1
+    }
 
     /// Starts COMMAND in the namespace of the calling thread, with these variables besides those of this process.
     public func start(_ command: [String], environment: [(String, String)] = []) throws {

@@ -137,7 +137,9 @@ struct ProvokeOptions: ParsableArguments {
             let loop = try EventLoop()
             let supervisor = try Supervisor(loop)
             try start(loop, resets, supervisor)
+            defer { supervisor.finish() }
             try loop.run()
+            supervisor.finish()
             resets.end()
             status = supervisor.status
         } catch {

@@ -15,7 +15,7 @@ struct ProvokeRunCommand: ParsableCommand {
             reached from outside. Nothing else can be reached, and nothing outside is changed.
 
             FAULT: reject (netfilter answers with RSTs), inject (a program on the router forges RSTs to both ends), \
-            forget-nat (the router masquerades and forgets its connections once), drop (in silence). At most 100 RSTs a \
+            forget-nat (the router masquerades and forgets its connections every --after, 1s), drop (in silence). At most 100 RSTs a \
             second.
             """)
 

@@ -87,6 +87,53 @@ struct VerdictTests {
         }
     }
 
+    /// Requests until an error comes.
+    private static let patientClient = """
+        import os, socket, sys, time
+        address = (os.environ['PROVOKE_HOST'], int(os.environ['PROVOKE_PORT']))
+        deadline = time.monotonic() + 20
+        try:
+            with socket.create_connection(address, timeout=10) as s:
+                while time.monotonic() < deadline:
+                    s.sendall(b'GET / HTTP/1.1\\r\\n\\r\\n')
+                    if not s.recv(65536): sys.exit(1)
+                    time.sleep(0.02)
+        except ConnectionResetError: sys.exit(0)
+        sys.exit(2)
+        """
+
+    /// The router's faults that send RSTs. Its namespaces have no capture: the kernel's events alone are the evidence.
+    @Test(arguments: [RoutedRun.Fault.reject, .inject, .forgetNAT], IPVersion.allCases)
+    func theRouterDoesWhatWasAskedFor(_ fault: RoutedRun.Fault, _ version: IPVersion) throws {
+        let folder = FileManager.default.temporaryDirectory.appending(path: "rst-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let process = Process()
+        process.executableURL = URL(filePath: program)
+        process.arguments = [
+            "record", "-i", "lo", "-o", "rec", "--", program, "provoke", "run", "--fault", fault.rawValue, "--after",
+            "500ms", "--ip", "\(version.rawValue)", "--log", "log", "--", "python3", "-c", Self.patientClient,
+        ]
+        process.currentDirectoryURL = folder
+        let errors = Pipe()
+        process.standardError = errors
+        try process.run()
+        let said = String(decoding: try errors.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)
+        process.waitUntilExit()
+        if said.contains("this kernel refuses") { try Test.cancel("\(said)") }
+        try #require(process.terminationStatus == 0 && !said.contains("ended with status"), "\(said)")
+        let log = try LogLine.lines(String(contentsOf: folder.appending(path: "log"), encoding: .utf8))
+        let resets = log.filter { $0.type == "reset" }
+        #expect(!resets.isEmpty)
+        let report = try snakeCase.decode(Report.self, from: try Self.report(folder.appending(path: "rec")))
+        for line in resets {
+            let verdicts = report.resets.filter {
+                $0.src == line.src && $0.srcPort == line.srcPort && $0.dst == line.dst && $0.dstPort == line.dstPort
+            }
+            #expect(verdicts.contains { $0.cause == fault.cause && $0.certainty == "proven" }, "\(verdicts)")
+        }
+    }
+
     private static func report(_ recording: URL) throws -> Data {
         let process = Process()
         let output = Pipe()
