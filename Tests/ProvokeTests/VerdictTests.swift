@@ -111,7 +111,8 @@ struct VerdictTests {
         let process = Process()
         process.executableURL = URL(filePath: program)
         process.arguments = [
-            "record", "-i", "lo", "-o", "rec", "--", program, "provoke", "run", "--fault", fault.rawValue, "--after",
+            "record", "-i", "lo", "--netns", "all", "-o", "rec", "--", program, "provoke", "run", "--fault",
+            fault.rawValue, "--after",
             "500ms", "--ip", "\(version.rawValue)", "--log", "log", "--", "python3", "-c", Self.patientClient,
         ]
         process.currentDirectoryURL = folder
