@@ -20,7 +20,7 @@ extension Catalogue {
                 if wire.peerSentData {
                     // Between two exchanges, when neither end waited for the other.
                     guard wire.isUnprovoked, wire.wasAnswered || wire.answeredLastData, wire.peer.fin == nil,
-                        wire.hasSocketsHeader, !wire.opensWindow
+                        wire.hasSocketsHeader, !wire.opensWindow, !wire.peer.windowIsZero
                     else { return nil }
                     return WireScore(
                         52, "everything was answered, and nothing prompted it: somebody may have killed the socket")

@@ -161,6 +161,10 @@ extension Catalogue {
                         wire.hasSocketsHeader ? 50 : 75, "data came after the sender's FIN, and the RST acknowledges it"
                     )
                 }
+                if wire.mayHoldBackFin {
+                    return WireScore(
+                        86, "the sender may have closed: its FIN cannot leave while the other end's window is closed")
+                }
                 guard wire.situation == .answersAfterFin, wire.answersData != false else { return nil }
                 guard wire.labelSpeaksOfSocket != false else { return nil }
                 if wire.bothEnded {

@@ -40,7 +40,9 @@ extension Catalogue {
                 case .answersOpen where wire.senderGoesOn:
                     return WireScore(60, "a segment that fits the connection is answered as if there were none")
                 case .answersOpen where wire.trigger == nil:
-                    return WireScore(60, "its form is that of an answer to a segment with ACK, which was not captured")
+                    return WireScore(
+                        wire.mayAnswerUnseen ? 60 : 45,
+                        "its form is that of an answer to a segment with ACK, which was not captured")
                 case .answersOpen:
                     return WireScore(
                         wire.showsListener ? 60 : wire.isServer == false ? 85 : 75,
@@ -86,7 +88,7 @@ extension Catalogue {
                 switch wire.situation {
                 case .answersOpen where wire.isServer != false && wire.trigger == nil:
                     return WireScore(
-                        wire.showsListener ? 65 : 55,
+                        !wire.mayAnswerUnseen ? 45 : wire.showsListener ? 65 : 55,
                         "its form is that of an answer to a segment with ACK, which was not captured")
                 case .answersOpen where wire.isServer != false:
                     return WireScore(
@@ -199,6 +201,10 @@ extension Catalogue {
                 if wire.meetsTimeWait {
                     return WireScore(
                         80, "the sender's FIN had been acknowledged before: its socket had shrunk to TIME_WAIT")
+                }
+                if wire.mayMeetTimeWait {
+                    return WireScore(
+                        70, "the sender's FIN had most likely been acknowledged: its socket had shrunk to TIME_WAIT")
                 }
                 guard wire.trigger == nil, !wire.isFiltered, let fin = wire.own.fin, !fin.end.follows(wire.reset.seq)
                 else { return nil }

@@ -22,7 +22,8 @@ extension Catalogue {
                     85,
                     wire.unansweredProbes == 1
                         ? "a keepalive probe before it was not answered"
-                        : "\(wire.unansweredProbes) keepalive probes before it were not answered")
+                        : "\(wire.probesReachBack ? "at least " : "")\(wire.unansweredProbes) keepalive probes before it were not answered"
+                )
             }
         ) { $0.resetsFromKeepaliveTimer && $0.userTimeout == 0 },
         Rule(
@@ -89,7 +90,7 @@ extension WireEvidence {
             pause.length >= Self.longSilence
         else { return nil }
         return WireScore(
-            75, "the segment that it answers ended a silence of \(TimeSpan(nanoseconds: pause.length))",
+            78, "the segment that it answers ended a silence of \(TimeSpan(nanoseconds: pause.length))",
             summary: """
                 The first segment after a long silence was refused: probably an idle limit, on the path or in an \
                 application, had ended the connection.

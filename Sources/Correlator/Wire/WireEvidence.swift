@@ -242,6 +242,9 @@ extension WireEvidence {
         own.probesSinceHeard > 0 || isFiltered ? own.probesSinceHeard : context.recollection.lookBacks
     }
 
+    /// There may have been more of them than are remembered.
+    var probesReachBack: Bool { unansweredProbes == RecentSegments.kept && own.probesSinceHeard == 0 }
+
     /// Bytes that the sender of the RST had sent and the other end had not acknowledged.
     var unacknowledged: UInt32 {
         guard own.segments > 0, let ack = peer.highestAck, own.nextSeq.follows(ack) else { return 0 }
@@ -285,6 +288,15 @@ extension WireEvidence {
     var meetsTimeWait: Bool {
         guard finWasAcknowledged, let fin = own.fin else { return false }
         return (trigger?.time ?? reset.time).distance(from: fin.time) < Self.rememberedEnd
+    }
+
+    /// What the RST answers, and the capture leaves out, acknowledged the FIN, and came so late that an acknowledgment of its
+    /// own most likely came before it: none is put off for longer than 40 ms by Linux (TCP_DELACK_MIN).
+    var mayMeetTimeWait: Bool {
+        guard isFiltered, trigger == nil, let fin = own.fin, !fin.end.follows(reset.seq), reset.time > fin.time else {
+            return false
+        }
+        return (40_000_000..<Self.rememberedEnd).contains(reset.time.distance(from: fin.time))
     }
 
     /// What the sender kept of the connection after its FIN was gone when the segment came.
@@ -348,9 +360,13 @@ extension WireEvidence {
         return peer.segments == 1 + peer.synRepeats && reset.ack == opening.end
     }
 
+    /// What the RST answers was not captured, and need not have been: the capture has one direction, or not everything.
+    var mayAnswerUnseen: Bool { trigger == nil && (isSparse || peer.segments == 0) }
+
     /// Data may have found a socket whose FIN could not be sent yet: the other end had closed its window.
     var mayHoldBackFin: Bool {
-        situation == .answersOpen && peer.windowIsZero && trigger.map { $0.length > 0 } == true && !hasResetBefore
+        situation == .answersOpen && own.bytes > 0 && peer.windowIsZero && !hasResetBefore
+            && trigger.map { $0.length > 0 } == true
     }
 
     /// Both ends had finished when the segment came that the RST answers, or else when the RST was sent.
@@ -457,6 +473,15 @@ extension WireEvidence {
             return false
         }
         return next.time.distance(from: reset.time) > 1_000_000
+    }
+
+    /// The first segment with which the other end goes on, so long after the RST that it was not on its way: the RST had no
+    /// effect. Who takes a RST says no more (RFC 9293, section 3.10.7.4).
+    var ignoredBy: LaterNote? {
+        guard let next = flow?.after.peerFirst, next.flags.isDisjoint(with: [.syn, .rst]),
+            next.time > reset.time, next.time.distance(from: reset.time) > 1_000_000_000
+        else { return nil }
+        return next
     }
 
     /// Data of the other end came after the sender's FIN, and the sender took it: it had ended its side, and no more.

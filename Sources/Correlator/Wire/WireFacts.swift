@@ -176,8 +176,13 @@ struct WireFacts {
         if evidence.isSparse {
             add("the capture does not have all segments of this connection", from: flow.last?.number)
         }
-        if evidence.unacknowledged > 0 {
-            add("\(evidence.unacknowledged) bytes of its sender had not been acknowledged", from: flow.own.last?.number)
+        // A FIN counts as one, and is no byte.
+        let hasFin = flow.own.fin.map { $0.end == flow.own.nextSeq } == true
+        if evidence.unacknowledged > (hasFin ? 1 : 0) {
+            let count = evidence.unacknowledged - (hasFin ? 1 : 0)
+            add(
+                "\(count) byte\(count == 1 ? "" : "s") of its sender had not been acknowledged",
+                from: flow.own.last?.number)
         }
         if let data = flow.peer.lastData, evidence.reset.flags.contains(.ack), data.end.follows(evidence.reset.ack) {
             add("data of the other end that it does not acknowledge: it crossed the RST", from: data.number)
@@ -249,6 +254,10 @@ struct WireFacts {
         }
         if flow.after.resets > 0, let next = flow.after.nextReset {
             add("its sender sends \(flow.after.resets) more RST\(flow.after.resets == 1 ? "" : "s")", from: next.number)
+        }
+        if let next = evidence.ignoredBy {
+            let pause = TimeSpan(nanoseconds: next.time.distance(from: evidence.reset.time))
+            add("the RST had no effect: the other end goes on \(pause) later", from: next.number)
         }
         if let next = flow.after.peerFirst {
             add("the other end goes on after it: \(flow.after.fromPeer) more segments", from: next.number)
