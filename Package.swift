@@ -24,6 +24,8 @@ let package = Package(
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
         .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
+        .systemLibrary(name: "CLzma", pkgConfig: "liblzma", providers: [.apt(["liblzma-dev"])]),
+        .systemLibrary(name: "CBzip2", providers: [.apt(["libbz2-dev"])]),
         .target(name: "CLibBPF", linkerSettings: [.linkedLibrary("bpf"), .linkedLibrary("elf")]),
 
         .target(name: "CLinux"),
@@ -39,7 +41,7 @@ let package = Package(
         .target(name: "Reporting", dependencies: ["NetworkTypes", "JSONText", "Correlator"], swiftSettings: pure),
 
         .target(
-            name: "CaptureFile", dependencies: ["PcapReader", "CZlib", "CZstd", "CLZ4"],
+            name: "CaptureFile", dependencies: ["PcapReader", "CZlib", "CZstd", "CLZ4", "CLzma", "CBzip2"],
             swiftSettings: base),
         .target(
             name: "InputFiles",

@@ -28,6 +28,8 @@ func makeDecompressor(_ kind: FileKind) throws(CompressionError) -> (any Decompr
     case .gzip: try GzipDecompressor()
     case .zstd: try ZstdDecompressor()
     case .lz4: try LZ4Decompressor()
+    case .xz: try XzDecompressor()
+    case .bzip2: try Bzip2Decompressor()
     case .pcap, .pcapng, .other: nil
     }
 }

@@ -5,7 +5,7 @@ public import PcapReader
 public final class InputFile {
     /// As it was given; `-` is standard input.
     public let path: String
-    /// What the file itself is; for `.gzip`, `.zstd` and `.lz4`, `contentKind` says what it holds.
+    /// What the file itself is; for one that is compressed, `contentKind` says what it holds.
     public let kind: FileKind
     /// What the file holds once it is decompressed: `.pcap`, `.pcapng` or `.other`.
     public let contentKind: FileKind

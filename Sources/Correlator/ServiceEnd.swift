@@ -33,6 +33,9 @@ public enum ServiceEnd: UInt8, Sendable {
         (port < ephemeral) == (other < ephemeral) ? port <= other : port < ephemeral
     }
 
+    /// Linux may have given it to a client.
+    static func isEphemeral(_ port: UInt16) -> Bool { port >= ephemeral }
+
     /// Address and port of the service.
     public func end(of tuple: FourTuple) -> (address: IPAddress, port: UInt16) {
         self == .source ? (tuple.source, tuple.sourcePort) : (tuple.destination, tuple.destinationPort)

@@ -27,9 +27,11 @@ public struct InputLoader {
     ///
     /// Captures are read one after another, each with all processors as far as it goes, and kernel events meanwhile.
     ///
-    /// - Parameter paths: files, directories that stand for the files in them, or `-` for standard input.
-    public mutating func load(_ paths: [String]) {
-        let arguments = paths.map(Argument.init)
+    /// - Parameters:
+    ///   - paths: files, directories that stand for the files in them, or `-` for standard input.
+    ///   - recursively: directories also stand for what is in the directories in them; links to directories are not followed.
+    public mutating func load(_ paths: [String], recursively: Bool = false) {
+        let arguments = paths.map { Argument($0, recursively: recursively) }
         let files = arguments.flatMap(\.files)
         let background = BackgroundReader()
         var outcomes = [Outcome?](repeating: nil, count: files.count)
@@ -66,7 +68,10 @@ public struct InputLoader {
             }
         }
         if argument.isDirectory, isEmpty {
-            failures.append("\(argument.path): no capture and no events.jsonl in this directory")
+            let inside = others.contains { Argument.type(of: $0) == S_IFDIR }
+            failures.append(
+                "\(argument.path): no capture and no events.jsonl in this directory"
+                    + (inside ? "; -R also reads the directories in it" : ""))
         } else {
             passedOver += others.sorted()
         }
@@ -89,7 +94,7 @@ public struct InputLoader {
             let file = try InputFile(path: candidate.path)
             switch file.contentKind {
             case .pcap, .pcapng: return .capture(try Self.capture(file, progress), isRereadable: file.isRereadable)
-            case .gzip, .zstd, .lz4, .other:
+            case .gzip, .zstd, .lz4, .xz, .bzip2, .other:
                 guard file.isRereadable else { return RecordingReader.read(candidate, opened: file) }
                 background.read(candidate, number)
                 return nil
@@ -183,7 +188,7 @@ private struct Argument {
     /// What else a directory holds: directories, pipes, sockets, links that lead nowhere.
     let others: [String]
 
-    init(_ path: String) {
+    init(_ path: String, recursively: Bool) {
         self.path = path
         isDirectory = path != "-" && Self.type(of: path) == S_IFDIR
         guard isDirectory else {
@@ -191,18 +196,32 @@ private struct Argument {
             others = []
             return
         }
-        let inside = namesInDirectory(path).filter { !$0.hasPrefix(".") }.sorted().map {
-            Candidate(path: "\(path)/\($0)", isOptional: !Self.isNamedAsInput($0))
-        }
         var (files, others): ([Candidate], [String]) = ([], [])
-        for candidate in inside {
+        // What is yet to be looked at, the next at the end.
+        var rest = Self.inside(path)
+        while let candidate = rest.popLast() {
             if Self.type(of: candidate.path) == S_IFREG {
                 files.append(candidate)
+            } else if recursively, Self.isDirectory(candidate.path) {
+                rest += Self.inside(candidate.path)
             } else {
                 others.append(candidate.path)
             }
         }
         (self.files, self.others) = (files, others)
+    }
+
+    /// In descending order of their names.
+    private static func inside(_ path: String) -> [Candidate] {
+        namesInDirectory(path).filter { !$0.hasPrefix(".") }.sorted(by: >).map {
+            Candidate(path: "\(path)/\($0)", isOptional: !isNamedAsInput($0))
+        }
+    }
+
+    /// A link to one is none: it may lead back.
+    private static func isDirectory(_ path: String) -> Bool {
+        var status = stat()
+        return lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
     }
 
     /// Of a file, links followed; nil if that cannot be told.

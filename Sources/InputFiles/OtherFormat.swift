@@ -14,23 +14,50 @@ struct OtherFormat {
             ("XCP\0", "a capture of NetXRay or Sniffer"), ("\u{5}VNF", "a capture of Visual Networks"),
             ("iptrace ", "a capture of iptrace"), ("\u{7f}ver", "a capture of OmniPeek"),
         ]
-        let compressed: [(magic: [UInt8], name: String)] = [
-            (Array("BZh".utf8), "bzip2"), ([0xfd, 0x37, 0x7a, 0x58, 0x5a], "xz"),
-        ]
         if let capture = captures.first(where: { prefix.starts(with: $0.magic.utf8) }) {
             advice = "it is \(capture.name); convert it first: editcap -F pcapng FILE NEW"
         } else if [[0x0a, 0x0d, 0x0d], [0x0a, 0x0d, 0x0a]].contains(where: { prefix.starts(with: $0) }) {
             // draft-ietf-opsawg-pcapng, section 4.1: the type of the first block is there to show this.
             advice =
                 "it is a pcapng file whose line ends were changed on its way, as FTP does with text: fetch it again"
-        } else if let stream = compressed.first(where: { prefix.starts(with: $0.magic) }) {
-            advice =
-                "it is compressed with \(stream.name); decompress it first: \(stream.name) -dc FILE | rst-analyze report -"
+        } else if let archive = Self.archives.first(where: { prefix.dropFirst($0.at).starts(with: $0.magic.utf8) }) {
+            advice = "it is a \(archive.name) archive; unpack it first: \(archive.command) FILE"
         } else if let records = ERFRecords(prefix) {
             advice = "it is an ERF capture (Endace); convert it first: editcap -F pcapng\(records.option) FILE NEW"
+        } else if let text = Self.text(prefix) {
+            advice = text
         } else {
             return nil
         }
+    }
+
+    private static let archives: [(magic: String, at: Int, name: String, command: String)] = [
+        ("ustar", 257, "tar", "tar -xf"), ("PK\u{3}\u{4}", 0, "zip", "unzip"),
+        ("Rar!", 0, "rar", "unrar x"), ("!<arch>\n", 0, "ar", "ar x"),
+    ]
+
+    /// What a text is; nil if it is none.
+    private static func text(_ prefix: [UInt8]) -> String? {
+        // Some are written in 16 bits a character, and are no less text; who reads them needs something else.
+        guard !prefix.isEmpty, !prefix.contains(where: { $0 < 0x20 && !(0x09...0x0d).contains($0) && $0 != 0x1b })
+        else {
+            return nil
+        }
+        let start = prefix.drop { $0 <= 0x20 || $0 == 0xef || $0 == 0xbb || $0 == 0xbf }
+        func begins(_ word: String) -> Bool {
+            String(decoding: start.prefix(word.utf8.count), as: UTF8.self).lowercased() == word
+        }
+        if ["<!doctype html", "<html", "<head", "<body"].contains(where: begins) {
+            return "it is an HTML page, perhaps an error message that was saved in place of the file"
+        }
+        if begins("<?xml") || begins("<pdml") { return "it is XML; export packets as pcapng instead" }
+        if begins("{") || begins("[") {
+            let beginning = String(decoding: start.prefix(4096), as: UTF8.self)
+            return beginning.contains("\"rst-report/")
+                ? "it is a report of rst-analyze, not the recording that it was made from"
+                : "it is JSON, but not a recording (events.jsonl)"
+        }
+        return "it is a text file without kernel events"
     }
 
     static let usefulPrefix = 65536

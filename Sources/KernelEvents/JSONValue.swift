@@ -1,5 +1,5 @@
 /// Any JSON value, for the output of other tools, whose volume does not matter.
-enum JSONValue: Equatable {
+package enum JSONValue: Equatable {
     case null
     case boolean(Bool)
     /// Nil for a number that is not an integer of 64 bits.
@@ -9,17 +9,30 @@ enum JSONValue: Equatable {
     /// Of keys that come twice the last counts.
     case object([String: JSONValue])
 
-    subscript(key: String) -> JSONValue? {
+    /// Nil for anything that is not one JSON text (RFC 8259) and nothing more.
+    package init?(_ text: [UInt8]) {
+        let parsed = unsafe text.withUnsafeBytes { buffer -> JSONValue? in
+            guard var scanner = unsafe LineScanner(buffer) else { return nil }
+            scanner.spansLines = true
+            guard let value = try? scanner.value() else { return nil }
+            scanner.skipSpace()
+            return scanner.position >= scanner.end ? value : nil
+        }
+        guard let parsed else { return nil }
+        self = parsed
+    }
+
+    package subscript(key: String) -> JSONValue? {
         guard case .object(let members) = self else { return nil }
         return members[key]
     }
 
-    var string: String? {
+    package var string: String? {
         guard case .string(let text) = self else { return nil }
         return text
     }
 
-    func integer<Value: FixedWidthInteger>(_ type: Value.Type = Value.self) -> Value? {
+    package func integer<Value: FixedWidthInteger>(_ type: Value.Type = Value.self) -> Value? {
         guard case .number(let number?) = self else { return nil }
         return Value(exactly: number)
     }

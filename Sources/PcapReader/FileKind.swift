@@ -1,6 +1,6 @@
 /// What a file is, by its first bytes; its name says nothing.
 public enum FileKind: String, Sendable, CaseIterable {
-    case pcap, pcapng, gzip, zstd, lz4, other
+    case pcap, pcapng, gzip, zstd, lz4, xz, bzip2, other
 
     /// The first bytes that suffice for `init(prefix:)`.
     public static let prefixLength = 12
@@ -17,6 +17,9 @@ public enum FileKind: String, Sendable, CaseIterable {
         case PcapMagic.section: self = .pcapng
         case 0xfd2f_b528: self = .zstd
         case 0x184d_2204, 0x184c_2102: self = .lz4
+        // "\u{fd}7zXZ\0"; "BZh" and a digit.
+        case 0x587a_37fd where prefix.byteCount >= 6 && prefix.le16(4) == 0x005a: self = .xz
+        case 0x3168_5a42...0x3968_5a42 where magic & 0xff_ffff == 0x68_5a42: self = .bzip2
         case 0x184d_2a50...0x184d_2a5f: self = Self.skippable(prefix)
         default:
             if PcapMagic(magic) != nil {

@@ -24,15 +24,16 @@ struct FailCondition {
     static func list(_ typed: String) throws -> [FailCondition] { try parts(typed).map(FailCondition.init) }
 
     /// The RSTs that it is met by; nil if there are not enough of them.
-    func met(by resets: ResetList) -> (count: Int, first: ResetList.Head)? {
+    ///
+    /// - Parameter most: so many of the first ones are handed out.
+    func met(by resets: ResetList, most: Int) -> (count: Int, first: [ResetList.Head])? {
         var count = 0
-        var first: ResetList.Head?
+        var first: [ResetList.Head] = []
         for head in resets.heads where causes.contains(head.cause) && head.certainty >= least {
             count += 1
-            if first == nil { first = head }
+            if first.count < most { first.append(head) }
         }
-        guard let first, count > tolerated else { return nil }
-        return (count, first)
+        return count > tolerated ? (count, first) : nil
     }
 }
 

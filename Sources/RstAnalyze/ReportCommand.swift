@@ -13,24 +13,20 @@ struct ReportCommand: ParsableCommand {
         abstract: "Say who reset whom, why, how sure that is, and what to do.",
         discussion: """
             Takes any number of captures (pcap, pcapng) and event files in any order and tells them apart by content; a \
-            directory means all files directly in it, - is standard input.
+            directory means all files directly in it (-R: and in the directories in it), - is standard input.
 
             First come the answers: RSTs with one explanation, the largest group first. Options that narrow the report may \
             be combined; one that is repeated takes either.
             """)
 
-    enum Format: String, ExpressibleByArgument, CaseIterable { case text, json }
-
     @Argument(help: ArgumentHelp("Captures, event files, or directories with both.", valueName: "file"))
     var files: [String]
 
-    @Option(help: "What to write: text or json (rst-report/1).")
-    var format = Format.text
+    @Flag(name: [.customShort("R"), .long], help: "Also read the directories in directories.")
+    var recursive = false
 
-    @Option(
-        name: [.customShort("o"), .customLong("output")],
-        help: ArgumentHelp("Write to this file instead of standard output.", valueName: "file"))
-    var output: String?
+    @OptionGroup
+    var output: OutputOptions
 
     @OptionGroup(title: "Narrowing")
     var filters: FilterOptions
@@ -38,13 +34,8 @@ struct ReportCommand: ParsableCommand {
     @OptionGroup(title: "Text")
     var text: TextOptions
 
-    @Option(
-        help: ArgumentHelp(
-            """
-            Exit with status 3 if there is a RST of this cause or category, or any; closed-port@proven counts only those \
-            that are at least so sure, "abort-on-close>10" needs more than 10. Several with commas.
-            """, valueName: "what"), transform: FailCondition.list)
-    var failOn: [[FailCondition]] = []
+    @OptionGroup(title: "Pipelines")
+    var gate: GateOptions
 
     mutating func validate() throws {
         guard !files.isEmpty else { throw ValidationError("name a capture, an event file, or a directory with both.") }
@@ -55,9 +46,10 @@ struct ReportCommand: ParsableCommand {
         // piece of the report only to ask for it anew.
         linux_set_heap(1 << 20, 16 << 20)
         text.tz.activate()
+        let prepared = try gate.prepare()
         let progress = ProgressLine()
         var loader = InputLoader { progress.update(done: $0, total: $1) }
-        loader.load(files)
+        loader.load(files, recursively: recursive)
         progress.clear()
         guard loader.failures.isEmpty else {
             for failure in loader.failures { log.error("\(failure)") }
@@ -68,8 +60,8 @@ struct ReportCommand: ParsableCommand {
         let filter = try filters.filter(
             span: report.resets.span, own: report.inputs.compactMap(\.netns), zone: text.tz)
         report.keep(filter, words: filters.typed)
-        let isAlarming = tellWhatFails(report.resets)
-        try write(report)
+        let isAlarming = try gate.judge(report, prepared, zone: text.tz)
+        try output.write(report, text, to: STDOUT_FILENO)
         var status: Int32 = 0
         if !report.isComplete {
             log.warning("the report is incomplete; see its warnings")
@@ -90,61 +82,4 @@ struct ReportCommand: ParsableCommand {
     }
 
     private static let namedFiles = 3
-
-    /// Says what of --fail-on there is.
-    private func tellWhatFails(_ resets: ResetList) -> Bool {
-        var isAlarming = false
-        for condition in failOn.joined() {
-            guard let (count, first) = condition.met(by: resets) else { continue }
-            isAlarming = true
-            let others = count == 1 ? "" : " and \((count - 1).grouped) more"
-            log.warning(
-                "--fail-on \(condition.typed): #\(first.id) \(first.tuple.source.text(port: first.tuple.sourcePort)) > \(first.tuple.destination.text(port: first.tuple.destinationPort)), \(first.cause.rawValue), \(first.certainty.rawValue)\(others)"
-            )
-        }
-        return isAlarming
-    }
-
-    private func write(_ report: Report) throws {
-        var descriptor = STDOUT_FILENO
-        if let output {
-            guard !report.inputs.contains(where: { isSameFile($0.file, output) }) else {
-                log.error("cannot write \(output): it is one of the files that were read")
-                throw ExitCode(1)
-            }
-            descriptor = open(output, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
-            guard descriptor >= 0 else {
-                log.error("cannot write \(output): \(String(cString: strerror(errno)))")
-                throw ExitCode(1)
-            }
-        }
-        // A reader that has seen enough (head) is no failure of ours.
-        signal(SIGPIPE, SIG_IGN)
-        func put(_ bytes: [UInt8]) throws {
-            guard writeAll(bytes, to: descriptor) else {
-                if errno == EPIPE { throw ExitCode(0) }
-                log.error("cannot write \(output ?? "standard output"): \(String(cString: strerror(errno)))")
-                throw ExitCode(1)
-            }
-        }
-        switch format {
-        case .json:
-            var renderer = JSONReport(tool: Version.tool)
-            renderer.grouping = text.grouping
-            renderer.order = text.sort
-            renderer.top = text.top
-            try renderer.render(report, to: put)
-        case .text:
-            var renderer = TextReport(options: text.text(for: descriptor))
-            try renderer.render(report) { try put(Array($0.utf8)) }
-        }
-        if output != nil { close(descriptor) }
-    }
-}
-
-/// False also where one of them is not there.
-private func isSameFile(_ one: String, _ other: String) -> Bool {
-    var (a, b) = (stat(), stat())
-    return stat(one, &a) == 0 && stat(other, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino
-        && a.st_mode & S_IFMT == S_IFREG
 }

@@ -12,12 +12,14 @@ struct RstAnalyze: ParsableCommand {
               rst-analyze record -i eth0 -o DIR
               rst-analyze report DIR
 
-            Exit status: 0 complete, 1 failed, 2 reported but something was lost or damaged on the way, 3 a cause given \
-            with --fail-on was found, 64 usage.
+            or both at once, around a command: rst-analyze run -- COMMAND
+
+            Exit status: 0 complete, 1 failed, 2 reported but something was lost or damaged on the way, 3 a --fail-on \
+            condition was met or --expect found a difference, 64 usage. With a COMMAND: its own.
             """,
         version: Version.current,
         subcommands: [
-            RecordCommand.self, ReportCommand.self, ExplainCommand.self, SelftestCommand.self,
+            RecordCommand.self, ReportCommand.self, RunCommand.self, ExplainCommand.self, SelftestCommand.self,
             ProvokeCommand.self, SelftestActorCommand.self,
         ])
 }

@@ -9,9 +9,16 @@ final class Scratch {
     private let sources: [any DispatchSourceSignal]
 
     /// Nil if there is no room for it; `errno` says why.
-    init?() {
+    ///
+    /// - Parameter endsBySignal: a signal ends the program, and the directory goes first; otherwise the caller sees to it that
+    ///   the program lives to let go of this object.
+    init?(endsBySignal: Bool = true) {
         guard let path = makeTemporaryDirectory() else { return nil }
         self.path = path
+        guard endsBySignal else {
+            sources = []
+            return
+        }
         sources = [SIGINT, SIGTERM, SIGHUP].map { number in
             signal(number, SIG_IGN)
             let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
@@ -36,6 +43,7 @@ final class Scratch {
         // Files may still be made while the directory is emptied: the program ends right after.
         for _ in 0..<3 {
             for directory in namesInDirectory(path).map({ "\(path)/\($0)" }) {
+                if unlink(directory) == 0 { continue }
                 for name in namesInDirectory(directory) { unlink("\(directory)/\(name)") }
                 rmdir(directory)
             }

@@ -48,6 +48,7 @@ import Testing
     /// gzip is part of every Debian system; zstd and lz4 are in the test environment's packages.
     static let compressors: [(FileKind, [String])] = [
         (.gzip, ["gzip", "-c"]), (.zstd, ["zstd", "-q", "-c"]), (.lz4, ["lz4", "-q", "-c"]),
+        (.xz, ["xz", "-q", "-c"]), (.bzip2, ["bzip2", "-q", "-c"]),
     ].filter { isInstalled($0.1[0]) }
 
     @Test(arguments: compressors)
@@ -72,6 +73,7 @@ import Testing
     @Test(arguments: [
         ["gzip", "-1", "-c"], ["zstd", "-q", "-1", "-c"], ["zstd", "-q", "-19", "-c"], ["lz4", "-q", "-c"],
         ["lz4", "-q", "-B4", "-c"], ["lz4", "-q", "-B7", "-c"], ["lz4", "-q", "-9", "-BD", "-c"],
+        ["xz", "-q", "-0", "-c"], ["bzip2", "-q", "-c"],
     ])
     func knowsWhatALargeCompressedFileHolds(command: [String]) throws {
         var generator = SeededGenerator(seed: 21)
@@ -301,7 +303,9 @@ import Testing
     @Test(arguments: [
         ("d4 c3 b2 a1", FileKind.pcap), ("a1 b2 c3 d4", .pcap), ("4d 3c b2 a1", .pcap), ("a1 b2 3c 4d", .pcap),
         ("34 cd b2 a1", .pcap), ("ac 01 00 1c", .pcap), ("0a 0d 0d 0a", .pcapng), ("1f 8b 08", .gzip), ("1f 8b", .gzip),
-        ("28 b5 2f fd", .zstd), ("04 22 4d 18", .lz4), ("50 2a 4d 18 00 00 00 00 04 22 4d 18", .lz4),
+        ("fd 37 7a 58 5a 00", .xz), ("fd 37 7a 58 5a", .other), ("42 5a 68 39 31", .bzip2),
+        ("42 5a 68 30", .other), ("28 b5 2f fd", .zstd), ("04 22 4d 18", .lz4),
+        ("50 2a 4d 18 00 00 00 00 04 22 4d 18", .lz4),
         ("50 2a 4d 18 00 00 00 00 28 b5 2f fd", .zstd), ("50 2a 4d 18", .zstd), ("7b 22 74 79", .other), ("", .other),
         ("1f", .other),
     ])

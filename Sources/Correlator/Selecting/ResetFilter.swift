@@ -96,4 +96,11 @@ extension ResetList {
             return attribution.isWanted && filter.accepts(head, isCandidate: attribution.isCandidate)
         }
     }
+
+    /// Leaves out what any of the filters takes; the others keep their ids.
+    public mutating func leaveOut(_ filters: [ResetFilter]) {
+        guard !filters.isEmpty else { return }
+        let attributions = attributions
+        keep { head in !filters.contains { $0.accepts(head, attributions[Int(head.attribution)]) } }
+    }
 }

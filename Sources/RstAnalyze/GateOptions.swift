@@ -1,0 +1,165 @@
+import ArgumentParser
+import Correlator
+import Glibc
+import Logging
+import NetworkTypes
+import Reporting
+
+/// When a pipeline is to stop.
+struct GateOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            """
+            Exit with status 3 if there is a RST of this cause or category, or any; closed-port@proven counts only those \
+            that are at least so sure, "abort-on-close>10" needs more than 10. Several with commas.
+            """, valueName: "what"), transform: FailCondition.list)
+    var failOn: [[FailCondition]] = []
+
+    @Option(
+        help: ArgumentHelp(
+            """
+            RSTs that --fail-on is not to count: one kind per line of the file, in the words of the options that narrow a \
+            report, as in "--cause closed-port --port 8080"; # begins a comment.
+            """, valueName: "file"))
+    var allow: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            """
+            Exit with status 3 if the RSTs are not those of this earlier report (--format json), and say which appeared, \
+            vanished or changed; times, ports of clients and process numbers do not count.
+            """, valueName: "report"))
+    var expect: String?
+
+    @Option(help: ArgumentHelp("Write what was checked as JUnit XML into this file.", valueName: "file"))
+    var junit: String?
+
+    /// Something is not to be.
+    var isAsked: Bool { !failOn.isEmpty || expect != nil }
+
+    /// So many RSTs of a condition are named.
+    private static let named = 10
+    /// So many are in the file for a machine.
+    private static let listed = 1000
+
+    /// What is read before anything else, so that a mistake shows at once.
+    struct Prepared {
+        var allowed: [AllowedKind] = []
+        var expected: ResetKinds?
+    }
+
+    /// Logs what is wrong with a file, and throws the exit status.
+    func prepare() throws -> Prepared {
+        var prepared = Prepared()
+        for path in allow { prepared.allowed += try AllowedKind.read(path) }
+        if let expect {
+            do {
+                prepared.expected = try ResetKinds(json: try wholeFile(expect))
+            } catch let error as ResetKinds.NotAReport {
+                log.error("\(expect) cannot be compared with: \(error.problem)")
+                throw ExitCode(1)
+            }
+        }
+        return prepared
+    }
+
+    /// Says what there is that was not to be.
+    ///
+    /// - Returns: true if a condition is met, or the report is not what was expected.
+    func judge(_ report: Report, _ prepared: Prepared, zone: WallClock) throws -> Bool {
+        var checks: [JUnitReport.Check] = []
+        var resets = report.resets
+        let filters = try prepared.allowed.map {
+            try $0.options.filter(span: report.resets.span, own: report.inputs.compactMap(\.netns), zone: zone)
+        }
+        resets.leaveOut(filters)
+        for condition in failOn.joined() { checks.append(check(condition, resets)) }
+        if let expected = prepared.expected { checks.append(compare(report.resets, with: expected)) }
+        let isAlarming = checks.contains { if case .failed = $0.outcome { true } else { false } }
+        checks.append(
+            JUnitReport.Check(
+                name: "nothing was lost",
+                outcome: report.isComplete ? .passed : .error("the report is incomplete; see its warnings")))
+        if let junit { try write(JUnitReport.render(checks), to: junit) }
+        return isAlarming
+    }
+
+    private func check(_ condition: FailCondition, _ resets: ResetList) -> JUnitReport.Check {
+        let name = "--fail-on \(condition.typed)"
+        guard let met = condition.met(by: resets, most: Self.listed) else {
+            return JUnitReport.Check(name: name, outcome: .passed)
+        }
+        let lines = met.first.map { head in
+            let (from, to) = (head.tuple.source, head.tuple.destination)
+            return
+                "#\(head.id) \(from.text(port: head.tuple.sourcePort)) > \(to.text(port: head.tuple.destinationPort)), "
+                + "\(head.cause.rawValue), \(head.certainty.rawValue)"
+        }
+        let message = "\(name): \(met.count.counted("RST"))"
+        tell(message, lines, count: met.count)
+        return JUnitReport.Check(name: name, outcome: .failed(message, lines))
+    }
+
+    private func compare(_ resets: ResetList, with expected: ResetKinds) -> JUnitReport.Check {
+        let name = "--expect \(expect ?? "")"
+        let differences = ReportDifference.between(expected, ResetKinds(resets)).map(\.description)
+        guard !differences.isEmpty else { return JUnitReport.Check(name: name, outcome: .passed) }
+        let message = "\(name): \(differences.count.counted("difference"))"
+        tell(message, differences, count: differences.count)
+        return JUnitReport.Check(name: name, outcome: .failed(message, Array(differences.prefix(Self.listed))))
+    }
+
+    private func tell(_ message: String, _ lines: [String], count: Int) {
+        log.warning("\(message)")
+        for line in lines.prefix(Self.named) { log.warning("  \(line)") }
+        if count > Self.named { log.warning("  and \((count - Self.named).grouped) more") }
+    }
+
+    private func write(_ text: String, to path: String) throws {
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+        guard descriptor >= 0, writeAll(text, to: descriptor) else {
+            log.error("cannot write \(path): \(String(cString: strerror(errno)))")
+            throw ExitCode(1)
+        }
+        close(descriptor)
+    }
+}
+
+/// RSTs that are known and tolerated: a line of a file.
+struct AllowedKind {
+    let options: FilterOptions
+
+    /// Logs what is wrong with a line, and throws the exit status.
+    static func read(_ path: String) throws -> [AllowedKind] {
+        let text = String(decoding: try wholeFile(path), as: UTF8.self)
+        var kinds: [AllowedKind] = []
+        for (number, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+            let words = line.prefix { $0 != "#" }.split(whereSeparator: \.isWhitespace).map(String.init)
+            guard !words.isEmpty else { continue }
+            do {
+                kinds.append(AllowedKind(options: try FilterOptions.parse(words)))
+            } catch {
+                log.error("\(path), line \(number + 1): \(FilterOptions.message(for: error))")
+                throw ExitCode(1)
+            }
+        }
+        return kinds
+    }
+}
+
+/// Logs why a file cannot be read, and throws the exit status.
+private func wholeFile(_ path: String) throws -> [UInt8] {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    defer { if descriptor >= 0 { close(descriptor) } }
+    var content: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: 1 << 16)
+    while descriptor >= 0 {
+        let count = read(descriptor, &buffer, buffer.count)
+        if count < 0, errno == EINTR { continue }
+        if count == 0 { return content }
+        guard count > 0 else { break }
+        content += buffer[..<count]
+    }
+    log.error("cannot read \(path): \(String(cString: strerror(errno)))")
+    throw ExitCode(1)
+}

@@ -1,0 +1,86 @@
+import ArgumentParser
+import Correlator
+import Glibc
+import InputFiles
+import Logging
+import Recorder
+
+struct RunCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "run",
+        abstract: "Run a command, and say which RSTs there were meanwhile and why.",
+        usage: "rst-analyze run [-i INTERFACE ...] [--fail-on WHAT] [OPTIONS] -- COMMAND ...",
+        discussion: """
+            Records while COMMAND runs, then reports: to standard error, since standard output is the command's own, or \
+            into a file with -o. Needs root, as record does.
+
+            The exit status is that of COMMAND (127: not found, 126: cannot be run, 128+N: killed by signal N), but 3 if a \
+            --fail-on condition is met or --expect finds a difference, and 2 if COMMAND succeeded, one of the two was \
+            asked for, and something was lost.
+            """)
+
+    @OptionGroup(title: "What to record")
+    var recording: RecordingOptions
+
+    @OptionGroup(title: "Report")
+    var output: OutputOptions
+
+    @OptionGroup(title: "Text")
+    var text: TextOptions
+
+    @OptionGroup(title: "Pipelines")
+    var gate: GateOptions
+
+    @Option(help: ArgumentHelp("Keep the recording in this new directory.", valueName: "dir"))
+    var keep: String?
+
+    @Argument(parsing: .postTerminator, help: "The command, after --.")
+    var command: [String]
+
+    func validate() throws {
+        if command.isEmpty { throw ValidationError("name the command to run after --") }
+    }
+
+    func run() throws {
+        text.tz.activate()
+        let prepared = try gate.prepare()
+        let program = try ChildCommand.locate(command[0])
+        var scratch: Scratch?
+        if let keep {
+            guard mkdir(keep, 0o755) == 0 else { throw cannotCreate(keep) }
+        } else {
+            scratch = Scratch(endsBySignal: false)
+            guard scratch != nil else { throw cannotCreate("a directory for temporary files") }
+        }
+        defer { withExtendedLifetime(scratch) {} }
+        let directory = keep ?? scratch?.path ?? "."
+        var session = RecordingSession(
+            try recording.recorderOptions(
+                capturePath: "\(directory)/capture.pcapng", eventsPath: "\(directory)/events.jsonl"),
+            duration: recording.duration)
+        session.command = (program, command)
+        let outcome = try session.run()
+        try RecordingSession.tellLosses(of: outcome.summary)
+
+        var loader = InputLoader()
+        loader.load([directory])
+        guard loader.failures.isEmpty else {
+            for failure in loader.failures { log.error("\(failure)") }
+            throw ExitCode(1)
+        }
+        let report = correlate(captures: loader.captures, recordings: loader.recordings)
+        try output.write(report, text, to: STDERR_FILENO)
+        let isAlarming = try gate.judge(report, prepared, zone: text.tz)
+        if isAlarming { throw ExitCode(3) }
+        if let status = outcome.commandStatus, status != 0 { throw ExitCode(status) }
+        if !report.isComplete {
+            log.warning("the report is incomplete; see its warnings")
+            if gate.isAsked { throw ExitCode(2) }
+        }
+    }
+
+    private func cannotCreate(_ path: String) -> ExitCode {
+        log.error("cannot create \(path): \(String(cString: strerror(errno)))")
+        return ExitCode(1)
+    }
+}
