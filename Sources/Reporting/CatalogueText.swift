@@ -11,7 +11,7 @@ public enum CatalogueText {
             text += "\(text.isEmpty ? "" : "\n")\(category.rawValue)\n"
             for rule in rules { text += filled(rule.meaning, head: "  \(rule.cause.rawValue)", indent: 32) }
         }
-        return text
+        return text + "\n\"rst-analyze explain CAUSE\" says what to do about one, and how to read a kernel path.\n"
     }
 
     /// Everything the catalogue knows of one cause.
@@ -20,14 +20,43 @@ public enum CatalogueText {
         var text = "\(rule.cause.rawValue) (\(rule.category.rawValue))\n"
         text += "\n" + filled(rule.meaning, head: "", indent: 2)
         text += "\nWhat to do\n" + filled(rule.advice, head: "", indent: 2)
+        let checks = Checks.commands(for: cause)
+        if !checks.isEmpty {
+            text += "\nCommands that check it\n"
+            for check in checks { text += "  \(check.command)\n" + filled(check.shows, head: "", indent: 6) }
+        }
+        if cause == .idleTimeout {
+            text += "\nLimits that are well known\n"
+            for limit in IdleLimits.known {
+                text += filled(limit.who, head: "  \(limit.seconds) s", indent: 13)
+            }
+        }
         text += "\nHow it is recognised\n" + filled(rule.recognition, head: "", indent: 2)
         text += "\nWhat that rests on\n" + filled(rule.basis, head: "", indent: 2)
         if !rule.reasons.isEmpty {
             text += "\nThe kernel's reasons that agree with it\n"
             text += filled(rule.reasons.sorted().joined(separator: ", "), head: "", indent: 2)
         }
+        text += "\nHow to read a kernel path\n"
+        for line in legend { text += filled(line, head: "", indent: 2) }
         return text
     }
+
+    /// Of the functions that a report shows with -v, and of "recognised by".
+    private static let legend = [
+        """
+        The innermost function comes first: "a < b < c" means that c called b, and b called a. "a above b" means that b \
+        comes right before a, further in.
+        """,
+        """
+        tcp_send_active_reset: this host ended a connection of its own. tcp_v4_send_reset, tcp_v6_send_reset: it answered \
+        a segment. nf_send_reset: a firewall rule answered.
+        """,
+        """
+        Below them stands what led there: __tcp_close (a program closed), tcp_v4_rcv (a segment came in), a timer \
+        (tcp_keepalive_timer, tcp_write_timer), ip_forward (the RST only passed through).
+        """,
+    ]
 
     private static func filled(_ sentence: String, head: String, indent: Int) -> String {
         var text = ""
@@ -64,6 +93,15 @@ extension CatalogueText {
             for rule in rules {
                 text += "\n### \(rule.cause.rawValue)\n\n\(rule.meaning)\n\n"
                 text += "- **What to do.** \(rule.advice)\n"
+                let checks = Checks.commands(for: rule.cause)
+                if !checks.isEmpty {
+                    let commands = checks.map { "`\($0.command)` (\($0.shows))" }
+                    text += "- **Check with.** \(commands.joined(separator: "; "))\n"
+                }
+                if rule.cause == .idleTimeout {
+                    let limits = IdleLimits.known.map { "\($0.seconds) s (\($0.who))" }
+                    text += "- **Limits that are well known.** \(limits.joined(separator: "; "))\n"
+                }
                 text += "- **Recognised by.** \(rule.recognition)\n"
                 text += "- **Rests on.** \(rule.basis)\n"
                 if !rule.reasons.isEmpty {

@@ -23,8 +23,8 @@ import Testing
             testDescription: "another kind of capture", content: "GMBU\0\u{2}\u{1}\0 and more", status: 1,
             says: "it is a capture of Microsoft Network Monitor 2; convert it first: editcap -F pcapng FILE NEW"),
         Case(
-            testDescription: "another compression", content: "BZh91AY&SY", status: 1,
-            says: "it is compressed with bzip2; decompress it first: bzip2 -dc FILE | rst-analyze report -"),
+            testDescription: "a compressed file that is cut short", content: "BZh91AY&SY", status: 1,
+            says: "the bzip2 stream is damaged near byte 10: it ends in the middle"),
         Case(
             testDescription: "a newer schema", content: header.replacing("rst-events/1", with: "rst-events/2") + "\n",
             status: 1, says: "rst-events/2"),
@@ -202,7 +202,7 @@ import Testing
             try handle.close()
             let result = try Program.run("report", file.path)
             #expect(result.status == 1)
-            #expect(result.errors.contains("nothing in its first 16 MB is an event"))
+            #expect(result.errors.contains("it is JSON, but not a recording"))
         }
     }
 

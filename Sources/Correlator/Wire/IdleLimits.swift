@@ -1,13 +1,14 @@
 /// Idle limits that are well known, as their makers document them. Of the firewalls: Cisco ASA "timeout conn", FortiGate
 /// "session-ttl", PAN-OS "Configure Session Timeouts", Juniper "Understanding Session Characteristics for SRX Series",
 /// MikroTik "Connection tracking settings"; of Check Point the TCP session timeout under "Stateful Inspection".
-enum IdleLimits {
-    struct Limit: Sendable {
-        let seconds: Int
-        let who: String
+public enum IdleLimits {
+    public struct Limit: Sendable {
+        public let seconds: Int
+        public let who: String
     }
 
-    static let known: [Limit] = [
+    /// From the shortest to the longest.
+    public static let known: [Limit] = [
         Limit(seconds: 60, who: "AWS ALB and CLB idle timeout, nginx proxy_read_timeout"),
         Limit(seconds: 65, who: "nginx keepalive_timeout in its sample configuration"),
         Limit(seconds: 75, who: "nginx keepalive_timeout"),
