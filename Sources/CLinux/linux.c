@@ -11,6 +11,8 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 int linux_enter_network_namespace(int descriptor)
@@ -21,6 +23,40 @@ int linux_enter_network_namespace(int descriptor)
 int linux_thread(void)
 {
 	return gettid();
+}
+
+/* Their numbers are the same on all architectures; glibc has them from 2.36 on. */
+#define NR_FSOPEN 430
+#define NR_FSCONFIG 431
+#define NR_FSMOUNT 432
+#define CLOEXEC_FLAG 1 /* FSOPEN_CLOEXEC, FSMOUNT_CLOEXEC */
+#define CMD_CREATE 6   /* FSCONFIG_CMD_CREATE */
+
+int linux_mount_cgroup2(void)
+{
+	int context = (int)syscall(NR_FSOPEN, "cgroup2", CLOEXEC_FLAG);
+	int mount = -1, root = -1, error;
+
+	if (context < 0)
+		return -1;
+	if (!syscall(NR_FSCONFIG, context, CMD_CREATE, NULL, NULL, 0))
+		mount = (int)syscall(NR_FSMOUNT, context, CLOEXEC_FLAG, 0);
+	/* A handle is opened by way of a descriptor that can be read. */
+	if (mount >= 0)
+		root = openat(mount, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	error = errno;
+	if (mount >= 0)
+		close(mount);
+	close(context);
+	errno = error;
+	return root;
+}
+
+long linux_file_system(int descriptor)
+{
+	struct statfs status;
+
+	return fstatfs(descriptor, &status) ? 0 : (long)status.f_type;
 }
 
 int linux_open_cgroup(int mount, uint64_t id)

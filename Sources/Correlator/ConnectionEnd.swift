@@ -45,6 +45,18 @@ public struct ConnectionEnd: Sendable, Equatable {
         }
     }
 
+    /// Closing after silence is a limit of the program: the peer's has to be shorter.
+    var idleAdvice: String? {
+        guard ending.how == .close || ending.how == .shutdown, ending.state != .synSent, let idle = ending.idle,
+            idle >= 1_000_000_000, let process = ending.process
+        else { return nil }
+        return
+            "\(process.comm) closes connections that were idle for \(TimeSpan(nanoseconds: idle.magnitude)), and the peer used "
+            + "one after that. Give the peer (its connection pool, proxy or load balancer) an idle limit that is shorter than "
+            + "this end's keep-alive timeout, or make this end's longer; a request that fails so is safe to repeat if it may "
+            + "be sent twice."
+    }
+
     /// Shorter silences are what every exchange has.
     private static let notableSilence: Int64 = 100_000_000
 
@@ -64,13 +76,45 @@ extension ResetEvent.Ending {
         24: "SIGXCPU", 25: "SIGXFSZ", 31: "SIGSYS",
     ]
 
-    var signalName: String {
+    var signalName: String { Self.name(ofSignal: signal) }
+
+    static func name(ofSignal signal: UInt8?) -> String {
         guard let signal else { return "a signal" }
-        return Self.signalNames[signal] ?? "signal \(signal)"
+        return signalNames[signal] ?? "signal \(signal)"
     }
 }
 
 extension Cause {
+    /// What happened, where a process came to its end with the socket; nil where that is not the point.
+    func sentence(ofProcessThat end: String) -> String? {
+        switch self {
+        case .abortOnClose: "The process \(end) while its socket held received data that it had not read."
+        case .lingerZero: "The process \(end); its socket had SO_LINGER set to zero seconds."
+        case .listenerClosed: "The process \(end) while connections waited in its queue that nobody had accepted."
+        default: nil
+        }
+    }
+
+    /// What to do then: not what a program does that closes its sockets itself.
+    func adviceAfterTheEnd(isKilled: Bool, signal: UInt8?) -> String? {
+        guard sentence(ofProcessThat: "") != nil, self != .lingerZero else { return nil }
+        guard isKilled else {
+            return
+                "Find out why the process ended: its exit status and its log. Before it exits in order, it should stop "
+                + "accepting, answer the requests that it has, and close their connections."
+        }
+        let search =
+            switch signal {
+            case 9?:
+                "the kernel's log (out of memory), the memory limit of its cgroup, or a service manager that waited in vain"
+            case 4?, 6?, 7?, 8?, 11?: "its log and the core dump: it crashed"
+            default: "the service manager, the orchestrator or the person that stopped it, and its log"
+            }
+        return
+            "Find out who sent \(ResetEvent.Ending.name(ofSignal: signal)), and why: look at \(search). Take a service out "
+            + "of the load balancing and let its requests end before it is stopped."
+    }
+
     /// The RST answers a segment of a connection that this host may have had.
     var isOfEndedConnection: Bool {
         switch self {

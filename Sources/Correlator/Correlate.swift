@@ -72,6 +72,9 @@ private func notes(_ recording: Recording) -> [String] {
     var notes = header.hooks.filter { $0.status != "attached" }.map { hook in
         "hook \(hook.name) was not attached\(hook.detail.map { ": \($0)" } ?? "")"
     }
+    if let obstacle = header.cgroupObstacle {
+        notes.append("containers and units are not named: \(obstacle)")
+    }
     if let lost = recording.footer?.endingsLost, lost > 0 {
         notes.append(
             "\(lost) ends of connections were forgotten within a minute, since there were too many: who had closed them is not known"

@@ -1,4 +1,4 @@
-import KernelEvents
+public import KernelEvents
 public import NetworkTypes
 
 /// What is known of all RSTs of the inputs, in the order of time.
@@ -163,6 +163,8 @@ public struct Reset: Sendable {
     public var location: Location?
     /// How the connection had ended here before.
     public var end: ConnectionEnd?
+    /// The id of the RST that had reset the connection already, and that this one follows from.
+    public var follows: Int?
 
     /// A packet of a capture.
     public struct Sighting: Sendable, Equatable {
@@ -203,6 +205,10 @@ public struct Reset: Sendable {
         public var pid: Int32?
         public var comm: String?
         public var role: Role
+        /// The name of the thread that ran, where it differs from that of the process.
+        public var thread: String?
+        /// Its program, user and parent, where the recording has them.
+        public var details: ProcessRecord?
     }
 
     /// Of a socket, or of the process that had it.

@@ -9,7 +9,7 @@ public struct ReportSummary: Sendable, Equatable {
         public var certainties: Set<Certainty>
     }
 
-    /// The most frequent first, equals by name.
+    /// The most frequent first, equals by name; without those that follow from another RST.
     public let byCause: [CauseCount]
     /// In the order of the words' definition; only those that occur.
     public let byOutcome: [(Outcome, Int)]
@@ -21,18 +21,29 @@ public struct ReportSummary: Sendable, Equatable {
     /// RSTs in 1000 seconds, over that time; nil if it is no time at all.
     public let perThousandSeconds: UInt64?
 
+    /// How many follow from another RST of their connection.
+    public let followUps: Int
+
     public init(_ report: Report) {
         let heads = report.resets.heads
         var causes: [Cause: CauseCount] = [:]
         var outcomes: [Outcome: Int] = [:]
         var certainties: [Certainty: Int] = [:]
-        let kinds = heads.lazy.map { Kind(cause: $0.cause, outcome: $0.outcome, certainty: $0.certainty) }
+        var followUps = 0
+        let kinds = heads.lazy.map {
+            Kind(cause: $0.cause, outcome: $0.outcome, certainty: $0.certainty, follows: $0.followed != 0)
+        }
         for (kind, count) in tally(kinds) {
-            causes[kind.cause, default: CauseCount(cause: kind.cause, count: 0, certainties: [])].count += count
-            causes[kind.cause]?.certainties.insert(kind.certainty)
+            if kind.follows {
+                followUps += count
+            } else {
+                causes[kind.cause, default: CauseCount(cause: kind.cause, count: 0, certainties: [])].count += count
+                causes[kind.cause]?.certainties.insert(kind.certainty)
+            }
             outcomes[kind.outcome, default: 0] += count
             certainties[kind.certainty, default: 0] += count
         }
+        self.followUps = followUps
         byCause = causes.values.sorted { ($1.count, $0.cause.rawValue) < ($0.count, $1.cause.rawValue) }
         byOutcome = Outcome.allCases.compactMap { word in outcomes[word].map { (word, $0) } }
         byCertainty = Certainty.allCases.compactMap { word in certainties[word].map { (word, $0) } }
@@ -45,10 +56,11 @@ public struct ReportSummary: Sendable, Equatable {
         let cause: Cause
         let outcome: Outcome
         let certainty: Certainty
+        let follows: Bool
     }
 
     public static func == (a: ReportSummary, b: ReportSummary) -> Bool {
-        a.byCause == b.byCause && a.byOutcome.elementsEqual(b.byOutcome, by: ==)
+        a.byCause == b.byCause && a.followUps == b.followUps && a.byOutcome.elementsEqual(b.byOutcome, by: ==)
             && a.byCertainty.elementsEqual(b.byCertainty, by: ==) && a.connections == b.connections
             && a.span?.first == b.span?.first && a.span?.last == b.span?.last
     }

@@ -222,8 +222,10 @@ final class ResetAssembly: Sendable {
             path: evidence.path, process: attribution.process, netns: netns(observed))
         reset.owner = attribution.owner
         reset.location = attribution.location
+        reset.advice = verdict.advice
         let end = judged.end
         if let end { tell(of: end.end, in: &reset) }
+        if let lead = decision ?? origin { tell(of: lead, in: &reset) }
         if let lead, let packet = packets.first {
             reset.match = match(lead, packets: packets, first: packet)
         }
@@ -231,7 +233,6 @@ final class ResetAssembly: Sendable {
         reset.because = verdict.because
         reset.missing = verdict.missing
         reset.untranslated = evidence.untranslated
-        reset.advice = verdict.advice
         reset.firewall = evidence.firewall
         // What many RSTs have in common is seen in their connections.
         reset.flow = judged.wire.flatMap { FlowSummary($0.evidence) }
@@ -257,11 +258,31 @@ final class ResetAssembly: Sendable {
         return reset
     }
 
+    /// What the recording has of the processes, and how one of them came to its end.
+    private func tell(of lead: Reference, in reset: inout Reset) {
+        let recording = inventory.recordings[inventory.recordingIndex(lead)].recording
+        let event = inventory.event(lead)
+        for process in [\Reset.process, \Reset.owner] {
+            guard let pid = reset[keyPath: process]?.pid, let comm = reset[keyPath: process]?.comm else { continue }
+            reset[keyPath: process]?.details = recording.process(pid, comm, line: event.line)
+        }
+        guard let released = reset.path?.callers, reset.path?.origin == .active, released.contains(.exit),
+            let process = reset.process, process.role == .owner
+        else { return }
+        let signal = event.ending.flatMap { $0.process?.pid == process.pid ? $0.signal : nil }
+        let end = released.contains(.killed) ? "was killed by \(ResetEvent.Ending.name(ofSignal: signal))" : "exited"
+        if let sentence = reset.cause.sentence(ofProcessThat: end) { reset.summary = sentence }
+        reset.advice =
+            reset.cause.adviceAfterTheEnd(isKilled: released.contains(.killed), signal: signal) ?? reset.advice
+    }
+
+    /// The connection was here before: what ended it says more than whoever listens on the port now.
     private func tell(of end: ConnectionEnd, in reset: inout Reset) {
         reset.end = end
         reset.summary =
             reset.cause.isAnswerOfNoConnection
             ? reset.cause.afterTheEnd + ": \(end.history)." : "\(reset.summary.dropLast()): \(end.history)."
+        reset.advice = reset.advice ?? end.idleAdvice
     }
 
     /// Why no kernel event tells of a RST that came from a host that was recorded.
@@ -448,9 +469,9 @@ final class ResetAssembly: Sendable {
         case .active:
             // tcp_abort() is called on somebody else's socket, also where the caller's name is not known.
             let isKilled = path.callers.contains(.abort) && !path.callers.contains(.smc)
-            if let current { return Reset.Process(task: current, role: isKilled ? .killer : .owner) }
+            if let current { return Reset.Process(task: current, role: isKilled ? .killer : .owner, socket) }
         case .userSpace:
-            if let current { return Reset.Process(task: current, role: .owner) }
+            if let current { return Reset.Process(task: current, role: .owner, socket) }
         case .passive where evidence.socket == .none: return Reset.Process(pid: nil, comm: nil, role: .none)
         case .forwarded, .netfilter, .unknown, .passive: break
         }
@@ -477,5 +498,10 @@ final class ResetAssembly: Sendable {
 extension Reset.Process {
     fileprivate init(owner: ResetEvent.Owner) { self.init(pid: owner.pid, comm: owner.comm, role: .owner) }
 
-    fileprivate init(task: ResetEvent.Task, role: Role) { self.init(pid: task.pid, comm: task.comm, role: role) }
+    /// A process is called as the leader of its thread group. Older recordings have that name of an owner only.
+    fileprivate init(task: ResetEvent.Task, role: Role, _ socket: ResetEvent.Socket?) {
+        let owner = socket?.owner.flatMap { $0.pid == task.pid && task.tid != task.pid ? $0.comm : nil }
+        self.init(pid: task.pid, comm: task.process ?? owner ?? task.comm, role: role)
+        thread = comm == task.comm ? nil : task.comm
+    }
 }

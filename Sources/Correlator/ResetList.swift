@@ -28,6 +28,10 @@ public struct ResetList: Sendable, RandomAccessCollection {
 
         /// The RST refuses a connection in which no data was sent: what a scanner gets for an answer.
         var turnsAway: Bool { hasNoData && cause.turnsAway }
+        /// See `Reset`; 0 if it follows from none.
+        var followed: Int32 = 0
+        /// The first RST of the connection, from which this one follows.
+        public var follows: Int? { followed == 0 ? nil : Int(followed) }
     }
 
     /// Of each RST, in the order of time.
@@ -43,10 +47,15 @@ public struct ResetList: Sendable, RandomAccessCollection {
         let groups: ResetGroups
         /// Entries that exist already, by their ids.
         let made: [Int: Reset]
+        /// What follows from another RST, by its id.
+        let follows: [Int: Follow]
 
-        init(_ assembly: ResetAssembly?, _ groups: ResetGroups, made: [Int: Reset] = [:]) {
+        init(
+            _ assembly: ResetAssembly?, _ groups: ResetGroups, follows: [Int: Follow] = [:], made: [Int: Reset] = [:]
+        ) {
             self.assembly = assembly
             self.groups = groups
+            self.follows = follows
             self.made = made
         }
     }
@@ -78,9 +87,11 @@ public struct ResetList: Sendable, RandomAccessCollection {
                 heads.append(head)
             }
         }
+        let follows = assembly.follows(heads, groups)
+        for (id, follow) in follows { heads[id - 1].followed = Int32(truncatingIfNeeded: follow.id) }
         self.heads = heads
         attributions = table.all
-        source = Source(assembly, groups)
+        source = Source(assembly, groups, follows: follows)
     }
 
     /// As many as a processor makes at a time.
@@ -111,7 +122,9 @@ public struct ResetList: Sendable, RandomAccessCollection {
     public subscript(position: Int) -> Reset {
         let head = heads[position]
         guard let assembly = source.assembly else { return source.made[head.id]! }
-        return assembly.reset(head, of: source.groups[head.id - 1])
+        var reset = assembly.reset(head, of: source.groups[head.id - 1])
+        if let follow = source.follows[head.id] { reset.tell(of: follow) }
+        return reset
     }
 
     /// Of those with a wall clock, when the first and the last were, nanoseconds since 1970-01-01 UTC.
@@ -137,7 +150,7 @@ extension ResetList.Head {
             outsideEvents: reset.outsideEvents, steadyTime: reset.time,
             service: ServiceEnd(reset.tuple, opener: opener, Evidence()),
             hasNoData: reset.flow.map { $0.sender.bytes == 0 && $0.receiver.bytes == 0 } ?? reset.cause.turnsAway,
-            silence: reset.flow?.silence)
+            silence: reset.flow?.silence, followed: Int32(truncatingIfNeeded: reset.follows ?? 0))
     }
 }
 

@@ -67,6 +67,10 @@ public struct EventEncoder: Sendable {
             json.raw(#","scope":"#)
             json.append(scope: scope)
         }
+        if let obstacle = header.cgroupObstacle {
+            json.raw(#","no_cgroups":"#)
+            json.string(obstacle)
+        }
         endLine()
     }
 
@@ -130,6 +134,43 @@ public struct EventEncoder: Sendable {
             json.string(frame)
         }
         json.raw("]")
+        endLine()
+    }
+
+    /// A process, before the first event that names it.
+    public mutating func append(process: ProcessRecord) {
+        json.raw(#"{"type":"process","pid":"#)
+        json.number(process.pid)
+        json.raw(#","comm":"#)
+        json.string(process.comm)
+        if let uid = process.uid {
+            json.raw(#","uid":"#)
+            json.number(uid)
+        }
+        if let user = process.user {
+            json.raw(#","user":"#)
+            json.string(user)
+        }
+        if let exe = process.exe {
+            json.raw(#","exe":"#)
+            json.string(exe)
+        }
+        if let arguments = process.arguments {
+            json.raw(#","args":["#)
+            for (index, argument) in arguments.enumerated() {
+                if index > 0 { json.raw(",") }
+                json.string(argument)
+            }
+            json.raw("]")
+            if process.argumentsAreCut { json.raw(#","args_cut":true"#) }
+        }
+        if let parent = process.parent {
+            json.raw(#","parent":{"pid":"#)
+            json.number(parent.pid)
+            json.raw(#","comm":"#)
+            json.string(parent.comm)
+            json.raw("}")
+        }
         endLine()
     }
 
@@ -346,6 +387,10 @@ public struct EventEncoder: Sendable {
         json.number(task.uid)
         json.raw(#","comm":"#)
         json.string(task.comm)
+        if let process = task.process {
+            json.raw(#","process":"#)
+            json.string(process)
+        }
         switch task.context {
         case .process: json.raw(#","context":"process""#)
         case .softirq: json.raw(#","context":"softirq""#)

@@ -84,6 +84,7 @@ struct EventReader {
         var tid: Int32?
         var uid: UInt32?
         var comm: String?
+        var process: String?
         var context: ResetEvent.Task.Context?
         var cgroup: UInt64?
         var path: String?
@@ -95,6 +96,7 @@ struct EventReader {
             case .tid: tid = try scanner.integer(from: 0)
             case .uid: uid = try scanner.integer()
             case .comm: comm = try scanner.string(from: &commands)
+            case .process: process = try scanner.string(from: &commands)
             case .context: context = try scanner.context()
             case .cgroup: cgroup = try scanner.integer()
             case .cgroupPath: path = try scanner.string(from: &paths)
@@ -104,6 +106,7 @@ struct EventReader {
         guard let pid = pid ?? tid else { return nil }
         var task = ResetEvent.Task(
             pid: pid, tid: tid ?? pid, uid: uid ?? ResetEvent.Task.unknownUID, comm: comm ?? "", context: context)
+        task.process = process
         task.cgroup = cgroup
         task.cgroupPath = path
         return tasks.shared(task, number: task.tid)

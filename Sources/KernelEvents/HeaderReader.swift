@@ -30,6 +30,7 @@ extension LineScanner {
             case .interfaces:
                 header.interfaces = try list { (scanner) throws(LineProblem) in try scanner.interface() }
             case .netns: header.netns = try integer()
+            case .noCgroups: header.cgroupObstacle = try string()
             case .endings: header.endings = try integer()
             case .scope: header.scope = try scope()
             default: try skipValue()

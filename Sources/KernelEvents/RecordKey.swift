@@ -11,7 +11,7 @@ enum RecordKey: UInt8, CaseIterable {
     case previousState, userTimeoutMs, realtimeNs, monotonicNs, uncertaintyNs, interfaces, addresses
     case holders, listener, cgroupPath, sinceMonoNs, closedMonoNs, fits, queued, backlog, linger
     case closed, how, thread, signal, errno, idleNs, unacknowledged
-    case process, exe, args, argsCut, user, parent, endings, endingsLost
+    case process, exe, args, argsCut, user, parent, endings, endingsLost, noCgroups
     case scope, hosts, ports
     case since, until, hooksMonoNs, captureMonoNs, stepNs, suspendedNs, stepsMarked
     case conntrack, atWork, segment, original, reply, lookedUp
@@ -124,6 +124,7 @@ enum RecordKey: UInt8, CaseIterable {
         case (0x705f70756f726763, 0x687461): self = .cgroupPath  // cgroup_path
         case (0x6f6d5f65636e6973, 0x736e5f6f6e): self = .sinceMonoNs  // since_mono_ns
         case (0x6d5f6465736f6c63, 0x736e5f6f6e6f): self = .closedMonoNs  // closed_mono_ns
+        case (0x756f7267635f6f6e, 0x7370): self = .noCgroups  // no_cgroups
         case (0x5f73676e69646e65, 0x74736f6c): self = .endingsLost  // endings_lost
         case (0x776f6e6b63616e75, 0x64656764656c): self = .unacknowledged  // unacknowledged
         case (0x7475635f73677261, 0x0): self = .argsCut  // args_cut
@@ -221,6 +222,7 @@ enum RecordKey: UInt8, CaseIterable {
         case .queued: "queued"
         case .backlog: "backlog"
         case .linger: "linger"
+        case .noCgroups: "no_cgroups"
         case .endingsLost: "endings_lost"
         case .endings: "endings"
         case .closed: "closed"

@@ -10,6 +10,8 @@ public struct Recording: Sendable, Equatable {
     /// trace text was made without it.
     public var stacks: [Int: [String]] = [:]
     public var events: [ResetEvent] = []
+    /// By their numbers, those of one number in the order of the file.
+    public var processes: [Int32: [ProcessRecord]] = [:]
     public var clocks: [ClockSample] = []
     public var losses: [Loss] = []
     /// What firewalls were told to do, as their tools printed it.
@@ -69,6 +71,8 @@ public struct RecordingHeader: Sendable, Equatable {
     public var endings: UInt32?
     /// What the events were restricted to; nil for those of the whole host.
     public var scope: RecordingScope?
+    /// Why cgroups have no paths; nil if they have.
+    public var cgroupObstacle: String?
     public init() {}
 
     public static let currentSchema = "rst-events/1"

@@ -196,6 +196,11 @@ public struct RecordingDecoder {
             let stack = try scanner.stack()
             try end(&scanner, from: start)
             define(stack.id, stack.frames)
+        case .process:
+            var process = try scanner.process()
+            try end(&scanner, from: start)
+            process?.line = line
+            if let process { recording.processes[process.pid, default: []].append(process) }
         case .clock:
             let clock = try scanner.clockSample()
             try end(&scanner, from: start)
@@ -299,7 +304,7 @@ public struct RecordingDecoder {
 
 /// The `type` of a line.
 enum RecordType {
-    case recording, stack, emit, decide, clock, lost, ruleset, end, other
+    case recording, stack, process, emit, decide, clock, lost, ruleset, end, other
 }
 
 extension LineScanner {
@@ -330,6 +335,7 @@ extension RecordType {
         switch name {
         case "recording": self = .recording
         case "stack": self = .stack
+        case "process": self = .process
         case "emit": self = .emit
         case "decide": self = .decide
         case "clock": self = .clock

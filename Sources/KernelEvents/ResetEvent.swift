@@ -114,7 +114,11 @@ public struct ResetEvent: Sendable, Equatable {
         public var pid: Int32
         public var tid: Int32
         public var uid: UInt32
+        /// Of the thread.
         public var comm: String
+        /// The name of the thread group's leader, where it differs; of a process that runs another program by now, what it
+        /// was called when it had the socket.
+        public var process: String?
         /// Nil where the kernel did not tell.
         public var context: Context?
         /// The id of its cgroup v2.
@@ -179,7 +183,7 @@ public struct ResetEvent: Sendable, Equatable {
         public var isFull: Bool { queued > backlog }
     }
 
-    public struct Owner: Sendable, Equatable {
+    public struct Owner: Sendable, Hashable {
         public var pid: Int32
         public var comm: String
         /// How many processes had the socket open when the event was read; nil if nobody was seen to have it, and the

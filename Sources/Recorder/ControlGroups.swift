@@ -4,8 +4,10 @@ import KernelEvents
 
 /// Names for cgroups: ids of cgroup v2, and processes of hosts where the services are in cgroup v1.
 struct ControlGroups {
-    /// Nil where cgroup v2 is not mounted.
+    /// Nil where cgroup v2 cannot be reached.
     private let mount: (path: String, descriptor: Int32)?
+    /// Why cgroup v2 cannot be reached; nil if it can.
+    let obstacle: String?
     /// Whether /proc has the process numbers that the hooks see: those of the initial PID namespace.
     private let seesAllProcesses = NetworkNamespace.number("/proc/self/ns/pid") == 0xEFFF_FFFC
     private var byID: [UInt64: Entry] = [:]
@@ -23,12 +25,37 @@ struct ControlGroups {
     private static let capacity = 16384
 
     init() {
-        guard let path = Self.mountPoint(mountinfo: readFile("/proc/self/mountinfo")) else {
-            mount = nil
+        let (descriptor, error) = Self.openRoot()
+        if descriptor >= 0, let path = Self.link(descriptor) {
+            mount = (path == "/" ? "" : path, descriptor)
+            obstacle = nil
             return
         }
-        let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        mount = descriptor < 0 ? nil : (path, descriptor)
+        if descriptor >= 0 { Glibc.close(descriptor) }
+        mount = nil
+        obstacle = error
+    }
+
+    /// CGROUP2_SUPER_MAGIC.
+    private static let magic = 0x6367_7270
+
+    /// A descriptor of the root of cgroup v2: where this process sees it mounted; or, since `ip netns exec` mounts /sys anew
+    /// and without it, mounted for this process alone; or where the first process of the host has it.
+    private static func openRoot() -> (descriptor: Int32, error: String?) {
+        if let path = mountPoint(mountinfo: readFile("/proc/self/mountinfo")) {
+            let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+            if descriptor >= 0 { return (descriptor, nil) }
+        }
+        let descriptor = linux_mount_cgroup2()
+        if descriptor >= 0 { return (descriptor, nil) }
+        let error = String(cString: strerror(errno))
+        for path in ["/proc/1/root/sys/fs/cgroup", "/proc/1/root/sys/fs/cgroup/unified"] {
+            let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+            guard descriptor >= 0 else { continue }
+            if linux_file_system(descriptor) == magic { return (descriptor, nil) }
+            Glibc.close(descriptor)
+        }
+        return (-1, "cgroup v2 is not mounted here and cannot be: \(error)")
     }
 
     func close() { if let mount { Glibc.close(mount.descriptor) } }
@@ -49,17 +76,26 @@ struct ControlGroups {
         let directory = linux_open_cgroup(descriptor, id)
         guard directory >= 0 else { return nil }
         defer { Glibc.close(directory) }
-        var target = [UInt8](repeating: 0, count: 8192)
-        let count = target.withUnsafeMutableBytes {
-            readlink("/proc/self/fd/\(directory)", $0.baseAddress!.assumingMemoryBound(to: CChar.self), $0.count)
-        }
-        guard count > 0, count < target.count else { return nil }
-        let link = target[..<count]
+        guard let link = target(directory) else { return nil }
         // Elsewhere it is outside of what this mount shows.
         guard link.starts(with: mount.utf8) else { return nil }
         let path = link.dropFirst(mount.utf8.count)
         if path.isEmpty { return "/" }
         return path.first == UInt8(ascii: "/") ? String(kernelName: path) : nil
+    }
+
+    /// Where a descriptor leads to: from the root of its mount, if no mount namespace has that.
+    private static func target(_ descriptor: Int32) -> ArraySlice<UInt8>? {
+        var target = [UInt8](repeating: 0, count: 8192)
+        let count = target.withUnsafeMutableBytes {
+            readlink("/proc/self/fd/\(descriptor)", $0.baseAddress!.assumingMemoryBound(to: CChar.self), $0.count)
+        }
+        guard count > 0, count < target.count else { return nil }
+        return target[..<count]
+    }
+
+    private static func link(_ descriptor: Int32) -> String? {
+        target(descriptor).flatMap { String(validating: $0, as: UTF8.self) }
     }
 
     /// The process's path in cgroup v1; nil if it has none but the root, or is gone.

@@ -12,6 +12,9 @@ struct EventConverter {
     private let reasonName: (UInt32) -> String?
     private var holders: SocketHolders
     private var groups = ControlGroups()
+    private var processes: ProcessTable
+    /// The reading of all sockets whose processes were looked at.
+    private var readingSeen = 0
     /// Made on the thread that reads events.
     private lazy var endings = EndingConverter()
     /// The kernel does not tell of decisions without a full socket: what left has to say how the connection had ended.
@@ -25,15 +28,17 @@ struct EventConverter {
 
     init(
         symbols: LiveSymbols, reasonName: @escaping (UInt32) -> String?, tellsEndingsOfSegments: Bool = false,
-        holders: @escaping () -> SocketHolders.Table,
+        keepsArguments: Bool = true, holders: @escaping () -> SocketHolders.Table,
         finder: NamespaceFinder = NamespaceFinder(known: [])
     ) {
         conntrack = ConntrackTable(finder: finder)
         keepsEntryOverIPv6 = Self.isLinux(6, 4)
         self.holders = SocketHolders(read: holders) { clockNanoseconds(CLOCK_MONOTONIC) }
         self.tellsEndingsOfSegments = tellsEndingsOfSegments
+        processes = ProcessTable(keepsArguments: keepsArguments)
         self.symbols = symbols
         self.reasonName = reasonName
+        seeHolders()
     }
 
     /// Lets go of what it has open.
@@ -41,6 +46,9 @@ struct EventConverter {
         groups.close()
         conntrack.close()
     }
+
+    /// Why cgroups have no names; nil if they have.
+    var cgroupObstacle: String? { groups.obstacle }
 
     var hasSymbols: Bool { !symbols.isEmpty }
 
@@ -123,6 +131,7 @@ struct EventConverter {
                 length: record.trigger_length)
         }
         if event.kind == .decide { event.conntrack = conntrack(of: event, record) }
+        noteProcesses(of: event, from: record)
         encoder.append(event: event)
         events += 1
     }
@@ -172,6 +181,50 @@ struct EventConverter {
     private func tuple(_ raw: rst_conntrack_tuple) -> FourTuple {
         FourTuple(
             source: address(raw.src), sourcePort: raw.sport, destination: address(raw.dst), destinationPort: raw.dport)
+    }
+
+    /// What is known of the processes that have sockets, before one of them is gone.
+    private mutating func seeHolders() {
+        guard readingSeen != holders.readings else { return }
+        readingSeen = holders.readings
+        for holder in holders.table.values.joined() { processes.see(holder.pid, holder.comm, start: holder.start) }
+    }
+
+    /// Writes lines about the processes that an event names, where there are none yet.
+    private mutating func noteProcesses(of event: ResetEvent, from record: rst_event) {
+        seeHolders()
+        func note(_ process: ResetEvent.Owner?, start: UInt64?, uid: UInt32?, parent: ResetEvent.Owner? = nil) {
+            guard let process, process.pid > 0 else { return }
+            if let line = processes.record(process, start: start, uid: uid, parent: parent) {
+                encoder.append(process: line)
+            }
+        }
+        if let task = event.task, task.context == .process {
+            note(
+                ResetEvent.Owner(pid: task.pid, comm: task.process ?? task.comm), start: record.start_ns, uid: task.uid,
+                parent: Self.parent(record.parent_pid, record.parent_comm))
+        }
+        if let ending = event.ending, let process = ending.process {
+            let by = record.ending.by
+            note(process, start: by.start_ns, uid: by.uid, parent: Self.parent(by.parent_pid, by.parent_comm))
+        }
+        for owner in [
+            event.socket?.owner, event.ending?.owner,
+            event.listener.map { ResetEvent.Owner(pid: $0.pid, comm: $0.comm) },
+        ] {
+            guard let owner else { continue }
+            if UInt32(bitPattern: owner.pid) == record.owner_pid {
+                note(owner, start: record.owner_start_ns, uid: record.owner_uid)
+            } else if UInt32(bitPattern: owner.pid) == record.ending.owner_pid {
+                note(owner, start: record.ending.owner_start_ns, uid: record.ending.owner_uid)
+            } else {
+                note(owner, start: nil, uid: nil)
+            }
+        }
+    }
+
+    private static func parent<Name>(_ pid: UInt32, _ comm: Name) -> ResetEvent.Owner? {
+        pid == 0 ? nil : ResetEvent.Owner(pid: Int32(bitPattern: pid), comm: kernelText(comm))
     }
 
     private func hook(of record: rst_event) -> String {
@@ -228,6 +281,8 @@ struct EventConverter {
         var task = ResetEvent.Task(
             pid: Int32(bitPattern: record.pid), tid: Int32(bitPattern: record.tid), uid: record.uid,
             comm: name(record.comm), context: context)
+        let leader = record.has(RST_HAS_EXECUTED) ? name(record.owner_comm) : name(record.leader_comm)
+        task.process = leader == task.comm || leader.isEmpty ? nil : leader
         // Where a bystander lives is nobody's concern.
         guard context == .process else { return task }
         task.cgroup = record.task_cgroup == 0 ? nil : record.task_cgroup

@@ -66,7 +66,7 @@ final class EventLoop: @unchecked Sendable {
             symbols: LiveSymbols(
                 kallsyms: { readFile("/proc/kallsyms") }, modules: { readFile("/proc/modules") }),
             reasonName: { rstbpf_reason_name(opened, $0).map { String(cString: $0) } },
-            tellsEndingsOfSegments: !tellsOfAllAnswers,
+            tellsEndingsOfSegments: !tellsOfAllAnswers, keepsArguments: options.arguments,
             holders: { Self.holders(opened) },
             finder: NamespaceFinder(
                 known: [NetworkNamespace.current] + options.interfaces.compactMap { $0.namespace?.path }))
@@ -88,7 +88,8 @@ final class EventLoop: @unchecked Sendable {
                     guard let table, let holder = holder?.pointee else { return }
                     let name = withUnsafeBytes(of: holder.comm) { String(kernelName: $0) }
                     table.assumingMemoryBound(to: SocketHolders.Table.self).pointee[holder.inode, default: []].append(
-                        SocketHolders.Holder(pid: Int32(bitPattern: holder.pid), comm: name))
+                        SocketHolders.Holder(
+                            pid: Int32(bitPattern: holder.pid), comm: name, start: holder.start_ns))
                 }, table)
         }
         return table
@@ -101,6 +102,9 @@ final class EventLoop: @unchecked Sendable {
         var warnings = hooks.compactMap { hook in
             hook.detail.map { "hook \(hook.name) is not attached: \($0)" }
         }
+        if let obstacle = converter.cgroupObstacle {
+            warnings.append("containers and units cannot be named: \(obstacle)")
+        }
         if !converter.hasSymbols {
             warnings.append(
                 """
@@ -111,6 +115,9 @@ final class EventLoop: @unchecked Sendable {
         }
         return warnings
     }
+
+    /// Why cgroups, and so containers and units, have no names; nil if they have.
+    var cgroupObstacle: String? { converter.cgroupObstacle }
 
     var hooks: [RecordingHeader.Hook] { Self.hooks(programs) }
 

@@ -46,6 +46,7 @@ public final class Recorder {
         header.hooks = events.hooks
         header.interfaces = try Self.interfaces(options)
         header.endings = events.endingsKept
+        header.cgroupObstacle = events.cgroupObstacle
         header.netns = NetworkNamespace.number(NetworkNamespace.current)
         header.scope = options.scope.isEmpty ? nil : options.scope
         try capture.begin()

@@ -26,6 +26,8 @@ public struct RecorderOptions: Sendable {
     public var ringBuffer: UInt32 = 32 << 20
     /// Attach hooks that not every kernel has, where they tell what the others do not; without them, less is proven.
     public var optionalHooks = true
+    /// Record the arguments of the processes that events name: they may hold secrets.
+    public var arguments = true
     /// Stop after so many packets; nil is no limit.
     public var packetLimit: Int?
     /// Which kernel events to record; those of the whole host if it is empty.

@@ -8,12 +8,16 @@ struct SocketHolders {
     struct Holder: Equatable {
         var pid: Int32
         var comm: String
+        /// CLOCK_BOOTTIME of the process's start, nanoseconds.
+        var start: UInt64 = 0
     }
 
     /// By the inode number of the socket's file; in no order, a process once for each descriptor.
     typealias Table = [UInt64: [Holder]]
 
-    private var table: Table = [:]
+    private(set) var table: Table = [:]
+    /// How often it was read.
+    private(set) var readings = 1
     private var readAt: Int64 = .min
     /// Nanoseconds that may be spent on reading, as of `readAt`.
     private var credit = Self.savings
@@ -59,6 +63,7 @@ struct SocketHolders {
         let saved = min(Self.savings, credit + (time - readAt) / Self.share)
         guard saved > 0 else { return }
         table = read()
+        readings += 1
         readAt = now()
         credit = saved - max(Self.leastCost, readAt - time)
     }

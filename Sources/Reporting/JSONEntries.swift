@@ -67,6 +67,10 @@ struct JSONEntries {
             json.raw(",\"advice\":")
             json.string(advice)
         }
+        if let follows = reset.follows {
+            json.raw(",\"follows\":")
+            json.number(follows)
+        }
         evidence(reset.evidence)
         kernelSide(reset)
         wireSide(reset)
@@ -220,11 +224,13 @@ struct JSONEntries {
             }
             json.raw("\"role\":")
             json.string(process.role.rawValue)
+            details(of: process)
             json.raw("}")
         }
         if let owner = reset.owner, let pid = owner.pid, let comm = owner.comm {
             json.raw(",\"owner\":{")
             append(pid: pid, comm: comm)
+            details(of: owner)
             json.raw("}")
         }
         if let end = reset.end { append(end) }
@@ -232,6 +238,33 @@ struct JSONEntries {
         if let netns = reset.netns {
             json.raw(",\"netns\":")
             json.number(netns)
+        }
+    }
+
+    private mutating func details(of process: Reset.Process) {
+        if let thread = process.thread {
+            json.raw(",\"thread\":")
+            json.string(thread)
+        }
+        guard let details = process.details else { return }
+        if let exe = details.exe {
+            json.raw(",\"exe\":")
+            json.string(exe)
+        }
+        if let arguments = details.arguments { json.strings(",\"args\":[", arguments) }
+        if details.argumentsAreCut { json.raw(",\"args_cut\":true") }
+        if let uid = details.uid {
+            json.raw(",\"uid\":")
+            json.number(uid)
+        }
+        if let user = details.user {
+            json.raw(",\"user\":")
+            json.string(user)
+        }
+        if let parent = details.parent {
+            json.raw(",\"parent\":{")
+            append(pid: parent.pid, comm: parent.comm)
+            json.raw("}")
         }
     }
 

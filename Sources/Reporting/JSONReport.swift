@@ -136,6 +136,10 @@ public struct JSONReport: Sendable {
         json.number(summary.connections)
         json.raw(",\"by_cause\":")
         counts(summary.byCause.map { ($0.cause.rawValue, $0.count) })
+        if summary.followUps > 0 {
+            json.raw(",\"follow_ups\":")
+            json.number(summary.followUps)
+        }
         json.raw(",\"by_outcome\":")
         counts(summary.byOutcome.map { ($0.0.rawValue, $0.1) })
         json.raw(",\"by_certainty\":")

@@ -45,6 +45,9 @@ struct RecordingOptions: ParsableArguments {
     @Option(help: "Ring buffer for kernel events, KiB.")
     var ringSize: UInt32 = 32_768
 
+    @Flag(name: .customLong("no-arguments"), help: "Leave out the arguments of processes, which may hold secrets.")
+    var noArguments = false
+
     func validate() throws {
         if full, filter != nil { throw ValidationError("--full and --filter cannot be combined") }
         // Cooked v2, IPv6 and TCP with all options are 120 bytes.
@@ -89,6 +92,7 @@ struct RecordingOptions: ParsableArguments {
         options.snaplen = snaplen
         options.captureBuffer = bufferSize * 1024
         options.ringBuffer = ringSize * 1024
+        options.arguments = !noArguments
         options.tool = Version.tool
         return options
     }

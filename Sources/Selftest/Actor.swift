@@ -75,6 +75,13 @@ private struct Performer {
         case "keepalive": try require(connections.last).startKeepalive(count: 1)
         case "linger-zero": try require(connections.last).setLinger(seconds: 0)
         case "close": try require(connections.popLast()).close()
+        case "close-in-thread": try closeInThread(require(connections.popLast()))
+        case "exec":
+            // The descriptors that are closed on execve(2) go.
+            let words = Array((File.read("/proc/self/cmdline") ?? "").utf8).split(separator: 0)
+            var arguments = words.map { word in strdup(String(decoding: word, as: UTF8.self)) } + [nil]
+            execv("/proc/self/exe", &arguments)
+            throw LabError.system(call: "execv", subject: "/proc/self/exe", errno: errno)
         case "close-listener": try require(listener).close()
         case "destroy":
             try SocketDestroyer.destroy(
@@ -87,6 +94,24 @@ private struct Performer {
         default: throw LabError.actor("unknown request")
         }
         return []
+    }
+
+    /// A thread with a name of its own closes the socket.
+    private func closeInThread(_ socket: Socket) throws {
+        let unmanaged = Unmanaged.passRetained(socket)
+        var thread: pthread_t = 0
+        let status = pthread_create(
+            &thread, nil,
+            { argument in
+                try? File.write("selftest-thread", to: "/proc/thread-self/comm")
+                if let argument { Unmanaged<Socket>.fromOpaque(argument).takeRetainedValue().close() }
+                return nil
+            }, unmanaged.toOpaque())
+        guard status == 0 else {
+            unmanaged.release()
+            throw LabError.system(call: "pthread_create", subject: "close-in-thread", errno: status)
+        }
+        pthread_join(thread, nil)
     }
 
     private func require(_ socket: Socket?) throws -> Socket {

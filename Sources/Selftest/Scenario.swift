@@ -131,6 +131,11 @@ public struct ExpectedReset: Sendable, Hashable {
     public var pid: Int32?
     /// The owner, where `pid` is the killer.
     public var owner: Int32?
+    /// The name of the process with `pid`, and of the thread that acted where it has another one.
+    public var comm: String?
+    public var thread: String?
+    /// Words that the report's sentence must contain.
+    public var sentence: String?
     /// How the connection had ended before.
     public var end: End?
     /// Words that one of the report's facts must contain.

@@ -113,6 +113,9 @@ struct Comparison {
         if let cgroup = expected.cgroup, got.location?.cgroup != cgroup {
             differ("cgroup", cgroup, got.location?.cgroup ?? "not named")
         }
+        if let sentence = expected.sentence, isProven, !got.summary.contains(sentence) {
+            differ("sentence", sentence, got.summary)
+        }
         if let end = expected.end { compare(end, got.end, differ) }
         compareProcess(expected, got, differ)
     }
@@ -159,6 +162,10 @@ struct Comparison {
                 differ("process", "\(expected.role.rawValue) \(expected.pid.map(String.init) ?? "")", named)
                 return
             }
+        }
+        if let comm = expected.comm, got.process?.comm != comm { differ("name", comm, got.process?.comm ?? "not told") }
+        if let thread = expected.thread, got.process?.thread != thread {
+            differ("thread", thread, got.process?.thread ?? "not told")
         }
         if let owner = expected.owner, got.owner?.pid != owner { differ("owner", "\(owner)", describe(got.owner)) }
     }

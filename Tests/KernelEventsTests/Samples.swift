@@ -108,6 +108,7 @@ struct Samples {
                 pid: $0.id(), tid: $0.id(), uid: $0.unsigned(), comm: $0.text(),
                 context: $0.maybe { [.process, .softirq, .hardirq].randomElement(using: &$0.random)! })
         }
+        event.task?.process = maybe { $0.text() }
         event.task?.cgroup = maybe { $0.unsigned() }
         event.task?.cgroupPath = maybe { $0.text() }
         event.socket = maybe { $0.socket() }
@@ -167,6 +168,7 @@ struct Samples {
                 name: text(), status: Bool.random(using: &random) ? "attached" : "failed", detail: maybe { $0.text() },
                 reason: maybe { Bool.random(using: &$0.random) })
         }
+        header.cgroupObstacle = maybe { $0.text() }
         header.endings = maybe { $0.unsigned() }
         header.interfaces = (0..<number(0...3)).map { _ in
             RecordingHeader.Interface(

@@ -12,6 +12,15 @@ int linux_enter_network_namespace(int descriptor);
 int linux_thread(void);
 
 /*
+ * A mount of cgroup v2 that no mount namespace has (fsopen(2), fsmount(2), Linux 5.2): a descriptor of its root, or -1
+ * with errno: EPERM without CAP_SYS_ADMIN, ENODEV without cgroup v2.
+ */
+int linux_mount_cgroup2(void);
+
+/* The number of the file system's kind (statfs(2), f_type) behind a descriptor; 0 if it cannot be told. */
+long linux_file_system(int descriptor);
+
+/*
  * open_by_handle_at(2): the directory of the cgroup v2 with that id, below a mount that `mount` is a descriptor of. -1
  * with errno: ESTALE for a cgroup that is gone, EPERM without CAP_DAC_READ_SEARCH, EOPNOTSUPP before Linux 5.5.
  */

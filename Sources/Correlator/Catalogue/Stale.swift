@@ -184,8 +184,9 @@ extension Catalogue {
             guess:
                 "The peer may have sent more after the connection had been closed and only a TIME_WAIT entry was left.",
             advice: """
-                The application closed both directions while its peer still sent: finish the protocol's exchange, or \
-                read to the end of the stream, before close().
+                Mostly the peer used an idle connection that this end had just closed: give the peer (its connection pool, \
+                proxy or load balancer) an idle limit that is shorter than this end's keep-alive timeout, or make this \
+                end's longer. Otherwise the application closed while its peer still sent: finish the protocol's exchange.
                 """,
             recognition: "tcp_v4_send_reset straight from tcp_v4_rcv, socket in TIME_WAIT (substate FIN_WAIT2)",
             basis: "RFC 9293, section 3.6.1; tcp_timewait_state_process()",

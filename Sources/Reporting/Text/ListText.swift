@@ -1,4 +1,5 @@
 import Correlator
+import KernelEvents
 import NetworkTypes
 
 /// The single RSTs, a line each where it fits.
@@ -34,6 +35,7 @@ struct ListText: Sendable {
             ? page.options.time.stamp(head.time) : "--:--:--.------"
         var parts: [String] = []
         if head.direction != .unknown { parts.append(head.direction.rawValue) }
+        if let first = head.follows { parts.append("follows #\(first)") }
         if head.outcome != .matched { parts.append(head.outcome.rawValue) }
         if let name = attribution.process?.comm {
             let role: String =
@@ -78,7 +80,9 @@ extension TextReport {
             let role = reset.owner == nil ? process.role.rawValue : "killer"
             wrap("process: \(name(process).map { "\($0), \(role)" } ?? "none (kernel, no socket)")", indent: 4)
         }
+        if let details = reset.process?.details { program(details) }
         if let owner = reset.owner.flatMap(name) { wrap("owner: \(owner)", indent: 4) }
+        if let details = reset.owner?.details { program(details) }
         if let location = reset.location { place(location) }
         for sighting in reset.sightings {
             let place = sighting.interface.map { " on \($0.printable)" } ?? ""
@@ -95,7 +99,21 @@ extension TextReport {
 
     private func name(_ process: Reset.Process) -> String? {
         guard let pid = process.pid, let comm = process.comm else { return nil }
-        return "\(comm.printable) (pid \(pid))"
+        let thread = process.thread.map { ", thread \($0.printable)" } ?? ""
+        return "\(comm.printable) (pid \(pid)\(thread))"
+    }
+
+    /// The program of a process, whose it is and who started it.
+    private mutating func program(_ details: ProcessRecord) {
+        var parts: [String] = []
+        if let arguments = details.arguments, !arguments.isEmpty {
+            let words = arguments.map { $0.isEmpty || $0.contains(where: \.isWhitespace) ? "'\($0)'" : $0 }
+            parts.append(words.joined(separator: " ") + (details.argumentsAreCut ? " …" : ""))
+        }
+        if let exe = details.exe, details.arguments?.first != exe { parts.append(exe) }
+        if let user = details.user ?? details.uid.map({ "uid \($0)" }) { parts.append("user \(user)") }
+        if let parent = details.parent { parts.append("started by \(parent.comm) (pid \(parent.pid))") }
+        if !parts.isEmpty { wrap("program: " + parts.joined(separator: ", ").printable, indent: 4) }
     }
 
     private mutating func place(_ location: Reset.Location) {

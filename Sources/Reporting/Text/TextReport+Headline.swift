@@ -21,7 +21,10 @@ extension TextReport {
             let sure = summary.byCertainty.map { paint("\($0.1.grouped) \($0.0.rawValue)", Self.color($0.0)) }
             // Not wrapped: what colours it would count as columns.
             text += (sure + [losses]).joined(separator: ", ") + "\n"
-            wrap(summary.byOutcome.map { "\($0.1.grouped) \($0.0.rawValue)" }.joined(separator: ", "), indent: 0)
+            let followUps =
+                summary.followUps > 0 ? ["\(summary.followUps.grouped) after another reset of the connection"] : []
+            let outcomes = summary.byOutcome.map { "\($0.1.grouped) \($0.0.rawValue)" }
+            wrap((outcomes + followUps).joined(separator: ", "), indent: 0)
         }
         let place = [span.map { options.time.span($0.first, $0.last, dated: true) }, recordedOn(report)]
         if count > 0 { wrap(place.compactMap(\.self).joined(separator: "; "), indent: 0) }

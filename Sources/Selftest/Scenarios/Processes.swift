@@ -8,6 +8,40 @@ extension Scenarios {
         abortOnClose("closed", "calls close()", .close),
         abortOnClose("exited", "exits", .exit),
         abortOnClose("killed", "is killed", .kill),
+        Scenario(
+            "abort-on-close-thread", "A thread with a name of its own closes: the process is called as its leader."
+        ) {
+            lab in
+            let tap = try lab.server.tap()
+            let (actor, client) = try accepted(lab)
+            lab.keep(actor)
+            try client.send(10)
+            try actor.request("wait-readable")
+            try actor.request("close-in-thread")
+            let tuple = FourTuple(from: lab.serverEnd, to: try client.local())
+            try tap.awaitReset(tuple)
+            var reset = owned(tuple, "abort-on-close", lab, actor, "TCP_ABORT_ON_CLOSE", .close)
+            reset.comm = "selftest-actor"
+            reset.thread = "selftest-thread"
+            return [reset]
+        },
+        Scenario(
+            "abort-on-close-exec",
+            "A process runs another program, and its socket is closed on that: it is called as it was with the socket."
+        ) { lab in
+            let tap = try lab.server.tap()
+            let (actor, client) = try accepted(lab)
+            lab.keep(actor)
+            try client.send(10)
+            try actor.request("wait-readable")
+            try actor.send("exec")
+            let tuple = FourTuple(from: lab.serverEnd, to: try client.local())
+            try tap.awaitReset(tuple)
+            var reset = owned(tuple, "abort-on-close", lab, actor, "TCP_ABORT_ON_CLOSE", .close)
+            reset.ending = nil
+            reset.comm = "selftest-actor"
+            return [reset]
+        },
         Scenario("linger-zero-exited", "A process exits that has set SO_LINGER to 0 seconds.") { lab in
             let tap = try lab.server.tap()
             let (actor, client) = try accepted(lab)
@@ -144,7 +178,13 @@ extension Scenarios {
             }
             let tuple = FourTuple(from: lab.serverEnd, to: try client.local())
             try tap.awaitReset(tuple)
-            return [owned(tuple, "abort-on-close", lab, actor, "TCP_ABORT_ON_CLOSE", ending)]
+            var reset = owned(tuple, "abort-on-close", lab, actor, "TCP_ABORT_ON_CLOSE", ending)
+            switch ending {
+            case .close: reset.sentence = "closed the socket"
+            case .exit: reset.sentence = "The process exited while its socket held received data"
+            case .kill: reset.sentence = "The process was killed by SIGKILL while its socket held received data"
+            }
+            return [reset]
         }
     }
 }

@@ -1,0 +1,82 @@
+import KernelEvents
+import NetworkTypes
+import PcapReader
+
+/// Which RST an answer to a connection follows from that had been reset already.
+///
+/// What was under way when a connection was reset meets nothing, a listener or a time-wait socket, and each segment is
+/// answered with a RST of its own: one story, whose cause is that of the first.
+struct Follow: Sendable, Equatable {
+    /// Of the first RST.
+    let id: Int
+    let cause: Cause
+    /// Nanoseconds from the first to this one.
+    let age: UInt64
+}
+
+extension ResetAssembly {
+    /// By the ids of those that follow from another one.
+    ///
+    /// - Parameter heads: of all RSTs, by their ids less one.
+    func follows(_ heads: [ResetList.Head], _ groups: ResetGroups) -> [Int: Follow] {
+        guard heads.contains(where: \.mayFollow) else { return [:] }
+        let connections = Buckets(heads.count) { heads[$0].tuple }.grouped()
+        var follows: [Int: Follow] = [:]
+        for connection in connections.indices where connections[connection].count > 1 {
+            let places = connections[connection]
+            guard places.contains(where: { heads[Int($0)].mayFollow }) else { continue }
+            var first: (head: ResetList.Head, seq: UInt32)?
+            for place in places {
+                let head = heads[Int(place)]
+                guard let seq = seq(groups[Int(place)]) else { continue }
+                if let first, head.mayFollow, Self.isOfOneConnection(first.seq, seq) {
+                    let age = head.time.saturatingSubtract(first.head.time).magnitude
+                    follows[head.id] = Follow(id: first.head.id, cause: first.head.cause, age: age)
+                } else if head.cause != .injected {
+                    // What a third party sent ends no connection of the end that it pretends to be. The answer to a segment
+                    // without ACK refuses what was none yet.
+                    first = seq == 0 ? nil : (head, seq)
+                }
+            }
+        }
+        return follows
+    }
+
+    private func seq(_ members: ArraySlice<Reference>) -> UInt32? {
+        members.lazy.compactMap {
+            self.inventory.isEvent($0) ? self.inventory.event($0).seq : self.inventory.packet($0).segment.seq
+        }.first
+    }
+
+    /// What the peer acknowledges, and what was sent, are within what a connection has under way. A later connection with the
+    /// same addresses and ports begins anywhere.
+    private static func isOfOneConnection(_ a: UInt32, _ b: UInt32) -> Bool {
+        min(a &- b, b &- a) <= 1 << 24
+    }
+}
+
+extension ResetList.Head {
+    /// It answers a segment that met no connection of its own.
+    fileprivate var mayFollow: Bool {
+        switch cause {
+        case .staleConnection, .staleConnectionAtListener, .dataAfterFullClose: true
+        // The packets alone do not show what each segment met; a kernel refuses data after close() once.
+        case .dataAfterClose: outcome == .wireOnly
+        default: false
+        }
+    }
+}
+
+extension Reset {
+    mutating func tell(of follow: Follow) {
+        follows = follow.id
+        let before = "\(TimeSpan(nanoseconds: follow.age)) before"
+        evidence.append(
+            Fact(
+                "follows from RST #\(follow.id) (\(follow.cause.rawValue)), which reset the connection \(before)",
+                from: .report))
+        guard end == nil, outcome != .wireOnly, cause.isAnswerOfNoConnection else { return }
+        summary =
+            "A segment of a connection that this end had reset \(before) (#\(follow.id), \(follow.cause.rawValue))."
+    }
+}
