@@ -39,7 +39,8 @@ final class ResetAssembly: Sendable {
             var first: (steady: Int64, member: Reference)?
             for member in members where accepts(member) {
                 let time = inventory.time(member)
-                if time < first?.steady ?? .max { first = (time, member) }
+                // A time beyond the range is the last there is.
+                if first.map({ time < $0.steady }) ?? true { first = (time, member) }
             }
             return first.map { ($0.steady, inventory.wallTime($0.member)) }
         }

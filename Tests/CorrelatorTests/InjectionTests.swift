@@ -420,4 +420,16 @@ import Testing
         #expect(reset.cause == .badAckInHandshake)
         #expect(!reset.evidence.contains { $0.fact.contains("not been acknowledged") })
     }
+
+    @Test(arguments: [Int64.min, Int64.max]) func aTimeBeyondTheRangeIsTaken(_ time: Int64) throws {
+        var flow = distant()
+        flow.send(.server, [.rst, .ack])
+        var input = flow.capture
+        input.resets[0].time = time
+        var told = input
+        told.flows = FlowTable()
+        let reset = try #require(correlate(captures: [told], recordings: []).resets.first)
+        #expect(reset.evidence.contains { $0.fact.contains("beyond what can be told") })
+        #expect(correlate(captures: [input], recordings: []).resets.count == 1)
+    }
 }

@@ -37,6 +37,11 @@ struct WireFacts {
         if let repetition = evidence.repetition {
             add("the same RST as packet \(evidence.reset.number): it was captured twice", from: repetition)
         }
+        if [.min, .max].contains(evidence.reset.time) {
+            add(
+                "the time that the file gives it is beyond what can be told (1677 to 2262): how long anything took is unknown"
+            )
+        }
         payload()
         answered()
         belongs()
