@@ -157,7 +157,7 @@ public struct FlowTable: Sendable {
         let shard = Int(resets[found].shard)
         let (flows, place) = (content.shards[shard], resets[found].place)
         var host: HostProfiles.Profile?
-        if flows.refusesSyn(Int(place)) {
+        if !content.hosts.isEmpty, flows.refusesSyn(Int(place)) {
             let (connection, isReversed) = flows.connection(ofReset: Int(place))
             let tuple = content.filter.tuple(connection)
             host = content.hosts[isReversed ? tuple.destination : tuple.source]

@@ -188,8 +188,8 @@ final class FollowedFlows: Sendable {
 
     /// It refuses a SYN, and the capture has nothing else of its end in this connection.
     func refusesSyn(_ place: Int) -> Bool {
-        let (note, sender) = (moments[place].note, Int(moments[place].sender))
-        return note.flags.contains(.ack) && note.isBareAnswer && moments[place].ends.counts(of: sender).segments == 0
+        moments[place].note.flags.contains(.ack) && moments[place].note.isBareAnswer
+            && moments[place].ends.counts(of: Int(moments[place].sender)).segments == 0
     }
 
     /// The connection and direction of a RST.

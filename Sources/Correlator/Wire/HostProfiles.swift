@@ -15,6 +15,8 @@ struct HostProfiles: Sendable {
         let packet: Int
     }
 
+    var isEmpty: Bool { profiles.isEmpty }
+
     /// A capture of floods has no use for more.
     private static let kept = 65_536
 
