@@ -50,6 +50,10 @@ struct JSONAnswers {
         append(",\"services\":{\"addresses\":", answer.services)
         append(",\"clients\":{\"addresses\":", answer.clients)
         times(answer.first, answer.last)
+        if answer.followUps > 0 {
+            json.raw(",\"follow_ups\":")
+            json.number(answer.followUps)
+        }
         json.raw(",\"example\":")
         json.number(answer.example)
         if let rule = Catalogue.rule(for: answer.cause) {

@@ -6,6 +6,8 @@ public struct Answer: Sendable, Equatable {
     /// See `Reset.candidates`.
     public var candidates: [Cause]
     public var count: Int
+    /// How many of them follow from an earlier RST of their connection.
+    public var followUps: Int
     /// What they are together.
     public var pattern: Pattern?
     /// Which way they went; nil if not all the same way.

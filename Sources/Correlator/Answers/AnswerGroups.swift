@@ -16,6 +16,8 @@ public struct AnswerGroups: Sendable {
         /// The first member.
         var first: Int32
         var pattern: Answer.Pattern?
+        /// All of them follow from earlier RSTs of their connections.
+        var isConsequence: Bool
         /// Groups with the same number are one finding.
         var problem: Int32
     }
@@ -46,7 +48,8 @@ public struct AnswerGroups: Sendable {
             let members = Members(resets: heads, places: places[range])
             return Group(
                 range: range, first: places[range.lowerBound],
-                pattern: finder.pattern(of: members, merged.kinds[number]), problem: merged.problems[number])
+                pattern: finder.pattern(of: members, merged.kinds[number]),
+                isConsequence: members.heads.allSatisfy { $0.followed != 0 }, problem: merged.problems[number])
         }
         // A loop is one finding, whatever it makes of connections.
         var loops: [End: Int32] = [:]
@@ -58,7 +61,10 @@ public struct AnswerGroups: Sendable {
             loops[End(address, port)] = problem
             groups[number].problem = problem
         }
-        groups.sort { ($1.range.count, $0.first) < ($0.range.count, $1.first) }
+        groups.sort {
+            if $0.isConsequence != $1.isConsequence { return $1.isConsequence }
+            return ($1.range.count, $0.first) < ($0.range.count, $1.first)
+        }
         self.heads = heads
         self.attributions = list.attributions
         self.places = places
@@ -87,7 +93,7 @@ public struct AnswerGroups: Sendable {
     /// How many RSTs the largest group has.
     public var largest: Int { groups.lazy.map(\.range.count).max() ?? 0 }
 
-    /// How many RSTs are in a group; the largest groups come first.
+    /// How many RSTs are in a group; the largest groups come first, and after them those that only follow from others.
     public func count(of group: Int) -> Int { groups[group].range.count }
 
     public func hasPattern(_ group: Int) -> Bool { groups[group].pattern != nil }
@@ -108,7 +114,8 @@ public struct AnswerGroups: Sendable {
         let times = members.wallClockSpan
         return Answer(
             cause: lead.cause, certainty: lead.certainty, candidates: attribution.candidates, count: members.count,
-            pattern: groups[number].pattern, direction: members.common(\.direction),
+            followUps: members.heads.lazy.filter { $0.followed != 0 }.count, pattern: groups[number].pattern,
+            direction: members.common(\.direction),
             sender: sender(members, attribution), services: lead.service == .source ? ends.0 : ends.1,
             clients: lead.service == .source ? ends.1 : ends.0, sentBy: lead.service, first: times?.first,
             last: times?.last, timeline: timeline(members, slices), example: lead.id)

@@ -74,6 +74,15 @@ extension TextReport {
 
     // MARK: - One answer
 
+    /// What only follows from an earlier RST is no problem of its own.
+    private static func following(_ answer: Answer) -> String {
+        switch answer.followUps {
+        case 0: ""
+        case answer.count: ", after another reset of the connection"
+        default: ", \(answer.followUps.grouped) of them after another reset"
+        }
+    }
+
     private struct Block {
         let full: String
         /// Without what it means and what to do.
@@ -83,7 +92,7 @@ extension TextReport {
     private func block(_ answer: Answer, _ report: Report, _ width: Int) -> Block {
         let indent = width + 2
         let example = report.resets.entry(id: answer.example)
-        let words = verdict(answer.cause, answer.candidates, answer.certainty)
+        let words = verdict(answer.cause, answer.candidates, answer.certainty) + Self.following(answer)
         let who = (answer.pattern.map { "\($0.name): " } ?? "") + parties(answer)
         var brief = TextReport(options: options)
         brief.text = padLeft(answer.count.grouped, width) + "  "
