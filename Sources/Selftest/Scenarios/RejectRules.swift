@@ -81,8 +81,8 @@ extension Scenarios {
         Scenario("reject-rule-\(id)", summary, needs: [.command("nft"), .command(program)]) { lab in
             let listener = try lab.server.listen(Lab.port)
             let rules = try make(lab, lab.server)
-            // A rule that is older than the RST.
-            usleep(400_000)
+            // A rule that is older than the RST, and that even an emulated machine has read by then.
+            usleep(2_000_000)
             var expected: [ExpectedReset] = []
             for port: UInt16 in isLegacy ? [40001, 40002] : [40001] {
                 let tap = try lab.server.tap()
