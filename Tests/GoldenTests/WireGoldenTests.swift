@@ -1,7 +1,6 @@
 import Correlator
 import Foundation
 import InputFiles
-import Reporting
 import Testing
 
 private enum Collection {
@@ -43,28 +42,12 @@ struct WireGoldenTests {
 
     @Test(arguments: names)
     func reportIsAsExpected(_ name: String) throws {
-        var renderer = JSONReport(tool: "rst-analyze 0.1.0")
-        var bytes: [UInt8] = []
-        renderer.render(try Self.report(name)) { bytes += $0 }
-        let file = Self.directory.appending(path: "\(name)/expected.json")
-        if ProcessInfo.processInfo.environment["RST_REGENERATE"] != nil {
-            try Data(bytes).write(to: file)
-            Issue.record("wrote \(file.path) anew: look at the difference before it is committed")
-            return
-        }
-        #expect(
-            Data(bytes) == (try Data(contentsOf: file)),
-            "the report of \(name) has changed; RST_REGENERATE=1 writes it anew if that is meant")
+        try expectGolden(try Self.report(name), in: Self.directory.appending(path: name))
     }
 
     @Test(arguments: names)
     func aWireProvesNothing(_ name: String) throws {
-        let readme = try String(contentsOf: Self.directory.appending(path: "\(name)/README.md"), encoding: .utf8)
-        for reset in try Self.report(name).resets {
-            #expect(reset.certainty != .proven)
-            // The README argues from the packet of each RST.
-            #expect(reset.sightings.contains { readme.contains("\($0.packet)") })
-        }
+        try expectNothingProven(try Self.report(name), in: Self.directory.appending(path: name))
     }
 
     /// Real injected segments are named for what they are; their victims' RSTs are not called injected.
