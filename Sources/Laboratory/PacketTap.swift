@@ -1,7 +1,8 @@
+import CLaboratory
 import Glibc
 package import NetworkTypes
 
-/// An AF_PACKET socket on one interface: it sees what passes there and can put packets on the wire.
+/// An AF_PACKET socket on one interface, or on all: it sees what passes there and can put packets on the wire.
 ///
 /// The laboratory waits with it until a reset has really been sent; the recorder under test has its own capture.
 package final class PacketTap {
@@ -11,17 +12,29 @@ package final class PacketTap {
     package var number: Int32 { descriptor.number }
 
     /// Opens the tap in the network namespace of the calling thread. CAP_NET_RAW.
-    package init(interface: String) throws {
-        index = if_nametoindex(interface)
+    package convenience init(interface: String) throws {
+        let index = if_nametoindex(interface)
         guard index != 0 else { throw LabError.system(call: "if_nametoindex", subject: interface, errno: errno) }
+        try self.init(index: index) { _ in 0 }
+    }
+
+    /// Opens one that sees nothing but the RSTs that refuse connections to the port, on any interface, when they leave:
+    /// those with sequence number 0, which answer segments without ACK (RFC 9293, section 3.10.7.1).
+    package convenience init(refusalsFrom port: UInt16) throws {
+        try self.init(index: 0) { laboratory_filter_refusals($0, port) }
+    }
+
+    private init(index: UInt32, filter: (Int32) -> Int32) throws {
+        self.index = index
         let type = Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
         descriptor = Descriptor(try check(socket(Self.family, type, 0), "socket", "AF_PACKET"))
+        try check(filter(descriptor.number), "SO_ATTACH_FILTER", "AF_PACKET")
         var size: Int32 = 64 << 20
         setsockopt(descriptor.number, SOL_SOCKET, SO_RCVBUFFORCE, &size, 4)
         // The protocol goes in with bind: packets of other interfaces never enter the queue.
         try address(protocolNumber: Self.everyProtocol).withUnsafeBytes { raw in
             let pointer = raw.baseAddress!.assumingMemoryBound(to: sockaddr.self)
-            try check(bind(descriptor.number, pointer, socklen_t(raw.count)), "bind", interface)
+            try check(bind(descriptor.number, pointer, socklen_t(raw.count)), "bind", "AF_PACKET")
         }
     }
 
@@ -62,17 +75,38 @@ package final class PacketTap {
 
     /// The next TCP segment; nil when the deadline passed.
     package func next(until deadline: Deadline) throws -> RawSegment? {
-        var bytes = [UInt8](repeating: 0, count: 65536)
         while true {
-            guard try descriptor.poll(POLLIN, until: deadline) & POLLIN != 0 else {
-                if deadline.hasPassed { return nil }
-                continue
-            }
-            let count = recv(descriptor.number, &bytes, bytes.count, Int32(MSG_DONTWAIT))
-            if count < 0, errno == EAGAIN || errno == EINTR || errno == ENETDOWN { continue }
-            try check(count, "recv", "AF_PACKET")
-            if let segment = RawSegment(packet: bytes[..<count]) { return segment }
+            if let (segment, _) = try nextWaiting() { return segment }
+            guard try descriptor.poll(POLLIN, until: deadline) & POLLIN != 0 || !deadline.hasPassed else { return nil }
         }
+    }
+
+    /// The next TCP segment of those that wait to be read, with the index of its interface; nil if there is none.
+    package func nextWaiting() throws -> (segment: RawSegment, interface: UInt32)? {
+        var bytes = [UInt8](repeating: 0, count: 65536)
+        // struct sockaddr_ll: the index lies at byte 4.
+        var address = [UInt8](repeating: 0, count: 20)
+        while true {
+            var size = socklen_t(address.count)
+            let count = address.withUnsafeMutableBytes { raw in
+                let pointer = raw.baseAddress!.assumingMemoryBound(to: sockaddr.self)
+                return recvfrom(descriptor.number, &bytes, bytes.count, Int32(MSG_DONTWAIT), pointer, &size)
+            }
+            if count < 0, errno == EAGAIN { return nil }
+            if count < 0, errno == EINTR || errno == ENETDOWN { continue }
+            try check(count, "recvfrom", "AF_PACKET")
+            guard let segment = RawSegment(packet: bytes[..<count]) else { continue }
+            return (segment, address.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: 4, as: UInt32.self) })
+        }
+    }
+
+    /// How many packets found no room since this was asked last (PACKET_STATISTICS).
+    package func losses() throws -> Int {
+        // struct tpacket_stats: all packets, and those that were lost.
+        var counts: (UInt32, UInt32) = (0, 0)
+        var size = socklen_t(8)
+        try check(getsockopt(descriptor.number, 263, 6, &counts, &size), "PACKET_STATISTICS")
+        return Int(counts.1)
     }
 
     /// Waits until a RST of that direction passes.

@@ -31,7 +31,9 @@ public final class ListenerServer: EventHandler {
         log.begin(
             "server", settings.tool, listen: endpoint, to: nil, how: how.rawValue, when: settings.when.description)
         switch how {
-        case .closedPort: open()
+        case .closedPort:
+            watchRefusals()
+            open()
         case .acceptQueueOverflow: awaitRequest()
         default: break
         }
@@ -57,7 +59,7 @@ public final class ListenerServer: EventHandler {
             guard !isBusy else { return }
             isBusy = true
             loop.remove(listener.number)
-            loop.after(delay) { [self] in closeListener() }
+            loop.after(delay) { [self] in silence { [self] in closeListener() } }
         case .closedPort:
             // Whoever comes while the port is open is served as by any server that closes at once.
             while let socket = try? listener.acceptNonBlocking() {
@@ -87,6 +89,19 @@ public final class ListenerServer: EventHandler {
 
     // MARK: listener-closed
 
+    /// Lets nothing more into the queue and then runs the closure, which closes the listener: whoever came meanwhile
+    /// sends his SYN once more.
+    private func silence(_ body: @escaping () -> Void) {
+        loop.remove(listener.number)
+        do {
+            try listener.hear(only: .nothing)
+            // A segment that another processor let pass a moment before is in the queue by then.
+            loop.after(1_000_000, body)
+        } catch {
+            failed(error)
+        }
+    }
+
     private func closeListener() {
         let waiting = TCPTable.sockets(port: endpoint.port).filter {
             $0.inode == 0 && !$0.isTimeWait && ($0.state == .established || $0.state == .closeWait)
@@ -114,33 +129,33 @@ public final class ListenerServer: EventHandler {
 
     private func open() {
         loop.after(delay) { [self] in
-            loop.remove(listener.number)
-            while let socket = try? listener.acceptNonBlocking() { socket.close() }
-            // Before the port is closed, so that none is missed.
-            refused = try? RefusedConnections(endpoint)
-            listener.close()
-            log.port(isOpen: false)
-            let seesThem = refused.map(watch) != nil
-            loop.after(settings.pause) { [self] in endClosing(seesThem) }
+            silence { [self] in
+                while let socket = try? listener.acceptNonBlocking() { socket.close() }
+                listener.close()
+                log.port(isOpen: false)
+                loop.after(settings.pause) { [self] in endClosing() }
+            }
         }
     }
 
-    private func watch(_ refused: RefusedConnections) {
-        try? loop.add(refused.number, EventLoop.readable, refused)
-        refused.report = { [self] local, remote in
+    /// From the start on: what is refused before the log says that the port is closed is none the less refused.
+    private func watchRefusals() {
+        refused = try? RefusedConnections(endpoint) { [self] local, remote in
             log.countConnection()
             reset(from: local, to: remote)
         }
+        if let refused { try? loop.add(refused.number, EventLoop.readable, refused) }
     }
 
-    private func endClosing(_ seesThem: Bool) {
+    private func endClosing() {
         if let refused {
             refused.ready(refused.number, EventLoop.readable)
-            loop.remove(refused.number)
+            let losses = refused.losses
+            if losses > 0 { log.missed(how: how.rawValue, peer: nil, why: "\(losses) refusals were not seen") }
+        } else if let some = left {
+            // Without the right to see what comes to a closed port, its times are what is counted.
+            left = max(0, some - 1)
         }
-        refused = nil
-        // Without the right to see what comes to a closed port, its times are what is counted.
-        if !seesThem, let some = left { left = max(0, some - 1) }
         guard goesOn else { return }
         listenAgain()
         log.port(isOpen: true)
@@ -205,9 +220,11 @@ public final class ListenerServer: EventHandler {
 }
 
 extension Endpoint {
+    /// It is any address of this host: 0.0.0.0 or ::.
+    var isUnspecified: Bool { address.bytes.allSatisfy { $0 == 0 } }
+
     /// An address of this host at which a listener on this one can be reached: the loopback address for the unspecified.
     var reachable: Endpoint {
-        let isUnspecified = address.bytes.allSatisfy { $0 == 0 }
         guard isUnspecified else { return self }
         return Endpoint(address.isIPv4 ? IPAddress(ipv4: 0x7f00_0001) : IPAddress(high: 0, low: 1), port)
     }

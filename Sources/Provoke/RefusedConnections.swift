@@ -2,50 +2,50 @@ import Glibc
 import Laboratory
 import NetworkTypes
 
-/// The SYNs that come to a port on which nobody listens, as a raw socket sees them. CAP_NET_RAW.
+/// The connections to a port that the kernel refuses because nobody listens, each when its RST leaves. CAP_NET_RAW.
+///
+/// A SYN that came is no sign of a refusal: it may have come a moment before the port was closed.
 final class RefusedConnections: EventHandler {
-    private let socket: Socket
+    private let tap: PacketTap
     private let endpoint: Endpoint
-    var number: Int32 { socket.number }
-    var report: ((_ local: Endpoint, _ remote: Endpoint) -> Void)?
+    private let report: (_ local: Endpoint, _ remote: Endpoint) -> Void
+    /// The interface on which a RST was seen first: behind a bridge, a VLAN or a bond the same one leaves once more.
+    private var interfaces: [Refusal: UInt32] = [:]
+    var number: Int32 { tap.number }
 
-    init(_ endpoint: Endpoint) throws {
-        self.endpoint = endpoint
-        socket = try Socket(
-            family: endpoint.address.isIPv4 ? AF_INET : AF_INET6, type: Int32(SOCK_RAW.rawValue),
-            protocolNumber: Int32(IPPROTO_TCP))
-        if !endpoint.address.bytes.allSatisfy({ $0 == 0 }) { try socket.bind(Endpoint(endpoint.address, 0)) }
+    private struct Refusal: Hashable {
+        let tuple: FourTuple
+        let ack: UInt32
     }
+
+    /// - Parameter report: takes the end that refuses, and the one that is refused.
+    init(_ endpoint: Endpoint, report: @escaping (_ local: Endpoint, _ remote: Endpoint) -> Void) throws {
+        self.endpoint = endpoint
+        self.report = report
+        tap = try PacketTap(refusalsFrom: endpoint.port)
+    }
+
+    /// How many were not seen since this was asked last.
+    var losses: Int { (try? tap.losses()) ?? 0 }
 
     func ready(_ descriptor: Int32, _ events: UInt32) {
-        var bytes = [UInt8](repeating: 0, count: 2048)
-        var address = [UInt8](repeating: 0, count: 28)
-        while true {
-            var size = socklen_t(address.count)
-            let count = address.withUnsafeMutableBytes { raw in
-                let pointer = raw.baseAddress!.assumingMemoryBound(to: sockaddr.self)
-                return recvfrom(socket.number, &bytes, bytes.count, Int32(MSG_DONTWAIT), pointer, &size)
-            }
-            guard count >= 0 else { return }
-            if let (local, port) = request(bytes[..<count]), let peer = Endpoint(sockaddr: address) {
-                report?(local, Endpoint(peer.address, port))
-            }
+        while let (segment, interface) = try? tap.nextWaiting() {
+            guard isOfThisHost(segment.source.address) else { continue }
+            let refusal = Refusal(tuple: segment.tuple, ack: segment.ack)
+            if interfaces.count >= 65_536 { interfaces = [:] }
+            let first = interfaces[refusal, default: interface]
+            interfaces[refusal] = first
+            if first == interface { report(segment.source, segment.destination) }
         }
     }
 
-    /// The local end and the remote port of a SYN to the port. IPv4 comes with its header, IPv6 without.
-    private func request(_ bytes: ArraySlice<UInt8>) -> (Endpoint, UInt16)? {
-        var tcp = bytes
-        var local = endpoint.reachable.address
-        if endpoint.address.isIPv4 {
-            guard let first = bytes.first, bytes.count >= 20 else { return nil }
-            local = IPAddress(bytes: bytes[16..<20]) ?? local
-            tcp = bytes.dropFirst(Int(first & 15) * 4)
+    /// What a router passes on may come from the same port of another host.
+    private func isOfThisHost(_ address: IPAddress) -> Bool {
+        guard endpoint.isUnspecified else { return address == endpoint.address }
+        guard let probe = try? Socket(family: address.version.family, type: Int32(SOCK_DGRAM.rawValue)) else {
+            return false
         }
-        guard tcp.count >= 20 else { return nil }
-        let at = tcp.startIndex
-        let port = UInt16(tcp[at + 2]) << 8 | UInt16(tcp[at + 3])
-        guard port == endpoint.port, tcp[at + 13] & 0x16 == 0x02 else { return nil }
-        return (Endpoint(local, port), UInt16(tcp[at]) << 8 | UInt16(tcp[at + 1]))
+        defer { probe.close() }
+        return (try? probe.bind(Endpoint(address, 0))) != nil
     }
 }

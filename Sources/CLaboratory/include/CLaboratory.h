@@ -66,6 +66,12 @@ enum laboratory_hearing {
 /* SO_ATTACH_FILTER with a program that reads the TCP header, where the data of such a socket's filter begins. */
 int laboratory_set_hearing(int socket, enum laboratory_hearing hearing, uint16_t port);
 
+/*
+ * Lets an AF_PACKET socket of type SOCK_DGRAM receive only the RST+ACKs with sequence number 0 that leave this host from a
+ * TCP port.
+ */
+int laboratory_filter_refusals(int socket, uint16_t port);
+
 /* epoll(7), with descriptors for data. */
 enum {
 	LABORATORY_READABLE = 0x001,
