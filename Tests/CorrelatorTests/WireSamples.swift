@@ -49,6 +49,13 @@ struct Conversation {
         time += 1_000_000
     }
 
+    /// Takes over the numbers that both ends have come to in another conversation.
+    mutating func adopt(_ other: Conversation) {
+        clientSeq = other.clientSeq
+        serverSeq = other.serverSeq
+        ids = other.ids
+    }
+
     mutating func open() {
         send(.client, .syn)
         send(.server, [.syn, .ack])

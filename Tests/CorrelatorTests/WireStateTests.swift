@@ -99,6 +99,51 @@ import Testing
         #expect(try candidates(flow).first == .dataAfterClose)
     }
 
+    // MARK: - What its numbers tell
+
+    /// Each of several answers has its own segment, as their numbers tell: the last of all segments is not that of the first.
+    @Test func anAnswerBelongsToTheSegmentThatItsNumbersName() throws {
+        var flow = Conversation()
+        flow.open()
+        flow.send(.server, [.fin, .ack])
+        let segments: [(UInt32, UInt32)] = [(10, 1), (20, 1), (30, 0), (40, 0)]
+        for (length, back) in segments { flow.send(.client, [.psh, .ack], length: length) { $0.ack &-= back } }
+        let refused = flow.segments.suffix(4).map(\.segment)
+        for segment in refused { flow.answer(from: .server, to: segment) }
+        let answered = flow.resets.map { reset in
+            reset.evidence.compactMap { fact -> Int? in
+                guard fact.fact.hasPrefix("answers a segment"), case .packet(let number) = fact.from else { return nil }
+                return number
+            }.first
+        }
+        #expect(answered == [5, 6, 7, 8])
+    }
+
+    /// Data that the RST does not acknowledge had not come when it was sent: nobody left it unread.
+    @Test func dataThatCrossesTheRSTWasNotUnread() throws {
+        var flow = Conversation()
+        flow.open()
+        let ack = flow.clientSeq
+        flow.send(.client, [.psh, .ack], length: 50)
+        flow.send(.server, [.rst, .ack]) { $0.ack = ack }
+        #expect(try candidates(flow).first == .lingerZero)
+        #expect(try !candidates(flow).contains(.abortOnClose))
+    }
+
+    /// The second request crossed the RST; the first was answered.
+    @Test func whatCrossesTheRSTNeedsNoAnswer() throws {
+        var flow = Conversation()
+        flow.open()
+        flow.send(.client, [.psh, .ack], length: 50)
+        flow.send(.server, [.psh, .ack], length: 500)
+        flow.send(.client, .ack)
+        flow.time += 30_000_000
+        let ack = flow.clientSeq
+        flow.send(.client, [.psh, .ack], length: 50)
+        flow.send(.server, [.rst, .ack]) { $0.ack = ack }
+        #expect(try candidates(flow).first == .lingerZero)
+    }
+
     // MARK: - The form of the RST
 
     /// Linux answers so, and ends no connection with it.

@@ -40,19 +40,18 @@ extension FlowShard {
 
         /// How an earlier connection with the same addresses and ports ended.
         final class Ended: Sendable {
+            /// Of its last segment.
             let time: Int64
             let number: Int
-            let byReset: Bool
-            let resetNumber: Int?
-            /// The highest sequence number of each end.
-            let nextSeq: [UInt32]
+            let how: How
 
-            init(time: Int64, number: Int, byReset: Bool, resetNumber: Int?, nextSeq: [UInt32]) {
+            /// Left open: the next one began without a RST or both FINs before it, as far as the capture shows.
+            enum How: Sendable { case byReset, inOrder, open }
+
+            init(time: Int64, number: Int, how: How) {
                 self.time = time
                 self.number = number
-                self.byReset = byReset
-                self.resetNumber = resetNumber
-                self.nextSeq = nextSeq
+                self.how = how
             }
         }
     }
@@ -104,22 +103,47 @@ extension FlowShard.Flow {
         return recollection
     }
 
-    /// A SYN after the end of a connection begins another one with the same addresses and ports.
-    mutating func beginAnew(_ note: SegmentNote, side: Int) {
+    /// Begins another connection with the same addresses and ports if the segment, which is not taken in yet, shows that there
+    /// is one: a SYN after the end of the one before, or what follows a SYN that came in the middle of it.
+    mutating func beginAnewIfNeeded(_ note: SegmentNote, side: Int) {
+        if note.isPlainSyn {
+            let isOver = wasReset || ends[0].fin != nil && ends[1].fin != nil
+            if isOver, ends[side].syn?.seq != note.seq { beginAnew() }
+        } else if note.isSynAck {
+            if ends[1 - side].hasOtherSyn, ends[1 - side].otherSyn?.isAcknowledged(by: note.ack) == true {
+                // The SYN found no connection: who has one asks back (RFC 5961, section 4).
+                beginAnew(with: ends[1 - side].otherSyns, of: 1 - side)
+            } else if ends[side].opensAnother(note), ends[1 - side].syn?.isAcknowledged(by: note.ack) != true {
+                beginAnew()
+            }
+        } else if ends[side].hasOtherSyn, note.flags.contains(.ack),
+            ends[side].otherSyn?.isAcknowledged(by: note.seq) == true
+        {
+            // The SYN+ACK was not captured.
+            beginAnew(with: ends[side].otherSyns, of: side)
+        }
+    }
+
+    private var wasReset: Bool { ends.counts(of: 0).resets + ends.counts(of: 1).resets > 0 }
+
+    /// - Parameters:
+    ///   - opening: the SYN with which it began, as often as it was sent.
+    ///   - opener: the end that sent it.
+    private mutating func beginAnew(with opening: [FlowSegment] = [], of opener: Int = 0) {
+        let first = opening.first?.note.number ?? .max
         let sides = [ends[0], ends[1]]
-        let wasReset = sides[0].resetCount + sides[1].resetCount > 0
-        let isOver = wasReset || sides[0].fin != nil && sides[1].fin != nil
-        guard isOver, sides[side].syn?.seq != note.seq else { return }
-        let lastTime = sides.flatMap { [$0.last?.time, $0.resets.last?.time] }.compactMap { $0 }.max() ?? note.time
-        let lastNumber = sides.flatMap { [$0.last?.number, $0.resets.last?.number] }.compactMap { $0 }.max() ?? 0
-        previous = Ended(
-            time: lastTime, number: lastNumber, byReset: wasReset,
-            resetNumber: sides.compactMap { $0.resets.last?.number }.max(), nextSeq: sides.map(\.nextSeq))
+        let latest = sides.flatMap { [$0.last, $0.lastBeforeOtherSyn, $0.resets.last] }.compactMap(\.self)
+            .filter { $0.number < first }.max { $0.number < $1.number }
+        let isInOrder = sides[0].fin != nil && sides[1].fin != nil
+        previous = latest.map {
+            Ended(time: $0.time, number: $0.number, how: wasReset ? .byReset : isInOrder ? .inOrder : .open)
+        }
         if wasReset { past.append((generation, ends)) }
         ends = Ends()
         firstRecent = RecentSegments()
         secondRecent = RecentSegments()
         generation &+= 1
         waiting = Waiting()
+        for segment in opening { _ = take(segment, side: opener) }
     }
 }

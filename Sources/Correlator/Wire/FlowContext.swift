@@ -63,6 +63,13 @@ final class FlowContext: Sendable {
     /// The end that sent the RST, with what it sent afterwards.
     var finalOwn: FlowSide { final.sides[sender] }
 
+    /// The segment of the other end that the RST answers, if one fits.
+    var trigger: SegmentNote? {
+        guard let reset, hasOtherResetsOfSender else { return recollection.trigger(laterResets: 0) }
+        return recollection.trigger(
+            laterResets: resetsOfSender.count { $0.number > reset.number && $0.answersLike(reset) })
+    }
+
     var hasOtherResetsOfSender: Bool { final.counts(of: sender).resets > 1 }
 
     /// The capture has segments of the connection before the RST.

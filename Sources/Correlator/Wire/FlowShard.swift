@@ -165,7 +165,7 @@ struct FlowShard: Sendable {
             addReset(segment.note, to: &flow, number, side, &moments)
             return
         }
-        if segment.note.isPlainSyn { flow.beginAnew(segment.note, side: side) }
+        flow.beginAnewIfNeeded(segment.note, side: side)
         guard flow.take(segment, side: side) else { return }
         if side == 0 {
             follow(segment.note, side, &flow.waiting.ofFirst, \.ofFirst, &moments)

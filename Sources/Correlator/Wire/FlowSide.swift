@@ -25,6 +25,8 @@ struct FlowSide: Sendable, Equatable {
     var highestTTL: UInt8 = 0
     /// The window of the last segment is 0.
     var windowIsZero = false
+    /// There is an `otherSyn` that would open a connection.
+    private(set) var hasOtherSyn = false
     /// Of `synOptions`.
     private(set) var synKinds: TCPOptions.Kinds = []
     /// Consecutive IP identifications that differ by 1 to 64, of how many pairs.
@@ -54,7 +56,8 @@ struct FlowSide: Sendable, Equatable {
     private struct Milestones: Sendable, Equatable, StartsEmpty {
         var syn: SegmentNote?
         var synOptions = TCPOptions()
-        var otherSyn: SegmentNote?
+        var otherSyns: [FlowSegment] = []
+        var lastBeforeOtherSyn: SegmentNote?
         var synRepeats = 0
         var firstAckTime: Int64?
         var fin: SegmentNote?
@@ -94,8 +97,12 @@ struct FlowSide: Sendable, Equatable {
     /// The SYN or SYN+ACK that began the connection.
     var syn: SegmentNote? { milestones.value.syn }
     var synOptions: TCPOptions { milestones.value.synOptions }
-    /// A SYN with another sequence number than `syn`.
-    var otherSyn: SegmentNote? { milestones.value.otherSyn }
+    /// A SYN or SYN+ACK with another sequence number than `syn`, the latest one.
+    var otherSyn: SegmentNote? { milestones.value.otherSyns.last?.note }
+    /// The same, and what it repeats; at most `keptSyns`.
+    var otherSyns: [FlowSegment] { milestones.value.otherSyns }
+    /// The last segment before the first of these.
+    var lastBeforeOtherSyn: SegmentNote? { milestones.value.lastBeforeOtherSyn }
     var synRepeats: Int { milestones.value.synRepeats }
     /// When an end that opened the connection first acknowledged something.
     var firstAckTime: Int64? { milestones.value.firstAckTime }
@@ -121,6 +128,7 @@ struct FlowSide: Sendable, Equatable {
 
     static let keptResets = 8
     static let keptTimes = 8
+    static let keptSyns = 8
     static let keptSuspects = 4
 
     /// A segment that somebody else may have sent in this end's name.
@@ -165,6 +173,12 @@ struct FlowSide: Sendable, Equatable {
 }
 
 extension FlowSide {
+    /// The SYN+ACK cannot be the one of what this end has sent before.
+    func opensAnother(_ note: SegmentNote) -> Bool {
+        guard hasMoreThanSyn else { return false }
+        return syn.map { $0.seq != note.seq } ?? (nextSeq &- note.end >= Self.shortlyAfter)
+    }
+
     /// Takes in a segment of this end that is not a RST.
     ///
     /// - Parameters:
@@ -175,7 +189,11 @@ extension FlowSide {
         let begins = segments == 0
         let before = nextSeq
         countHeader(segment)
-        if note.flags.contains(.syn) { addSyn(note, segment.options) }
+        // What the SYN of another connection is numbered with says nothing of this one.
+        if note.flags.contains(.syn), !addSyn(segment) {
+            last = note
+            return
+        }
         if note.flags.contains(.ack) {
             if firstAck == nil {
                 firstAck = note.ack
@@ -233,15 +251,33 @@ extension FlowSide {
         windowIsZero = closesWindow
     }
 
-    private mutating func addSyn(_ note: SegmentNote, _ options: TCPOptions) {
-        guard let syn else {
-            milestones.value.syn = note
-            milestones.value.synOptions = options
-            synKinds = options.kinds
-            return
+    /// - Returns: false for a SYN that opens another connection with the same addresses and ports, if anybody answers it.
+    private mutating func addSyn(_ segment: FlowSegment) -> Bool {
+        let note = segment.note
+        if let syn, note.seq == syn.seq {
+            milestones.value.synRepeats += 1
+            return true
         }
-        if note.seq == syn.seq { milestones.value.synRepeats += 1 } else { milestones.value.otherSyn = note }
+        // Where the connection is older than the capture: its own SYN may have been captured after what followed it.
+        let isFirst = syn == nil && (!note.isPlainSyn || segments == 1 || nextSeq &- note.end < Self.shortlyAfter)
+        if isFirst {
+            milestones.value.syn = note
+            milestones.value.synOptions = segment.options
+            synKinds = note.kinds
+            return true
+        }
+        if !hasOtherSyn { milestones.value.lastBeforeOtherSyn = last }
+        if otherSyn?.seq != note.seq { milestones.value.otherSyns = [] }
+        if otherSyns.count == Self.keptSyns { milestones.value.otherSyns.remove(at: 1) }
+        milestones.value.otherSyns.append(segment)
+        // Another SYN+ACK answers the same SYN (a SYN cookie, a load balancer).
+        guard note.isPlainSyn else { return true }
+        hasOtherSyn = true
+        return false
     }
+
+    /// As many bytes as a window without scaling has.
+    private static let shortlyAfter: UInt32 = 1 << 16
 
     private enum Place { case empty, new, probe, repetition }
 

@@ -117,8 +117,8 @@ final class FollowedFlows: Sendable {
             let context = context(at: Int32(truncatingIfNeeded: place))
             let (reset, flow) = (moments[place].note, Int(moments[place].flow))
             let injection = Injection(
-                reset, context, context.recollection.trigger(laterResets: context.after.resets),
-                isIPv4: filter.tuple(flows[flow].connection).source.isIPv4, isFiltered: false)
+                reset, context, context.trigger, isIPv4: filter.tuple(flows[flow].connection).source.isIPv4,
+                isFiltered: false)
             guard injection.claim == .claimed else { continue }
             claims.append(
                 KnownInjectors.Claim(

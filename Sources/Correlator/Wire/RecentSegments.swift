@@ -59,6 +59,7 @@ struct Recollection: Sendable, Equatable, StartsEmpty {
     private var ownShare: SegmentNote?
     /// How many RSTs of the sender have to follow this one if that is so.
     private var sharesLeft = -1
+    private var known = Seldom<Known>()
     /// The first packet of the other end that acknowledges the sender's SYN; 0 for none.
     private var synAcknowledgment = 0
     /// The first packet of the other end that acknowledges the sender's FIN; 0 for none.
@@ -76,7 +77,18 @@ struct Recollection: Sendable, Equatable, StartsEmpty {
     /// How long neither end had sent anything when the segment came that the RST may answer.
     private(set) var pauseBeforeTrigger: Pause?
 
+    /// Of the latest segments of the other end those that the RST acknowledges, where others came after them.
+    private struct Known: Sendable, Equatable, StartsEmpty {
+        var last: SegmentNote?
+        var lastData: SegmentNote?
+    }
+
     init() {}
+
+    /// The last segment of the other end that the RST acknowledges, and the last one with data, where others crossed the RST: of
+    /// those its sender did not know.
+    var lastKnown: SegmentNote? { known.value.last }
+    var lastKnownData: SegmentNote? { known.value.lastData }
 
     /// An answer that comes later than this after a segment does not answer it, nanoseconds.
     private static let longestAnswer: UInt64 = 10_000_000_000
@@ -92,6 +104,10 @@ struct Recollection: Sendable, Equatable, StartsEmpty {
         rememberTriggers(reset, own, theirs)
         rememberCopy(reset, own, theirs)
         rememberDelay(reset, own, theirs)
+        if reset.flags.contains(.ack), theirs.last?.end.follows(reset.ack) == true {
+            let received = theirs.filter { !$0.end.follows(reset.ack) }
+            known.value = Known(last: received.last, lastData: received.last { $0.length > 0 })
+        }
         if let trigger = ownShare ?? fitting {
             // Of a segment that was repeated, what came before the first of them.
             let first = theirs.first { $0.seq == trigger.seq && $0.end == trigger.end && $0.end != $0.seq } ?? trigger
@@ -139,10 +155,10 @@ struct Recollection: Sendable, Equatable, StartsEmpty {
             return reset.seq == 0 && !note.flags.contains(.ack) && note.end == reset.ack
         }
         fitting = all.last
-        // As many RSTs as segments since the sender last spoke: each segment got its own.
+        // As many RSTs with these numbers as segments since the sender last spoke: each segment got its own.
         let since = own.last?.number ?? 0
         var unanswered = all.filter { $0.number > since }
-        let earlier = own.resets.filter { $0.number > since }.count
+        let earlier = own.resets.filter { $0.number > since && $0.answersLike(reset) }.count
         if own.fin != nil, earlier == 0 {
             // Until its first RST a socket that has closed is there: it takes acknowledgments and the other end's FIN, and
             // refuses data.
@@ -183,7 +199,7 @@ struct Recollection: Sendable, Equatable, StartsEmpty {
 
     /// The segment of the other end that the RST answers, if one fits.
     ///
-    /// - Parameter later: how many RSTs its sender sent after it.
+    /// - Parameter later: how many RSTs with the same numbers its sender sent after it.
     func trigger(laterResets later: Int) -> SegmentNote? { later == sharesLeft ? ownShare : fitting }
 
     /// Whether the sender's SYN had been acknowledged before that packet.

@@ -48,6 +48,9 @@ struct SegmentNote: Sendable, Equatable {
         seq &+ length &+ (flags.contains(.syn) ? 1 : 0) &+ (flags.contains(.fin) ? 1 : 0)
     }
 
+    /// It is a SYN, and the number acknowledges it, with or without data that it carries (RFC 7413).
+    func isAcknowledged(by ack: UInt32) -> Bool { ack &- seq &- 1 <= length }
+
     /// The same segment, whenever and wherever it was seen.
     func isEqual(to other: SegmentNote) -> Bool {
         seq == other.seq && ack == other.ack && flags == other.flags && length == other.length
@@ -57,6 +60,11 @@ struct SegmentNote: Sendable, Equatable {
     /// The same segment, or one that its sender sent again.
     func repeats(_ other: SegmentNote) -> Bool {
         seq == other.seq && ack == other.ack && flags == other.flags && length == other.length && window == other.window
+    }
+
+    /// Both are RSTs that answer a segment with the same numbers.
+    func answersLike(_ other: SegmentNote) -> Bool {
+        seq == other.seq && ack == other.ack && flags.contains(.ack) == other.flags.contains(.ack)
     }
 
     var isPlainSyn: Bool { flags.isPlainSyn }
@@ -95,7 +103,7 @@ struct LaterNote: Sendable, Equatable {
 }
 
 /// A segment of a connection that is followed.
-struct FlowSegment: Sendable {
+struct FlowSegment: Sendable, Equatable {
     var note: SegmentNote
     /// See `CapturedSegment`.
     let connection: Int32

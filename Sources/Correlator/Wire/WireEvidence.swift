@@ -86,7 +86,7 @@ struct WireEvidence: Sendable {
         context = flow ?? .nothing
         isSparse = isFiltered || known.map { Self.misses($0, note) } ?? false
         let endsOpen = known.map { Self.endsOpenConnection(captured.segment, $0) } ?? false
-        trigger = endsOpen ? nil : known?.recollection.trigger(laterResets: known?.after.resets ?? 0)
+        trigger = endsOpen ? nil : known?.trigger
         situation =
             !isRead ? .unread : endsOpen ? .aborts : Self.situation(note, known, trigger, clock)
         injection = Injection(
@@ -106,6 +106,7 @@ struct WireEvidence: Sendable {
             return true
         }
         return flow.peer.segments > 0 && reset.flags.contains(.ack) && reset.ack.follows(flow.peer.nextSeq)
+            && flow.peer.otherSyn?.end != reset.ack
     }
 
     /// Windows up to 2003 ends a connection with a RST without ACK whose acknowledgment field is that of the connection all
@@ -186,6 +187,14 @@ extension WireEvidence {
         return distance(reset, last)
     }
 
+    /// Nanoseconds since the last segment that the sender of the RST had sent or knew of; nil if that does not show.
+    private var pause: UInt64? {
+        guard hasCrossed(peer.last) else { return silence }
+        let known = [own.last, context.recollection.lastKnown].compactMap(\.self).max { $0.number < $1.number }
+        guard let known, clock != nil || reset.time >= known.time else { return nil }
+        return distance(reset, known)
+    }
+
     /// How much later or earlier one segment is than another, nanoseconds.
     func distance(_ one: SegmentNote, _ other: SegmentNote) -> UInt64 { Self.distance(one, other, clock) }
 
@@ -218,7 +227,7 @@ extension WireEvidence {
     /// The other end ended its side with its last data or right after it: that asks for no answer (the unbind of LDAP, the
     /// end of a request without a response), and no answer is no sign that it was not read.
     var lastDataWantsNoAnswer: Bool {
-        guard let data = peer.lastData else { return false }
+        guard let data = lastReceivedData else { return false }
         if data.wantsNoAnswer { return true }
         guard let fin = peer.fin else { return false }
         return fin.end == data.end &+ (fin.number == data.number ? 0 : 1)
@@ -229,11 +238,24 @@ extension WireEvidence {
     private static let program: UInt64 = 50_000_000
 
     /// Whether the other end had sent data that may not have been read.
-    var peerSentData: Bool { peer.bytes > 0 || (received ?? 0) > 0 }
+    var peerSentData: Bool {
+        // Data that crossed the RST had not come when it was sent.
+        received.map { $0 > 0 } ?? (peer.bytes > 0)
+    }
+
+    /// The last data of the other end that the sender of the RST had received, as its acknowledgment tells.
+    var lastReceivedData: SegmentNote? {
+        hasCrossed(peer.lastData) ? context.recollection.lastKnownData : peer.lastData
+    }
+
+    /// The RST does not acknowledge the segment: its sender did not know of it.
+    func hasCrossed(_ note: SegmentNote?) -> Bool {
+        reset.flags.contains(.ack) && reset.seq != 0 && note?.end.follows(reset.ack) == true
+    }
 
     /// The sender of the RST sent data after it had received the last data of the other end: it had read it, or part.
     var answeredLastData: Bool {
-        guard let theirs = peer.lastData, let mine = own.lastData else { return false }
+        guard let theirs = lastReceivedData, let mine = own.lastData else { return false }
         return mine.number > theirs.number && !theirs.end.follows(mine.ack)
     }
 
@@ -404,7 +426,7 @@ extension WireEvidence {
     static let longSilence: UInt64 = 59_500_000_000
 
     /// So soon after another segment that a program was probably waiting for that: who kills a socket from outside is not.
-    var isPrompt: Bool { (silence ?? .max) < 2_000_000 }
+    var isPrompt: Bool { (pause ?? .max) < 2_000_000 }
 
     var silenceIsShort: Bool { (silence ?? 0) < Self.longSilence || !silenceIsCertain }
 
@@ -431,12 +453,12 @@ extension WireEvidence {
 
     /// The sender had an answer to all that it had sent, or had answered all that it had received, and stayed silent
     /// longer than a program needs that waits for nothing: what ended the connection then was not a segment.
-    var isUnprovoked: Bool { (silence ?? 0) >= Self.program }
+    var isUnprovoked: Bool { (pause ?? 0) >= Self.program }
 
     /// The sender is the end that asks, and the last data is an answer to all that it had sent. What an end that serves gets
     /// after its last answer is the next question.
     var wasAnswered: Bool {
-        guard isServer == false, let mine = own.lastData, let theirs = peer.lastData else { return false }
+        guard isServer == false, let mine = own.lastData, let theirs = lastReceivedData else { return false }
         return theirs.number > mine.number && !mine.end.follows(theirs.ack)
     }
 

@@ -323,10 +323,13 @@ struct WireFacts {
         if let reset = flow.peer.resets.last { add("the other end had sent a RST before", from: reset.number) }
         if let previous = flow.previous {
             let age = (flow.last?.time ?? evidence.reset.time).distance(from: previous.time)
-            let how = previous.byReset ? "was reset" : "ended in order"
-            add(
-                "an earlier connection with the same ports \(how) \(TimeSpan(nanoseconds: age)) before",
-                from: previous.number)
+            let how =
+                switch previous.how {
+                case .byReset: "was reset \(TimeSpan(nanoseconds: age)) before"
+                case .inOrder: "ended in order \(TimeSpan(nanoseconds: age)) before"
+                case .open: "was never closed; its last segment was \(TimeSpan(nanoseconds: age)) before"
+                }
+            add("an earlier connection with the same ports \(how)", from: previous.number)
         }
     }
 
