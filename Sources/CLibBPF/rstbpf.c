@@ -218,7 +218,7 @@ static void choose_programs(struct rstbpf *self, bool optional, bool with_iterat
 			    names[i]);
 }
 
-static int attach(struct rstbpf *self)
+int rstbpf_attach(struct rstbpf *self, char message[RSTBPF_MESSAGE_LENGTH])
 {
 	int error = -ENOENT;
 
@@ -233,7 +233,11 @@ static int attach(struct rstbpf *self)
 		if (!self->link[i])
 			explain(error, self->hook[i].detail);
 	}
-	return self->link[NET_DEV_QUEUE] ? 0 : error;
+	if (self->link[NET_DEV_QUEUE])
+		return 0;
+	say(message, "the hook net_dev_queue cannot be attached: %.400s",
+	    self->hook[NET_DEV_QUEUE].detail);
+	return error;
 }
 
 static int on_event(void *context, void *data, size_t size)
@@ -342,12 +346,6 @@ struct rstbpf *rstbpf_open(uint32_t ring_bytes, bool optional, const struct rst_
 				      on_event, self, NULL);
 	if (!self->ring)
 		goto failed_with_errno;
-	*error = attach(self);
-	if (*error) {
-		say(message, "the hook net_dev_queue cannot be attached: %.400s",
-		    self->hook[NET_DEV_QUEUE].detail);
-		goto failed;
-	}
 	return self;
 
 failed_with_errno:
@@ -473,6 +471,9 @@ int rstbpf_probe(char message[RSTBPF_MESSAGE_LENGTH])
 	int error = 0;
 	struct rstbpf *self = rstbpf_open(1, false, NULL, NULL, NULL, &error, message);
 
+	if (!self)
+		return error;
+	error = rstbpf_attach(self, message);
 	rstbpf_close(self);
-	return self ? 0 : error;
+	return error;
 }

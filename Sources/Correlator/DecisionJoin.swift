@@ -2,8 +2,9 @@ import KernelEvents
 
 /// Joins each `decide` event to the RST it decided on.
 ///
-/// A passive decision comes before its packet, an active one after it, both on one CPU and within microseconds. A decision
-/// whose packet nobody saw stands for itself.
+/// A passive decision comes before its packet, an active one after it, both on one CPU and within microseconds; but whoever
+/// sends may have to wait for the processor in between, and longer where the host is itself a guest. Of equal decisions that
+/// are further apart, the nearest on the right side is the segment's. A decision whose packet nobody saw stands for itself.
 struct DecisionJoin {
     private let inventory: Inventory
     private let decisions: [Reference]
@@ -22,6 +23,9 @@ struct DecisionJoin {
     private struct Decision {
         let time: Int64
         let reference: Reference
+        /// When the same recorder told of equal ones before and after it.
+        var previous: Int64 = .min
+        var next: Int64 = .max
     }
 
     /// Of equal tuples, how many neighbours in time are compared: more than any real flow has within the window.
@@ -62,8 +66,7 @@ struct DecisionJoin {
     private func join(_ decisions: [Reference], _ candidates: [Int], _ clusters: inout Clusters) {
         var places = candidates.compactMap { place($0, clusters.members[$0]) }
         places.sort { ($0.time, $0.cluster) < ($1.time, $1.cluster) }
-        let ordered = decisions.map { Decision(time: inventory.time($0), reference: $0) }
-            .sorted { ($0.time, $0.reference) < ($1.time, $1.reference) }
+        let ordered = inOrder(decisions)
         var alone: [(decision: Decision, cluster: Int)] = []
         for decision in ordered {
             if let place = nearest(to: decision, among: places) {
@@ -76,6 +79,28 @@ struct DecisionJoin {
                 alone.append((decision, clusters.open(decision.reference)))
             }
         }
+    }
+
+    private func inOrder(_ decisions: [Reference]) -> [Decision] {
+        var ordered = decisions.map { Decision(time: inventory.time($0), reference: $0) }
+        guard ordered.count > 1 else { return ordered }
+        ordered.sort { ($0.time, $0.reference) < ($1.time, $1.reference) }
+        var last: [Twin: Int] = [:]
+        for index in ordered.indices {
+            let event = inventory.event(ordered[index].reference)
+            let twin = Twin(source: ordered[index].reference.source, seq: event.seq, ack: event.ack)
+            if let before = last.updateValue(index, forKey: twin) {
+                ordered[index].previous = ordered[before].time
+                ordered[before].next = ordered[index].time
+            }
+        }
+        return ordered
+    }
+
+    private struct Twin: Hashable {
+        let source: Int32
+        let seq: UInt32?
+        let ack: UInt32?
     }
 
     private func place(_ cluster: Int, _ members: FewReferences) -> Place? {
@@ -115,6 +140,18 @@ struct DecisionJoin {
         return best?.place
     }
 
+    /// Whether nothing equal was decided on between them, so that whoever sends may have waited meanwhile.
+    private func isNext(_ segment: Reference, to decision: Decision, _ distance: UInt64) -> Bool {
+        let time = inventory.time(segment)
+        return distance <= Window.sightings && decision.previous < time && time < decision.next
+    }
+
+    /// Whether one task made both on its own behalf.
+    private static func isOneTask(_ a: ResetEvent, _ b: ResetEvent) -> Bool {
+        guard let one = a.task, let other = b.task else { return false }
+        return one.context == .process && other.context == .process && one.tid == other.tid
+    }
+
     /// How well they fit, less is better; nil if they cannot be one RST.
     private func score(_ decision: Decision, _ place: Place) -> UInt64? {
         let event = inventory.event(decision.reference)
@@ -132,10 +169,14 @@ struct DecisionJoin {
             guard compared.source == decision.reference.source, inventory.mayBeOne(decision.reference, compared) else {
                 return nil
             }
-            if seq == key.seq, event.ack == key.ack { return distance <= Window.decision ? distance : nil }
+            let segment = inventory.event(compared)
+            if seq == key.seq, event.ack == key.ack {
+                return distance <= Window.decision || isNext(compared, to: decision, distance) ? distance : nil
+            }
             // tcp_acceptable_seq() may choose another number than the one that the hook could read.
-            let sameCPU = event.cpu == inventory.event(compared).cpu
-            return event.trigger == nil && sameCPU && distance <= Window.looseDecision
+            guard event.trigger == nil else { return nil }
+            let isOneCall = event.cpu == segment.cpu && distance <= Window.looseDecision
+            return isOneCall || Self.isOneTask(event, segment) && isNext(compared, to: decision, distance)
                 ? distance + Window.decision : nil
         }
         return seq == key.seq && event.ack ?? 0 == key.ack && distance <= Window.sightings

@@ -38,7 +38,8 @@ struct RuleSearch: Sendable {
     func find(_ reset: ResetEvent, _ path: KernelPath, recording: Int) -> RuleFinding {
         var finding = RuleFinding()
         let tools = Self.tools(path, reset)
-        let here = readings[recording].filter { $0.ruleset.netns == reset.netns && tools.contains($0.ruleset.tool) }
+        let everything = readings[recording].filter { $0.ruleset.netns == reset.netns }
+        let here = everything.filter { tools.contains($0.ruleset.tool) }
         guard !here.isEmpty else {
             finding.doubt = "the rules of this network namespace (none were recorded)"
             return finding
@@ -50,37 +51,51 @@ struct RuleSearch: Sendable {
         }
         var isCertain = true
         var found: [FirewallRule] = []
+        var translated: [FirewallRule] = []
+        // Whichever tool made the rules that do, and wherever nobody knows.
+        let translates = everything.contains { $0.rules?.translates ?? ($0.ruleset.content == nil) }
+        func add(_ reading: Reading) {
+            guard let rules = reading.rules else { return }
+            for rule in rules.rules where !found.contains(rule) && !translated.contains(rule) {
+                switch Self.fit(rule, reset, path, translates: translates) {
+                case .no: break
+                case .unlikely: isCertain = false
+                case .translated: translated.append(rule)
+                case .possible: found.append(rule)
+                }
+            }
+        }
         for tool in tools {
             let readings = here.filter { $0.ruleset.tool == tool && $0.rules != nil }
             guard let valid = Self.valid(readings, at: reset.monotonic) else {
-                if !readings.isEmpty {
-                    isCertain = false
-                    finding.doubt = "the rules at that time: the first that were recorded are later"
-                }
+                guard let later = readings.first(where: { $0.ruleset.monotonic > reset.monotonic }) else { continue }
+                isCertain = false
+                finding.doubt = "the rules at that time: the first that were recorded are later"
+                let delay = later.ruleset.monotonic.distance(from: reset.monotonic)
+                guard delay <= Self.soon, later.ruleset.mayHaveBeen(at: reset.monotonic) else { continue }
+                finding.doubt =
+                    "whether that was a rule by then: the rules were first read \(TimeSpan(nanoseconds: delay)) later"
+                add(later)
                 continue
             }
             if valid.count > 1 || Self.mayHaveChanged(valid[0], readings, at: reset.monotonic) {
                 finding.doubt = "whether the rules were the recorded ones at that moment: they changed about then"
                 isCertain = false
             }
-            for reading in valid {
-                guard let rules = reading.rules else { continue }
-                for rule in rules.rules where !found.contains(rule) {
-                    switch Self.fit(rule, reset, path, translates: rules.translates) {
-                    case .no: break
-                    case .unlikely: isCertain = false
-                    case .possible: found.append(rule)
-                    }
-                }
-            }
+            for reading in valid { add(reading) }
         }
+        // Those that the segment fits as the RST shows it come first.
+        found += translated
         finding.count = found.count
         finding.rules = Array(found.prefix(RuleFinding.kept))
-        finding.isCertain = isCertain && found.count == 1
+        finding.isCertain = isCertain && found.count == 1 && translated.isEmpty
         if found.isEmpty, finding.doubt == nil {
             finding.doubt = "the rule: none of the recorded ones can have rejected this segment"
         } else if found.count == 1, !finding.isCertain, finding.doubt == nil {
-            finding.doubt = "whether another rule did, which is for other interfaces or addresses than the RST shows"
+            finding.doubt =
+                translated.isEmpty
+                ? "whether another rule did, which is for another interface than the RST shows"
+                : "what the addresses and ports were before a translation: this rule is for others than the RST shows"
         }
         return finding
     }
@@ -96,16 +111,28 @@ struct RuleSearch: Sendable {
         return isLegacy == isNew ? [new, legacy] : isLegacy ? [legacy] : [new]
     }
 
+    /// Nanoseconds: what is read so soon after a rejection is likely to have been there, where nothing was read before.
+    private static let soon: UInt64 = 10_000_000_000
+
     /// The readings that may show the rules of that moment; nil if all are later. Rules that were made afterwards never count.
     private static func valid(_ readings: [Reading], at time: Int64) -> [Reading]? {
         let before = readings.last { $0.ruleset.monotonic <= time }
-        guard let after = readings.first(where: { $0.ruleset.monotonic > time }),
-            let since = after.ruleset.changedSince, let until = after.ruleset.changedUntil, since <= time
-        else { return before.map { [$0] } }
-        // What is read is what there was after the last change; legacy tables tell of none.
-        guard let before else { return until < time && !after.ruleset.tool.isLegacy ? [after] : nil }
+        let after = readings.first { $0.ruleset.monotonic > time }
+        guard let before else {
+            // What is read is what there was after the last change, where one is told of.
+            guard let after, !after.ruleset.tool.isLegacy, let since = after.ruleset.changedSince,
+                let until = after.ruleset.changedUntil, since <= time, until < time
+            else { return nil }
+            return [after]
+        }
+        guard let after else { return [before] }
         if before.ruleset.content == after.ruleset.content { return [after] }
-        return until < time && !after.ruleset.tool.isLegacy ? [after] : [before, after]
+        // It may have been the change.
+        if after.ruleset.tool.isLegacy { return [before, after] }
+        guard let since = after.ruleset.changedSince, let until = after.ruleset.changedUntil, since <= time else {
+            return [before]
+        }
+        return until < time ? [after] : [before, after]
     }
 
     /// Whether nobody would have told of a change: iptables-legacy does not, so that only a later reading shows it.
@@ -118,7 +145,7 @@ struct RuleSearch: Sendable {
 
     // MARK: One rule
 
-    private enum Fit { case no, unlikely, possible }
+    private enum Fit { case no, unlikely, translated, possible }
 
     private static func fit(
         _ rule: FirewallRule, _ reset: ResetEvent, _ path: KernelPath, translates: Bool
@@ -144,7 +171,7 @@ struct RuleSearch: Sendable {
             case .source, .destination, .sourcePort, .destinationPort, .anyPort:
                 // What the rule saw may have been translated before.
                 guard translates else { return .no }
-                fit = .unlikely
+                if fit == .possible { fit = .translated }
             case .ipVersion, .transport: return .no
             }
         }
@@ -242,6 +269,9 @@ extension ResetAssembly {
     }
 }
 
-extension Ruleset.Tool {
-    fileprivate var isLegacy: Bool { self == .legacyIptables || self == .legacyIp6tables }
+extension Ruleset {
+    /// Whether these may have been the rules before they were read: nobody tells that they became so later.
+    fileprivate func mayHaveBeen(at time: Int64) -> Bool {
+        tool.isLegacy || changedSince.map { $0 <= time } ?? true
+    }
 }

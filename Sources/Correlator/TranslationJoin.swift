@@ -90,8 +90,10 @@ struct TranslationJoin {
         }
         // Two that were made are two, and so are two that one observer saw.
         guard !(a.begins && b.begins) else { return nil }
-        if a.recording == b.recording, !a.buffers.isDisjoint(with: b.buffers), distance <= Self.bufferWindow {
-            return distance
+        if a.recording == b.recording, !a.buffers.isDisjoint(with: b.buffers) {
+            // A buffer that is given to the next packet does not come back with the same numbers and one end.
+            let isOneWay = a.begins != b.begins && Self.oneEndStayed(a, b)
+            if distance <= (isOneWay ? Window.sightings : Self.bufferWindow) { return distance }
         }
         // Of two that were only seen to pass, nothing proves that they are one.
         return a.begins != b.begins && distance <= Self.window && Self.oneEndStayed(a, b) ? distance : nil

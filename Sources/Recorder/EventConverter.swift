@@ -38,7 +38,6 @@ struct EventConverter {
         processes = ProcessTable(keepsArguments: keepsArguments)
         self.symbols = symbols
         self.reasonName = reasonName
-        seeHolders()
     }
 
     /// Lets go of what it has open.
@@ -184,7 +183,7 @@ struct EventConverter {
     }
 
     /// What is known of the processes that have sockets, before one of them is gone.
-    private mutating func seeHolders() {
+    mutating func seeHolders() {
         guard readingSeen != holders.readings else { return }
         readingSeen = holders.readings
         for holder in holders.table.values.joined() { processes.see(holder.pid, holder.comm, start: holder.start) }

@@ -51,25 +51,32 @@ final class EventLoop: @unchecked Sendable {
                 loop.received += 1
                 loop.converter.append(event)
             }, context, &error, &message)
-        guard let opened else {
-            throw RecorderError(
-                String(decoding: message.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self))
-        }
-        attached = clockNanoseconds(CLOCK_MONOTONIC)
+        guard let opened else { throw RecorderError(Self.text(message)) }
         programs = opened
         converter.close()
+        // What takes long comes before the hooks are there: the names of the programs' own functions are known by now.
+        let symbols = LiveSymbols(
+            kallsyms: { readFile("/proc/kallsyms") }, modules: { readFile("/proc/modules") })
+        guard rstbpf_attach(opened, &message) == 0 else { throw RecorderError(Self.text(message)) }
+        attached = clockNanoseconds(CLOCK_MONOTONIC)
         let hooks = Self.hooks(opened)
         let tellsOfAllAnswers = hooks.contains { hook in
             hook.status == "attached" && (hook.reason == true || ResetEvent.entryHooks.contains(hook.name))
         }
         converter = EventConverter(
-            symbols: LiveSymbols(
-                kallsyms: { readFile("/proc/kallsyms") }, modules: { readFile("/proc/modules") }),
+            symbols: symbols,
             reasonName: { rstbpf_reason_name(opened, $0).map { String(cString: $0) } },
             tellsEndingsOfSegments: !tellsOfAllAnswers, keepsArguments: options.arguments,
             holders: { Self.holders(opened) },
             finder: NamespaceFinder(
                 known: [NetworkNamespace.current] + options.interfaces.compactMap { $0.namespace?.path }))
+    }
+
+    /// Reads what /proc says of the processes that have sockets, while they are there.
+    func seeProcesses() { converter.seeHolders() }
+
+    private static func text(_ message: [CChar]) -> String {
+        String(decoding: message.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
     }
 
     deinit {

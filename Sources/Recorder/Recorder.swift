@@ -29,6 +29,7 @@ public final class Recorder {
         events = try EventLoop(options, failed: wantsToStop)
         capture = try CaptureLoop(
             options, host: "\(text(system.sysname)) \(kernel)", limitReached: wantsToStop)
+        events.seeProcesses()
         rules = RulesetWatch(options, kallsyms: readFile("/proc/kallsyms"))
         events.rules = rules
         warnings = capture.warnings + events.warnings

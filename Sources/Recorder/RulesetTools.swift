@@ -33,17 +33,18 @@ enum RulesetTools {
             }
         }
         // Asking for tables that nobody has would make them.
-        if !readFile("/proc/thread-self/net/ip_tables_names").isEmpty {
-            add(.legacyIptables, run(["iptables-legacy-save"]))
-        }
-        if !readFile("/proc/thread-self/net/ip6_tables_names").isEmpty {
-            add(.legacyIp6tables, run(["ip6tables-legacy-save"]))
-        }
+        if !legacyTables(ofIPv6: false).isEmpty { add(.legacyIptables, run(["iptables-legacy-save"])) }
+        if !legacyTables(ofIPv6: true).isEmpty { add(.legacyIp6tables, run(["ip6tables-legacy-save"])) }
         // What changes from one reading to the next without a change of the rules.
         for index in found.indices where found[index].tool != .nft {
             found[index].content = found[index].content.map(withoutCounters)
         }
         return found
+    }
+
+    /// The names of the legacy tables that the calling thread's namespace has.
+    static func legacyTables(ofIPv6 isIPv6: Bool) -> [UInt8] {
+        readFile("/proc/thread-self/net/\(isIPv6 ? "ip6" : "ip")_tables_names")
     }
 
     private static func withoutCounters(_ text: String) -> String {

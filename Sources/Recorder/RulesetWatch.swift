@@ -15,7 +15,7 @@ final class RulesetWatch: @unchecked Sendable {
     private struct Watched {
         let namespace: NetworkNamespace
         /// Told of every change of nftables; -1 if there is none.
-        let socket: Int32
+        var socket: Int32
         /// The last time that no change was known of, CLOCK_MONOTONIC in nanoseconds.
         var quiet: Int64
         /// The first and the last change since the rules were read.
@@ -23,6 +23,8 @@ final class RulesetWatch: @unchecked Sendable {
         /// Legacy tables tell nobody of changes: when they were last read after one of their rules had rejected something.
         var legacyRead: Int64?
         var contents: [Ruleset.Tool: String] = [:]
+        /// The names of the legacy tables that were read.
+        var legacyTables: [[UInt8]] = []
     }
 
     private struct Mailbox {
@@ -33,20 +35,21 @@ final class RulesetWatch: @unchecked Sendable {
 
     private let mailbox = Mutex(Mailbox())
     private let stopping = Atomic<Bool>(false)
-    private let isUsingTables: Bool
     // Used by the thread, and by others only before it starts and after it has ended.
     private var finder: NamespaceFinder
+    /// nf_tables is there: to list rules, or to ask for news of them, would load it.
+    private var isUsingTables: Bool
     private var watched: [UInt32: Watched] = [:]
     private var bytes = 0
-    /// Namespaces in which a rule of a legacy table rejected something since its tables were read.
+    /// Namespaces in which something was rejected, and whose legacy tables may be others than those that were read.
     private var unread: Set<UInt32> = []
 
     /// Nanoseconds without another change, before the rules are read again, and the longest wait.
     private static let debounce: Int64 = 200_000_000
     private static let longestWait: Int64 = 2_000_000_000
-    /// Nanoseconds from a change to its message.
     /// Nanoseconds between two readings of legacy tables.
     private static let legacyInterval: Int64 = 5_000_000_000
+    /// Nanoseconds from a change to its message.
     private static let notice: Int64 = 10_000_000
     private static let mostNamespaces = 64
     /// Of all rulesets in a recording, bytes.
@@ -55,7 +58,6 @@ final class RulesetWatch: @unchecked Sendable {
     /// Reads the rules of the network namespaces of the interfaces.
     init(_ options: RecorderOptions, kallsyms: [UInt8]) {
         let paths = options.interfaces.map { $0.namespace?.path ?? NetworkNamespace.current }
-        // Listing rules would load the module.
         isUsingTables = Self.contains(kallsyms, "nf_tables_getrule")
         finder = NamespaceFinder(known: [NetworkNamespace.current] + paths)
         for number in paths.compactMap(NetworkNamespace.number) where watched[number] == nil { watch(number) }
@@ -109,8 +111,16 @@ final class RulesetWatch: @unchecked Sendable {
             defer { mailbox.rejecting = Rejecting() }
             return mailbox.rejecting
         }
+        if !isUsingTables, Self.areTablesLoaded(hasRejected: !rejecting.all.isEmpty) { useTables() }
         unread.formUnion(rejecting.legacy)
-        for number in rejecting.all where watched[number] == nil { watch(number) }
+        for number in rejecting.all {
+            guard let entry = watched[number] else {
+                watch(number)
+                continue
+            }
+            // What they translate, rules of nftables see translated.
+            if Self.legacyTables(in: entry.namespace) != entry.legacyTables { unread.insert(number) }
+        }
         for number in Array(watched.keys) {
             guard var entry = watched[number] else { continue }
             let hasNews = Self.hasNews(entry.socket)
@@ -134,12 +144,37 @@ final class RulesetWatch: @unchecked Sendable {
         }
     }
 
+    /// Whether the module has been loaded, which whoever makes the first rule has the kernel do.
+    private static func areTablesLoaded(hasRejected: Bool) -> Bool {
+        access("/sys/module/nf_tables", F_OK) == 0
+            // Not everywhere is there a /sys.
+            || hasRejected && contains(readFile("/proc/modules"), "nf_tables ")
+    }
+
+    /// There were no rules of nftables until now.
+    private func useTables() {
+        isUsingTables = true
+        let now = clockNanoseconds(CLOCK_MONOTONIC)
+        for number in Array(watched.keys) {
+            guard var entry = watched[number] else { continue }
+            entry.socket = Self.subscribe(in: entry.namespace)
+            entry.changed = (entry.changed?.since ?? entry.quiet, now)
+            watched[number] = entry
+        }
+    }
+
     private func watch(_ number: UInt32) {
         guard watched.count < Self.mostNamespaces, let namespace = finder.namespace(number) else { return }
-        let socket = isUsingTables ? (try? NetworkNamespace.run(in: namespace) { Self.subscribe() }) ?? -1 : -1
+        let socket = isUsingTables ? Self.subscribe(in: namespace) : -1
         watched[number] = Watched(
             namespace: namespace, socket: socket, quiet: clockNanoseconds(CLOCK_MONOTONIC), changed: nil)
         read(number)
+    }
+
+    private static func legacyTables(in namespace: NetworkNamespace) -> [[UInt8]] {
+        (try? NetworkNamespace.run(in: namespace) {
+            [false, true].map { RulesetTools.legacyTables(ofIPv6: $0) }
+        }) ?? []
     }
 
     private func read(_ number: UInt32) {
@@ -147,6 +182,7 @@ final class RulesetWatch: @unchecked Sendable {
         let changed = entry.changed
         entry.changed = nil
         entry.quiet = clockNanoseconds(CLOCK_MONOTONIC)
+        entry.legacyTables = Self.legacyTables(in: entry.namespace)
         let isUsingTables = isUsingTables
         let rulesets =
             (try? NetworkNamespace.run(in: entry.namespace) {
@@ -154,7 +190,7 @@ final class RulesetWatch: @unchecked Sendable {
             }) ?? []
         for var ruleset in rulesets {
             let content = ruleset.content ?? ""
-            let isLegacy = ruleset.tool == .legacyIptables || ruleset.tool == .legacyIp6tables
+            let isLegacy = ruleset.tool.isLegacy
             // Said once more only of legacy tables, where it shows that nothing changed meanwhile.
             if entry.contents[ruleset.tool] == content, !isLegacy { continue }
             entry.contents[ruleset.tool] = content
@@ -169,6 +205,10 @@ final class RulesetWatch: @unchecked Sendable {
             mailbox.withLock { $0.ready.append(ruleset) }
         }
         watched[number] = entry
+    }
+
+    private static func subscribe(in namespace: NetworkNamespace) -> Int32 {
+        (try? NetworkNamespace.run(in: namespace) { subscribe() }) ?? -1
     }
 
     /// A socket of NETLINK_NETFILTER in the group NFNLGRP_NFTABLES.

@@ -119,8 +119,9 @@ public struct ExpectedReset: Sendable, Hashable {
     public var outcome: Outcome = .matched
     /// The netfilter hook that rejected: INGRESS, PREROUTING, INPUT, FORWARD or OUTPUT; BRIDGE for the bridge family.
     public var netfilterHook: String?
-    /// Words of the rules that can have rejected it; of one alone the report is certain.
+    /// Words of the rules that can have rejected it; of one alone the report is certain, unless it was read afterwards only.
     public var rules: [String]?
+    public var rulesAreRead = true
     public var ending: Ending?
     /// The kernel's reason (from 6.12 for a reset of a socket's own, from 6.10 for an answer), without its prefix.
     public var reason: String?

@@ -71,6 +71,40 @@ struct RecordCommandTests {
         }
     }
 
+    /// The recorder is stopped until its buffer is full. On a loopback each packet is seen twice, when it leaves and when it
+    /// comes: each counts once, whether it was captured or dropped.
+    @Test func whatTheLoopbackDropsIsCountedOnce() throws {
+        try Program.withFolder { folder in
+            let flood = """
+                import os, signal, socket
+                sink = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+                sink.bind(("127.0.0.1", 0))
+                os.kill(os.getppid(), signal.SIGSTOP)
+                for number in range(20000):
+                    sink.sendto(b"x" * 1000, sink.getsockname())
+                os.kill(os.getppid(), signal.SIGCONT)
+                for line in open("/proc/self/net/dev"):
+                    if line.strip().startswith("lo:"):
+                        print(line.split()[2], file=open("received", "w"))
+                """
+            let result = try Self.record(
+                ["-o", "rec", "--full", "--buffer-size", "1024", "--", "python3", "-c", flood], in: folder)
+            #expect(result.status == 2, "\(result.errors)")
+            let received = try #require(
+                Int(
+                    try String(contentsOf: folder.appending(path: "received"), encoding: .utf8)
+                        .trimmingCharacters(in: .whitespacesAndNewlines)))
+            // What the device itself took: a queue before it may have been full.
+            #expect(received > 10000)
+            let words = result.errors.components(separatedBy: " packets in rec/capture.pcapng, ")
+            let captured = try #require(words[0].split(whereSeparator: \.isWhitespace).last.flatMap { Int($0) })
+            let dropped = try #require(words.last?.split(separator: " ").first.flatMap { Int($0) })
+            #expect(captured > 0 && dropped > 0 && captured + dropped == received, "\(result.errors)")
+            let report = try Program.run("report", "rec", "--format", "json", in: folder).output
+            #expect(report.contains(#""capture_dropped":\#(dropped)"#), "\(report.suffix(400))")
+        }
+    }
+
     /// Hosts and ports narrow the capture and the events alike.
     @Test(arguments: [
         (["--port", "10"], 0), (["--host", "127.0.0.0/8", "--full"], 3), (["--host", "127.0.0.2"], 0),

@@ -230,6 +230,33 @@ struct World {
         #expect(resets.last?.evidence.contains { $0.fact.hasPrefix("decided") } == false)
     }
 
+    /// Whoever sends may have to wait for the processor between the decision and its segment.
+    @Test func aDecisionWaitsForItsSegment() {
+        var answer = World()
+        answer.decide(at: 1)
+        answer.emit(at: 901)
+        #expect(answer.report().resets.map(\.cause) == [.staleConnection])
+        var end = World()
+        end.emit(at: 1, stack: 7)
+        end.decide(at: 901, stack: 7)
+        #expect(end.report().resets.count == 1)
+        var far = World()
+        far.decide(at: 1)
+        far.emit(at: 1100)
+        #expect(far.report().resets.count == 2)
+    }
+
+    /// Of two equal answers the first was dropped on its way out: what left a long time later is the second.
+    @Test func aSegmentThatWaitedIsOfTheLastDecision() {
+        var world = World()
+        world.decide(at: 1)
+        world.decide(at: 500)
+        world.emit(at: 900)
+        let resets = world.report().resets
+        #expect(resets.map(\.time).map { $0 / 1_000_000 % 1000 } == [1, 900])
+        #expect(resets.allSatisfy { $0.certainty == .proven })
+    }
+
     /// A local REDIRECT: the socket has one port, and what leaves has another.
     @Test func aRedirectedAnswerIsOneReset() {
         var world = World()
@@ -284,6 +311,16 @@ struct World {
         #expect(report.resets[0].tuple == World.tuple)
         #expect(report.resets[0].cause == .staleConnection)
         #expect(report.resets[0].sightings.map(\.translated) == [nil, Self.translated])
+    }
+
+    /// The processor of the router was taken away between its two devices.
+    @Test(arguments: [(0xffff as UInt64, 1), (0xeeee, 2)])
+    func theSameBufferIsTheSameResetForASecond(_ buffer: UInt64, _ count: Int) {
+        var world = World()
+        world.decide(at: 0.99)
+        world.emit(at: 1, ifindex: 1, skb: 0xffff)
+        world.emit(at: 900, Self.translated, ifindex: 2, stack: 3, skb: buffer)
+        #expect(world.report().resets.count == count)
     }
 
     /// A scan gives RSTs that agree in every number and in one end; one observer saw them all, so they are several.

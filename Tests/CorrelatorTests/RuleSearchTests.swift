@@ -109,7 +109,11 @@ import Testing
 
     @Test func rulesThatCameLaterNeverCount() {
         let (old, new) = (Self.nft([("entrance", Self.match(Self.port, "80"))]), Self.nft([("sub", "")]))
-        #expect(Self.find([Self.ruleset(old, at: 200)]).rules.isEmpty)
+        // Too late to say anything, and made after the rejection.
+        #expect(Self.find([Self.ruleset(old, at: 20_000_000_000)]).rules.isEmpty)
+        var made = Self.ruleset(old, at: 200)
+        (made.changedSince, made.changedUntil) = (120, 130)
+        #expect(Self.find([made]).rules.isEmpty)
         var later = Self.ruleset(new, at: 300)
         later.changedSince = 120
         later.changedUntil = 130
@@ -121,6 +125,45 @@ import Testing
         // Read later, and there already.
         #expect(Self.find(rulesets, at: 140).rules.map(\.chain) == ["sub"])
         #expect(Self.find(rulesets, at: 140).isCertain)
+    }
+
+    /// The rules of a namespace are read when something is first rejected there.
+    @Test func rulesThatWereReadAfterwardsAreCandidates() {
+        let text = Self.nft([("entrance", Self.match(Self.port, "80")), ("sub", Self.match(Self.port, "81"))])
+        let finding = Self.find([Self.ruleset(text, at: 40_000_100)])
+        #expect(finding.rules.map(\.handle) == [10] && !finding.isCertain)
+        #expect(finding.doubt == "whether that was a rule by then: the rules were first read 40 ms later")
+    }
+
+    /// iptables translates, and nft rejects by what is left of the addresses.
+    @Test func whateverTranslatesLeavesADoubt() {
+        let rules = Self.nft([
+            ("entrance", Self.match(Self.port, "80")), ("sub", Self.match(Self.port, "8080")),
+        ])
+        #expect(Self.find([Self.ruleset(rules)]).isCertain)
+        let nat = "*nat\n-A PREROUTING -p tcp -m tcp --dport 80 -j DNAT --to-destination 10.1.0.1:8080\nCOMMIT"
+        let finding = Self.find([Self.ruleset(rules), Self.ruleset(nat, tool: .legacyIptables)])
+        #expect(finding.rules.map(\.handle) == [10, 11] && !finding.isCertain)
+        let one = Self.nft([("sub", Self.match(Self.port, "8080"))])
+        let alone = Self.find([Self.ruleset(one), Self.ruleset(nat, tool: .legacyIptables)])
+        #expect(alone.rules.map(\.handle) == [10] && !alone.isCertain)
+        #expect(alone.doubt?.contains("before a translation") == true)
+        #expect(Self.find([Self.ruleset(rules), Self.ruleset(nat, tool: .legacyIptables, netns: 2)]).isCertain)
+        var unread = Ruleset(tool: .legacyIptables, netns: 1, monotonic: 0)
+        unread.problem = "iptables-legacy-save is not installed"
+        #expect(!Self.find([Self.ruleset(rules), unread]).isCertain)
+    }
+
+    @Test func legacyTablesThatChangedAreBothLookedAt() {
+        let rule = "-A INPUT -p tcp -j REJECT --reject-with tcp-reset"
+        let tables = ["*filter\nCOMMIT", "*filter\n\(rule)\nCOMMIT"]
+        let finding = Self.find(
+            [
+                Self.ruleset(tables[0], tool: .legacyIptables),
+                Self.ruleset(tables[1], tool: .legacyIptables, at: 200),
+            ],
+            frames: Self.legacyPath)
+        #expect(finding.rules.map(\.text) == [rule] && !finding.isCertain)
     }
 
     @Test func legacyTablesAreReadAgainToBeSure() {

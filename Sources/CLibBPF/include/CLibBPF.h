@@ -45,8 +45,7 @@ struct rstbpf;
 typedef void (*rstbpf_sink)(void *context, const struct rst_event *event);
 
 /*
- * Loads the programs and attaches them. Returns NULL if not even net_dev_queue can be attached,
- * with the error in *error (a negative errno) and a sentence in message.
+ * Loads the programs. Returns NULL if that cannot be, with the error in *error (a negative errno) and a sentence in message.
  *
  * ring_bytes: the size of the ring buffer; rounded up to a power of two, at least a page.
  * optional: whether to attach hooks that not every kernel has, where they tell more.
@@ -55,6 +54,12 @@ typedef void (*rstbpf_sink)(void *context, const struct rst_event *event);
 struct rstbpf *rstbpf_open(uint32_t ring_bytes, bool optional, const struct rst_scope *scope,
 			   rstbpf_sink sink, void *context, int *error,
 			   char message[RSTBPF_MESSAGE_LENGTH]);
+
+/*
+ * Attaches the programs: from now on there are events. Returns 0, or a negative errno with a sentence in message if not even
+ * net_dev_queue can be attached.
+ */
+int rstbpf_attach(struct rstbpf *self, char message[RSTBPF_MESSAGE_LENGTH]);
 
 void rstbpf_close(struct rstbpf *self);
 

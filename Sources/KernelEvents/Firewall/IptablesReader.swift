@@ -15,6 +15,8 @@ struct IptablesReader {
         var calls: [String: Set<String>] = [:]
         for line in content.split(separator: "\n") {
             if line.hasPrefix("*") { table = String(line.dropFirst()) }
+            // Nobody tells of what comes into a legacy table later.
+            if table == "nat", tool.isLegacy { translates = true }
             let words = Self.words(line)
             guard words.count > 2, words[0] == "-A" else { continue }
             if table == "nat" { translates = true }

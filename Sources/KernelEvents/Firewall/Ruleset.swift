@@ -9,6 +9,9 @@ public struct Ruleset: Sendable, Equatable {
         case ip6tables = "ip6tables-nft"
         case legacyIptables = "iptables-legacy"
         case legacyIp6tables = "ip6tables-legacy"
+
+        /// Changes of its tables are told to nobody.
+        public var isLegacy: Bool { self == .legacyIptables || self == .legacyIp6tables }
     }
 
     public var tool: Tool

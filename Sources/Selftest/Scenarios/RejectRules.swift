@@ -48,7 +48,7 @@ extension Scenarios {
         },
         named(
             "legacy",
-            "The same with iptables-legacy, which tells nobody of changes: its rules are known from the second RST on.",
+            "The same with iptables-legacy, which tells nobody of changes: its rules are certain from the second RST on.",
             needs: "iptables-legacy", isLegacy: true
         ) { lab, server in
             try iptablesRules(lab, server, "-legacy")
@@ -95,7 +95,8 @@ extension Scenarios {
                 expected.append(
                     ExpectedReset(tuple, "netfilter-reject", at: lab.server) {
                         $0.netfilterHook = "INPUT"
-                        $0.rules = isLegacy && expected.isEmpty ? [] : rules
+                        $0.rules = rules
+                        $0.rulesAreRead = !isLegacy || !expected.isEmpty
                     })
                 // The recorder reads legacy tables after a rejection.
                 if isLegacy { usleep(1_500_000) }
