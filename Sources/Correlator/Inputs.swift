@@ -17,6 +17,8 @@ public struct CaptureInput: Sendable {
     public var hasFlows: Bool
     /// Of RSTs that refuse what belongs to another connection of their sender: that one, by packet number.
     public var translationGaps: [Int: TranslationGap]
+    /// Who listens, of those that answer without a handshake in the capture.
+    public var listeners: Listeners
     /// The beginning of what RSTs carry, by packet number.
     public var payloads: [Int: [UInt8]]
     /// What somebody wrote into the file about its packets with RSTs, by their numbers.
@@ -62,6 +64,7 @@ public struct CaptureInput: Sendable {
         flows = FlowTable()
         hasFlows = false
         translationGaps = [:]
+        listeners = Listeners()
         payloads = [:]
         comments = [:]
         remarks = []

@@ -20,6 +20,7 @@ extension CaptureInput {
                 _ = try file.scan(selecting: selection, progress: progress, into: &search)
                 translationGaps = search.gaps
             }
+            listeners = search.listeners
         } catch {
             damage.append("cannot be read a second time: \(error)")
             damageCount += 1

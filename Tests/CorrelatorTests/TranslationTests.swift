@@ -8,29 +8,6 @@ import Testing
 @Suite struct TranslationTests {
     private static let service = IPAddress(ipv4: 0xc633_640a)
 
-    /// A report of the segments, with what `InputLoader` looks for in a capture.
-    private func resets(_ segments: [CapturedSegment]) -> ResetList {
-        var input = CaptureInput(
-            file: "capture.pcap", packets: segments.count, interfaces: ["eth0"],
-            resets: segments.filter { $0.segment.flags.contains(.rst) })
-        let filter = FlowFilter(input.resets.map(\.segment.tuple))
-        input.flows = FlowTable(segments.filter { filter.contains($0.segment.tuple) })
-        input.hasFlows = true
-        var search = input.flows.translationSearch
-        if case .sources(let sources)? = search.selection {
-            var batch = TranslationSearch.emptyBatch
-            for segment in segments {
-                let tuple = segment.segment.tuple
-                if sources.contains(SegmentSelection.Source(address: tuple.source, port: tuple.sourcePort)) {
-                    TranslationSearch.add(segment, to: &batch)
-                }
-            }
-            search.take([(batch, 0)])
-        }
-        input.translationGaps = search.gaps
-        return correlate(captures: [input], recordings: []).resets
-    }
-
     /// The segment as the client sends it to the service.
     private func toService(_ segment: CapturedSegment) -> CapturedSegment {
         var copy = segment
@@ -54,7 +31,7 @@ import Testing
         flow.answer(from: .client, to: flow.last)
         var segments = flow.segments
         segments[0] = toService(segments[0])
-        let reset = try #require(resets(segments).first)
+        let reset = try #require(resetList(ofCapture: segments).first)
         #expect(reset.cause == .unexpectedSynAck)
         let says = reset.evidence.contains {
             $0.fact == "packet 1 is the SYN that it answers, to 198.51.100.10:8080: the answer was not translated back"
@@ -74,7 +51,7 @@ import Testing
         // The SYN+ACK was translated.
         segments.remove(at: 1)
         for place in segments.indices { segments[place].number = place + 1 }
-        let reset = try #require(resets(segments).first)
+        let reset = try #require(resetList(ofCapture: segments).first)
         #expect(reset.cause == .staleConnection)
         #expect(reset.candidates.isEmpty)
         #expect(

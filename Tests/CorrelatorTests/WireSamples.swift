@@ -107,3 +107,27 @@ struct Conversation {
 
     var resets: ResetList { correlate(captures: [capture], recordings: []).resets }
 }
+
+/// A report of the segments, with what `InputLoader` looks for in a capture.
+func resetList(ofCapture segments: [CapturedSegment]) -> ResetList {
+    var input = CaptureInput(
+        file: "capture.pcap", packets: segments.count, interfaces: ["eth0"],
+        resets: segments.filter { $0.segment.flags.contains(.rst) })
+    let filter = FlowFilter(input.resets.map(\.segment.tuple))
+    input.flows = FlowTable(segments.filter { filter.contains($0.segment.tuple) })
+    input.hasFlows = true
+    var search = input.flows.translationSearch
+    if case .sources(let sources)? = search.selection {
+        var batch = TranslationSearch.emptyBatch
+        for segment in segments {
+            let tuple = segment.segment.tuple
+            if sources.contains(SegmentSelection.Source(address: tuple.source, port: tuple.sourcePort)) {
+                TranslationSearch.add(segment, to: &batch)
+            }
+        }
+        search.take([(batch, 0)])
+    }
+    input.translationGaps = search.gaps
+    input.listeners = search.listeners
+    return correlate(captures: [input], recordings: []).resets
+}

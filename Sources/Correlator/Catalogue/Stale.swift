@@ -93,18 +93,18 @@ extension Catalogue {
                 case .answersOpen where wire.isServer != false:
                     return WireScore(
                         wire.showsListener ? 80 : 65,
-                        wire.showsListener
-                            ? "the port was open when the connection began" : "its port is one that servers use")
+                        wire.whyListener)
                 case .answersAfterFin where wire.bothEnded || wire.hasResetBefore || wire.outlastsFin:
                     guard wire.isServer != false else { return nil }
                     return WireScore(
                         wire.showsListener ? 80 : 70,
-                        wire.showsListener
-                            ? "the port was open when the connection began" : "its port is one that servers use")
+                        wire.whyListener)
                 case .answersUnknown where wire.translationGap != nil: return nil
                 case .answersUnknown where wire.isServer != false:
-                    return WireScore(
-                        wire.isServer == true ? 70 : 60, "whether somebody listens on the port does not show")
+                    return wire.showsListener
+                        ? WireScore(80, wire.whyListener)
+                        : WireScore(
+                            wire.isServer == true ? 70 : 60, "whether somebody listens on the port does not show")
                 case .answersHandshakeAck:
                     guard let syn = wire.own.syn, syn.isSynAck, let trigger = wire.trigger else { return nil }
                     guard trigger.ack != syn.end else {
@@ -213,6 +213,15 @@ extension Catalogue {
             }
         ) { $0.answersWithoutSocket && $0.state == .timeWait },
     ]
+}
+
+extension WireEvidence {
+    /// What speaks for a listener on the port of the RST's sender, a clause.
+    fileprivate var whyListener: String {
+        guard showsListener else { return "its port is one that servers use" }
+        return listener.map { "the port is open: packet \($0.packet) accepts the SYN of another connection" }
+            ?? "the port was open when the connection began"
+    }
 }
 
 extension TCPFlags {

@@ -174,6 +174,9 @@ public struct FlowTable: Sendable {
         return place.isReversed ? (ends.destination, ends.source, last) : (ends.source, ends.destination, last)
     }
 
+    /// All parts, with the filter that their connections were selected by.
+    var shards: [(flows: FollowedFlows, filter: FlowFilter)] { content.shards.map { ($0, content.filter) } }
+
     func questions(atMost limit: Int) -> [TranslationSearch.Question] {
         var questions: [TranslationSearch.Question] = []
         for shard in content.shards where questions.count < limit {

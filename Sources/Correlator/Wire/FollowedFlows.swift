@@ -192,6 +192,13 @@ final class FollowedFlows: Sendable {
             && moments[place].ends.counts(of: Int(moments[place].sender)).segments == 0
     }
 
+    /// It answers a segment with ACK as no connection does, and neither end's SYN was captured.
+    func answersWithoutHandshake(_ place: Int) -> Bool {
+        let (note, ends) = (moments[place].note, moments[place].ends)
+        guard note.isBareAnswer, !note.flags.contains(.ack) else { return false }
+        return (0..<2).allSatisfy { ends.counts(of: $0).segments == 0 || ends[$0].syn == nil }
+    }
+
     /// The connection and direction of a RST.
     func connection(ofReset place: Int) -> (connection: Int32, isReversed: Bool) {
         let flow = flows[Int(moments[place].flow)]

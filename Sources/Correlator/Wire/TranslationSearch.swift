@@ -33,18 +33,24 @@ public struct TranslationSearch: SegmentSink {
     private let questions: [Question]
     private let bySource: [SegmentSelection.Source: [Int]]
     private var answers: [TranslationGap?]
+    /// Who listens, as far as it is known.
+    public private(set) var listeners: Listeners
 
     /// With more of them the capture is one of floods or scans, and nothing is looked for.
     static let mostQuestions = 4096
 
-    init(_ questions: [Question]) {
+    init(_ questions: [Question], _ listeners: Listeners = Listeners()) {
+        self.listeners = listeners
         self.questions = questions.count > Self.mostQuestions ? [] : questions
         bySource = Dictionary(grouping: self.questions.indices) { [questions = self.questions] in questions[$0].client }
         answers = Array(repeating: nil, count: self.questions.count)
     }
 
     /// Nil if there is nothing to look for.
-    public var selection: SegmentSelection? { questions.isEmpty ? nil : .sources(Set(bySource.keys)) }
+    public var selection: SegmentSelection? {
+        let sources = Set(bySource.keys).union(listeners.sought)
+        return sources.isEmpty ? nil : .sources(sources)
+    }
 
     /// What a question can be compared with.
     public struct Candidate: Sendable {
@@ -53,25 +59,30 @@ public struct TranslationSearch: SegmentSink {
         let seq: UInt32
         let ack: UInt32
         let isSyn: Bool
+        let isSynAck: Bool
+        let ttl: UInt8
     }
 
     public static var emptyBatch: [Candidate] { [] }
 
     public static func add(_ segment: CapturedSegment, to batch: inout [Candidate]) {
         let flags = segment.segment.flags
-        guard flags.isPlainSyn || flags.contains(.ack) && flags.isDisjoint(with: [.syn, .rst]) else { return }
+        guard flags.isPlainSyn || flags.contains(.ack) && !flags.contains(.rst) else { return }
         batch.append(
             Candidate(
                 number: segment.number, tuple: segment.segment.tuple,
                 seq: segment.segment.seq &+ segment.segment.payloadLength, ack: segment.segment.ack,
-                isSyn: flags.isPlainSyn))
+                isSyn: flags.isPlainSyn, isSynAck: flags.isSynAck, ttl: segment.segment.ttl))
     }
 
     public mutating func take(_ batches: [(batch: [Candidate], precedingPackets: Int)]) {
         for (batch, preceding) in batches {
             for candidate in batch {
-                let source = SegmentSelection.Source(
-                    address: candidate.tuple.source, port: candidate.tuple.sourcePort)
+                let source = candidate.tuple.sourcePlace
+                guard !candidate.isSynAck else {
+                    listeners.add(source, packet: candidate.number + preceding, ttl: candidate.ttl)
+                    continue
+                }
                 for place in bySource[source] ?? [] { compare(candidate, candidate.number + preceding, place) }
             }
         }
@@ -101,9 +112,10 @@ public struct TranslationSearch: SegmentSink {
 }
 
 extension FlowTable {
-    /// For the connections that segments belong to which an end refused that had not been in connection with their sender.
+    /// For the connections that segments belong to which an end refused that had not been in connection with their sender; and
+    /// for listeners of connections without a handshake.
     public var translationSearch: TranslationSearch {
-        TranslationSearch(questions(atMost: TranslationSearch.mostQuestions + 1))
+        TranslationSearch(questions(atMost: TranslationSearch.mostQuestions + 1), listeners)
     }
 }
 

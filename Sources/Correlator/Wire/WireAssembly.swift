@@ -23,6 +23,7 @@ extension ResetAssembly {
             packet, flow: best.flow, payload: inventory.captures[source].payloads[packet.number] ?? [],
             filter: inventory.filter(ofCapture: source, interface: packet.interface),
             translationGap: inventory.captures[source].translationGaps[best.flow?.reset?.number ?? packet.number],
+            listener: inventory.captures[source].listeners[packet.segment.tuple.sourcePlace],
             absentAtSender: absentAtSender(packet, packets), isRead: inventory.captures[source].hasFlows,
             clock: inventory.clocks.packets[source])
         return WireSighting(

@@ -27,6 +27,8 @@ struct WireEvidence: Sendable {
     let filterNamesFins: Bool
     /// The connection of the same end that the segment belongs to which the RST refuses.
     let translationGap: TranslationGap?
+    /// Who listens on the port of the RST's sender, as another connection shows; nil if that is not known.
+    let listener: Listeners.Listener?
     /// A capture at the end that the RST names as its sender, where it never appeared.
     let absentAtSender: String?
     /// Where the capture was stamped by a clock that was set meanwhile.
@@ -63,12 +65,14 @@ struct WireEvidence: Sendable {
 
     init(
         _ captured: CapturedSegment, flow: FlowContext?, payload: [UInt8] = [], filter: String? = nil,
-        translationGap: TranslationGap? = nil, absentAtSender: String? = nil, isRead: Bool = true,
+        translationGap: TranslationGap? = nil, listener: Listeners.Listener? = nil, absentAtSender: String? = nil,
+        isRead: Bool = true,
         clock: PacketClock? = nil
     ) {
         self.clock = clock
         self.absentAtSender = absentAtSender
         self.translationGap = translationGap
+        self.listener = listener
         let isFiltered = filter?.contains("tcpflags") == true || filter?.contains("tcp[") == true
         self.isFiltered = isFiltered
         hasAllSyns = isFiltered && filter?.contains("tcp-syn") == true
@@ -357,16 +361,16 @@ extension WireEvidence {
         case .sender?: return false
         default:
             guard own.syn == nil, peer.syn == nil else { return nil }
-            let (mine, theirs) = (tuple.sourcePort, tuple.destinationPort)
-            // System and registered ports, those that Linux gives to clients, dynamic ports.
-            for limit: UInt16 in [1024, 32768, 49152] where (mine < limit) != (theirs < limit) { return mine < limit }
-            return nil
+            return listener != nil ? true : tuple.sourceServes
         }
     }
 
-    /// The capture shows that the sender served its port: it answered the SYN of this connection. A host that is nearer or
-    /// further than that one speaks for no listener.
-    var showsListener: Bool { flow?.opener == .receiver && own.syn?.isSynAck == true && !hasForeignTTL }
+    /// The capture shows that the sender served its port: it answered the SYN of this connection, or of another. A host that is
+    /// nearer or further than that one speaks for no listener.
+    var showsListener: Bool {
+        if let listener { return listener.ttl == reset.ttl && !hasForeignTTL }
+        return flow?.opener == .receiver && own.syn?.isSynAck == true && !hasForeignTTL
+    }
 
     /// The TTL is not that of all segments of the end that the RST names.
     var hasForeignTTL: Bool {

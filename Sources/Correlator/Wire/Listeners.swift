@@ -1,0 +1,106 @@
+import NetworkTypes
+import PcapReader
+
+/// Ports of which a capture shows that somebody listens there: they accept SYNs of other connections. That tells of a RST
+/// without handshake what its segment met (tcp_v4_rcv(): a listener, or no socket at all).
+public struct Listeners: Sendable {
+    typealias Place = SegmentSelection.Source
+
+    struct Listener: Sendable {
+        /// Its first SYN+ACK.
+        let packet: Int
+        let ttl: UInt8
+    }
+
+    private var listeners: [Place: Listener] = [:]
+    /// They refused SYNs, too: whether somebody listened at the time is not known then.
+    private var refusing: Set<Place> = []
+    /// What is not known of them the rest of the capture may tell.
+    private(set) var sought: Set<Place> = []
+
+    init() {}
+
+    mutating func add(_ place: Place, packet: Int, ttl: UInt8) {
+        if let known = listeners[place], known.packet < packet { return }
+        listeners[place] = Listener(packet: packet, ttl: ttl)
+    }
+
+    mutating func addRefusal(_ place: Place) { refusing.insert(place) }
+
+    mutating func add(_ others: Listeners) {
+        for (place, listener) in others.listeners { add(place, packet: listener.packet, ttl: listener.ttl) }
+        refusing.formUnion(others.refusing)
+    }
+
+    /// Where the ports do not tell either which end is the service, the rest of the capture is asked.
+    mutating func seek(_ place: Place) {
+        if listeners[place] == nil, !refusing.contains(place) { sought.insert(place) }
+    }
+
+    subscript(place: Place) -> Listener? { refusing.contains(place) ? nil : listeners[place] }
+}
+
+extension FlowTable {
+    /// Those of the connections that are followed, as far as RSTs without handshake ask for them.
+    var listeners: Listeners {
+        var listeners = Listeners()
+        var asked: [Listeners.Place: Bool] = [:]
+        for shard in shards where asked.count <= TranslationSearch.mostQuestions {
+            shard.flows.addAskedListeners(to: &asked, shard.filter)
+        }
+        guard !asked.isEmpty, asked.count <= TranslationSearch.mostQuestions else { return listeners }
+        let found = shards.concurrentMap(inPiecesOf: 1) { [asked] in $0.flows.listeners(asked, $0.filter) }
+        for part in found { listeners.add(part) }
+        for (place, isAmbiguous) in asked where isAmbiguous { listeners.seek(place) }
+        return listeners
+    }
+}
+
+extension FollowedFlows {
+    /// Adds the senders of RSTs that answer as a listener does, or a host without one, where neither end's SYN was captured;
+    /// and whether the ports leave open which end is the service.
+    fileprivate func addAskedListeners(to asked: inout [Listeners.Place: Bool], _ filter: FlowFilter) {
+        for place in packets.lazy.map({ Int($0.place) }) where answersWithoutHandshake(place) {
+            let tuple = tuple(ofReset: place, filter)
+            asked[tuple.sourcePlace, default: false] = asked[tuple.sourcePlace] == true || tuple.sourceServes == nil
+            if asked.count > TranslationSearch.mostQuestions { return }
+        }
+    }
+
+    /// What these flows tell of some ports.
+    fileprivate func listeners(_ asked: [Listeners.Place: Bool], _ filter: FlowFilter) -> Listeners {
+        var listeners = Listeners()
+        for (connection, isReversed, ends) in endsOfFlows {
+            for side in 0..<2 where ends.counts(of: side).segments > 0 {
+                guard let answer = ends[side].syn, answer.isSynAck else { continue }
+                let tuple = filter.tuple(connection)
+                let place = (isReversed == (side == 0) ? tuple.reversed : tuple).sourcePlace
+                if asked[place] != nil { listeners.add(place, packet: answer.number, ttl: answer.ttl) }
+            }
+        }
+        for place in packets.lazy.map({ Int($0.place) }) where refusesSyn(place) {
+            let sender = tuple(ofReset: place, filter).sourcePlace
+            if asked[sender] != nil { listeners.addRefusal(sender) }
+        }
+        return listeners
+    }
+
+    private func tuple(ofReset place: Int, _ filter: FlowFilter) -> FourTuple {
+        let (connection, isReversed) = connection(ofReset: place)
+        return isReversed ? filter.tuple(connection).reversed : filter.tuple(connection)
+    }
+}
+
+extension FourTuple {
+    var sourcePlace: Listeners.Place { Listeners.Place(address: source, port: sourcePort) }
+
+    /// Whether the source has the port of a service, and the destination that of a client, or the other way round (RFC 6335,
+    /// section 6); nil if both are of one kind.
+    var sourceServes: Bool? {
+        // System and registered ports, those that Linux gives to clients, dynamic ports.
+        for limit: UInt16 in [1024, 32768, 49152] where (sourcePort < limit) != (destinationPort < limit) {
+            return sourcePort < limit
+        }
+        return nil
+    }
+}
