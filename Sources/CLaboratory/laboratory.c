@@ -42,29 +42,45 @@ int laboratory_set_hearing(int socket, enum laboratory_hearing hearing, uint16_t
 	return setsockopt(socket, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));
 }
 
-int laboratory_filter_refusals(int socket, uint16_t port)
+/*
+ * Attaches a filter to an AF_PACKET socket of type SOCK_DGRAM: what is no TCP is dropped, and of TCP, which begins at X, what
+ * `tests` wants to drop by going on to their last instruction.
+ */
+static int filter_tcp(int socket, const struct sock_filter *tests, unsigned int count)
 {
-	enum { OUTGOING = 4 /* PACKET_OUTGOING */, TCP = 6, RST_ACK = 0x14, FLAGS = 0x17 };
-	struct sock_filter instructions[] = {
-	    /* What arrives on lo was seen when it left. */
-	    BPF_STMT(BPF_LD | BPF_B | BPF_ABS, SKF_AD_OFF + SKF_AD_PKTTYPE),
-	    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, OUTGOING, 0, 21),
+	enum { TCP = 6, PREFIX = 13, ROOM = 32 };
+	uint8_t drop = (uint8_t)(PREFIX + count - 1);
+	struct sock_filter all[ROOM] = {
 	    BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 0),
 	    BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 0xf0),
 	    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0x60, 7, 0),
-	    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0x40, 0, 17),
+	    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0x40, 0, drop - 4),
 	    /* IPv4, not a later fragment. */
 	    BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 9),
-	    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, TCP, 0, 15),
+	    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, TCP, 0, drop - 6),
 	    BPF_STMT(BPF_LD | BPF_H | BPF_ABS, 6),
-	    BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, 0x1fff, 13, 0),
+	    BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, 0x1fff, drop - 8, 0),
 	    BPF_STMT(BPF_LDX | BPF_B | BPF_MSH, 0),
 	    BPF_STMT(BPF_JMP | BPF_JA, 3),
 	    /* IPv6 without extension headers. */
 	    BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 6),
-	    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, TCP, 0, 9),
+	    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, TCP, 0, drop - 12),
 	    BPF_STMT(BPF_LDX | BPF_W | BPF_IMM, 40),
-	    /* TCP, from X on. */
+	};
+	struct sock_fprog program = {.len = (unsigned short)(PREFIX + count), .filter = all};
+
+	for (unsigned int index = 0; index < count; index++)
+		all[PREFIX + index] = tests[index];
+	return setsockopt(socket, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));
+}
+
+int laboratory_filter_refusals(int socket, uint16_t port)
+{
+	enum { OUTGOING = 4 /* PACKET_OUTGOING */, RST_ACK = 0x14, FLAGS = 0x17 };
+	const struct sock_filter tests[] = {
+	    /* What arrives on lo was seen when it left. */
+	    BPF_STMT(BPF_LD | BPF_B | BPF_ABS, SKF_AD_OFF + SKF_AD_PKTTYPE),
+	    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, OUTGOING, 0, 8),
 	    BPF_STMT(BPF_LD | BPF_H | BPF_IND, 0),
 	    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, port, 0, 6),
 	    BPF_STMT(BPF_LD | BPF_W | BPF_IND, 4),
@@ -75,10 +91,19 @@ int laboratory_filter_refusals(int socket, uint16_t port)
 	    BPF_STMT(BPF_RET | BPF_K, 0xffff),
 	    BPF_STMT(BPF_RET | BPF_K, 0),
 	};
-	struct sock_fprog program = {.len = sizeof(instructions) / sizeof(*instructions),
-				     .filter = instructions};
 
-	return setsockopt(socket, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));
+	return filter_tcp(socket, tests, sizeof(tests) / sizeof(*tests));
+}
+
+int laboratory_filter_port(int socket, uint16_t port)
+{
+	const struct sock_filter tests[] = {
+	    BPF_STMT(BPF_LD | BPF_H | BPF_IND, 0), BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, port, 2, 0),
+	    BPF_STMT(BPF_LD | BPF_H | BPF_IND, 2), BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, port, 0, 1),
+	    BPF_STMT(BPF_RET | BPF_K, 0xffff),	   BPF_STMT(BPF_RET | BPF_K, 0),
+	};
+
+	return filter_tcp(socket, tests, sizeof(tests) / sizeof(*tests));
 }
 
 int laboratory_poll_create(void)

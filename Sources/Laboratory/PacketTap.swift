@@ -12,10 +12,12 @@ package final class PacketTap {
     package var number: Int32 { descriptor.number }
 
     /// Opens the tap in the network namespace of the calling thread. CAP_NET_RAW.
-    package convenience init(interface: String) throws {
+    ///
+    /// - Parameter port: sees nothing but TCP segments from and to this port; nil sees all packets.
+    package convenience init(interface: String, port: UInt16? = nil) throws {
         let index = if_nametoindex(interface)
         guard index != 0 else { throw LabError.system(call: "if_nametoindex", subject: interface, errno: errno) }
-        try self.init(index: index) { _ in 0 }
+        try self.init(index: index) { socket in port.map { laboratory_filter_port(socket, $0) } ?? 0 }
     }
 
     /// Opens one that sees nothing but the RSTs that refuse connections to the port, on any interface, when they leave:

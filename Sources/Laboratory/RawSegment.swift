@@ -66,7 +66,9 @@ package struct RawSegment: Equatable {
     }
 
     /// Reads an IP packet; nil if it is not a whole TCP segment without IP fragments or IPv6 extension headers.
-    package init?(packet: some RandomAccessCollection<UInt8>) {
+    ///
+    /// - Parameter snapped: the end of the segment may be missing, its header not.
+    package init?(packet: some RandomAccessCollection<UInt8>, snapped: Bool = false) {
         let bytes = Array(packet)
         guard let first = bytes.first else { return nil }
         let tcp: ArraySlice<UInt8>
@@ -75,14 +77,16 @@ package struct RawSegment: Equatable {
         case 4:
             let header = Int(first & 15) * 4
             guard header >= 20, bytes.count >= header, bytes[9] == 6 else { return nil }
-            let total = Int(bytes[2]) << 8 | Int(bytes[3])
+            var total = Int(bytes[2]) << 8 | Int(bytes[3])
+            if snapped { total = min(total, bytes.count) }
             guard total >= header, total <= bytes.count, bytes[6] & 0x3f == 0, bytes[7] == 0 else { return nil }
             addresses = (IPAddress(bytes: bytes[12..<16]), IPAddress(bytes: bytes[16..<20]))
             ttl = bytes[8]
             tcp = bytes[header..<total]
         case 6:
             guard bytes.count >= 40, bytes[6] == 6 else { return nil }
-            let total = 40 + (Int(bytes[4]) << 8 | Int(bytes[5]))
+            var total = 40 + (Int(bytes[4]) << 8 | Int(bytes[5]))
+            if snapped { total = min(total, bytes.count) }
             guard total <= bytes.count else { return nil }
             addresses = (IPAddress(bytes: bytes[8..<24]), IPAddress(bytes: bytes[24..<40]))
             ttl = bytes[7]

@@ -71,16 +71,12 @@ struct ProvokeClientCommand: ParsableCommand {
             log.error("vanish takes a socket away from the kernel (TCP_REPAIR): it needs root")
             throw ExitCode(1)
         }
-        var options = ProvokeOptions()
-        options.rate = 1
-        options.count = count
-        options.logFile = logFile
-        options.command = []
-        var settings = try options.settings(nil, when)
+        let run = ProvokeRun(count: count, logFile: logFile, command: [])
+        var settings = try run.settings(nil, when)
         settings.message = try send.map(contents)
         settings.pause = pause.nanoseconds
         var client: ResetClient?
-        try options.run { loop, log in
+        try run.serve { loop, log in
             let started = ResetClient(
                 settings, way, name: how, to: to.endpoint, perSecond: perSecond, loop: loop, log: log)
             client = started

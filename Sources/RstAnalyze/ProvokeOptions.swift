@@ -16,6 +16,7 @@ struct ProvokeCommand: ParsableCommand {
             """,
         subcommands: [
             ProvokeServerCommand.self, ProvokeProxyCommand.self, ProvokeClientCommand.self, ProvokeRunCommand.self,
+            ProvokeInjectCommand.self, ProvokeRejectCommand.self,
         ])
 }
 
@@ -95,63 +96,12 @@ struct ProvokeOptions: ParsableArguments {
 
     /// What the options ask for; refuses what this process cannot do here.
     func settings(_ how: How?, _ when: When) throws -> Settings {
-        if let how, let obstacle = how.obstacle(isRoot: geteuid() == 0) {
-            log.error("\(obstacle)")
-            throw ExitCode(1)
-        }
-        var settings = Settings()
-        settings.how = how
-        settings.when = when
+        var settings = try run.settings(how, when)
         settings.rate = rate
-        settings.count = count
-        settings.stopsAtCount = command.isEmpty
-        settings.tool = Version.tool
         return settings
     }
 
-    func openLog() throws -> ResetLog {
-        guard let path = logFile else { return ResetLog(descriptor: STDOUT_FILENO) }
-        let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
-        guard descriptor >= 0 else {
-            log.error("cannot create \(path): \(String(cString: strerror(errno)))")
-            throw ExitCode(1)
-        }
-        return ResetLog(descriptor: descriptor)
-    }
-
-    /// Runs what `start` starts, and COMMAND, until something ends it. Throws the exit status, unless that is 0.
-    ///
-    /// - Parameter start: returns the variables for COMMAND.
-    func run(_ start: (EventLoop, ResetLog) throws -> [(String, String)]) throws {
-        try run(whileRunning: { loop, log, supervisor in
-            let variables = try start(loop, log)
-            if !command.isEmpty { try supervisor.start(command, environment: variables) }
-        })
-    }
-
-    /// As above, and the closure starts COMMAND itself.
-    func run(whileRunning start: (EventLoop, ResetLog, Supervisor) throws -> Void) throws {
-        let resets = try openLog()
-        var status: Int32 = 0
-        do {
-            let loop = try EventLoop()
-            let supervisor = try Supervisor(loop)
-            try start(loop, resets, supervisor)
-            defer { supervisor.finish() }
-            try loop.run()
-            supervisor.finish()
-            resets.end()
-            status = supervisor.status
-        } catch {
-            log.error("\(error)")
-            throw ExitCode(1)
-        }
-        if resets.hasFailed {
-            log.error("cannot write the log")
-            throw ExitCode(1)
-        }
-        if status != 0 { throw ExitCode(status) }
-    }
+    var run: ProvokeRun { ProvokeRun(count: count, logFile: logFile, command: command) }
 }
 
 /// The variables that tell COMMAND where to connect to.

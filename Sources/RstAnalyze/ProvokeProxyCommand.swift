@@ -44,7 +44,7 @@ struct ProvokeProxyCommand: ParsableCommand {
     func run() throws {
         let settings = try options.settings(how, when)
         var proxy: Proxy?
-        try options.run { loop, log in
+        try options.run.serve { loop, log in
             let started = try Proxy(
                 settings, listen: listen.endpoint, to: to.endpoint, side: side, loop: loop, log: log)
             proxy = started

@@ -15,8 +15,7 @@ struct ProvokeRunCommand: ParsableCommand {
             reached from outside. Nothing else can be reached, and nothing outside is changed.
 
             FAULT: reject (netfilter answers with RSTs), inject (a program on the router forges RSTs to both ends), \
-            forget-nat (the router masquerades and forgets its connections every --after, 1s), drop (in silence). At most 100 RSTs a \
-            second.
+            forget-nat (the router masquerades and forgets its connections every --after, 1s), drop (in silence).
             """)
 
     @Option(help: "What the router does: reject, inject, forget-nat, drop.")
@@ -31,6 +30,9 @@ struct ProvokeRunCommand: ParsableCommand {
     @Option(help: "IP version of the namespaces: 4 or 6.")
     var ip = 4
 
+    @Option(help: ArgumentHelp("RSTs per second that the router makes, at most 1000.", valueName: "n"))
+    var perSecond = 100
+
     @Option(
         name: .customLong("log"),
         help: ArgumentHelp("Write the log to this file instead of standard output.", valueName: "file"))
@@ -40,32 +42,37 @@ struct ProvokeRunCommand: ParsableCommand {
     var command: [String]
 
     func validate() throws {
+        guard perSecond >= 2, perSecond <= 1000 else { throw ValidationError("--per-second must be from 2 to 1000") }
         if ip != 4, ip != 6 { throw ValidationError("--ip must be 4 or 6") }
         if command.isEmpty { throw ValidationError("there is no COMMAND") }
     }
 
     func run() throws {
+        try Self.run(
+            fault, after: after, to: to, ip: ip, perSecond: perSecond, logFile: logFile, command: command)
+    }
+
+    static func run(
+        _ fault: RoutedRun.Fault, after: TimeLength?, to: AddressAndPort?, ip: Int, perSecond: Int, logFile: String?,
+        command: [String]
+    ) throws {
         guard geteuid() == 0 else {
-            log.error("run makes network namespaces: it needs root")
+            log.error("network namespaces need root")
             throw ExitCode(1)
         }
-        var options = ProvokeOptions()
-        options.rate = 1
-        options.count = nil
-        options.logFile = logFile
-        options.command = []
-        var settings = try options.settings(nil, When())
-        settings.stopsAtCount = false
-        var run: RoutedRun?
-        try options.run(whileRunning: { loop, log, supervisor in
+        let run = ProvokeRun(count: nil, logFile: logFile, command: command)
+        let settings = try run.settings(nil, When())
+        var routed: RoutedRun?
+        try run.serve(whileRunning: { loop, log, supervisor in
             let started = try RoutedRun(
-                fault, settings, ipVersion: ip == 4 ? .v4 : .v6, to: to?.endpoint, loop: loop, log: log)
-            run = started
+                fault, settings, ipVersion: ip == 4 ? .v4 : .v6, to: to?.endpoint, perSecond: perSecond, loop: loop,
+                log: log)
+            routed = started
             try started.begin(after: after?.nanoseconds ?? 0) {
                 try supervisor.start(command, environment: variables(for: started.endpoint))
             }
         })
-        withExtendedLifetime(run) {}
+        withExtendedLifetime(routed) {}
     }
 }
 

@@ -57,7 +57,7 @@ struct ProvokeServerCommand: ParsableCommand {
         settings.message = try respond.map(contents)
         settings.pause = pause.nanoseconds
         var server: AnyObject?
-        try options.run { loop, log in
+        try options.run.serve { loop, log in
             let endpoint: Endpoint
             if let how, how.isOfListener {
                 let started = try ListenerServer(settings, how: how, listen: listen.endpoint, loop: loop, log: log)

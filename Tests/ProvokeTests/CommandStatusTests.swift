@@ -59,4 +59,21 @@ import Testing
     func nonsenseIsAUsageError(_ arguments: [String]) throws {
         #expect(try status(["true"], arguments) == 64)
     }
+
+    /// Nothing is sent on an interface that nobody said to own.
+    @Test(arguments: [
+        ["inject"], ["inject", "--interface", "lo", "--to", "127.0.0.1:80"],
+        ["reject", "--interface", "lo", "--to", "127.0.0.1:80"],
+        ["reject", "--interface", "lo", "--i-own-this-network"], ["reject", "--i-own-this-network", "--", "true"],
+        ["inject", "--per-second", "1001", "--", "true"], ["reject", "--count", "1", "--", "true"],
+    ])
+    func interfacesAreForTheirOwners(_ arguments: [String]) throws {
+        let process = Process()
+        process.executableURL = URL(filePath: program)
+        process.arguments = ["provoke"] + arguments
+        process.standardError = FileHandle.nullDevice
+        try process.run()
+        process.waitUntilExit()
+        #expect(process.terminationStatus == 64)
+    }
 }

@@ -109,7 +109,8 @@ struct VerdictTests {
                     s.sendall(b'GET / HTTP/1.1\\r\\n\\r\\n')
                     if not s.recv(65536): sys.exit(1)
                     time.sleep(0.02)
-        except ConnectionResetError: sys.exit(0)
+        # Refused: it came late.
+        except (ConnectionResetError, ConnectionRefusedError): sys.exit(0)
         sys.exit(2)
         """
 
@@ -139,6 +140,42 @@ struct VerdictTests {
         #expect(!resets.isEmpty)
         // A router that sends from the address of another host may have carried what it forged: that is not proven.
         try Self.expect(resets, fault == .inject ? "inferred" : "proven", in: folder.appending(path: "rec"))
+    }
+
+    /// On an interface that is there already: the loopback of a namespace.
+    @Test(arguments: ["inject", "reject"], IPVersion.allCases)
+    func anInterfaceThatIsOwned(_ kind: String, _ version: IPVersion) throws {
+        let folder = FileManager.default.temporaryDirectory.appending(path: "rst-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let script = """
+            echo 0 >/proc/sys/net/ipv6/conf/all/disable_ipv6
+            ip link set lo up
+            program=$0 address=$1
+            shift
+            "$program" record -i lo -o rec -- "$program" provoke server --listen "$address" --log /dev/null -- \
+                "$program" provoke "$@"
+            test -z "$(nft list ruleset)"
+            """
+        let address = "\(loopback[version]!):8080"
+        let process = Process()
+        process.executableURL = URL(filePath: "/usr/bin/unshare")
+        process.arguments = [
+            "-n", "sh", "-ec", script, program, address, kind, "--interface", "lo", "--i-own-this-network", "--to",
+            address, "--after", "300ms", "--log", "log", "--", "python3", "-c", Self.patientClient,
+        ]
+        process.currentDirectoryURL = folder
+        let errors = Pipe()
+        process.standardError = errors
+        try process.run()
+        let said = String(decoding: try errors.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)
+        process.waitUntilExit()
+        if said.contains("this kernel refuses") { try Test.cancel("\(said)") }
+        try #require(process.terminationStatus == 0 && !said.contains("ended with status"), "\(said)")
+        let resets = try LogLine.lines(String(contentsOf: folder.appending(path: "log"), encoding: .utf8))
+            .filter { $0.type == "reset" }
+        #expect(!resets.isEmpty)
+        try Self.expect(resets, "proven", in: folder.appending(path: "rec"))
     }
 
     private static func report(_ recording: URL) throws -> Data {

@@ -71,6 +71,8 @@ int laboratory_set_hearing(int socket, enum laboratory_hearing hearing, uint16_t
  * TCP port.
  */
 int laboratory_filter_refusals(int socket, uint16_t port);
+/* Lets one receive only TCP segments from or to a port. */
+int laboratory_filter_port(int socket, uint16_t port);
 
 /* epoll(7), with descriptors for data. */
 enum {

@@ -1,0 +1,131 @@
+import ArgumentParser
+import Glibc
+import Laboratory
+import Logging
+import Provoke
+
+/// What `provoke inject` and `provoke reject` share: behind a router of their own, or on an interface of this host.
+struct FaultOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "The service whose connections are reset. Without --interface, what the server that is made stands for.",
+            valueName: "address:port"))
+    var to: AddressAndPort?
+
+    @Option(help: ArgumentHelp("Reset what passes this interface of this host.", valueName: "name"))
+    var interface: String?
+
+    @Flag(
+        name: .customLong("i-own-this-network"),
+        help: "Confirm --interface: resets connections that this program did not make, of other users and hosts too.")
+    var ownsNetwork = false
+
+    @Option(help: "When it begins. (default: at once)")
+    var after: TimeLength?
+
+    @Option(help: ArgumentHelp("RSTs per second, at most 1000.", valueName: "n"))
+    var perSecond = 100
+
+    @Option(name: [.customShort("c"), .long], help: ArgumentHelp("Stop after N resets.", valueName: "n"))
+    var count: Int?
+
+    @Option(help: "Without --interface: IP version of the namespaces, 4 or 6.")
+    var ip = 4
+
+    @Option(
+        name: .customLong("log"),
+        help: ArgumentHelp("Write the log to this file instead of standard output.", valueName: "file"))
+    var logFile: String?
+
+    @Argument(parsing: .postTerminator, help: "Run this, and end when it ends.")
+    var command: [String] = []
+
+    func validate() throws {
+        if ip != 4, ip != 6 { throw ValidationError("--ip must be 4 or 6") }
+        guard perSecond >= 2, perSecond <= 1000 else { throw ValidationError("--per-second must be from 2 to 1000") }
+        if let count, count < 1 { throw ValidationError("--count must be at least 1") }
+        guard interface == nil else {
+            if to == nil { throw ValidationError("--interface needs --to: the service whose connections are reset") }
+            if !ownsNetwork {
+                throw ValidationError(
+                    "--interface resets connections that this program did not make: say --i-own-this-network too")
+            }
+            return
+        }
+        if ownsNetwork { throw ValidationError("--i-own-this-network is for --interface") }
+        if command.isEmpty {
+            throw ValidationError("there is no COMMAND to run behind a router; or name an --interface")
+        }
+        if count != nil { throw ValidationError("--count is for --interface: COMMAND is run to its end") }
+    }
+
+    func run(_ kind: InterfaceFault.Kind) throws {
+        guard let interface, let to else {
+            let fault: RoutedRun.Fault = kind == .reject ? .reject : .inject
+            return try ProvokeRunCommand.run(
+                fault, after: after, to: to, ip: ip, perSecond: perSecond, logFile: logFile, command: command)
+        }
+        guard geteuid() == 0 else {
+            log.error("\(kind.rawValue) sends in the name of others: it needs root")
+            throw ExitCode(1)
+        }
+        let run = ProvokeRun(count: count, logFile: logFile, command: command)
+        let settings = try run.settings(nil, When())
+        var fault: InterfaceFault?
+        defer { fault?.end() }
+        try run.serve { loop, log in
+            let started = try InterfaceFault(
+                kind, settings, interface: interface, to: to.endpoint, perSecond: perSecond, loop: loop, log: log)
+            fault = started
+            try started.begin(after: after?.nanoseconds ?? 0)
+            return variables(for: to.endpoint)
+        }
+    }
+}
+
+private let discussionOfPlaces = """
+    Needs root. Without --interface, COMMAND runs as by "provoke run", in a network namespace that the program makes, and \
+    finds a server behind a router in $PROVOKE_URL, $PROVOKE_HOST and $PROVOKE_PORT. With --interface and \
+    --i-own-this-network, connections to --to that pass that interface of this host are reset, from wherever they come, \
+    until --count, SIGINT or the end of COMMAND.
+    """
+
+struct ProvokeInjectCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "inject",
+        abstract: "Forge RSTs to both ends of connections that pass by.",
+        usage: """
+            rst-analyze provoke inject [--after TIME] [--to ADDRESS:PORT] [OPTIONS] -- COMMAND ...
+            rst-analyze provoke inject --interface NAME --i-own-this-network --to ADDRESS:PORT [OPTIONS] [-- COMMAND ...]
+            """,
+        discussion: """
+            Each end gets a RST with the sequence number that it expects next, as from an intrusion detection system or a \
+            censor. An idle connection is left alone until its next segment.
+
+            \(discussionOfPlaces)
+            """)
+
+    @OptionGroup var options: FaultOptions
+
+    func run() throws { try options.run(.inject) }
+}
+
+struct ProvokeRejectCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "reject",
+        abstract: "Let netfilter answer a service's clients with RSTs.",
+        usage: """
+            rst-analyze provoke reject [--after TIME] [--to ADDRESS:PORT] [OPTIONS] -- COMMAND ...
+            rst-analyze provoke reject --interface NAME --i-own-this-network --to ADDRESS:PORT [OPTIONS] [-- COMMAND ...]
+            """,
+        discussion: """
+            Segments to the service meet a rule "reject with tcp reset" and do not reach it, as with a firewall that was \
+            changed while connections were open. The rules are taken away at the end, however the program ends.
+
+            \(discussionOfPlaces)
+            """)
+
+    @OptionGroup var options: FaultOptions
+
+    func run() throws { try options.run(.reject) }
+}
