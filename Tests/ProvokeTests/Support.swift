@@ -100,24 +100,34 @@ extension Endpoint {
 struct TestClient {
     let socket: Socket
     let local: Endpoint
+    /// The RST came before connect(2) returned.
+    private var wasReset = false
 
     init(_ endpoint: Endpoint) throws {
         socket = try Socket(family: endpoint.address.isIPv4 ? AF_INET : AF_INET6)
-        try socket.connect(to: endpoint)
+        // A socket that was reset has no port but one that it was bound to.
+        try socket.bind(Endpoint(endpoint.address, 0))
         local = try socket.local()
+        do {
+            try socket.connect(to: endpoint)
+        } catch LabError.system(_, _, ECONNRESET) {
+            wasReset = true
+        }
     }
 
     static let request = Array("GET / HTTP/1.1\r\nHost: x\r\n\r\n".utf8)
 
     /// The error of send(2), or nil.
     func send(_ bytes: [UInt8] = request) -> Int32? {
-        Glibc.send(socket.number, bytes, bytes.count, Int32(MSG_NOSIGNAL)) < 0 ? errno : nil
+        if wasReset { return ECONNRESET }
+        return Glibc.send(socket.number, bytes, bytes.count, Int32(MSG_NOSIGNAL)) < 0 ? errno : nil
     }
 
     enum End: Equatable { case file, error(Int32) }
 
     /// Reads to the end, or up to `count` bytes.
     func read(_ count: Int = .max) throws -> (bytes: [UInt8], end: End?) {
+        if wasReset { return ([], .error(ECONNRESET)) }
         var bytes: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: 65_536)
         while bytes.count < count {
