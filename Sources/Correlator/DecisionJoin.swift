@@ -3,8 +3,9 @@ import KernelEvents
 /// Joins each `decide` event to the RST it decided on.
 ///
 /// A passive decision comes before its packet, an active one after it, both on one CPU and within microseconds; but whoever
-/// sends may have to wait for the processor in between, and longer where the host is itself a guest. Of equal decisions that
-/// are further apart, the nearest on the right side is the segment's. A decision whose packet nobody saw stands for itself.
+/// sends may have to wait for the processor in between, longer where the host is itself a guest, and the packet for the link
+/// address of its neighbour. Of equal decisions that are further apart, the nearest on the right side is the segment's. A
+/// decision whose packet nobody saw stands for itself.
 struct DecisionJoin {
     private let inventory: Inventory
     private let decisions: [Reference]
@@ -140,10 +141,10 @@ struct DecisionJoin {
         return best?.place
     }
 
-    /// Whether nothing equal was decided on between them, so that whoever sends may have waited meanwhile.
+    /// Whether nothing equal was decided on between them, so that the segment may have waited meanwhile.
     private func isNext(_ segment: Reference, to decision: Decision, _ distance: UInt64) -> Bool {
         let time = inventory.time(segment)
-        return distance <= Window.sightings && decision.previous < time && time < decision.next
+        return distance <= Window.neighbour && decision.previous < time && time < decision.next
     }
 
     /// Whether one task made both on its own behalf.
@@ -171,6 +172,9 @@ struct DecisionJoin {
             }
             let segment = inventory.event(compared)
             if seq == key.seq, event.ack == key.ack {
+                if inventory.hasWaited(compared) {
+                    return decision.time <= inventory.time(compared) && distance <= Window.neighbour ? distance : nil
+                }
                 return distance <= Window.decision || isNext(compared, to: decision, distance) ? distance : nil
             }
             // tcp_acceptable_seq() may choose another number than the one that the hook could read.

@@ -44,6 +44,11 @@ extension ResetAssembly {
                     Fact(listener.history(at: inventory.event(decision).monotonic), from: place(decision)))
             }
         }
+        if let decision, let origin, inventory.hasWaited(origin), let path = inventory.path(origin) {
+            let delay = inventory.event(origin).monotonic.distance(from: inventory.event(decision).monotonic)
+            facts.append(
+                Fact("it left \(TimeSpan(nanoseconds: delay)) later: not until \(path.waitedFor)", from: place(origin)))
+        }
         if let lead = decision ?? origin, let socket, let fact = Self.ownership(socket, process) {
             facts.append(Fact(fact, from: place(lead)))
         }
@@ -76,7 +81,7 @@ extension ResetAssembly {
             let time = inventory.event(lead).monotonic
             return watched == true && recording.isComplete && isAnyWanted
                 && inventory.eventCoverage.watchesPackets(around: time, recording)
-                ? "decided, but no device was given it as a plain TCP segment: dropped on its way out, no route, or sent inside a tunnel or IPsec"
+                ? "decided, but no device was given it as a plain TCP segment: dropped on its way out, no route, no link address of the next hop (ARP), or sent inside a tunnel or IPsec"
                 : "decided; whether a segment left was not recorded"
         }
         let event = inventory.event(origin)

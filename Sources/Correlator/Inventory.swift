@@ -191,7 +191,8 @@ final class Inventory: Sendable {
         if isWritten(segment), decided?.origin == .passive || decided?.origin == .active { return false }
         let (before, after) = (event(decision).monotonic, event(segment).monotonic)
         switch decided?.origin {
-        case .passive? where before > after, .active? where before < after: return false
+        case .passive? where before > after: return false
+        case .active? where before < after && !hasWaited(segment): return false
         default: break
         }
         guard let sent = path(segment), let decided, sent.origin == decided.origin, let here = decided.callSite,

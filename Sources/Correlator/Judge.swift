@@ -230,9 +230,11 @@ private func undecided(_ evidence: Evidence, candidates: [Rule]) -> Verdict {
     case .unknown:
         let isNameless = evidence.path?.names.allSatisfy { $0.hasPrefix("0x") } == true
         missing.append(
-            isNameless
-                ? "the names of the kernel's functions (recorded without CAP_SYSLOG, or kernel.kptr_restrict is 2)"
-                : "a rule for this kernel path")
+            evidence.path?.hasWaited == true
+                ? "what made it: it did not leave until \(evidence.path?.waitedFor ?? "")"
+                : isNameless
+                    ? "the names of the kernel's functions (recorded without CAP_SYSLOG, or kernel.kptr_restrict is 2)"
+                    : "a rule for this kernel path")
     default: break
     }
     let rule = Catalogue.byCause[.unknown]

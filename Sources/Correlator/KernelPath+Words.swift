@@ -8,6 +8,13 @@ extension KernelPath {
         return hooks.first { callers.contains($0.0) }?.1
     }
 
+    /// What a segment had waited for: a clause that follows "until".
+    var waitedFor: String {
+        callers.contains(.verdict)
+            ? "a program had given its verdict (NFQUEUE)"
+            : "the link address of the next hop was known (ARP, neighbour discovery)"
+    }
+
     /// Who let go of the socket, from the frames under `__fput`.
     public var release: String? {
         // A signal that is handled runs what close() had put off, too.

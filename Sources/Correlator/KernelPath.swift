@@ -77,6 +77,8 @@ public final class KernelPath: Sendable {
         static let mptcp = bit(31)
         static let egress = bit(33)
         static let redirected = bit(34)
+        static let neighbour = bit(35)
+        static let verdict = bit(36)
     }
 
     /// - Parameter frames: innermost first, as events.jsonl has them.
@@ -132,6 +134,10 @@ public final class KernelPath: Sendable {
         case .netfilter, .userSpace, .forwarded, .unknown: nil
         }
     }
+
+    /// The segment left when somebody else let it go, so that nothing in the stack is of who had made it or passed it on: it
+    /// waited for the link address of the next hop, or for the verdict of a program (NFQUEUE).
+    var hasWaited: Bool { origin == .unknown && !callers.isDisjoint(with: [.neighbour, .verdict]) }
 
     /// The function that called the one that made the RST.
     var caller: String? { originIndex + 1 < boundary ? names[originIndex + 1] : nil }
@@ -278,6 +284,9 @@ public final class KernelPath: Sendable {
         "nf_hook_ingress": .ingress,
         "__dev_queue_xmit": .egress,
         "skb_do_redirect": .redirected, "tcf_mirred_act": .redirected, "tcf_mirred_to_dev": .redirected,
+        "__neigh_update": .neighbour, "neigh_update": .neighbour,
+        "nf_reinject": .verdict, "nfqnl_reinject": .verdict, "nfqnl_recv_verdict": .verdict,
+        "nfqnl_recv_verdict_batch": .verdict,
         "br_handle_frame": .bridge, "br_handle_frame_finish": .bridge, "br_pass_frame_up": .bridge,
         "__br_forward": .bridge,
     ]

@@ -59,7 +59,9 @@ enum Window {
     static let sightings: UInt64 = 1_000_000_000
     /// Between TCP's decision and the packet, on one CPU and one clock.
     static let decision: UInt64 = 100_000_000
-    /// The same, where not all fields agree.
+    /// A segment may wait so long for the link address of its neighbour: three questions, a second apart (arp(7)).
+    static let neighbour: UInt64 = 4_000_000_000
+    /// The same as between decision and packet, where not all fields agree.
     static let looseDecision: UInt64 = 5_000_000
 }
 
@@ -83,7 +85,7 @@ func clusterExact(_ inventory: Inventory, into clusters: inout Clusters) {
         if run.count > 2, let relayed = RelayedRun(run, inventory) {
             relayed.cluster(into: &clusters)
         } else {
-            clusterRun(run, into: &clusters)
+            clusterRun(run, inventory, into: &clusters)
         }
     }
     // An event without what makes a key is nobody's twin, and a RST all the same.
@@ -91,11 +93,14 @@ func clusterExact(_ inventory: Inventory, into clusters: inout Clusters) {
 }
 
 /// - Parameter run: observations of one key in the order of time.
-private func clusterRun(_ run: [Observation], into clusters: inout Clusters) {
+private func clusterRun(_ run: [Observation], _ inventory: Inventory, into clusters: inout Clusters) {
     if run.count == 2, let first = run.first, let second = run.last {
         // A packet and its event, as a rule: what follows, without its tables.
         let cluster = clusters.open(first.reference)
-        if first.vantage != second.vantage, second.time.distance(from: first.time) <= Window.sightings {
+        let distance = second.time.distance(from: first.time)
+        if first.vantage != second.vantage,
+            distance <= Window.sightings || distance <= inventory.reach(second.reference)
+        {
             clusters.add(second.reference, to: cluster)
         } else {
             _ = clusters.open(second.reference)

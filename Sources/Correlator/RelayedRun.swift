@@ -83,7 +83,8 @@ struct RelayedRun {
         func isNear(_ place: Int) -> Bool { observation.time.distance(from: open[place].time) <= Window.sightings }
         if isPassedOn[index], counts[observation.vantage] ?? 0 >= counts[run[0].vantage] ?? 0 {
             // Times ascend.
-            let oldest = max(first, open.firstPlace { observation.time.distance(from: $0.time) > Window.sightings })
+            let reach = inventory.reach(observation.reference)
+            let oldest = max(first, open.firstPlace { observation.time.distance(from: $0.time) > reach })
             return oldest < open.count ? oldest : nil
         }
         guard first < open.count else { return nil }
@@ -117,5 +118,13 @@ extension Inventory {
     }
 
     /// Whether the segment may have been seen before it was given to this device.
-    func mayBePassedOn(_ event: Reference) -> Bool { isForwarded(event) || isWritten(event) }
+    func mayBePassedOn(_ event: Reference) -> Bool { isForwarded(event) || isWritten(event) || hasWaited(event) }
+
+    /// Whether the segment had been made, or had come, up to some seconds before it was given to this device.
+    func hasWaited(_ event: Reference) -> Bool { path(event)?.hasWaited == true }
+
+    /// How far before a segment the same may have been seen.
+    func reach(_ segment: Reference) -> UInt64 {
+        isEvent(segment) && hasWaited(segment) ? Window.neighbour : Window.sightings
+    }
 }

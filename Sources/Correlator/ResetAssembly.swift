@@ -442,6 +442,9 @@ final class ResetAssembly: Sendable {
 
     private func direction(_ evidence: Evidence, tuple: FourTuple?, hasEvent: Bool) -> Direction {
         if evidence.repeats == .seen { return .forwarded }
+        if hasEvent, evidence.path?.hasWaited == true {
+            return tuple.map { localAddresses.contains($0.source) } == true ? .sent : .unknown
+        }
         if hasEvent, evidence.origin != .forwarded { return .sent }
         if hasEvent { return tuple.map { isHandedOn(evidence, $0) } == true ? .received : .forwarded }
         guard let tuple else { return .unknown }

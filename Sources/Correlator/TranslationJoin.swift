@@ -90,13 +90,15 @@ struct TranslationJoin {
         }
         // Two that were made are two, and so are two that one observer saw.
         guard !(a.begins && b.begins) else { return nil }
+        let isOneWay = a.begins != b.begins || a.hasWaited || b.hasWaited
         if a.recording == b.recording, !a.buffers.isDisjoint(with: b.buffers) {
             // A buffer that is given to the next packet does not come back with the same numbers and one end.
-            let isOneWay = a.begins != b.begins && Self.oneEndStayed(a, b)
-            if distance <= (isOneWay ? Window.sightings : Self.bufferWindow) { return distance }
+            if distance <= (isOneWay && Self.oneEndStayed(a, b) ? Window.neighbour : Self.bufferWindow) {
+                return distance
+            }
         }
         // Of two that were only seen to pass, nothing proves that they are one.
-        return a.begins != b.begins && distance <= Self.window && Self.oneEndStayed(a, b) ? distance : nil
+        return isOneWay && distance <= Self.window && Self.oneEndStayed(a, b) ? distance : nil
     }
 
     /// The same where one of them is a decision without a segment: a local REDIRECT or DNAT gives the segment another source.
@@ -145,6 +147,8 @@ struct TranslationJoin {
         var isWritten = false
         /// The process that did.
         var writer: Int32?
+        /// Nobody knows whether it was made here.
+        var hasWaited = false
         var tuples: Set<FourTuple> = []
         var vantages: Set<UInt64> = []
         var buffers: Set<UInt64> = []
@@ -185,6 +189,7 @@ struct TranslationJoin {
                     ipID = event.ipID ?? ipID
                     window = event.window ?? window
                     if !inventory.mayBePassedOn(member) { isMadeHere = true }
+                    if inventory.hasWaited(member) { hasWaited = true }
                 }
             }
             guard !isMadeHere, let segment, inventory.isWritten(segment) else { return }
@@ -196,6 +201,7 @@ struct TranslationJoin {
         mutating func absorb(_ other: Portrait) {
             isMadeHere = isMadeHere || other.isMadeHere
             isWritten = other.isWritten
+            hasWaited = hasWaited || other.hasWaited
             tuples.formUnion(other.tuples)
             vantages.formUnion(other.vantages)
             buffers.formUnion(other.buffers)

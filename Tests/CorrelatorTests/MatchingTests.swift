@@ -30,6 +30,9 @@ struct World {
             6: ["tcp_v4_send_reset", "tcp_v4_rcv+0x8c2", "handle_softirqs"],
             7: ["tcp_send_active_reset", "__tcp_close", "do_syscall_64"],
             3: ["ip_output", "ip_forward", "ip_rcv", "handle_softirqs"],
+            9: [
+                "__dev_queue_xmit", "__neigh_update", "arp_process", "__netif_receive_skb_one_core", "handle_softirqs",
+            ],
             8: ["__dev_queue_xmit", "packet_sendmsg", "__x64_sys_sendto", "do_syscall_64"],
         ]
         return recording
@@ -242,8 +245,61 @@ struct World {
         #expect(end.report().resets.count == 1)
         var far = World()
         far.decide(at: 1)
-        far.emit(at: 1100)
+        far.emit(at: 5000)
         #expect(far.report().resets.count == 2)
+    }
+
+    /// Three equal answers to a SYN that came again: two had waited for the link address of the client, which is asked for a
+    /// second apart.
+    @Test func segmentsThatWaitedAreOfTheDecisionsBefore() {
+        var world = World()
+        for time in [0.0, 1000, 2000] { world.decide(at: time, stack: 6) }
+        world.emit(at: 2000.1, stack: 4)
+        world.packet(at: 2000.11)
+        for time in [2000.2, 2000.3] {
+            world.emit(at: time, stack: 9)
+            world.packet(at: time + 0.01)
+        }
+        let resets = world.report().resets
+        #expect(resets.count == 3)
+        #expect(resets.allSatisfy { $0.certainty == .proven && $0.outcome == .matched })
+        #expect(
+            resets.count { $0.evidence.contains { $0.fact.contains("link address of the next hop was known") } } == 2)
+        // Without the decision nothing is known of it, nor whether it was made here.
+        var alone = World()
+        alone.emit(at: 1, stack: 9)
+        let reset = alone.report().resets[0]
+        #expect(reset.cause == .unknown && reset.direction == .unknown)
+        #expect(
+            reset.missing == [
+                "what made it: it did not leave until the link address of the next hop was known (ARP, neighbour discovery)"
+            ])
+    }
+
+    /// The end of a connection is told of when its segment is put into the queue.
+    @Test func theEndOfAConnectionMayLeaveLater() {
+        var world = World()
+        world.decide(at: 1, stack: 7)
+        world.emit(at: 2001, stack: 9)
+        #expect(world.report().resets.count == 1)
+        var far = World()
+        far.decide(at: 1, stack: 7)
+        far.emit(at: 6001, stack: 9)
+        #expect(far.report().resets.count == 2)
+    }
+
+    /// A router passed it on when it knew the link address of the next hop.
+    @Test(arguments: [(nil as UInt64?, 2), (0xffff, 1)])
+    func aForwardedSegmentMayHaveWaited(_ buffer: UInt64?, _ count: Int) {
+        var plain = World()
+        plain.emit(at: 1, ifindex: 1)
+        plain.emit(at: 2901, ifindex: 2, stack: 9)
+        #expect(plain.report().resets.count == 1)
+        var world = World()
+        world.decide(at: 0.99)
+        world.emit(at: 1, ifindex: 1, skb: 0xffff)
+        world.emit(at: 2901, Self.translated, ifindex: 2, stack: 9, skb: buffer)
+        #expect(world.report().resets.count == count)
     }
 
     /// Of two equal answers the first was dropped on its way out: what left a long time later is the second.
@@ -313,13 +369,13 @@ struct World {
         #expect(report.resets[0].sightings.map(\.translated) == [nil, Self.translated])
     }
 
-    /// The processor of the router was taken away between its two devices.
+    /// The router did not know the link address of the next hop.
     @Test(arguments: [(0xffff as UInt64, 1), (0xeeee, 2)])
-    func theSameBufferIsTheSameResetForASecond(_ buffer: UInt64, _ count: Int) {
+    func theSameBufferIsTheSameResetForLong(_ buffer: UInt64, _ count: Int) {
         var world = World()
         world.decide(at: 0.99)
         world.emit(at: 1, ifindex: 1, skb: 0xffff)
-        world.emit(at: 900, Self.translated, ifindex: 2, stack: 3, skb: buffer)
+        world.emit(at: 1900, Self.translated, ifindex: 2, stack: 3, skb: buffer)
         #expect(world.report().resets.count == count)
     }
 

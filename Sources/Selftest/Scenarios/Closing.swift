@@ -57,6 +57,33 @@ extension Scenarios {
                 }
             ]
         },
+        Scenario(
+            "abort-on-close-waiting",
+            "The route leads over a next hop whose link address is not known yet: the RST waits, and leaves when the address is set."
+        ) { lab in
+            let tap = try lab.client.tap()
+            let connection = try lab.connect()
+            try connection.client.send(10)
+            try connection.server.waitUntilReadable()
+            let hop = lab.plan.address(lab.ipVersion, link: 0, host: 9)
+            let device = lab.server.interfaces[0]
+            try lab.server.command("ip", "route", "add", "\(lab.client.address)", "via", "\(hop)", "dev", device)
+            connection.server.close()
+            usleep(300_000)
+            // A byte may be written with one digit.
+            let address = try lab.client.hardwareAddress().map { String($0, radix: 16) }.joined(separator: ":")
+            try lab.server.command(
+                "ip", "neigh", "replace", "\(hop)", "lladdr", address, "dev", device, "nud", "permanent")
+            try tap.awaitReset(connection.fromServer)
+            return [
+                ExpectedReset(connection.fromServer, "abort-on-close", at: lab.server) {
+                    $0.reason = "TCP_ABORT_ON_CLOSE"
+                    $0.state = .established
+                    $0.ownedBy(lab.ownPID, .close)
+                    $0.fact = "the link address of the next hop was known"
+                }
+            ]
+        },
         Scenario("linger-zero", "The server sets SO_LINGER to 0 seconds and closes.") {
             [try lingerZero($0)]
         },
