@@ -16,6 +16,7 @@ public func correlate(captures: [CaptureInput], recordings: [EventInput]) -> Rep
     let resets = ResetList(groups, assembly)
     var report = Report(inputs: reportInputs(inventory), losses: losses(inventory), resets: resets)
     report.clocks = inventory.clockOffsets
+    report.unfinished = captures.compactMap { capture in capture.unfinished.map { (capture.file, $0) } }
     report.clockSettings = inventory.clocks.settings(inventory.recordings)
     return report
 }

@@ -7,6 +7,8 @@ public struct CaptureInput: Sendable {
     /// As the user named it.
     public var file: String
     public var packets: Int
+    /// TCP segments among them.
+    public var segments = 0
     /// Names by interface index of the file; nil where it has none.
     public var interfaces: [String?]
     /// Segments with RST, in the order of the file.
@@ -21,6 +23,8 @@ public struct CaptureInput: Sendable {
     public var listeners: Listeners
     /// The beginning of what RSTs carry, by packet number.
     public var payloads: [Int: [UInt8]]
+    /// How its connections ended, where it has no RST; nil if that was not looked for.
+    public var unfinished: UnfinishedConnections?
     /// What somebody wrote into the file about its packets with RSTs, by their numbers.
     public var comments: [Int: [String]]
     /// What somebody wrote into it about the file and its interfaces.
@@ -66,6 +70,7 @@ public struct CaptureInput: Sendable {
         translationGaps = [:]
         listeners = Listeners()
         payloads = [:]
+        unfinished = nil
         comments = [:]
         remarks = []
         names = [:]

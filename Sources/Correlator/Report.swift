@@ -10,6 +10,8 @@ public struct Report: Sendable {
     public var clocks: [ClockOffset] = []
     /// When clocks were set.
     public var clockSettings: [ClockSetting] = []
+    /// How connections ended without a RST, by file: of captures without RSTs that were looked through.
+    public var unfinished: [(file: String, connections: UnfinishedConnections)] = []
     /// What was left out of the inputs' RSTs; nil if nothing was.
     public var selection: Selection?
 

@@ -145,7 +145,7 @@ final class ResetAssembly: Sendable {
             service: ServiceEnd(tuple, opener: known?.opener, judged.evidence),
             // Nothing was seen of it, so that nothing speaks against it.
             hasNoData: flow.map { $0.own.bytes == 0 && $0.peer.bytes == 0 } ?? verdict.cause.turnsAway,
-            silence: judged.wire?.evidence.silence)
+            isAnswered: flow.map(\.ownIsAnswered) ?? false, silence: judged.wire?.evidence.silence)
         return (head, attribution(judged))
     }
 

@@ -21,10 +21,15 @@ public struct ResetList: Sendable, RandomAccessCollection {
         public let service: ServiceEnd
         /// Neither end was seen to send data, of a cause for which that is asked.
         let hasNoData: Bool
+        /// The sender had an answer to all that it had asked in this connection, as far as both is known.
+        let isAnswered: Bool
         /// Nanoseconds without any segment before it, where the packets had to speak for themselves.
         let silence: UInt64?
         /// See `ResetList.attribution(of:)`.
         fileprivate(set) var attribution: Int32 = -1
+
+        /// Its place among the regular checks of the list; -1 for none.
+        fileprivate(set) var check: Int32 = -1
 
         /// The RST refuses a connection in which no data was sent: what a scanner gets for an answer.
         var turnsAway: Bool { hasNoData && cause.turnsAway }
@@ -49,10 +54,13 @@ public struct ResetList: Sendable, RandomAccessCollection {
         let made: [Int: Reset]
         /// What follows from another RST, by its id.
         let follows: [Int: Follow]
+        let checks: [RegularCheck]
 
         init(
-            _ assembly: ResetAssembly?, _ groups: ResetGroups, follows: [Int: Follow] = [:], made: [Int: Reset] = [:]
+            _ assembly: ResetAssembly?, _ groups: ResetGroups, follows: [Int: Follow] = [:],
+            checks: [RegularCheck] = [], made: [Int: Reset] = [:]
         ) {
+            self.checks = checks
             self.assembly = assembly
             self.groups = groups
             self.follows = follows
@@ -89,9 +97,13 @@ public struct ResetList: Sendable, RandomAccessCollection {
         }
         let follows = assembly.follows(heads, groups)
         for (id, follow) in follows { heads[id - 1].followed = Int32(truncatingIfNeeded: follow.id) }
+        let checks = RegularCheck.all(in: heads)
+        for (number, (_, places)) in checks.enumerated() {
+            for place in places { heads[Int(place)].check = Int32(truncatingIfNeeded: number) }
+        }
         self.heads = heads
         attributions = table.all
-        source = Source(assembly, groups, follows: follows)
+        source = Source(assembly, groups, follows: follows, checks: checks.map(\.check))
     }
 
     /// As many as a processor makes at a time.
@@ -124,6 +136,7 @@ public struct ResetList: Sendable, RandomAccessCollection {
         guard let assembly = source.assembly else { return source.made[head.id]! }
         var reset = assembly.reset(head, of: source.groups[head.id - 1])
         if let follow = source.follows[head.id] { reset.tell(of: follow) }
+        if head.check >= 0 { reset.tell(of: source.checks[Int(head.check)]) }
         return reset
     }
 
@@ -150,6 +163,7 @@ extension ResetList.Head {
             outsideEvents: reset.outsideEvents, steadyTime: reset.time,
             service: ServiceEnd(reset.tuple, opener: opener, Evidence()),
             hasNoData: reset.flow.map { $0.sender.bytes == 0 && $0.receiver.bytes == 0 } ?? reset.cause.turnsAway,
+            isAnswered: false,
             silence: reset.flow?.silence, followed: Int32(truncatingIfNeeded: reset.follows ?? 0))
     }
 }

@@ -27,6 +27,16 @@ extension CaptureInput {
         }
     }
 
+    /// Reads a capture without RSTs once more, for how its connections ended.
+    mutating func loadUnfinished(_ progress: ((_ done: Int, _ total: Int?) -> Void)?) {
+        guard filters.allSatisfy({ $0 == nil }) else { return }
+        var all = CollectedSegments()
+        guard let file = try? InputFile(path: file),
+            let summary = try? file.scan(selecting: .all, progress: progress, into: &all)
+        else { return }
+        unfinished = UnfinishedConnections(FlowTable(all.finish()), end: summary.lastTime ?? 0)
+    }
+
     /// What RSTs carry, by packet number.
     private func payloads(_ resets: [CapturedSegment], _ file: InputFile) throws -> [Int: [UInt8]] {
         let carriers = resets.filter { $0.segment.payloadOffset >= 0 && $0.segment.payloadLength > 0 }

@@ -45,6 +45,11 @@ public struct InputLoader {
         let isFailed = outcomes.contains { if case .failure? = $0 { true } else { false } }
         if !isFailed { loadFlows(of: rereadable) }
         for (number, outcome) in background.finish() { outcomes[number] = outcome }
+        if !isFailed, captures.allSatisfy(\.resets.isEmpty), !outcomes.contains(where: \.hasEvents) {
+            for number in rereadable where captures[number].segments <= UnfinishedConnections.mostSegments {
+                captures[number].loadUnfinished(progress)
+            }
+        }
         var next = 0
         for argument in arguments {
             take(outcomes[next..<next + argument.files.count], of: argument)
@@ -112,6 +117,7 @@ public struct InputLoader {
         var input = CaptureInput(
             file: file.path, packets: summary.packets, interfaces: summary.interfaces.map(\.name),
             resets: resets.finish())
+        input.segments = summary.tcpSegments
         // What an interface counts in all, its packets may have counted one by one.
         input.dropped = Int(clamping: max(summary.dropped ?? 0, summary.droppedBetweenPackets))
         for comment in summary.resetComments {
@@ -171,6 +177,13 @@ enum Outcome: Sendable {
     case neither
     /// A sentence with its name.
     case failure(String)
+}
+
+extension Outcome? {
+    /// A recording that has something to tell.
+    fileprivate var hasEvents: Bool {
+        if case .recording(let input)? = self { !input.recording.events.isEmpty } else { false }
+    }
 }
 
 /// A file that may be a capture or a recording.

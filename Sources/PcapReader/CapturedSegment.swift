@@ -31,8 +31,8 @@ public struct TCPSegment: Hashable, Sendable {
     public var tunnel: Tunnel
     /// Description of the fatal TLS alert in clear with which the payload begins (RFC 8446, section 6); 0 for none.
     public var fatalAlert: UInt8
-    /// The payload is a request that nobody answers: the unbind of LDAP (RFC 4511, section 4.3).
-    public var wantsNoAnswer: Bool
+    /// What is known of an answer to the payload.
+    public var last: LastWord
 
     public init(tuple: FourTuple) {
         self.tuple = tuple
@@ -51,7 +51,16 @@ public struct TCPSegment: Hashable, Sendable {
         payloadOffset = -1
         tunnel = .none
         fatalAlert = 0
-        wantsNoAnswer = false
+        last = .unknown
+    }
+
+    /// Whether a message is one that may well be the last one.
+    public enum LastWord: UInt8, Sendable {
+        case unknown
+        /// Nobody answers it: the unbind of LDAP (RFC 4511, section 4.3), some PDUs of DCE/RPC (C706, section 12.6.3).
+        case unanswered
+        /// A TLS alert, which mostly ends the conversation (RFC 8446, section 6).
+        case alert
     }
 
     /// What carried the segment inside another packet.

@@ -1,5 +1,6 @@
 public import Correlator
 import JSONText
+import NetworkTypes
 
 /// Renders a report as `rst-report/1`, one JSON object.
 public struct JSONReport: Sendable {
@@ -25,6 +26,7 @@ public struct JSONReport: Sendable {
         inputs(report)
         losses(report.losses)
         summary(report)
+        unfinished(report)
         clocks(report.clocks)
         clockSettings(report.clockSettings)
         findings(report.findings)
@@ -155,6 +157,37 @@ public struct JSONReport: Sendable {
             json.strings(",\"filter\":[", selection.words)
         }
         json.raw("}")
+    }
+
+    private mutating func unfinished(_ report: Report) {
+        guard !report.unfinished.isEmpty else { return }
+        json.raw(",\n\"unfinished\":[")
+        for (index, (file, connections)) in report.unfinished.enumerated() {
+            json.raw(index == 0 ? "\n{\"file\":" : ",\n{\"file\":")
+            json.string(file)
+            json.raw(",\"connections\":")
+            json.number(connections.connections)
+            json.raw(",\"groups\":[")
+            for (place, group) in connections.groups.enumerated() {
+                json.raw(place == 0 ? "{\"kind\":" : ",{\"kind\":")
+                json.string(group.kind.rawValue)
+                json.raw(",\"count\":")
+                json.number(group.count)
+                json.raw(",\"packet\":")
+                json.number(group.packet)
+                json.raw(",\"src\":")
+                json.string("\(group.tuple.source)")
+                json.raw(",\"src_port\":")
+                json.number(Int(group.tuple.sourcePort))
+                json.raw(",\"dst\":")
+                json.string("\(group.tuple.destination)")
+                json.raw(",\"dst_port\":")
+                json.number(Int(group.tuple.destinationPort))
+                json.raw("}")
+            }
+            json.raw("]}")
+        }
+        json.raw("]")
     }
 
     private mutating func clocks(_ clocks: [ClockOffset]) {

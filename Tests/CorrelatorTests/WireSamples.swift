@@ -49,6 +49,9 @@ struct Conversation {
         time += 1_000_000
     }
 
+    /// The next sequence number of the server, where what it sent last was no new one.
+    mutating func setServerSeq(_ seq: UInt32) { serverSeq = seq }
+
     /// Takes over the numbers that both ends have come to in another conversation.
     mutating func adopt(_ other: Conversation) {
         clientSeq = other.clientSeq

@@ -229,7 +229,7 @@ import Testing
         flow.open()
         flow.send(.client, [.psh, .ack], length: 40)
         flow.send(.server, [.psh, .ack], length: 40)
-        flow.send(.client, [.psh, .ack], length: 7) { $0.wantsNoAnswer = true }
+        flow.send(.client, [.psh, .ack], length: 7) { $0.last = .unanswered }
         flow.send(.server, [.rst, .ack])
         #expect(try candidates(flow) == [.lingerZero, .abortOnClose])
     }

@@ -37,6 +37,31 @@ import Testing
         #expect(try Self.decode(padded).segment?.payloadLength == 2)
     }
 
+    /// Messages after which a conversation may well end.
+    @Test(
+        arguments: [
+            // LDAP: unbindRequest, and a bindRequest.
+            ("30 05 02 01 03 42 00", TCPSegment.LastWord.unanswered), ("30 05 02 01 03 60 00", .unknown),
+            // DCE/RPC of one fragment: orphaned, rpc_auth_3 in big endian, a request, one that may get no answer, a response.
+            ("05 00 13 03 10 00 00 00 10 00 00 00 01 00 00 00", .unanswered),
+            ("05 01 10 03 00 00 00 00 00 10 00 00 00 00 00 01", .unanswered),
+            ("05 00 00 03 10 00 00 00 10 00 00 00 01 00 00 00", .unknown),
+            ("05 00 00 43 10 00 00 00 10 00 00 00 01 00 00 00", .unanswered),
+            ("05 00 02 03 10 00 00 00 10 00 00 00 01 00 00 00", .unknown),
+            // More follows; the length is another one; cut short; SOCKS 5.
+            ("05 00 13 01 10 00 00 00 10 00 00 00 01 00 00 00", .unknown),
+            ("05 00 13 03 10 00 00 00 20 00 00 00 01 00 00 00", .unknown),
+            ("05 00 13 03 10 00 00 00 10 00", .unknown), ("05 01 00 00 00 00 00", .unknown),
+            // TLS: an alert, encrypted or not; data.
+            ("15 03 03 00 02 02 28", .alert), ("15 03 03 00 04 a1 a2 a3 a4", .alert),
+            ("17 03 03 00 04 a1 a2 a3 a4", .unknown),
+        ])
+    func knowsLastWords(payload: String, word: TCPSegment.LastWord) throws {
+        let bytes = hex(payload)
+        let packet = Self.changed(Packets.ipv4Data, [16: 0, 17: UInt8(40 + bytes.count)]).prefix(54) + bytes
+        #expect(try Self.decode(Array(packet)).segment?.last == word)
+    }
+
     @Test func takesThePayloadOfUncutPacketsFromTheRecord() throws {
         // Total length 0: the device had yet to cut the packet into segments.
         let ipv4 = Self.changed(Packets.ipv4Data, [16: 0, 17: 0], appending: 100)

@@ -98,8 +98,7 @@ struct PatternFinder {
 
     // MARK: - Regular times
 
-    /// Of a large group, no more RSTs are looked at.
-    private static let mostCompared = 4096
+    private static let mostCompared = RegularCheck.mostCompared
 
     /// The most frequent silence before these RSTs, if it is one at all.
     private func idleLimit(_ members: Members) -> Answer.Pattern? {
@@ -131,18 +130,10 @@ struct PatternFinder {
                 gaps.append(head.time.distance(from: before))
             }
         }
-        // With data they may be anything, and have to be as regular as only a program is.
-        let (tolerance, share) = !hasNoData ? (0.05, 0.9) : gaps.count > 2 ? (0.2, 0.7) : (0.05, 1)
-        guard gaps.count >= (hasNoData ? 2 : 5) else { return nil }
-        gaps.sort()
-        let median = gaps[gaps.count / 2]
-        guard median >= Self.shortestInterval else { return nil }
-        let near = gaps.count { abs(Double($0) - Double(median)) <= tolerance * Double(median) }
-        return Double(near) >= share * Double(gaps.count) ? median : nil
+        return RegularCheck.interval(
+            of: gaps, hasNoData: hasNoData,
+            isAnswered: members.heads.prefix(Self.mostCompared).allSatisfy(\.isAnswered))
     }
-
-    /// Nanoseconds: nobody checks more often.
-    private static let shortestInterval: UInt64 = 100_000_000
 
     private struct Pair: Hashable {
         let client: IPAddress

@@ -240,7 +240,11 @@ extension WireEvidence {
             return WireScore(65, "it had rejected what it received (TLS alert), and hardly read the rest")
         }
         if lastDataWantsNoAnswer {
-            return WireScore(50, "the other end had sent data, and ended its side: it may have been read or not")
+            return WireScore(
+                50,
+                lastDataIsLastWord
+                    ? "the last message of the other end asks for no answer: it may have been read or not"
+                    : "the other end had sent data, and ended its side: it may have been read or not")
         }
         if answeredLastData {
             return WireScore(50, "the other end had sent data; its sender has answered the last of it")

@@ -74,6 +74,14 @@ extension Catalogue {
                     return nil
                 }
                 guard wire.trigger == nil else { return wire.refusedAfterSilence }
+                if let pause = wire.pauseBeforeData {
+                    // A socket of Linux that ends its connection shows itself: there a program had the data, and may have
+                    // found the connection too old.
+                    return WireScore(
+                        wire.hasSocketsHeader ? 55 : 78,
+                        "data that ended a silence of \(TimeSpan(nanoseconds: pause.length)) was answered with it",
+                        summary: WireEvidence.refusedAfterSilenceSummary)
+                }
                 guard wire.silenceIsCertain, let silence = wire.silence, silence >= WireEvidence.longSilence
                 else { return nil }
                 return WireScore(75, "it ended a silence of \(TimeSpan(nanoseconds: silence))")
@@ -91,11 +99,13 @@ extension WireEvidence {
         else { return nil }
         return WireScore(
             78, "the segment that it answers ended a silence of \(TimeSpan(nanoseconds: pause.length))",
-            summary: """
-                The first segment after a long silence was refused: probably an idle limit, on the path or in an \
-                application, had ended the connection.
-                """)
+            summary: Self.refusedAfterSilenceSummary)
     }
+
+    fileprivate static let refusedAfterSilenceSummary = """
+        The first segment after a long silence was refused: probably an idle limit, on the path or in an application, had \
+        ended the connection.
+        """
 }
 
 extension Evidence {

@@ -63,6 +63,12 @@ final class FlowContext: Sendable {
     /// The end that sent the RST, with what it sent afterwards.
     var finalOwn: FlowSide { final.sides[sender] }
 
+    /// The last data is an answer of the other end to all that the sender had sent.
+    var ownIsAnswered: Bool {
+        guard let mine = own.lastData, let theirs = peer.lastData else { return false }
+        return theirs.number > mine.number && !mine.end.follows(theirs.ack)
+    }
+
     /// The segment of the other end that the RST answers, if one fits.
     var trigger: SegmentNote? {
         guard let reset, hasOtherResetsOfSender else { return recollection.trigger(laterResets: 0) }

@@ -18,11 +18,15 @@ struct Injection: Sendable {
         case claimed
     }
 
-    /// Steps between the sequence numbers of RSTs that known devices send in a row (Weaver, Sommer and Paxson; Clayton,
-    /// Murdoch and Watson, "Ignoring the Great Firewall of China", PET 2006).
+    /// Steps between the sequence numbers of RSTs that known devices send in a row: Clayton, Murdoch and Watson, "Ignoring the
+    /// Great Firewall of China", PET 2006; 12503 is that of public captures (fixtures/packets/injected-pair-in-a-row), where
+    /// TTL, window and IP ids show the third party by themselves. That no stack steps ahead of what it has sent is the test
+    /// RST_SEQ_CHANGE of Weaver, Sommer and Paxson.
     private static let knownSteps: [(step: [UInt32], who: String)] = [
         ([1460, 2920, 4380], "a step of the Great Firewall of China (Clayton, Murdoch and Watson, PET 2006)"),
-        ([12503], "the step of Sandvine's devices (Weaver, Sommer and Paxson, NDSS 2009)"),
+        (
+            [12503], "the step in public captures of RSTs that a provider injected (attributed to Sandvine's devices)"
+        ),
     ]
 
     /// - Parameters:

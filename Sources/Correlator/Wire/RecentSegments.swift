@@ -74,7 +74,8 @@ struct Recollection: Sendable, Equatable, StartsEmpty {
     /// Nanoseconds since the first segment of the other end that the RST can be an answer to: what it answers or
     /// acknowledges it has received, that long before at most. Nil if that does not show.
     private(set) var longestDelay: UInt64?
-    /// How long neither end had sent anything when the segment came that the RST may answer.
+    /// How long neither end had sent anything when the segment came that the RST may answer, or the last data before a RST that
+    /// answers none.
     private(set) var pauseBeforeTrigger: Pause?
 
     /// Of the latest segments of the other end those that the RST acknowledges, where others came after them.
@@ -108,7 +109,9 @@ struct Recollection: Sendable, Equatable, StartsEmpty {
             let received = theirs.filter { !$0.end.follows(reset.ack) }
             known.value = Known(last: received.last, lastData: received.last { $0.length > 0 })
         }
-        if let trigger = ownShare ?? fitting {
+        // Who ends a connection when data comes acknowledges it.
+        let last = reset.flags.contains(.ack) && reset.seq != 0 ? theirs.last { $0.length > 0 } : nil
+        if let trigger = ownShare ?? fitting ?? last {
             // Of a segment that was repeated, what came before the first of them.
             let first = theirs.first { $0.seq == trigger.seq && $0.end == trigger.end && $0.end != $0.seq } ?? trigger
             var before = ownRecent.last(before: first.number)

@@ -21,7 +21,7 @@ struct SegmentNote: Sendable, Equatable {
     /// See `TCPSegment`.
     var fatalAlert: UInt8
     var kinds: TCPOptions.Kinds
-    var wantsNoAnswer: Bool
+    var last: TCPSegment.LastWord
     /// Says nothing: a Bool has values to spare, so that an optional note takes no more room than a note.
     private let isNote = true
 
@@ -39,7 +39,7 @@ struct SegmentNote: Sendable, Equatable {
         ipID = segment.ipID
         ttl = segment.ttl
         fatalAlert = segment.fatalAlert
-        wantsNoAnswer = segment.wantsNoAnswer
+        last = segment.last
         kinds = segment.options.kinds
     }
 

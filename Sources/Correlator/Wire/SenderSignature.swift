@@ -37,7 +37,7 @@ struct SenderSignature: Sendable, Equatable {
                 "\(seen): fits Windows XP and 2003 (nmap-os-db, tests T4 to T6: no DF, initial TTL 128, window 0)"
         } else if isAnswer, isIPv4, initial == 64, reset.window == 0, !hasOptions, evidence.dontFragment {
             sentence =
-                "\(seen): as Linux answers before 4.19, which made the IP id 0 (commit 431280eebed9, 2018); fits macOS, BSD or a device, too (nmap-os-db)"
+                "\(seen): as Linux answers before 4.19, which made the IP id 0 (commit 431280eebed9, also in stable kernels since September 2018); fits macOS, BSD or a device, too (nmap-os-db)"
         } else if isIPv4, initial == 64, reset.window == 0, !hasOptions, reset.ipID != 0 || !evidence.dontFragment {
             sentence = "\(seen): not Linux, which answers with DF; fits macOS, BSD or a device (nmap-os-db)"
         } else if reset.flags.contains(.ack), !hasOptions, !evidence.own.timestampsAgreed, initial == 64,

@@ -80,7 +80,9 @@ public struct TranslationSearch: SegmentSink {
             for candidate in batch {
                 let source = candidate.tuple.sourcePlace
                 guard !candidate.isSynAck else {
-                    listeners.add(source, packet: candidate.number + preceding, ttl: candidate.ttl)
+                    if listeners.sought.contains(source) {
+                        listeners.add(source, packet: candidate.number + preceding, ttl: candidate.ttl)
+                    }
                     continue
                 }
                 for place in bySource[source] ?? [] { compare(candidate, candidate.number + preceding, place) }

@@ -213,6 +213,16 @@ extension WireEvidence {
         trigger == nil || clock != nil ? nil : context.recollection.pauseBeforeTrigger
     }
 
+    /// The silence that data ended which the RST came right after, and acknowledges: devices that have forgotten a connection
+    /// answer so, with the numbers of its segments.
+    var pauseBeforeData: Pause? {
+        guard situation == .aborts, clock == nil, own.fin == nil, let data = peer.lastData, data.end == reset.ack,
+            data.number > own.last?.number ?? 0, distance(reset, data) < 1_000_000_000,
+            let pause = context.recollection.pauseBeforeTrigger, pause.length >= Self.longSilence
+        else { return nil }
+        return pause
+    }
+
     /// Bytes of the other end that the sender of the RST had acknowledged when it sent it, as the numbers tell; nil if
     /// the capture has no beginning of the connection.
     var received: UInt32? {
@@ -232,11 +242,14 @@ extension WireEvidence {
     /// end of a request without a response), and no answer is no sign that it was not read.
     var lastDataWantsNoAnswer: Bool {
         guard let data = lastReceivedData else { return false }
-        if data.wantsNoAnswer { return true }
+        if lastDataIsLastWord { return true }
         guard let fin = peer.fin else { return false }
         return fin.end == data.end &+ (fin.number == data.number ? 0 : 1)
             && fin.time.distance(from: data.time) < Self.program
     }
+
+    /// A message that nobody answers, by what it says.
+    var lastDataIsLastWord: Bool { lastReceivedData?.last == .unanswered }
 
     /// What it takes a program to follow one thing up with the next, nanoseconds.
     private static let program: UInt64 = 50_000_000

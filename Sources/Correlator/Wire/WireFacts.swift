@@ -46,7 +46,16 @@ struct WireFacts {
         answered()
         belongs()
         add(evidence.refusedOnTheWay)
-        if let flow = evidence.flow, flow.isKnown {
+        if let flow = evidence.flow, flow.isKnown, let copy = Self.copyInFile(evidence, flow) {
+            // Nothing that stands between the two came after one or before the other.
+            add(
+                "the file repeats its own packets: packet \(copy) is this one, at the same time",
+                from: copy)
+            handshake(flow)
+            if evidence.reset.number < copy { traffic(flow) }
+            endings(flow)
+            add(Acceptance(evidence).sentence)
+        } else if let flow = evidence.flow, flow.isKnown {
             handshake(flow)
             traffic(flow)
             endings(flow)
@@ -288,14 +297,14 @@ struct WireFacts {
         add(text, from: last.number)
     }
 
-    /// Some files hold their packets twice, one after the other.
-    private mutating func fileRepeats(_ flow: FlowContext) {
+    /// Some files hold their packets twice, one after the other: the packet that is this one once more.
+    private static func copyInFile(_ evidence: WireEvidence, _ flow: FlowContext) -> Int? {
         let (number, time) = (evidence.reset.number, evidence.reset.time)
-        guard
+        guard flow.hasOtherResetsOfSender,
             let other = flow.resetsOfSender.first(where: {
                 $0.number != number && $0.time == time && $0.ipID == evidence.reset.ipID && $0.repeats(evidence.reset)
             })
-        else { return }
+        else { return nil }
         // What lies between them came before both: time went back.
         let between =
             [flow.last.map { ($0.number, $0.time) }]
@@ -305,16 +314,11 @@ struct WireFacts {
         let isRepetition = between.contains { note in
             note.map { $0.1 < time && min(number, other.number) < $0.0 && $0.0 < max(number, other.number) } == true
         }
-        if isRepetition {
-            add(
-                "the file repeats its own packets: packet \(other.number) is this one, at the same time",
-                from: other.number)
-        }
+        return isRepetition ? other.number : nil
     }
 
     private mutating func earlier(_ flow: FlowContext) {
         repeats()
-        fileRepeats(flow)
         if flow.own.resetCount > 0, let reset = flow.own.resets.last {
             add(
                 "its sender had sent \(flow.own.resetCount) RST\(flow.own.resetCount == 1 ? "" : "s") before",
@@ -352,6 +356,11 @@ struct WireFacts {
                 ? "packet \(trigger.number), which it answers" : "packet \(pause.before)"
             add(
                 "\(TimeSpan(nanoseconds: pause.length)) without a packet before \(what)\(Self.fitting(pause.length))",
+                from: pause.after)
+        }
+        if let pause = evidence.pauseBeforeData {
+            add(
+                "\(TimeSpan(nanoseconds: pause.length)) without a packet before packet \(pause.before), which it came right after\(Self.fitting(pause.length))",
                 from: pause.after)
         }
         for (side, who) in [(evidence.own, "its sender"), (evidence.peer, "the other end")] {

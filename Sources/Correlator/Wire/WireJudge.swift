@@ -68,6 +68,10 @@ func judge(_ evidence: WireEvidence, _ scores: WireScores) -> Verdict {
         missing: candidates.count > 1 ? [whatDecides(candidates, evidence)] : [])
     verdict.candidates = candidates.count > 1 ? candidates : []
     verdict.because = best.score.because
+    if let earlier = evidence.flow?.strangers.earlier, evidence.trigger != nil, best.rule.category == .stale {
+        verdict.summary +=
+            " A third party had reset this connection before (packet \(earlier)), and may have done so at this end, too."
+    }
     if let suspect = evidence.peer.injected ?? evidence.own.injected, best.rule.cause != .injected {
         verdict.summary += " A third party had put a segment into this connection (packet \(suspect.note.number))."
     }

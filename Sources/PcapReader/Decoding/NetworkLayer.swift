@@ -146,19 +146,29 @@ extension PacketDecoder {
         let at = start + Int(segment.payloadOffset)
         guard segment.payloadLength >= 7, segment.payloadOffset >= 0, end - at >= 7 else { return }
         let first = bytes.u8(at)
-        if first == 21 {
+        switch first {
+        case 21:
             // RFC 8446, sections 5.1 and 6: type, version, length 2, level 2 (fatal), description.
-            guard bytes.u8(at + 1) == 3, bytes.u8(at + 2) <= 4, bytes.be16(at + 3) == 2, bytes.u8(at + 5) == 2 else {
-                return
-            }
-            segment.fatalAlert = bytes.u8(at + 6)
-        } else if first == 0x30 {
+            guard bytes.u8(at + 1) == 3, bytes.u8(at + 2) <= 4 else { return }
+            let length = bytes.be16(at + 3)
+            if length == 2, bytes.u8(at + 5) == 2 { segment.fatalAlert = bytes.u8(at + 6) }
+            if segment.payloadLength == UInt32(length) + 5 { segment.last = .alert }
+        case 0x30:
             // RFC 4511, section 4.3: SEQUENCE, INTEGER messageID, [APPLICATION 2] NULL.
             let length = Int(bytes.u8(at + 1))
             guard segment.payloadLength == length + 2, (5...8).contains(length), end - at >= length + 2,
                 bytes.u8(at + 2) == 2, Int(bytes.u8(at + 3)) == length - 4, bytes.be16(at + length) == 0x4200
             else { return }
-            segment.wantsNoAnswer = true
+            segment.last = .unanswered
+        case 5 where end - at >= 16:
+            // C706, section 12.6.3: version, minor version, PTYPE, flags, data representation, fragment length.
+            let (type, flags) = (bytes.u8(at + 2), bytes.u8(at + 3))
+            let isLittleEndian = bytes.u8(at + 4) & 0xf0 == 0x10
+            let length = isLittleEndian ? bytes.be16(at + 8).byteSwapped : bytes.be16(at + 8)
+            guard bytes.u8(at + 1) <= 1, segment.payloadLength == length, flags & 2 != 0 else { return }
+            // shutdown, co_cancel, orphaned, and rpc_auth_3 (MS-RPCE, section 2.2.2.5); a request with PFC_MAYBE.
+            if (16...19).contains(type) || type == 0 && flags & 0x40 != 0 { segment.last = .unanswered }
+        default: break
         }
     }
 }

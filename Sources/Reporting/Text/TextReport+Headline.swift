@@ -33,6 +33,7 @@ extension TextReport {
                 "showing \(count.grouped) of \(selection.total.counted("reset")) (\(selection.words.joined(separator: " ").printable))",
                 indent: 0)
         }
+        if count == 0, report.selection == nil { unfinished(report) }
         text += "\n"
     }
 
