@@ -8,6 +8,7 @@ package import NetworkTypes
 package final class PacketTap {
     private let descriptor: Descriptor
     private let index: UInt32
+    private var buffer = [UInt8](repeating: 0, count: 65536)
     /// Readable when a packet waits.
     package var number: Int32 { descriptor.number }
 
@@ -85,19 +86,18 @@ package final class PacketTap {
 
     /// The next TCP segment of those that wait to be read, with the index of its interface; nil if there is none.
     package func nextWaiting() throws -> (segment: RawSegment, interface: UInt32)? {
-        var bytes = [UInt8](repeating: 0, count: 65536)
         // struct sockaddr_ll: the index lies at byte 4.
         var address = [UInt8](repeating: 0, count: 20)
         while true {
             var size = socklen_t(address.count)
             let count = address.withUnsafeMutableBytes { raw in
                 let pointer = raw.baseAddress!.assumingMemoryBound(to: sockaddr.self)
-                return recvfrom(descriptor.number, &bytes, bytes.count, Int32(MSG_DONTWAIT), pointer, &size)
+                return recvfrom(descriptor.number, &buffer, buffer.count, Int32(MSG_DONTWAIT), pointer, &size)
             }
             if count < 0, errno == EAGAIN { return nil }
             if count < 0, errno == EINTR || errno == ENETDOWN { continue }
             try check(count, "recvfrom", "AF_PACKET")
-            guard let segment = RawSegment(packet: bytes[..<count]) else { continue }
+            guard let segment = RawSegment(packet: buffer[..<count]) else { continue }
             return (segment, address.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: 4, as: UInt32.self) })
         }
     }

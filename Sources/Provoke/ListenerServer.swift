@@ -14,9 +14,13 @@ public final class ListenerServer: EventHandler {
     private var left: Int?
     /// A cycle has begun, and what becomes readable belongs to it.
     private var isBusy = false
+    /// What was asked for has happened: all connections are served.
+    private var isDone = false
     private var refused: RefusedConnections?
     /// Fills the queue.
     private var filler: Socket?
+    /// Serves the connections that are not reset.
+    private let server: ResetServer
 
     /// - Parameter settings: with a `how` that is of a listener.
     public init(_ settings: Settings, how: How, listen: Endpoint, loop: EventLoop, log: ResetLog) throws {
@@ -27,15 +31,18 @@ public final class ListenerServer: EventHandler {
         left = settings.count
         listener = try Self.listener(how, listen)
         endpoint = try listener.local()
-        try loop.add(listener.number, EventLoop.readable, self)
+        var unharmed = settings
+        unharmed.how = nil
+        server = try ResetServer(unharmed, listen: nil, loop: loop, log: log)
         log.begin(
             "server", settings.tool, listen: endpoint, to: nil, how: how.rawValue, when: settings.when.description)
         switch how {
         case .closedPort:
             watchRefusals()
+            try watchListener()
             open()
         case .acceptQueueOverflow: awaitRequest()
-        default: break
+        default: try watchListener()
         }
     }
 
@@ -53,20 +60,27 @@ public final class ListenerServer: EventHandler {
         return how == .closedPort ? settings.pause : 0
     }
 
+    private func watchListener() throws { try loop.add(listener.number, EventLoop.readable, self) }
+
     func ready(_ descriptor: Int32, _ events: UInt32) {
-        switch how {
-        case .listenerClosed:
-            guard !isBusy else { return }
-            isBusy = true
-            loop.remove(listener.number)
-            loop.after(delay) { [self] in silence { [self] in closeListener() } }
-        case .closedPort:
-            // Whoever comes while the port is open is served as by any server that closes at once.
-            while let socket = try? listener.acceptNonBlocking() {
+        guard how == .listenerClosed, !isDone else { return serveAll() }
+        guard !isBusy else { return }
+        isBusy = true
+        loop.remove(listener.number)
+        loop.after(delay) { [self] in silence { [self] in closeListener() } }
+    }
+
+    /// Serves those that wait to be accepted, as any server does.
+    private func serveAll() {
+        do {
+            while let socket = try listener.acceptNonBlocking() {
                 log.countConnection()
-                socket.close()
+                server.serve(socket)
             }
-        default: break
+        } catch {
+            // No descriptor is left for another connection.
+            loop.remove(listener.number)
+            loop.after(50_000_000) { [self] in try? watchListener() }
         }
     }
 
@@ -80,9 +94,10 @@ public final class ListenerServer: EventHandler {
         if let some = left { left = max(0, some - 1) }
     }
 
-    /// Whether there is more to do.
+    /// Whether there is more to reset; if not, and a COMMAND is served to its end, nothing is reset any more.
     private var goesOn: Bool {
         guard left == 0 || log.hasFailed else { return true }
+        isDone = true
         if settings.stopsAtCount || log.hasFailed { loop.stop() }
         return false
     }
@@ -111,7 +126,7 @@ public final class ListenerServer: EventHandler {
             log.countConnection()
             reset(from: entry.local, to: entry.remote)
         }
-        guard goesOn else { return }
+        _ = goesOn
         listenAgain()
         isBusy = false
     }
@@ -119,7 +134,7 @@ public final class ListenerServer: EventHandler {
     private func listenAgain() {
         do {
             listener = try Socket(listening: endpoint)
-            try loop.add(listener.number, EventLoop.readable, self)
+            try watchListener()
         } catch {
             failed(error)
         }
@@ -130,7 +145,7 @@ public final class ListenerServer: EventHandler {
     private func open() {
         loop.after(delay) { [self] in
             silence { [self] in
-                while let socket = try? listener.acceptNonBlocking() { socket.close() }
+                serveAll()
                 listener.close()
                 log.port(isOpen: false)
                 loop.after(settings.pause) { [self] in endClosing() }
@@ -144,22 +159,28 @@ public final class ListenerServer: EventHandler {
             log.countConnection()
             reset(from: local, to: remote)
         }
-        if let refused { try? loop.add(refused.number, EventLoop.readable, refused) }
+        guard let refused else { return }
+        try? loop.add(refused.number, EventLoop.readable, refused)
+        log.finish = { [self] in
+            refused.reportWaiting(atMost: 65_536)
+            reportLosses()
+        }
+    }
+
+    private func reportLosses() {
+        let losses = refused?.losses ?? 0
+        if losses > 0 { log.missed(how: how.rawValue, peer: nil, why: "\(losses) refusals were not seen") }
     }
 
     private func endClosing() {
-        if let refused {
-            refused.ready(refused.number, EventLoop.readable)
-            let losses = refused.losses
-            if losses > 0 { log.missed(how: how.rawValue, peer: nil, why: "\(losses) refusals were not seen") }
-        } else if let some = left {
+        reportLosses()
+        if refused == nil, let some = left {
             // Without the right to see what comes to a closed port, its times are what is counted.
             left = max(0, some - 1)
         }
-        guard goesOn else { return }
         listenAgain()
         log.port(isOpen: true)
-        open()
+        if goesOn { open() }
     }
 
     // MARK: accept-queue-overflow
@@ -212,10 +233,13 @@ public final class ListenerServer: EventHandler {
             filler?.close()
             filler = nil
             while let socket = try listener.acceptNonBlocking() { socket.close() }
+            if goesOn { return awaitRequest() }
+            try listener.hearAll()
+            try listener.listen(backlog: 4096)
+            try watchListener()
         } catch {
-            return failed(error)
+            failed(error)
         }
-        if goesOn { awaitRequest() }
     }
 }
 

@@ -28,8 +28,12 @@ final class RefusedConnections: EventHandler {
     /// How many were not seen since this was asked last.
     var losses: Int { (try? tap.losses()) ?? 0 }
 
-    func ready(_ descriptor: Int32, _ events: UInt32) {
-        while let (segment, interface) = try? tap.nextWaiting() {
+    /// Not all at once: they can come faster than they are logged.
+    func ready(_ descriptor: Int32, _ events: UInt32) { reportWaiting(atMost: 64) }
+
+    func reportWaiting(atMost count: Int) {
+        for _ in 0..<count {
+            guard let (segment, interface) = try? tap.nextWaiting() else { return }
             guard isOfThisHost(segment.source.address) else { continue }
             let refusal = Refusal(tuple: segment.tuple, ack: segment.ack)
             if interfaces.count >= 65_536 { interfaces = [:] }

@@ -40,6 +40,10 @@ final class Rejector: EventHandler {
         }
         packets = try NetfilterLog()
         try loop.add(packets.number, EventLoop.readable, self)
+        log.finish = { [self] in
+            end()
+            ready(packets.number, EventLoop.readable)
+        }
     }
 
     func begin() throws {

@@ -11,6 +11,9 @@ public final class ResetLog {
     /// The reader of the log has gone, or its disk is full.
     public private(set) var hasFailed = false
 
+    /// Is called before the last line: writes what is not logged yet.
+    var finish: () -> Void = {}
+
     public init(descriptor: Int32) { self.descriptor = descriptor }
 
     func countConnection() { connections &+= 1 }
@@ -118,6 +121,7 @@ public final class ResetLog {
 
     /// The last line.
     public func end() {
+        finish()
         var line = opened("end")
         line.raw(",\"connections\":")
         line.number(connections)

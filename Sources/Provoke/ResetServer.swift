@@ -1,62 +1,34 @@
 import Glibc
 public import Laboratory
-import NetworkTypes
 
 /// A server that answers requests and resets its clients in the way asked for.
-public final class ResetServer: EventHandler {
+public final class ResetServer {
     let loop: EventLoop
     let settings: Settings
     let answer: [UInt8]
     private let log: ResetLog
-    private let listener: Socket
-    /// Where it listens: with the port that the kernel chose, if that was 0.
-    public let endpoint: Endpoint
-    private var selection: Selection
-    /// Connections that were chosen and not yet reset.
-    private var pending = 0
+    private let acceptor: Acceptor?
     /// What all connections read into.
     var buffer = [UInt8](repeating: 0, count: 65_536)
 
-    public init(_ settings: Settings, listen: Endpoint, loop: EventLoop, log: ResetLog) throws {
+    /// Where it listens: with the port that the kernel chose, if that was 0.
+    public var endpoint: Endpoint? { acceptor?.endpoint }
+
+    /// - Parameter listen: nil for one that answers on connections that others accept, and resets none.
+    public init(_ settings: Settings, listen: Endpoint?, loop: EventLoop, log: ResetLog) throws {
         self.loop = loop
         self.settings = settings
         self.log = log
         answer = settings.answer
-        listener = try Socket(listening: listen)
-        endpoint = try listener.local()
-        selection = settings.selection
-        try loop.add(listener.number, EventLoop.readable, self)
-        log.begin(
-            "server", settings.tool, listen: endpoint, to: nil, how: settings.how?.rawValue,
-            when: settings.when.description)
+        acceptor = try listen.map { try Acceptor(settings, listen: $0, role: "server", loop: loop, log: log) }
+        acceptor?.accept = { [unowned self] in serve($0) }
     }
 
-    func ready(_ descriptor: Int32, _ events: UInt32) {
-        do {
-            // Not all at once: those that are connected have their turn, too.
-            for _ in 0..<64 {
-                guard let socket = try listener.acceptNonBlocking() else { return }
-                accept(socket)
-            }
-        } catch {
-            pauseAccepting()
-        }
-    }
-
-    /// There is no descriptor left for another connection.
-    private func pauseAccepting() {
-        loop.remove(listener.number)
-        loop.after(50_000_000) { [self] in try? loop.add(listener.number, EventLoop.readable, self) }
-    }
-
-    private func accept(_ socket: Socket) {
-        log.countConnection()
+    func serve(_ socket: Socket) {
         // A client that is gone already has no name.
         guard let remote = try? socket.remote(), let local = try? socket.local() else { return socket.close() }
-        let isChosen = selection.next()
-        if isChosen { pending += 1 }
-        let connection = ServerConnection(self, socket, local: local, remote: remote, isChosen: isChosen)
-        connection.begin()
+        let isChosen = acceptor?.choose() ?? false
+        ServerConnection(self, socket, local: local, remote: remote, isChosen: isChosen).begin()
     }
 
     func reset(_ connection: ServerConnection, _ how: How) {
@@ -65,7 +37,7 @@ public final class ResetServer: EventHandler {
             switch outcome {
             case .reset:
                 log.reset(from: local, to: remote, how: how.rawValue, cause: how.cause, sent: how.sending)
-                settle()
+                acceptor?.settle(didReset: true)
             case .missed(let why): missed(remote, why)
             }
         }.begin()
@@ -74,22 +46,6 @@ public final class ResetServer: EventHandler {
     /// The client of a chosen connection did not let it come to the reset.
     func missed(_ remote: Endpoint, _ why: String) {
         log.missed(how: settings.how?.rawValue ?? "", peer: remote, why: why)
-        selection.giveBack()
-        settle()
-    }
-
-    private func settle() {
-        pending -= 1
-        if log.hasFailed || settings.stopsAtCount && selection.left == 0 && pending == 0 { loop.stop() }
-    }
-}
-
-extension Socket {
-    /// A listener that does not block, with the longest queue that the kernel gives.
-    convenience init(listening endpoint: Endpoint, backlog: Int32 = 4096) throws {
-        try self.init(family: endpoint.address.isIPv4 ? AF_INET : AF_INET6)
-        try bind(endpoint)
-        try listen(backlog: backlog)
-        try setBlocking(false)
+        acceptor?.settle(didReset: false)
     }
 }

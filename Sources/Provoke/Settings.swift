@@ -20,8 +20,6 @@ public struct Settings: Sendable {
 
     public init() {}
 
-    var selection: Selection { Selection(every: when.every, rate: how == nil ? 0 : rate, count: count) }
-
     /// The answer of a server, longer than what is sent before a reset.
     var answer: [UInt8] {
         if let message { return message }

@@ -11,12 +11,26 @@ public final class Supervisor: EventHandler {
     /// The status to exit with: of COMMAND, 128 and the signal's number if it was killed.
     public private(set) var status: Int32 = 0
 
-    /// Blocks the signals in this thread, and in those that it starts later.
+    /// RLIMIT_NOFILE of this process when it began, which COMMAND gets back.
+    private let fileLimit: rlimit
+
+    /// Blocks the signals in this thread, and in those that it starts later; raises the number of files that may be open
+    /// as far as this process may.
     public init(_ loop: EventLoop) throws {
         self.loop = loop
+        var limit = rlimit()
+        getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+        fileLimit = limit
+        limit.rlim_cur = limit.rlim_max
+        Self.limitFiles(limit)
         signal(SIGPIPE, SIG_IGN)
         signals = Descriptor(try check(laboratory_take_signals(), "signalfd"))
         try loop.add(signals.number, EventLoop.readable, self)
+    }
+
+    private static func limitFiles(_ limit: rlimit) {
+        var limit = limit
+        setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
     }
 
     /// Ends a COMMAND that still runs because what it was to talk to has failed.
@@ -45,6 +59,11 @@ public final class Supervisor: EventHandler {
         var words: [UnsafeMutablePointer<CChar>?] = command.map { strdup($0) }
         words.append(nil)
         defer { for word in words { free(word) } }
+        // select(2) does not take descriptors above 1023, and some programs close all that there could be.
+        var raised = fileLimit
+        raised.rlim_cur = raised.rlim_max
+        Self.limitFiles(fileLimit)
+        defer { Self.limitFiles(raised) }
         var pid: pid_t = 0
         let status = posix_spawnp(&pid, command[0], nil, &attributes, words, environ)
         guard status == 0 else { throw LabError.system(call: "cannot run", subject: command[0], errno: status) }

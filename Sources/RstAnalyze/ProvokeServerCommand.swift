@@ -64,7 +64,7 @@ struct ProvokeServerCommand: ParsableCommand {
                 (server, endpoint) = (started, started.endpoint)
             } else {
                 let started = try ResetServer(settings, listen: listen.endpoint, loop: loop, log: log)
-                (server, endpoint) = (started, started.endpoint)
+                (server, endpoint) = (started, started.endpoint ?? listen.endpoint)
             }
             return variables(for: endpoint)
         }

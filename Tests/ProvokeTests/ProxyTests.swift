@@ -8,20 +8,22 @@ import Testing
 
 /// `provoke proxy` between sockets of this process.
 @Suite(.serialized) struct ProxyTests {
-    private static let listening: [IPVersion: IPAddress] = [
+    static let listening: [IPVersion: IPAddress] = [
         .v4: IPAddress(ipv4: 0x7f00_0001), .v6: IPAddress(high: 0, low: 1),
     ]
 
-    private struct Pair {
+    struct Pair {
         let proxy: Provoker
         let client: TestClient
         let server: Socket
+        /// Where the server listens.
+        let port: UInt16
 
-        /// - Parameter prepare: sends what makes the proxy reset before both ends are there.
         init(_ version: IPVersion, _ arguments: [String]) throws {
             let listener = try Socket(family: version == .v4 ? AF_INET : AF_INET6)
             try listener.bind(Endpoint(ProxyTests.listening[version]!, 0))
             try listener.listen()
+            port = try listener.local().port
             proxy = try Provoker(
                 "proxy",
                 ["--listen", "\(loopback[version]!):0", "--to", "\(try listener.local())"] + arguments)
