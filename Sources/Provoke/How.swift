@@ -63,18 +63,19 @@ public enum How: String, Sendable, CaseIterable {
     /// Each with its sentence, for a person.
     public var summary: String {
         switch self {
-        case .abortOnClose: "closes with data that it has not read, as soon as there is some"
+        case .abortOnClose: "closes with unread data, as soon as there is some"
         case .lingerZero: "sets SO_LINGER to 0 seconds and closes"
         case .disconnect: "disconnects the socket with connect(AF_UNSPEC)"
         case .dataAfterClose: "closes; the peer's next data meets the socket in FIN_WAIT2"
-        case .dataAfterShutdown: "shuts both directions down; the peer's next data is reset"
-        case .keepaliveRace: "closes a connection that was idle; the peer's next request meets a TIME_WAIT entry"
-        case .keepaliveTimeout: "hears nothing of the peer any more until its keepalive probes are used up"
-        case .userTimeout: "hears nothing of the peer any more until TCP_USER_TIMEOUT is over"
-        case .finWait2: "closes, and its wait for the peer's FIN times out (root)"
-        case .acceptQueueOverflow: "lets handshakes end at a full accept queue (net.ipv4.tcp_abort_on_overflow=1)"
-        case .listenerClosed: "closes the listener with connections that it has not accepted, and listens again"
-        case .closedPort: "stops to listen for a while, and listens again"
+        case .dataAfterShutdown: "shuts down both directions; the peer's next data is answered with a RST"
+        case .keepaliveRace: "closes an idle connection; the peer's next request meets a TIME_WAIT entry"
+        case .keepaliveTimeout: "drops everything from the peer until TCP_KEEPCNT is reached"
+        case .userTimeout: "drops everything from the peer until TCP_USER_TIMEOUT expires"
+        case .finWait2: "closes, then the wait for the peer's FIN times out (root)"
+        case .acceptQueueOverflow:
+            "completes handshakes while the accept queue is full (needs net.ipv4.tcp_abort_on_overflow=1)"
+        case .listenerClosed: "closes the listener with connections still in its accept queue, then reopens it"
+        case .closedPort: "stops listening for --pause, then listens again"
         }
     }
 }

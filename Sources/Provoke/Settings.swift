@@ -34,10 +34,10 @@ extension How {
     /// Why this process cannot do it here; nil if it can.
     public func obstacle(isRoot: Bool) -> String? {
         switch self {
-        case .finWait2: isRoot ? nil : "fin-wait2 forges a segment of the peer: it needs root"
+        case .finWait2: isRoot ? nil : "--how fin-wait2 needs root, to forge a segment of the peer"
         case .acceptQueueOverflow:
             File.read("/proc/sys/net/ipv4/tcp_abort_on_overflow")?.first == "1"
-                ? nil : "accept-queue-overflow needs net.ipv4.tcp_abort_on_overflow=1 in this network namespace"
+                ? nil : "--how accept-queue-overflow needs net.ipv4.tcp_abort_on_overflow=1 in this network namespace"
         default: nil
         }
     }

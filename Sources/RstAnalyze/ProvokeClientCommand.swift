@@ -7,13 +7,13 @@ import Provoke
 struct ProvokeClientCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "client",
-        abstract: "A client that resets its server, or vanishes.",
+        abstract: "Run a client that resets its server, or vanishes.",
         usage: "rst-analyze provoke client --to ADDRESS:PORT --how HOW [--when WHEN] [OPTIONS]",
         discussion: """
             HOW: those of "provoke server" for a connection, and
-              vanish: the socket goes without a word; the server's next segment is answered with a RST (root).
-              silence: says and hears nothing for --pause, as a host that lost power.
-              send-after-close: waits for the server's FIN and sends data then; the server resets.
+              vanish: the socket disappears silently; the server's next segment is answered with a RST (root).
+              silence: neither sends nor hears anything for --pause, like a host that lost power.
+              send-after-close: waits for the server's FIN, then sends data; the server resets.
 
             WHEN: connect (default), sent=N bytes of the request, received=N bytes of the answer, after=TIME. Opens --count \
             connections (1), at most --per-second.
@@ -28,16 +28,16 @@ struct ProvokeClientCommand: ParsableCommand {
     @Option(help: ArgumentHelp("When: connect, sent=N, received=N, after=T."))
     var when = When()
 
-    @Option(help: ArgumentHelp("Send the bytes of this file instead of a small HTTP request.", valueName: "file"))
+    @Option(help: ArgumentHelp("Send the contents of this file instead of a small HTTP request.", valueName: "file"))
     var send: String?
 
-    @Option(help: "How long a silence lasts.")
+    @Option(help: "How long silence lasts.")
     var pause = TimeLength(argument: "10s")!
 
-    @Option(help: ArgumentHelp("Connections a second, at most 1000.", valueName: "n"))
+    @Option(help: ArgumentHelp("Connections per second, at most 1000.", valueName: "n"))
     var perSecond = 10.0
 
-    @Option(name: [.customShort("c"), .long], help: ArgumentHelp("How many connections.", valueName: "n"))
+    @Option(name: [.customShort("c"), .long], help: ArgumentHelp("Number of connections.", valueName: "n"))
     var count = 1
 
     @Option(
@@ -55,12 +55,14 @@ struct ProvokeClientCommand: ParsableCommand {
     }
 
     func validate() throws {
-        guard way != nil else { throw ValidationError("a client has no --how \(how)") }
-        guard perSecond > 0, perSecond <= 1000 else { throw ValidationError("--per-second must be up to 1000") }
+        guard way != nil else { throw ValidationError("--how \(how) is not available for a client") }
+        guard perSecond > 0, perSecond <= 1000 else {
+            throw ValidationError("--per-second must be greater than 0 and at most 1000")
+        }
         guard count >= 1 else { throw ValidationError("--count must be at least 1") }
         switch when.moment {
         case .request, .hello:
-            throw ValidationError("a client has no --when \(when.moment == .hello ? "tls" : "request=N")")
+            throw ValidationError("--when \(when.moment == .hello ? "tls" : "request=N") is not available for a client")
         default: break
         }
     }

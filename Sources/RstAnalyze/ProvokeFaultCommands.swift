@@ -8,19 +8,19 @@ import Provoke
 struct FaultOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "The service whose connections are reset. Without --interface, what the server that is made stands for.",
+            "The service whose connections are reset; without --interface, where the server behind the router forwards to.",
             valueName: "address:port"))
     var to: AddressAndPort?
 
-    @Option(help: ArgumentHelp("Reset what passes this interface of this host.", valueName: "name"))
+    @Option(help: ArgumentHelp("Reset connections that pass this existing interface.", valueName: "name"))
     var interface: String?
 
     @Flag(
         name: .customLong("i-own-this-network"),
-        help: "Confirm --interface: resets connections that this program did not make, of other users and hosts too.")
+        help: "Confirm --interface: it resets connections of other users and hosts, too.")
     var ownsNetwork = false
 
-    @Option(help: "When it begins. (default: at once)")
+    @Option(help: "When to start. (default: at once)")
     var after: TimeLength?
 
     @Option(help: ArgumentHelp("RSTs per second, at most 1000.", valueName: "n"))
@@ -37,7 +37,7 @@ struct FaultOptions: ParsableArguments {
         help: ArgumentHelp("Write the log to this file instead of standard output.", valueName: "file"))
     var logFile: String?
 
-    @Argument(parsing: .postTerminator, help: "Run this, and end when it ends.")
+    @Argument(parsing: .postTerminator, help: "Run this command and exit when it does.")
     var command: [String] = []
 
     func validate() throws {
@@ -45,18 +45,18 @@ struct FaultOptions: ParsableArguments {
         guard perSecond >= 2, perSecond <= 1000 else { throw ValidationError("--per-second must be from 2 to 1000") }
         if let count, count < 1 { throw ValidationError("--count must be at least 1") }
         guard interface == nil else {
-            if to == nil { throw ValidationError("--interface needs --to: the service whose connections are reset") }
+            if to == nil { throw ValidationError("--interface needs --to, the service whose connections are reset") }
             if !ownsNetwork {
                 throw ValidationError(
-                    "--interface resets connections that this program did not make: say --i-own-this-network too")
+                    "--interface resets connections of other users and hosts: confirm with --i-own-this-network")
             }
             return
         }
-        if ownsNetwork { throw ValidationError("--i-own-this-network is for --interface") }
+        if ownsNetwork { throw ValidationError("--i-own-this-network needs --interface") }
         if command.isEmpty {
-            throw ValidationError("there is no COMMAND to run behind a router; or name an --interface")
+            throw ValidationError("there is no COMMAND to run behind a router, and no --interface")
         }
-        if count != nil { throw ValidationError("--count is for --interface: COMMAND is run to its end") }
+        if count != nil { throw ValidationError("--count needs --interface: behind a router, COMMAND runs to its end") }
     }
 
     func run(_ kind: InterfaceFault.Kind) throws {
@@ -66,7 +66,7 @@ struct FaultOptions: ParsableArguments {
                 fault, after: after, to: to, ip: ip, perSecond: perSecond, logFile: logFile, command: command)
         }
         guard geteuid() == 0 else {
-            log.error("\(kind.rawValue) sends in the name of others: it needs root")
+            log.error("provoke \(kind.rawValue) --interface needs root")
             throw ExitCode(1)
         }
         let run = ProvokeRun(count: count, logFile: logFile, command: command)
@@ -84,10 +84,10 @@ struct FaultOptions: ParsableArguments {
 }
 
 private let discussionOfPlaces = """
-    Needs root. Without --interface, COMMAND runs as by "provoke run", in a network namespace that the program makes, and \
-    finds a server behind a router in $PROVOKE_URL, $PROVOKE_HOST and $PROVOKE_PORT. With --interface and \
-    --i-own-this-network, connections to --to that pass that interface of this host are reset, from wherever they come, \
-    until --count, SIGINT or the end of COMMAND.
+    Needs root. Without --interface, COMMAND runs as with "provoke run", in a network namespace created for it, and finds a \
+    server behind a router in $PROVOKE_URL, $PROVOKE_HOST and $PROVOKE_PORT. With --interface and --i-own-this-network, \
+    connections to --to that pass that interface are reset, wherever they come from, until --count, SIGINT or the end of \
+    COMMAND.
     """
 
 struct ProvokeInjectCommand: ParsableCommand {
@@ -99,8 +99,8 @@ struct ProvokeInjectCommand: ParsableCommand {
             rst-analyze provoke inject --interface NAME --i-own-this-network --to ADDRESS:PORT [OPTIONS] [-- COMMAND ...]
             """,
         discussion: """
-            Each end gets a RST with the sequence number that it expects next, as from an intrusion detection system or a \
-            censor. An idle connection is left alone until its next segment.
+            Each end gets a RST with the sequence number that it expects next, as an intrusion detection system or a \
+            censor sends it. An idle connection is left alone until its next segment.
 
             \(discussionOfPlaces)
             """)
@@ -113,14 +113,14 @@ struct ProvokeInjectCommand: ParsableCommand {
 struct ProvokeRejectCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "reject",
-        abstract: "Let netfilter answer a service's clients with RSTs.",
+        abstract: "Reject segments to a service with RSTs from netfilter.",
         usage: """
             rst-analyze provoke reject [--after TIME] [--to ADDRESS:PORT] [OPTIONS] -- COMMAND ...
             rst-analyze provoke reject --interface NAME --i-own-this-network --to ADDRESS:PORT [OPTIONS] [-- COMMAND ...]
             """,
         discussion: """
             Segments to the service meet a rule "reject with tcp reset" and do not reach it, as with a firewall that was \
-            changed while connections were open. The rules are taken away at the end, however the program ends.
+            changed while connections were open. The rules are removed when the program ends, even by SIGKILL.
 
             \(discussionOfPlaces)
             """)

@@ -11,8 +11,9 @@ struct ProvokeCommand: ParsableCommand {
         commandName: "provoke",
         abstract: "Reset connections on demand, to test clients and servers.",
         discussion: """
-            Each reset is a line of JSON on standard output (rst-provoke/1), with the cause that a report of a recording \
-            made beside has for it. Ends with --count, SIGINT or SIGTERM, or with COMMAND, whose status it then has.
+            Logs one line of JSON per reset to standard output (rst-provoke/1), with the cause that a report of a \
+            recording made at the same time should name. Runs until --count, SIGINT or SIGTERM, or until COMMAND exits, \
+            and then has its exit status.
             """,
         subcommands: [
             ProvokeServerCommand.self, ProvokeProxyCommand.self, ProvokeClientCommand.self, ProvokeRunCommand.self,
@@ -75,7 +76,7 @@ extension When: ExpressibleByArgument {
 
 /// What the subcommands share.
 struct ProvokeOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("Share of the connections that is reset, 0 to 1.", valueName: "p"))
+    @Option(help: ArgumentHelp("Fraction of the connections to reset, 0 to 1.", valueName: "p"))
     var rate = 1.0
 
     @Option(name: [.customShort("c"), .long], help: ArgumentHelp("Stop after N resets.", valueName: "n"))
@@ -86,7 +87,7 @@ struct ProvokeOptions: ParsableArguments {
         help: ArgumentHelp("Write the log to this file instead of standard output.", valueName: "file"))
     var logFile: String?
 
-    @Argument(parsing: .postTerminator, help: "Run this, and end when it ends.")
+    @Argument(parsing: .postTerminator, help: "Run this command and exit when it does.")
     var command: [String] = []
 
     func validate() throws {

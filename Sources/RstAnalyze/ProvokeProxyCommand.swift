@@ -11,9 +11,9 @@ struct ProvokeProxyCommand: ParsableCommand {
         usage:
             "rst-analyze provoke proxy --listen ADDRESS:PORT --to ADDRESS:PORT [--how HOW] [--when WHEN] [--side SIDE] [-- COMMAND ...]",
         discussion: """
-            Passes everything else through unchanged, half-closed connections and resets included. Needs no root. HOW and \
-            WHEN are those of "provoke server", for a connection; received=N counts what the client sends, sent=N what \
-            the server answers. A side that is not reset is closed with a FIN.
+            Forwards everything else unchanged, including half-closes and resets. Needs no root. HOW and WHEN are those of \
+            "provoke server" that concern a single connection; received=N counts bytes from the client, sent=N bytes from \
+            the server. A side that is not reset is closed with a FIN.
 
             COMMAND finds the proxy in $PROVOKE_URL, $PROVOKE_HOST and $PROVOKE_PORT.
             """)
@@ -30,7 +30,7 @@ struct ProvokeProxyCommand: ParsableCommand {
     @Option(help: ArgumentHelp("When to reset: connect, received=N, sent=N, request=N, tls, after=T; every=N."))
     var when = When()
 
-    @Option(help: "Whom to reset: client, server or both.")
+    @Option(help: "Which side to reset: client, server or both.")
     var side = Proxy.Side.client
 
     @OptionGroup var options: ProvokeOptions

@@ -10,27 +10,27 @@ struct ProvokeRunCommand: ParsableCommand {
         abstract: "Run a command behind a router that breaks its connections.",
         usage: "rst-analyze provoke run --fault FAULT [--after TIME] [--to ADDRESS:PORT] [OPTIONS] -- COMMAND ...",
         discussion: """
-            Needs root. COMMAND runs in a network namespace that the program makes, and finds a server in $PROVOKE_URL, \
-            $PROVOKE_HOST and $PROVOKE_PORT behind a router. The server answers HTTP itself, or stands for --to, which is \
-            reached from outside. Nothing else can be reached, and nothing outside is changed.
+            Needs root. COMMAND runs in a network namespace created for it and finds a server behind a router in \
+            $PROVOKE_URL, $PROVOKE_HOST and $PROVOKE_PORT. The server answers HTTP itself, or forwards to --to outside. \
+            Nothing else can be reached, and nothing outside is changed.
 
             FAULT: reject (netfilter answers with RSTs), inject (a program on the router forges RSTs to both ends), \
-            forget-nat (the router masquerades and forgets its connections every --after, 1s), drop (in silence).
+            forget-nat (the router masquerades and forgets its connections every --after, 1s), drop (silently).
             """)
 
     @Option(help: "What the router does: reject, inject, forget-nat, drop.")
     var fault: RoutedRun.Fault
 
-    @Option(help: "When it begins, from the start of COMMAND. (default: at once)")
+    @Option(help: "When the fault starts, counted from the start of COMMAND. (default: at once)")
     var after: TimeLength?
 
-    @Option(help: ArgumentHelp("What the server stands for.", valueName: "address:port"))
+    @Option(help: ArgumentHelp("Where the server forwards to.", valueName: "address:port"))
     var to: AddressAndPort?
 
     @Option(help: "IP version of the namespaces: 4 or 6.")
     var ip = 4
 
-    @Option(help: ArgumentHelp("RSTs per second that the router makes, at most 1000.", valueName: "n"))
+    @Option(help: ArgumentHelp("RSTs per second, at most 1000.", valueName: "n"))
     var perSecond = 100
 
     @Option(
@@ -38,7 +38,7 @@ struct ProvokeRunCommand: ParsableCommand {
         help: ArgumentHelp("Write the log to this file instead of standard output.", valueName: "file"))
     var logFile: String?
 
-    @Argument(parsing: .postTerminator, help: "Run this, and end when it ends.")
+    @Argument(parsing: .postTerminator, help: "Run this command and exit when it does.")
     var command: [String]
 
     func validate() throws {

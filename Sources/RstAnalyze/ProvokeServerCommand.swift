@@ -7,16 +7,16 @@ import Provoke
 struct ProvokeServerCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "server",
-        abstract: "A server that resets its clients in the way asked for.",
+        abstract: "Run a server that resets its clients.",
         usage: "rst-analyze provoke server --listen ADDRESS:PORT --how HOW [--when WHEN] [OPTIONS] [-- COMMAND ...]",
         discussion: """
             HOW: \(How.allCases.map { "\($0.rawValue): \($0.summary)." }.joined(separator: "\n     ")) 
 
             WHEN: connect (default), received=N bytes of a request, sent=N bytes of an answer, request=N (after the \
-            Nth request, before its answer), tls (in the middle of a handshake), after=TIME; and every=N for the Nth \
-            connection only: --when request=2,every=3. Without HOW, no connection is reset.
+            Nth request, before its answer), tls (in the middle of a handshake), after=TIME; and every=N for every Nth \
+            connection only: --when request=2,every=3. Without --how, no connection is reset.
 
-            COMMAND finds the server in $PROVOKE_URL, $PROVOKE_HOST and $PROVOKE_PORT; port 0 lets the kernel choose.
+            COMMAND finds the server in $PROVOKE_URL, $PROVOKE_HOST and $PROVOKE_PORT. With port 0, the kernel chooses a port.
             """)
 
     @Option(help: ArgumentHelp("Where to listen: 127.0.0.1:8080, [::1]:0.", valueName: "address:port"))
@@ -28,10 +28,12 @@ struct ProvokeServerCommand: ParsableCommand {
     @Option(help: ArgumentHelp("When to reset: connect, received=N, sent=N, request=N, tls, after=T; every=N."))
     var when = When()
 
-    @Option(help: ArgumentHelp("Answer each request with the bytes of this file.", valueName: "file"))
+    @Option(help: ArgumentHelp("Answer each request with the contents of this file.", valueName: "file"))
     var respond: String?
 
-    @Option(help: "How long a port stays closed, or a connection idle before it is closed (keepalive-race).")
+    @Option(
+        help: "How long the port stays closed (closed-port), or a connection idle before it is closed (keepalive-race)."
+    )
     var pause = TimeLength(argument: "1s")!
 
     @OptionGroup var options: ProvokeOptions
@@ -48,7 +50,8 @@ struct ProvokeServerCommand: ParsableCommand {
         default: break
         }
         if how.isOfListener, when.every != 1 || options.rate != 1 {
-            throw ValidationError("--how \(how.rawValue) is for all connections: no every=N, no --rate")
+            throw ValidationError(
+                "--how \(how.rawValue) concerns all connections: it cannot be combined with every=N or --rate")
         }
     }
 
