@@ -64,9 +64,9 @@ final class Ending: EventHandler {
         case .abortOnClose: try whenUnread()
         case .lingerZero:
             // close(2) looks for unread data before it looks at SO_LINGER.
-            try socket.hear(only: .nothing)
-            drain()
+            try? socket.hear(only: .nothing)
             try socket.setLinger(seconds: 0)
+            drain()
             finish(.reset)
         case .disconnect:
             try socket.disconnect()
@@ -78,7 +78,7 @@ final class Ending: EventHandler {
             finish(.reset)
         case .keepaliveRace:
             // Data that crosses the FIN would meet the socket itself: it has to come again.
-            try socket.hear(only: .noData)
+            try? socket.hear(only: .noData)
             try socket.setTCP(TCP_LINGER2, 60)
             drain()
             try socket.shutdown(SHUT_WR)

@@ -60,21 +60,20 @@ public enum How: String, Sendable, CaseIterable {
         case byTimer = "by-timer"
     }
 
-    /// Each with its sentence, for a person.
+    /// For a person, with its name on one line of a terminal.
     public var summary: String {
         switch self {
         case .abortOnClose: "closes with unread data, as soon as there is some"
         case .lingerZero: "sets SO_LINGER to 0 seconds and closes"
         case .disconnect: "disconnects the socket with connect(AF_UNSPEC)"
-        case .dataAfterClose: "closes; the peer's next data meets the socket in FIN_WAIT2"
-        case .dataAfterShutdown: "shuts down both directions; the peer's next data is answered with a RST"
-        case .keepaliveRace: "closes an idle connection; the peer's next request meets a TIME_WAIT entry"
-        case .keepaliveTimeout: "drops everything from the peer until TCP_KEEPCNT is reached"
-        case .userTimeout: "drops everything from the peer until TCP_USER_TIMEOUT expires"
-        case .finWait2: "closes, then the wait for the peer's FIN times out (root)"
-        case .acceptQueueOverflow:
-            "completes handshakes while the accept queue is full (needs net.ipv4.tcp_abort_on_overflow=1)"
-        case .listenerClosed: "closes the listener with connections still in its accept queue, then reopens it"
+        case .dataAfterClose: "closes; the peer's next data is answered with a RST"
+        case .dataAfterShutdown: "shuts down both directions and keeps the socket"
+        case .keepaliveRace: "closes when idle; the next request meets TIME_WAIT"
+        case .keepaliveTimeout: "drops all segments until TCP_KEEPCNT is reached"
+        case .userTimeout: "drops all segments until TCP_USER_TIMEOUT expires"
+        case .finWait2: "closes, and times out waiting for the peer's FIN (root)"
+        case .acceptQueueOverflow: "completes handshakes at a full accept queue"
+        case .listenerClosed: "closes the listener with connections in its queue"
         case .closedPort: "stops listening for --pause, then listens again"
         }
     }

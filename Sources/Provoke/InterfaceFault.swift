@@ -46,7 +46,7 @@ public final class InterfaceFault {
             do {
                 try begin()
             } catch {
-                log.missed(how: kind.rawValue, peer: nil, why: "\(error)")
+                log.givenUp(how: kind.rawValue, why: "\(error)")
                 loop.stop()
             }
         }

@@ -85,7 +85,7 @@ public final class ListenerServer: EventHandler {
     }
 
     private func failed(_ error: any Error) {
-        log.missed(how: how.rawValue, peer: nil, why: "\(error)")
+        log.givenUp(how: how.rawValue, why: "\(error)")
         loop.stop()
     }
 
@@ -104,17 +104,13 @@ public final class ListenerServer: EventHandler {
 
     // MARK: listener-closed
 
-    /// Lets nothing more into the queue and then runs the closure, which closes the listener: whoever came meanwhile
-    /// sends his SYN once more.
+    /// Lets nothing more into the queue, as far as this process may, and then runs the closure, which closes the listener:
+    /// whoever came meanwhile sends his SYN once more.
     private func silence(_ body: @escaping () -> Void) {
         loop.remove(listener.number)
-        do {
-            try listener.hear(only: .nothing)
-            // A segment that another processor let pass a moment before is in the queue by then.
-            loop.after(1_000_000, body)
-        } catch {
-            failed(error)
-        }
+        try? listener.hear(only: .nothing)
+        // A segment that another processor let pass a moment before is in the queue by then.
+        loop.after(1_000_000, body)
     }
 
     private func closeListener() {

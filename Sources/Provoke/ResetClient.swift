@@ -12,6 +12,11 @@ public final class ResetClient {
         case silence
         /// Waits for the server's FIN and sends data then.
         case sendAfterClose
+
+        /// Of those that are a way of a server, too.
+        public var how: How? {
+            if case .reset(let how) = self { how } else { nil }
+        }
     }
 
     private let loop: EventLoop

@@ -10,6 +10,10 @@ public final class ResetLog {
     private(set) var connections = 0
     /// The reader of the log has gone, or its disk is full.
     public private(set) var hasFailed = false
+    /// Something that everything else rests on has failed.
+    public private(set) var hasGivenUp = false
+    /// Resets that were asked for and did not happen.
+    public private(set) var misses = 0
 
     /// Is called before the last line: writes what is not logged yet.
     var finish: () -> Void = {}
@@ -93,6 +97,7 @@ public final class ResetLog {
 
     /// A reset that was asked for and did not happen: the peer ended the connection first, for one.
     func missed(how: String, peer: Endpoint?, why: String) {
+        misses &+= 1
         var line = opened("missed")
         line.raw(",\"how\":")
         line.string(how)
@@ -103,6 +108,12 @@ public final class ResetLog {
         line.raw(",\"why\":")
         line.string(why)
         write(&line)
+    }
+
+    /// Nothing more can be reset.
+    func givenUp(how: String, why: String) {
+        hasGivenUp = true
+        missed(how: how, peer: nil, why: why)
     }
 
     /// A router breaks connections from now on, or a client is silent.

@@ -90,7 +90,7 @@ public final class RoutedRun {
                 // Those that were made meanwhile are forgotten, too.
                 if fault == .forgetNAT { breakLater(max(nanoseconds, 100_000_000)) }
             } catch {
-                log.missed(how: fault.rawValue, peer: nil, why: "\(error)")
+                log.givenUp(how: fault.rawValue, why: "\(error)")
                 loop.stop()
             }
         }

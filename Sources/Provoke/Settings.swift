@@ -1,3 +1,4 @@
+import Glibc
 import Laboratory
 
 /// What a server, a proxy or a client of `provoke` is asked to do.
@@ -37,8 +38,25 @@ extension How {
         case .finWait2: isRoot ? nil : "--how fin-wait2 needs root, to forge a segment of the peer"
         case .acceptQueueOverflow:
             File.read("/proc/sys/net/ipv4/tcp_abort_on_overflow")?.first == "1"
-                ? nil : "--how accept-queue-overflow needs net.ipv4.tcp_abort_on_overflow=1 in this network namespace"
+                ? SocketFilter.obstacle.map { "--how \(rawValue) needs \($0)" }
+                : "--how accept-queue-overflow needs net.ipv4.tcp_abort_on_overflow=1 in this network namespace"
+        case .keepaliveTimeout, .userTimeout: SocketFilter.obstacle.map { "--how \(rawValue) needs \($0)" }
         default: nil
+        }
+    }
+}
+
+/// Whether this process may let a socket hear less than what comes: some kernels keep that from ordinary users.
+public enum SocketFilter {
+    /// What is missing; nil if nothing is.
+    public static var obstacle: String? {
+        guard let socket = try? Socket(family: AF_INET) else { return nil }
+        defer { socket.close() }
+        do {
+            try socket.hear(only: .nothing)
+            return nil
+        } catch {
+            return "CAP_NET_ADMIN here, to drop what the peer sends (\(error))"
         }
     }
 }

@@ -1,5 +1,5 @@
 /// When a connection is reset, and which ones.
-public struct When: Sendable, Equatable {
+public struct When: Sendable, Equatable, CustomStringConvertible {
     public enum Moment: Sendable, Equatable {
         /// As soon as it is accepted.
         case connected
@@ -25,7 +25,7 @@ public struct When: Sendable, Equatable {
     }
 
     /// As it stands in the log, in the words of the command line.
-    var description: String {
+    public var description: String {
         let text =
             switch moment {
             case .connected: "connect"

@@ -16,7 +16,7 @@ struct ProvokeClientCommand: ParsableCommand {
               send-after-close: waits for the server's FIN, then sends data; the server resets.
 
             WHEN: connect (default), sent=N bytes of the request, received=N bytes of the answer, after=TIME. Opens --count \
-            connections (1), at most --per-second.
+            connections (1), at most --per-second. The exit status is 1 if one of them could not be reset.
             """)
 
     @Option(help: ArgumentHelp("Where to connect to.", valueName: "address:port"))
@@ -69,22 +69,29 @@ struct ProvokeClientCommand: ParsableCommand {
 
     func run() throws {
         guard let way else { return }
+        if way == .silence, let obstacle = SocketFilter.obstacle {
+            log.error("--how silence needs \(obstacle)")
+            throw ExitCode(1)
+        }
         if way == .vanish, geteuid() != 0 {
             log.error("vanish takes a socket away from the kernel (TCP_REPAIR): it needs root")
             throw ExitCode(1)
         }
         let run = ProvokeRun(count: count, logFile: logFile, command: [])
-        var settings = try run.settings(nil, when)
+        var settings = try run.settings(way.how, when)
         settings.message = try send.map(contents)
         settings.pause = pause.nanoseconds
         var client: ResetClient?
+        var resets: ResetLog?
         try run.serve { loop, log in
             let started = ResetClient(
                 settings, way, name: how, to: to.endpoint, perSecond: perSecond, loop: loop, log: log)
             client = started
+            resets = log
             started.begin()
             return []
         }
         withExtendedLifetime(client) {}
+        if let resets, resets.misses > 0 { throw ExitCode(1) }
     }
 }

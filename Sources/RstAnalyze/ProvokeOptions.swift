@@ -44,6 +44,8 @@ extension How: ExpressibleByArgument {}
 
 /// Words separated by commas: a moment, and `every=N`.
 extension When: ExpressibleByArgument {
+    public var defaultValueDescription: String { description }
+
     public init?(argument: String) {
         self.init()
         var hasMoment = false

@@ -29,7 +29,14 @@ struct ProvokeRun {
     }
 
     func openLog() throws -> ResetLog {
-        guard let path = logFile else { return ResetLog(descriptor: STDOUT_FILENO) }
+        guard let path = logFile else {
+            // Its number would be that of a socket.
+            guard fcntl(STDOUT_FILENO, F_GETFD) >= 0 else {
+                log.error("standard output is closed: name a file with --log")
+                throw ExitCode(1)
+            }
+            return ResetLog(descriptor: STDOUT_FILENO)
+        }
         let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else {
             log.error("cannot create \(path): \(String(cString: strerror(errno)))")
@@ -57,7 +64,7 @@ struct ProvokeRun {
             let supervisor = try Supervisor(loop)
             try start(loop, resets, supervisor)
             defer { supervisor.finish() }
-            try loop.run()
+            if !resets.hasFailed { try loop.run() }
             supervisor.finish()
             resets.end()
             status = supervisor.status
@@ -69,6 +76,7 @@ struct ProvokeRun {
             log.error("cannot write the log")
             throw ExitCode(1)
         }
+        if resets.hasGivenUp, status == 0 { status = 1 }
         if status != 0 { throw ExitCode(status) }
     }
 }

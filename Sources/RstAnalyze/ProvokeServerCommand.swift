@@ -8,9 +8,10 @@ struct ProvokeServerCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "server",
         abstract: "Run a server that resets its clients.",
-        usage: "rst-analyze provoke server --listen ADDRESS:PORT --how HOW [--when WHEN] [OPTIONS] [-- COMMAND ...]",
+        usage: "rst-analyze provoke server --listen ADDRESS:PORT [--how HOW] [--when WHEN] [OPTIONS] [-- COMMAND ...]",
         discussion: """
-            HOW: \(How.allCases.map { "\($0.rawValue): \($0.summary)." }.joined(separator: "\n     ")) 
+            HOW:
+            \(How.allCases.map { "  \($0.rawValue): \($0.summary)" }.joined(separator: "\n"))
 
             WHEN: connect (default), received=N bytes of a request, sent=N bytes of an answer, request=N (after the \
             Nth request, before its answer), tls (in the middle of a handshake), after=TIME; and every=N for every Nth \
@@ -46,7 +47,7 @@ struct ProvokeServerCommand: ParsableCommand {
             break
         case (.closedPort, _), (.listenerClosed, _), (.acceptQueueOverflow, _), (.keepaliveRace, _):
             throw ValidationError(
-                "--how \(how.rawValue) cannot be combined with --when \(when.defaultValueDescription)")
+                "--how \(how.rawValue) cannot be combined with --when \(when)")
         default: break
         }
         if how.isOfListener, when.every != 1 || options.rate != 1 {

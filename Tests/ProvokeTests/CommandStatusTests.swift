@@ -60,6 +60,18 @@ import Testing
         #expect(try status(["true"], arguments) == 64)
     }
 
+    /// A log that cannot be written ends the program at once, and no line goes to a socket that got its number.
+    @Test(arguments: [">&-", ">/dev/full"])
+    func aLogThatCannotBeWrittenIsAnError(_ redirection: String) throws {
+        let process = Process()
+        process.executableURL = URL(filePath: "/bin/sh")
+        process.arguments = ["-c", "exec \"$0\" provoke server --listen 127.0.0.1:0 \(redirection)", program]
+        process.standardError = FileHandle.nullDevice
+        try process.run()
+        process.waitUntilExit()
+        #expect(process.terminationStatus == 1)
+    }
+
     /// Nothing is sent on an interface that nobody said to own.
     @Test(arguments: [
         ["inject"], ["inject", "--interface", "lo", "--to", "127.0.0.1:80"],

@@ -52,9 +52,12 @@ final class Provoker {
     private(set) var endpoint = Endpoint(IPAddress(ipv4: 0), 0)
 
     /// Returns when it listens.
-    init(_ role: String, _ arguments: [String]) throws {
-        process.executableURL = URL(filePath: program)
-        process.arguments = ["provoke", role] + arguments
+    ///
+    /// - Parameter prefix: a program that runs this one, and what it takes.
+    init(_ role: String, _ arguments: [String], prefix: [String] = []) throws {
+        let words = prefix + [program, "provoke", role] + arguments
+        process.executableURL = URL(filePath: words[0])
+        process.arguments = Array(words.dropFirst())
         process.standardOutput = output
         try process.run()
         while !text.contains(UInt8(ascii: "\n")) {
