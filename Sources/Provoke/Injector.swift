@@ -19,8 +19,8 @@ final class Injector: EventHandler {
     /// By the direction to the service.
     private var attempts: [FourTuple: Attempt] = [:]
     var isActive = false
-    /// Is called after the RSTs of a connection.
-    var didReset: () -> Void = {}
+    /// Is called after the RSTs of a connection, for the first time or again.
+    var didReset: (_ isFirst: Bool) -> Void = { _ in }
 
     private struct Attempt {
         var count = 0
@@ -70,7 +70,6 @@ final class Injector: EventHandler {
         let now = Deadline.now()
         var attempt = attempts[tuple, default: Attempt()]
         guard isActive, attempt.count < 4, now >= attempt.pause, allowance.take(2) else { return }
-        if attempt.count == 0 { log.countConnection() }
         attempt = Attempt(count: attempt.count + 1, pause: now + 20_000_000)
         if attempts.count >= 65_536 { attempts = [:] }
         attempts[tuple] = attempt
@@ -80,7 +79,7 @@ final class Injector: EventHandler {
         send(
             RawSegment(
                 from: segment.destination, to: segment.source, [.rst, .ack], seq: segment.ack, ack: segment.nextSeq))
-        didReset()
+        didReset(attempt.count == 1)
     }
 
     private func send(_ segment: RawSegment) {

@@ -35,8 +35,8 @@ public final class InterfaceFault {
             injector = try Injector(target, interface: interface, perSecond: perSecond, loop: loop, log: log)
         }
         log.begin(kind.rawValue, settings.tool, listen: nil, to: target, how: kind.rawValue, when: nil)
-        rejector?.didReset = { [self] in endAtCount() }
-        injector?.didReset = { [self] in endAtCount() }
+        rejector?.didReset = { [self] in didReset(isFirst: true) }
+        injector?.didReset = { [self] in didReset(isFirst: $0) }
     }
 
     /// Breaks connections after a time, until the count is reached or `end()` is called.
@@ -58,7 +58,8 @@ public final class InterfaceFault {
         log.begun(kind.rawValue)
     }
 
-    private func endAtCount() {
+    private func didReset(isFirst: Bool) {
+        if isFirst { log.countConnection() }
         guard log.hasFailed || settings.count.map({ log.resets >= $0 }) == true else { return }
         end()
         if log.hasFailed || settings.stopsAtCount { loop.stop() }

@@ -34,10 +34,12 @@ public final class Proxy {
         let server: Socket
         do {
             server = try Socket.connecting(to: target)
+        } catch LabError.system("socket", let subject, let code) {
+            // It waits until a descriptor is free for its other side.
+            loop.after(50_000_000) { [weak self] in try? self?.accept(client) }
+            throw LabError.system(call: "socket", subject: subject, errno: code)
         } catch {
-            abort(client, side: .client)
-            if case LabError.system("socket", _, _) = error { throw error }
-            return
+            return abort(client, side: .client)
         }
         ProxyConnection(self, client: client, server: server, isChosen: acceptor.choose()).begin()
     }

@@ -97,7 +97,6 @@ final class Rejector: EventHandler {
             while let some = try packets.next() {
                 for packet in some {
                     guard let segment = RawSegment(packet: packet, snapped: true) else { continue }
-                    log.countConnection()
                     log.reset(from: segment.destination, to: segment.source, how: Self.how, cause: Self.cause)
                     didReset()
                 }
