@@ -244,7 +244,7 @@ extension Endpoint {
     var isUnspecified: Bool { address.bytes.allSatisfy { $0 == 0 } }
 
     /// An address of this host at which a listener on this one can be reached: the loopback address for the unspecified.
-    var reachable: Endpoint {
+    public var reachable: Endpoint {
         guard isUnspecified else { return self }
         return Endpoint(address.isIPv4 ? IPAddress(ipv4: 0x7f00_0001) : IPAddress(high: 0, low: 1), port)
     }

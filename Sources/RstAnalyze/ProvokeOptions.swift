@@ -109,6 +109,7 @@ struct ProvokeOptions: ParsableArguments {
 
 /// The variables that tell COMMAND where to connect to.
 func variables(for endpoint: Endpoint) -> [(String, String)] {
+    let endpoint = endpoint.reachable
     let host = endpoint.address.description
     return [
         ("PROVOKE_HOST", host), ("PROVOKE_PORT", "\(endpoint.port)"), ("PROVOKE_URL", "http://\(endpoint)/"),

@@ -34,6 +34,13 @@ import Testing
         #expect(try status(["python3", "-c", script], ["--how", "linger-zero"]) == 42)
     }
 
+    /// Not every system connects to an unspecified address.
+    @Test(arguments: [("0.0.0.0", "127.0.0.1"), ("[::]", "::1")])
+    func commandIsToldAnAddressOfThisHost(_ listen: String, _ host: String) throws {
+        let script = "test \"$PROVOKE_HOST\" = \(host)"
+        #expect(try status(["sh", "-c", script], ["--listen", "\(listen):0"]) == 0)
+    }
+
     /// The count does not end a server whose COMMAND still runs.
     @Test func aCountIsNotTheEndOfCommand() throws {
         let script = """
