@@ -40,7 +40,7 @@ private func reportInputs(_ inventory: Inventory) -> [Report.Input] {
         Report.Input(
             file: $0.file, kind: .capture, packets: $0.packets, events: 0, damage: $0.damage,
             damageCount: $0.damageCount,
-            undecoded: $0.undecoded, notes: $0.notes, comments: $0.remarks)
+            undecoded: $0.undecoded, notes: notes($0), comments: $0.remarks)
     }
     let recordings = inventory.recordings.map { input in
         var damage = input.recording.damage.map { "line \($0.line) (offset \($0.offset)): \($0.problem)" }
@@ -65,6 +65,13 @@ private func reportInputs(_ inventory: Inventory) -> [Report.Input] {
             kernel: header?.kernel, netns: header?.netns)
     }
     return captures + recordings
+}
+
+private func notes(_ capture: CaptureInput) -> [String] {
+    guard capture.connectionsLetGo > 0 else { return capture.notes }
+    return capture.notes + [
+        "\(capture.connectionsLetGo) connections without a RST were let go to keep within the memory (--memory): what came before a RST in one of them is not known"
+    ]
 }
 
 /// What is not damaged, and yet not there.

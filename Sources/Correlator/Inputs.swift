@@ -21,6 +21,8 @@ public struct CaptureInput: Sendable {
     public var translationGaps: [Int: TranslationGap]
     /// Who listens, of those that answer without a handshake in the capture.
     public var listeners: Listeners
+    /// Connections without a RST of which nothing is known any more: the memory was needed for others.
+    public var connectionsLetGo: Int
     /// The beginning of what RSTs carry, by packet number.
     public var payloads: [Int: [UInt8]]
     /// How its connections ended, where it has no RST; nil if that was not looked for.
@@ -69,6 +71,7 @@ public struct CaptureInput: Sendable {
         hasFlows = false
         translationGaps = [:]
         listeners = Listeners()
+        connectionsLetGo = 0
         payloads = [:]
         unfinished = nil
         comments = [:]

@@ -15,8 +15,15 @@ public struct InputLoader {
 
     /// Called from time to time with the bytes of a capture that are done and their total, if it is known.
     let progress: ((_ done: Int, _ total: Int?) -> Void)?
+    /// Bytes for connections without a RST of a capture that can be read only once.
+    let memory: Int
 
-    public init(progress: ((_ done: Int, _ total: Int?) -> Void)? = nil) { self.progress = progress }
+    public static let defaultMemory = 256 << 20
+
+    public init(memory: Int = defaultMemory, progress: ((_ done: Int, _ total: Int?) -> Void)? = nil) {
+        self.memory = memory
+        self.progress = progress
+    }
 
     /// Whether the kernel's events show what every answer's segment met, socket or none.
     public var tellsOfAllAnswers: Bool {
@@ -98,7 +105,7 @@ public struct InputLoader {
         do {
             let file = try InputFile(path: candidate.path)
             switch file.contentKind {
-            case .pcap, .pcapng: return .capture(try Self.capture(file, progress), isRereadable: file.isRereadable)
+            case .pcap, .pcapng: return .capture(try capture(file), isRereadable: file.isRereadable)
             case .gzip, .zstd, .lz4, .xz, .bzip2, .other:
                 guard file.isRereadable else { return RecordingReader.read(candidate, opened: file) }
                 background.read(candidate, number)
@@ -109,19 +116,38 @@ public struct InputLoader {
         }
     }
 
-    private static func capture(
-        _ file: InputFile, _ progress: ((_ done: Int, _ total: Int?) -> Void)?
-    ) throws -> CaptureInput {
+    private func capture(_ file: InputFile) throws -> CaptureInput {
+        guard file.isRereadable else {
+            var whole = StreamedSegments(memory: memory)
+            let summary = try file.scan(selecting: .all, progress: progress, into: &whole)
+            var input = Self.input(file, summary, whole.resets.finish())
+            let followed = whole.connections.finish()
+            input.flows = followed.flows
+            input.hasFlows = true
+            input.translationGaps = followed.gaps
+            input.connectionsLetGo = followed.letGo
+            return input
+        }
         var resets = CollectedSegments()
         let summary = try file.scan(selecting: .resets, progress: progress, into: &resets)
+        return Self.input(file, summary, resets.finish())
+    }
+
+    private static func input(
+        _ file: InputFile, _ summary: CaptureSummary, _ resets: [CapturedSegment]
+    ) -> CaptureInput {
         var input = CaptureInput(
-            file: file.path, packets: summary.packets, interfaces: summary.interfaces.map(\.name),
-            resets: resets.finish())
+            file: file.path, packets: summary.packets, interfaces: summary.interfaces.map(\.name), resets: resets)
         input.segments = summary.tcpSegments
         // What an interface counts in all, its packets may have counted one by one.
         input.dropped = Int(clamping: max(summary.dropped ?? 0, summary.droppedBetweenPackets))
         for comment in summary.resetComments {
             if case .packet(let number) = comment.subject { input.comments[number, default: []].append(comment.text) }
+        }
+        // A device that gives its reason gives the same one to thousands: each is kept once.
+        var payloads: Set<[UInt8]> = []
+        for carried in summary.resetBytes {
+            input.payloads[carried.packet] = payloads.insert(carried.bytes).memberAfterInsert
         }
         for comment in summary.comments {
             switch comment.subject {

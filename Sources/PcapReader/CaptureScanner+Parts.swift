@@ -39,6 +39,9 @@ extension CaptureScanner {
             summary.note(comment.text, on: comment.moved(by: summary.frames).subject)
         }
         summary.resetComments += found.resetComments.map { $0.moved(by: summary.frames) }
+        summary.resetBytes += found.resetBytes.map {
+            ResetBytes(packet: $0.packet + summary.frames, bytes: $0.bytes)
+        }
         summary.commentCount += found.commentCount - found.comments.count
         for damage in found.damage where summary.damage.count < CaptureSummary.keptDamage {
             summary.damage.append(damage)

@@ -165,6 +165,19 @@ public struct CaptureComment: Sendable, Equatable {
     }
 }
 
+/// The beginning of what a RST carries: devices say in it why they sent it (RFC 9293, section 3.5.3).
+public struct ResetBytes: Sendable, Equatable {
+    /// So many bytes are kept at most.
+    public static let kept = 256
+    /// 1-based number of the packet.
+    public var packet: Int
+    public var bytes: [UInt8]
+    public init(packet: Int, bytes: [UInt8]) {
+        self.packet = packet
+        self.bytes = bytes
+    }
+}
+
 /// Everything about a capture but its packets.
 public struct CaptureSummary: Sendable, Equatable {
     /// At most this many are kept of damage, comments on packets and names; the counts go on.
@@ -200,6 +213,8 @@ public struct CaptureSummary: Sendable, Equatable {
     public var commentCount = 0
     /// Of packets with a RST: all of them, whatever the number of the others.
     public var resetComments: [CaptureComment] = []
+    /// The beginning of what RSTs carry, in the order of the file; see `ResetBytes`.
+    public var resetBytes: [ResetBytes] = []
     /// The name resolution blocks: names by textual address.
     public var names: [String: [String]] = [:]
     /// Of all names, also of those that are not in `names`.

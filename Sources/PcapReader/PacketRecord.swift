@@ -139,6 +139,7 @@ extension CaptureScanner {
         }
         decoder.readOptions(bytes)
         decoder.readPayload(bytes)
+        if isReset, decoder.segment.payloadLength > 0 { keepPayload(bytes, record, decoder.segment) }
         var captured = CapturedSegment(
             segment: decoder.segment, number: record.number, offset: offset + record.offset, time: record.time,
             interface: Int32(clamping: record.interface))
@@ -149,6 +150,17 @@ extension CaptureScanner {
         captured.originalLength = record.original
         (captured.connection, captured.isReversed) = place
         body(captured)
+    }
+
+    @inline(never)
+    private mutating func keepPayload(_ bytes: RawSpan, _ record: PacketRecord, _ reset: TCPSegment) {
+        guard mode == .resets || mode == .all, reset.payloadOffset >= 0 else { return }
+        let start = Int(reset.payloadOffset)
+        let count = min(record.captured - start, Int(reset.payloadLength), ResetBytes.kept)
+        guard count > 0 else { return }
+        let at = record.at + start
+        summary.resetBytes.append(
+            ResetBytes(packet: record.number, bytes: (at..<at + count).map { bytes.u8($0) }))
     }
 
     /// Widens the summary's span of time.

@@ -25,6 +25,12 @@ struct ReportCommand: ParsableCommand {
     @Flag(name: [.customShort("R"), .long], help: "Also read the directories in directories.")
     var recursive = false
 
+    @Option(
+        help: ArgumentHelp(
+            "Keep so much of the connections without a RST where a capture can be read only once, as from a pipe: 256M, 1G.",
+            valueName: "size"))
+    var memory = MemorySize(bytes: InputLoader.defaultMemory)
+
     @OptionGroup
     var output: OutputOptions
 
@@ -48,7 +54,7 @@ struct ReportCommand: ParsableCommand {
         text.tz.activate()
         let prepared = try gate.prepare()
         let progress = ProgressLine()
-        var loader = InputLoader { progress.update(done: $0, total: $1) }
+        var loader = InputLoader(memory: memory.bytes) { progress.update(done: $0, total: $1) }
         loader.load(files, recursively: recursive)
         progress.clear()
         guard loader.failures.isEmpty else {

@@ -80,10 +80,10 @@ struct SegmentKey: Hashable {
 
 extension FollowedFlows {
     /// The segments that are kept of the compared flows, with their times.
-    func notes(in filter: FlowFilter) -> [(SegmentKey, Int64)] {
-        comparedFlows.enumerated().flatMap { number, flow in
+    func notes(in names: ConnectionNames) -> [(SegmentKey, Int64)] {
+        comparedFlows.flatMap { number, flow in
             sides(number).enumerated().flatMap { index, side in
-                let tuple = filter.tuple(flow.connection)
+                let tuple = names.tuple(flow.connection)
                 let isReversed = flow.isReversed != (index == 1)
                 return ([side.syn, side.fin].compactMap { $0 } + flow.recent(index).inOrder + side.resets).map { note in
                     (

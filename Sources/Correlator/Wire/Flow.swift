@@ -26,6 +26,20 @@ extension FlowShard {
         var latestOfZeek: Int32 = -1
         /// RSTs of this connection that nothing of one kind has followed yet.
         var waiting = Waiting()
+        /// There is a moment of it. Known only where all connections are followed.
+        var hasReset = false
+        /// Segments that came before the first one were let go.
+        var lacksPast = false
+
+        /// The place of one that was let go.
+        static let nothing = Flow(connection: -1, isReversed: false, interface: 0, ifindex: 0)
+
+        init(connection: Int32, isReversed: Bool, interface: Int32, ifindex: Int32) {
+            self.connection = connection
+            self.isReversed = isReversed
+            self.interface = interface
+            self.ifindex = ifindex
+        }
 
         /// The heads of linked lists of RSTs by their place in `moments`, or -1: each RST leaves each list once, and so the
         /// cost of a segment does not depend on how many RSTs came before it.
@@ -60,6 +74,12 @@ extension FlowShard {
 extension FlowShard.Flow {
     /// The latest segments of an end.
     func recent(_ side: Int) -> RecentSegments { side == 0 ? firstRecent : secondRecent }
+
+    /// Both ends have sent their FIN.
+    var isClosed: Bool { ends[0].fin != nil && ends[1].fin != nil }
+
+    /// The packet of its latest segment.
+    var lastPacket: Int { max(ends[0].last?.number ?? 0, ends[1].last?.number ?? 0) }
 
     /// Takes in a segment of one end that is no RST; false if it is one that was captured twice.
     mutating func take(_ segment: FlowSegment, side: Int) -> Bool {

@@ -20,6 +20,8 @@ final class FlowContext: Sendable {
     let zeek: ZeekState
     /// What is known of a third party: packets of the capture.
     let strangers: Strangers
+    /// There were earlier segments, of which nothing is known any more: the memory was needed for others.
+    let lacksPast: Bool
 
     /// RSTs that show by themselves that a third party sent them.
     struct Strangers: Sendable {
@@ -37,12 +39,13 @@ final class FlowContext: Sendable {
     static let nothing = FlowContext(
         reset: nil, ends: Ends(), sender: 0, recollection: Recollection(), previous: nil, after: FlowShard.After(),
         final: FinalEnds(Ends()),
-        duplicates: 0, zeek: .other, strangers: Strangers())
+        duplicates: 0, zeek: .other, strangers: Strangers(), lacksPast: false)
 
     init(
         reset: SegmentNote?, ends: Ends, sender: Int, recollection: Recollection, previous: FlowShard.Flow.Ended?,
         after: FlowShard.After,
-        final: FinalEnds, duplicates: Int, zeek: ZeekState, strangers: Strangers
+        final: FinalEnds, duplicates: Int, zeek: ZeekState, strangers: Strangers,
+        lacksPast: Bool
     ) {
         self.reset = reset
         own = ends[sender]
@@ -55,6 +58,7 @@ final class FlowContext: Sendable {
         self.duplicates = duplicates
         self.zeek = zeek
         self.strangers = strangers
+        self.lacksPast = lacksPast
     }
 
     /// The RSTs of the sender before and after this one, and this one, as far as they are kept.

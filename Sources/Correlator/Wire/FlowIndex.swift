@@ -36,4 +36,13 @@ struct FlowIndex: Sendable {
         others[other] = new
         return nil
     }
+
+    /// Forgets the flows of some connections.
+    ///
+    /// - Parameter isGone: whether the connection with that place is one of them.
+    mutating func remove(where isGone: (_ place: Int) -> Bool) {
+        for place in first.indices where first[place].flow >= 0 && isGone(place) { first[place] = Entry() }
+        guard !others.isEmpty else { return }
+        others = others.filter { !isGone(Int($0.key.connection) / FlowTable.shardCount) }
+    }
 }

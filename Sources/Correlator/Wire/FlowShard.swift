@@ -15,6 +15,22 @@ struct FlowShard: Sendable {
     private var latest: [Int32] = []
     /// Segments that are to be followed.
     private var queue: [FlowSegment] = []
+    /// Of a capture that is read once: its connections, and of each segment of `queue` how to find its own.
+    private(set) var numbers: ConnectionNumbers?
+    private var keys: [ConnectionKey] = []
+    /// The number of this shard.
+    private let number: Int
+    /// Flows that were let go: their places are free.
+    private var free: [Int32] = []
+    /// At most so many flows without a RST are kept.
+    private let mostFlows: Int
+    /// Connections that were let go.
+    private(set) var letGo = 0
+    /// Flows that have a RST: never let go.
+    private var flowsWithResets = 0
+    private var notedMoments = 0
+    /// How many of `moments` were looked at for what they ask of other connections.
+    private var askedMoments = 0
 
     /// - Parameters:
     ///   - connections: about so many are to be followed.
@@ -24,6 +40,19 @@ struct FlowShard: Sendable {
         flows.reserveCapacity(connections)
         latest.reserveCapacity(connections)
         moments.reserveCapacity(resets)
+        number = 0
+        mostFlows = .max
+    }
+
+    /// For all connections of a capture, whether they have a RST or not.
+    ///
+    /// - Parameters:
+    ///   - number: that of the shard.
+    ///   - mostFlows: see there.
+    init(number: Int, mostFlows: Int) {
+        self.number = number
+        self.mostFlows = mostFlows
+        numbers = ConnectionNumbers()
     }
 
     /// A connection as it was just before a RST.
@@ -81,6 +110,122 @@ struct FlowShard: Sendable {
         }
     }
 
+    /// The same where no filter has given their connections numbers.
+    mutating func enqueue(_ segments: [KeyedSegment], precedingPackets preceding: Int) {
+        for segment in segments {
+            queue.append(segment.segment)
+            queue[queue.count - 1].note.number += preceding
+            keys.append(segment.key)
+        }
+    }
+
+    /// Takes in what was put off, in pieces of one size, so that what is let go between them does not depend on how the
+    /// capture was cut.
+    ///
+    /// - Parameter isFinal: nothing more comes.
+    mutating func follow(inPiecesOf size: Int, isFinal: Bool) {
+        guard queue.count >= size || isFinal && !queue.isEmpty else { return }
+        var segments: [FlowSegment] = []
+        swap(&segments, &queue)
+        var start = 0
+        while segments.count - start >= size || isFinal && start < segments.count {
+            let end = min(start + size, segments.count)
+            number(&segments, start..<end)
+            follow(Array(segments[start..<end]))
+            noteResets()
+            letGoOfOldest()
+            start = end
+        }
+        segments.removeFirst(start)
+        keys.removeFirst(start)
+        swap(&segments, &queue)
+    }
+
+    /// Gives segments the numbers of their connections.
+    private mutating func number(_ segments: inout [FlowSegment], _ places: Range<Int>) {
+        guard var numbers else { return }
+        // The only owner from here on, or the first change would copy it.
+        self.numbers = nil
+        for start in stride(from: places.lowerBound, to: places.upperBound, by: Self.lookedForTogether) {
+            let together = start..<min(start + Self.lookedForTogether, places.upperBound)
+            for place in together { numbers.prefetchSlot(keys[place].tag) }
+            for place in together { numbers.prefetchTuple(keys[place].tag) }
+            for place in together {
+                let found = numbers.number(
+                    of: keys[place].tuple, tag: keys[place].tag, begins: segments[place].note.isPlainSyn)
+                segments[place].connection = ConnectionNames.connection(found.number, shard: number)
+                segments[place].isReversed = found.isReversed
+            }
+        }
+        self.numbers = numbers
+    }
+
+    /// Marks the flows that have got their first RST.
+    private mutating func noteResets() {
+        for moment in moments[notedMoments...] where !flows[Int(moment.flow)].hasReset {
+            flows[Int(moment.flow)].hasReset = true
+            flowsWithResets += 1
+        }
+        notedMoments = moments.count
+    }
+
+    /// Lets go of connections without a RST when there are too many: first of those that are over, then of those that have
+    /// been silent for longest.
+    private mutating func letGoOfOldest() {
+        guard numbers != nil, flows.count - free.count - flowsWithResets > mostFlows else { return }
+        // What a connection has at several interfaces stays together.
+        var states = [ConnectionState](repeating: ConnectionState(), count: numbers?.limit ?? 0)
+        for flow in flows where flow.connection >= 0 {
+            let place = Int(flow.connection) / FlowTable.shardCount
+            states[place].flows += 1
+            states[place].hasReset = states[place].hasReset || flow.hasReset
+            states[place].isOpen = states[place].isOpen || !flow.isClosed
+            states[place].last = max(states[place].last, flow.lastPacket)
+        }
+        var candidates = states.indices.filter { states[$0].flows > 0 && !states[$0].hasReset }
+        candidates.sort { a, b in
+            states[a].isOpen != states[b].isOpen ? !states[a].isOpen : states[a].last < states[b].last
+        }
+        // A quarter at a time: to look for them takes as long as to follow as many segments.
+        var excess = flows.count - free.count - flowsWithResets - mostFlows * 3 / 4
+        var count = 0
+        while count < candidates.count, excess > 0 {
+            excess -= states[candidates[count]].flows
+            states[candidates[count]].isLetGo = true
+            count += 1
+        }
+        for place in flows.indices where flows[place].connection >= 0 {
+            guard states[Int(flows[place].connection) / FlowTable.shardCount].isLetGo else { continue }
+            flows[place] = .nothing
+            free.append(Int32(truncatingIfNeeded: place))
+        }
+        index.remove { states[$0].isLetGo }
+        for place in candidates[..<count] { numbers?.remove(Int32(truncatingIfNeeded: place)) }
+        letGo += count
+    }
+
+    private struct ConnectionState {
+        var flows = 0
+        var hasReset = false
+        var isOpen = false
+        var isLetGo = false
+        var last = 0
+    }
+
+    /// What the RSTs that came since this was asked the last time want to know of other connections.
+    mutating func newQuestions() -> [TranslationSearch.Question] {
+        guard let numbers, askedMoments < moments.count else { return [] }
+        defer { askedMoments = moments.count }
+        return moments[askedMoments...].compactMap { moment in
+            moment.refused.map { segment in
+                let flow = flows[Int(moment.flow)]
+                return TranslationSearch.Question(
+                    reset: moment.note.number, tuple: numbers.tuple(flow.connection / Int32(FlowTable.shardCount)),
+                    isReversed: flow.isReversed != (moment.sender == 1), segment)
+            }
+        }
+    }
+
     /// Takes in what was put off, if that is enough.
     mutating func follow(ifAtLeast least: Int) {
         guard queue.count >= max(1, least) else { return }
@@ -132,14 +277,19 @@ struct FlowShard: Sendable {
 
     /// The connection at the interface of the segment, which may be a new one.
     private mutating func flow(of segment: FlowSegment) -> Int {
-        let new = Int32(truncatingIfNeeded: flows.count)
+        let new = free.last ?? Int32(truncatingIfNeeded: flows.count)
         let place = Int(segment.connection) / FlowTable.shardCount
         if let known = index.flow(of: segment, place: place, orNew: new) { return Int(known) }
-        flows.append(
-            Flow(
-                connection: segment.connection, isReversed: segment.isReversed, interface: segment.interface,
-                ifindex: segment.ifindex))
-        latest.append(-1)
+        var flow = Flow(
+            connection: segment.connection, isReversed: segment.isReversed, interface: segment.interface,
+            ifindex: segment.ifindex)
+        flow.lacksPast = numbers?.lacksPast(Int32(truncatingIfNeeded: place)) ?? false
+        if free.popLast() != nil {
+            flows[Int(new)] = flow
+        } else {
+            flows.append(flow)
+            latest.append(-1)
+        }
         return Int(new)
     }
 
@@ -246,7 +396,7 @@ struct FlowShard: Sendable {
         follow(ifAtLeast: 1)
         queue = []
         for index in flows.indices { Self.finishZeek(&flows[index], &moments) }
-        return FollowedFlows(flows, moments, repeats)
+        return FollowedFlows(flows, moments, repeats, isWhole: numbers != nil)
     }
 }
 

@@ -9,7 +9,7 @@ public struct FlowTable: Sendable {
 
     /// A class, so that a table is asked without copies of its parts.
     private final class Content: Sendable {
-        let filter: FlowFilter
+        let names: ConnectionNames
         /// A connection is always in the same one, however many processors there are.
         let shards: [FollowedFlows]
         /// Of each RST, in the order of the capture, its packet, its shard and its place there.
@@ -17,15 +17,15 @@ public struct FlowTable: Sendable {
         let injectors: KnownInjectors
         let hosts: HostProfiles
 
-        init(_ filter: FlowFilter, _ shards: [FollowedFlows]) {
-            self.filter = filter
+        init(_ names: ConnectionNames, _ shards: [FollowedFlows]) {
+            self.names = names
             self.shards = shards
             resets = Self.merged(shards.map(\.packets))
-            let claims = Array(shards.indices).concurrentMap(inPiecesOf: 1) { shards[$0].injected(shard: $0, filter) }
+            let claims = Array(shards.indices).concurrentMap(inPiecesOf: 1) { shards[$0].injected(shard: $0, names) }
             injectors = KnownInjectors(claims.flatMap(\.self))
             var hosts = HostProfiles()
             if shards.contains(where: \.hasRefusals) {
-                for shard in shards { shard.addHosts(to: &hosts, filter) }
+                for shard in shards { shard.addHosts(to: &hosts, names) }
             }
             self.hosts = hosts
         }
@@ -55,9 +55,9 @@ public struct FlowTable: Sendable {
 
     static let shardCount = 8
 
-    public init() { self.init(FlowFilter([]), []) }
+    public init() { self.init(.selected(FlowFilter([])), []) }
 
-    fileprivate init(_ filter: FlowFilter, _ shards: [FollowedFlows]) { content = Content(filter, shards) }
+    init(_ names: ConnectionNames, _ shards: [FollowedFlows]) { content = Content(names, shards) }
 
     /// - Parameter segments: of one capture, in the order of the file.
     public init(_ segments: some Collection<CapturedSegment>) {
@@ -114,7 +114,7 @@ public struct FlowTable: Sendable {
         /// - Parameter segment: one that the filter selected; others are left out.
         public static func add(_ segment: CapturedSegment, to batch: inout Batch) {
             guard segment.connection >= 0 else { return }
-            batch.shards[FlowTable.shard(of: segment.connection)].append(FlowSegment(segment))
+            batch.shards[ConnectionNames.shard(of: segment.connection)].append(FlowSegment(segment))
         }
 
         public mutating func take(_ batches: [(batch: Batch, precedingPackets: Int)]) {
@@ -130,7 +130,7 @@ public struct FlowTable: Sendable {
 
         public func finish() -> FlowTable {
             FlowTable(
-                filter,
+                .selected(filter),
                 slots.concurrentMap(inPiecesOf: 1) { slot in
                     slot.shard.withLock { shard in
                         defer { shard = FlowShard() }
@@ -139,8 +139,6 @@ public struct FlowTable: Sendable {
                 })
         }
     }
-
-    private static func shard(of connection: Int32) -> Int { Int(connection) & (shardCount - 1) }
 
     /// What is known of the connection of a RST; nil if the table did not see that packet.
     ///
@@ -159,7 +157,7 @@ public struct FlowTable: Sendable {
         var host: HostProfiles.Profile?
         if !content.hosts.isEmpty, flows.refusesSyn(Int(place)) {
             let (connection, isReversed) = flows.connection(ofReset: Int(place))
-            let tuple = content.filter.tuple(connection)
+            let tuple = content.names.tuple(connection)
             host = content.hosts[isReversed ? tuple.destination : tuple.source]
         }
         return flows.context(at: place, shard: shard, knowing: content.injectors, host: host)
@@ -167,8 +165,8 @@ public struct FlowTable: Sendable {
 
     /// What the capture has of a connection: its ends, in the order of the tuple; nil for nothing.
     func connection(of tuple: FourTuple) -> (source: FlowSide, destination: FlowSide, lastTime: Int64)? {
-        guard let place = content.filter.number(of: tuple),
-            let ends = content.shards[Self.shard(of: place.connection)].ends(ofConnection: place.connection)
+        guard let place = content.names.number(of: tuple),
+            let ends = content.shards[ConnectionNames.shard(of: place.connection)].ends(ofConnection: place.connection)
         else { return nil }
         let last = [ends.source, ends.destination].compactMap { $0.last?.time }.max() ?? 0
         return place.isReversed ? (ends.destination, ends.source, last) : (ends.source, ends.destination, last)
@@ -180,7 +178,7 @@ public struct FlowTable: Sendable {
     func questions(atMost limit: Int) -> [TranslationSearch.Question] {
         var questions: [TranslationSearch.Question] = []
         for shard in content.shards where questions.count < limit {
-            questions += shard.questions(content.filter, atMost: limit - questions.count)
+            questions += shard.questions(content.names, atMost: limit - questions.count)
         }
         return questions
     }
@@ -190,6 +188,6 @@ public struct FlowTable: Sendable {
 
     /// The segments that are kept of some flows, with their times.
     func notes() -> [(SegmentKey, Int64)] {
-        content.shards.flatMap { $0.notes(in: content.filter) }
+        content.shards.flatMap { $0.notes(in: content.names) }
     }
 }

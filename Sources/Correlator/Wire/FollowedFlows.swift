@@ -7,8 +7,10 @@ import PcapReader
 /// A class, so that it is asked without a copy of it.
 final class FollowedFlows: Sendable {
     private let flows: [EndedFlow]
-    /// The first flows as they were followed, to be compared with those of other captures.
-    let comparedFlows: [FlowShard.Flow]
+    /// The places of those whose connection has a RST.
+    private let resetFlows: [Int]
+    /// The first of them as they were followed, to be compared with those of other captures.
+    let comparedFlows: [(place: Int, flow: FlowShard.Flow)]
     /// One for each RST.
     private let moments: [FlowShard.Moment]
     /// The packets of all RSTs, in order, with the places of these. Some show a RST again.
@@ -18,17 +20,22 @@ final class FollowedFlows: Sendable {
     /// All flows by the number of their connection.
     private let byConnection: [(connection: Int32, flow: Int32)]
 
+    /// - Parameter isWhole: the flows are those of all connections, not of those with a RST.
     init(
-        _ flows: [FlowShard.Flow], _ moments: [FlowShard.Moment], _ repeats: [(number: Int, moment: Int32)]
+        _ flows: [FlowShard.Flow], _ moments: [FlowShard.Moment], _ repeats: [(number: Int, moment: Int32)],
+        isWhole: Bool
     ) {
         self.flows = flows.map(EndedFlow.init)
         self.moments = moments
         packets =
             (moments.indices.map { (moments[$0].note.number, Int32(truncatingIfNeeded: $0)) }
             + repeats.map { ($0.number, $0.moment) }).sorted { $0.0 < $1.0 }
-        comparedFlows = Array(flows.prefix(FlowTable.comparedFlows))
+        // A connection that was reset is one whatever interface showed the RST.
+        let reset = isWhole ? Set(flows.lazy.filter(\.hasReset).map(\.connection)) : []
+        resetFlows = flows.indices.filter { !isWhole || reset.contains(flows[$0].connection) }
+        comparedFlows = resetFlows.prefix(FlowTable.comparedFlows).map { ($0, flows[$0]) }
         nextResets = Self.nextResets(moments, flowCount: flows.count)
-        byConnection = flows.indices.map { (flows[$0].connection, Int32($0)) }.sorted { $0 < $1 }
+        byConnection = flows.indices.filter { flows[$0].connection >= 0 }.map { (flows[$0].connection, Int32($0)) }.sorted { $0 < $1 }
     }
 
     /// Of a flow what is asked for afterwards.
@@ -38,6 +45,7 @@ final class FollowedFlows: Sendable {
         let generation: Int32
         let duplicates: Int32
         let pending: Int32
+        let lacksPast: Bool
         let ends: Ends
         let past: [(generation: Int32, ends: Ends)]
 
@@ -47,6 +55,7 @@ final class FollowedFlows: Sendable {
             generation = flow.generation
             duplicates = flow.duplicates
             pending = flow.pending
+            lacksPast = flow.lacksPast
             ends = flow.ends
             past = flow.past
         }
@@ -103,21 +112,22 @@ final class FollowedFlows: Sendable {
             reset: moments[moment].note, ends: moments[moment].ends, sender: Int(moments[moment].sender),
             recollection: moments[moment].recollection.value, previous: moments[moment].previous,
             after: after(moment, final), final: final, duplicates: Int(flows[Int(moments[moment].flow)].duplicates),
-            zeek: moments[moment].zeek, strangers: strangers)
+            zeek: moments[moment].zeek, strangers: strangers,
+            lacksPast: flows[Int(moments[moment].flow)].lacksPast && moments[moment].generation == 0)
     }
 
     /// The RSTs that show by themselves that a third party sent them.
     ///
     /// - Parameters:
     ///   - shard: the number of this one.
-    ///   - filter: the one that the flows were selected by.
-    func injected(shard: Int, _ filter: FlowFilter) -> [KnownInjectors.Claim] {
+    ///   - names: of the connections.
+    func injected(shard: Int, _ names: ConnectionNames) -> [KnownInjectors.Claim] {
         var claims: [KnownInjectors.Claim] = []
         for place in moments.indices where hasForeignHeader(place) {
             let context = context(at: Int32(truncatingIfNeeded: place))
             let (reset, flow) = (moments[place].note, Int(moments[place].flow))
             let injection = Injection(
-                reset, context, context.trigger, isIPv4: filter.tuple(flows[flow].connection).source.isIPv4,
+                reset, context, context.trigger, isIPv4: names.tuple(flows[flow].connection).source.isIPv4,
                 isFiltered: false)
             guard injection.claim == .claimed else { continue }
             claims.append(
@@ -177,13 +187,9 @@ final class FollowedFlows: Sendable {
         _ place: Int
     ) -> (reset: Int, connection: Int32, isReversed: Bool, segment: SegmentNote)? {
         let moment = moments[place]
-        guard moment.note.isBareAnswer, !moment.note.flags.contains(.ack) else { return nil }
-        let side = Int(moment.sender)
-        guard moment.ends.counts(of: side).segments == 0 || !moment.ends[side].hasMoreThanSyn,
-            let segment = moment.recollection.value.trigger(laterResets: 0)
-        else { return nil }
+        guard let segment = moment.refused else { return nil }
         let flow = flows[Int(moment.flow)]
-        return (moment.note.number, flow.connection, flow.isReversed != (side == 1), segment)
+        return (moment.note.number, flow.connection, flow.isReversed != (moment.sender == 1), segment)
     }
 
     /// It refuses a SYN, and the capture has nothing else of its end in this connection.
@@ -205,9 +211,9 @@ final class FollowedFlows: Sendable {
         return (flow.connection, flow.isReversed != (moments[place].sender == 1))
     }
 
-    /// Each flow with its connection, and whether the sender of its first segment comes second there.
+    /// Each flow whose connection has a RST with its connection, and whether the sender of its first segment comes second there.
     var endsOfFlows: some Sequence<(Int32, Bool, Ends)> {
-        flows.lazy.map { ($0.connection, $0.isReversed, $0.ends) }
+        resetFlows.lazy.map { [flows] in (flows[$0].connection, flows[$0].isReversed, flows[$0].ends) }
     }
 
     // MARK: - Connections
@@ -231,6 +237,16 @@ final class FollowedFlows: Sendable {
             found = flows[flow].isReversed ? (sides[1], sides[0]) : (sides[0], sides[1])
         }
         return found
+    }
+}
+
+extension FlowShard.Moment {
+    /// The segment that the RST refuses, where its sender had sent nothing but a SYN to that address and port.
+    var refused: SegmentNote? {
+        guard note.isBareAnswer, !note.flags.contains(.ack) else { return nil }
+        let side = Int(sender)
+        guard ends.counts(of: side).segments == 0 || !ends[side].hasMoreThanSyn else { return nil }
+        return recollection.value.trigger(laterResets: 0)
     }
 }
 

@@ -11,8 +11,8 @@ struct HostProfiles: Sendable {
         var highestTTL: UInt8
         /// Nanoseconds from the capture to the host and back, at least.
         var roundTrip: UInt64?
-        /// A SYN+ACK of the host.
-        let packet: Int
+        /// The first SYN+ACK of the host.
+        var packet: Int
     }
 
     var isEmpty: Bool { profiles.isEmpty }
@@ -24,6 +24,7 @@ struct HostProfiles: Sendable {
         if var profile = profiles[host] {
             profile.lowestTTL = min(profile.lowestTTL, answer.ttl)
             profile.highestTTL = max(profile.highestTTL, answer.ttl)
+            profile.packet = min(profile.packet, answer.number)
             if let roundTrip { profile.roundTrip = min(profile.roundTrip ?? .max, roundTrip) }
             profiles[host] = profile
         } else if profiles.count < Self.kept {
@@ -45,7 +46,7 @@ extension FollowedFlows {
     }
 
     /// Adds how the hosts of these flows accepted SYNs.
-    func addHosts(to hosts: inout HostProfiles, _ filter: FlowFilter) {
+    func addHosts(to hosts: inout HostProfiles, _ names: ConnectionNames) {
         for (connection, isReversed, sides) in endsOfFlows {
             for side in 0..<2 {
                 guard sides.counts(of: side).segments > 0, let answer = sides[side].syn, answer.isSynAck else {
@@ -56,7 +57,7 @@ extension FollowedFlows {
                 if let syn = peer.syn, syn.isPlainSyn, own.synRepeats + peer.synRepeats == 0, answer.time > syn.time {
                     roundTrip = answer.time.distance(from: syn.time)
                 }
-                let tuple = filter.tuple(connection)
+                let tuple = names.tuple(connection)
                 hosts.add(isReversed == (side == 0) ? tuple.destination : tuple.source, answer, roundTrip: roundTrip)
             }
         }

@@ -106,10 +106,10 @@ struct LaterNote: Sendable, Equatable {
 struct FlowSegment: Sendable, Equatable {
     var note: SegmentNote
     /// See `CapturedSegment`.
-    let connection: Int32
+    var connection: Int32
     let interface: Int32
     let ifindex: Int32
-    let isReversed: Bool
+    var isReversed: Bool
     let windowScale: UInt8
     let maximumSegmentSize: UInt16
     let sourcePort: UInt16

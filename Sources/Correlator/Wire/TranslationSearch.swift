@@ -28,6 +28,21 @@ public struct TranslationSearch: SegmentSink {
         let seq: UInt32
         let ack: UInt32
         let isSynAck: Bool
+
+        /// - Parameters:
+        ///   - tuple: the connection of the RST.
+        ///   - isReversed: the RST goes against it.
+        ///   - segment: the one that it refuses.
+        init(reset: Int, tuple: FourTuple, isReversed: Bool, _ segment: SegmentNote) {
+            packet = reset
+            let tuple = isReversed ? tuple.reversed : tuple
+            client = SegmentSelection.Source(address: tuple.source, port: tuple.sourcePort)
+            stranger = SegmentSelection.Source(address: tuple.destination, port: tuple.destinationPort)
+            number = segment.number
+            seq = segment.seq
+            ack = segment.ack
+            isSynAck = segment.isSynAck
+        }
     }
 
     private let questions: [Question]
@@ -99,7 +114,8 @@ public struct TranslationSearch: SegmentSink {
             question.isSynAck
             ? candidate.isSyn && candidate.seq &+ 1 == question.ack
             : !candidate.isSyn && candidate.ack == question.seq && candidate.seq == question.ack
-        guard fits else { return }
+        // The first: it was sent again, perhaps.
+        guard fits, answers[place] == nil else { return }
         answers[place] = TranslationGap(
             packet: number, destination: candidate.tuple.destination, port: candidate.tuple.destinationPort,
             isSyn: candidate.isSyn)
@@ -123,21 +139,14 @@ extension FlowTable {
 
 extension FollowedFlows {
     /// - Parameter limit: no more of them are needed.
-    func questions(_ filter: FlowFilter, atMost limit: Int) -> [TranslationSearch.Question] {
+    func questions(_ names: ConnectionNames, atMost limit: Int) -> [TranslationSearch.Question] {
         var questions: [TranslationSearch.Question] = []
         for place in packets.lazy.map(\.place) {
             guard let refused = refusedByStranger(Int(place)) else { continue }
-            let tuple = filter.tuple(refused.connection)
-            let client = SegmentSelection.Source(
-                address: refused.isReversed ? tuple.destination : tuple.source,
-                port: refused.isReversed ? tuple.destinationPort : tuple.sourcePort)
-            let stranger = SegmentSelection.Source(
-                address: refused.isReversed ? tuple.source : tuple.destination,
-                port: refused.isReversed ? tuple.sourcePort : tuple.destinationPort)
             questions.append(
                 TranslationSearch.Question(
-                    packet: refused.reset, client: client, stranger: stranger, number: refused.segment.number,
-                    seq: refused.segment.seq, ack: refused.segment.ack, isSynAck: refused.segment.isSynAck))
+                    reset: refused.reset, tuple: names.tuple(refused.connection), isReversed: refused.isReversed,
+                    refused.segment))
             if questions.count == limit { break }
         }
         return questions

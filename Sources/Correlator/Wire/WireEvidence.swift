@@ -29,6 +29,8 @@ struct WireEvidence: Sendable {
     let translationGap: TranslationGap?
     /// Who listens on the port of the RST's sender, as another connection shows; nil if that is not known.
     let listener: Listeners.Listener?
+    /// Segments of the connection before those that are known were let go.
+    let lacksPast: Bool
     /// A capture at the end that the RST names as its sender, where it never appeared.
     let absentAtSender: String?
     /// Where the capture was stamped by a clock that was set meanwhile.
@@ -88,7 +90,8 @@ struct WireEvidence: Sendable {
         let known = flow.flatMap { $0.isKnown ? $0 : nil }
         self.flow = flow
         context = flow ?? .nothing
-        isSparse = isFiltered || known.map { Self.misses($0, note) } ?? false
+        lacksPast = flow?.lacksPast ?? false
+        isSparse = isFiltered || lacksPast || known.map { Self.misses($0, note) } ?? false
         let endsOpen = known.map { Self.endsOpenConnection(captured.segment, $0) } ?? false
         trigger = endsOpen ? nil : known?.trigger
         situation =

@@ -92,6 +92,9 @@ private func whatDecides(_ candidates: [Cause], _ evidence: WireEvidence) -> Str
     if evidence.situation == .unread {
         return "the other segments of the connection: a pipe cannot be read twice, a file can"
     }
+    if evidence.lacksPast, evidence.trigger == nil {
+        return "the earlier segments of the connection: they were let go, and --memory keeps more"
+    }
     if evidence.situation == .isolated {
         return "the segments of the connection before the RST, and kernel events of the host that sent it"
     }

@@ -1,0 +1,104 @@
+import Dispatch
+import NetworkTypes
+public import PcapReader
+import Synchronization
+
+/// How a segment's connection is found.
+struct ConnectionKey: Sendable {
+    let tuple: FourTuple
+    let tag: UInt32
+}
+
+/// A segment whose connection has no number yet.
+struct KeyedSegment: Sendable {
+    let segment: FlowSegment
+    let key: ConnectionKey
+}
+
+/// Follows all connections of a capture that can be read only once, since any of them may have a RST: a pipe, standard
+/// input, a file that is still being written.
+///
+/// What it finds out of a RST is what `FlowTable.Builder` finds in a file, as long as the memory suffices. Where it does not,
+/// connections are let go; RSTs are not, nor are the connections that have one.
+public struct ConnectionFollower: SegmentSink {
+    private let slots: [Slot]
+    private var translations = TranslationIndex()
+
+    private final class Slot: Sendable {
+        let shard: Mutex<FlowShard>
+        init(_ shard: FlowShard) { self.shard = Mutex(shard) }
+    }
+
+    /// The segments of a part of the capture, for each shard its own.
+    public struct Batch: Sendable {
+        fileprivate var shards = [[KeyedSegment]](repeating: [], count: FlowTable.shardCount)
+        fileprivate var acknowledgments = TranslationIndex.Batch()
+    }
+
+    /// Segments of a shard that are followed together.
+    private let followedTogether: Int
+
+    /// Bytes that a connection takes, with the latest segments of both its ends: as measured.
+    private static let bytesOfConnection = 2300
+
+    /// - Parameter memory: bytes for connections that have no RST yet.
+    public init(memory: Int) {
+        self.init(mostConnections: memory / Self.bytesOfConnection, followedTogether: 8192)
+    }
+
+    init(mostConnections: Int, followedTogether: Int) {
+        self.followedTogether = followedTogether
+        slots = (0..<FlowTable.shardCount).map {
+            Slot(FlowShard(number: $0, mostFlows: max(1, mostConnections / FlowTable.shardCount)))
+        }
+    }
+
+    public static var emptyBatch: Batch { Batch() }
+
+    public static func add(_ segment: CapturedSegment, to batch: inout Batch) {
+        let hash = ConnectionHash(segment.segment.tuple)
+        batch.shards[hash.shard].append(
+            KeyedSegment(
+                segment: FlowSegment(segment), key: ConnectionKey(tuple: segment.segment.tuple, tag: hash.tag)))
+        batch.acknowledgments.add(segment, hash)
+    }
+
+    public mutating func take(_ batches: [(batch: Batch, precedingPackets: Int)]) {
+        follow(isFinal: false) { shard, number in
+            for (batch, preceding) in batches { shard.enqueue(batch.shards[number], precedingPackets: preceding) }
+        }
+        translations.take(batches.map { ($0.batch.acknowledgments, $0.precedingPackets) })
+        ask()
+    }
+
+    private func follow(isFinal: Bool, enqueuing enqueue: @Sendable (_ shard: inout FlowShard, Int) -> Void) {
+        DispatchQueue.concurrentPerform(iterations: slots.count) { [slots, followedTogether] number in
+            slots[number].shard.withLock { shard in
+                enqueue(&shard, number)
+                shard.follow(inPiecesOf: followedTogether, isFinal: isFinal)
+            }
+        }
+    }
+
+    private mutating func ask() {
+        for slot in slots {
+            for question in slot.shard.withLock({ $0.newQuestions() }) { translations.answer(question) }
+        }
+    }
+
+    /// The connections, when nothing more comes; of RSTs that refuse what belongs to another connection of their sender that
+    /// one, by packet number; and how many connections were let go.
+    public mutating func finish() -> (flows: FlowTable, gaps: [Int: TranslationGap], letGo: Int) {
+        follow(isFinal: true) { _, _ in }
+        ask()
+        let letGo = slots.reduce(0) { sum, slot in sum + slot.shard.withLock { $0.letGo } }
+        let names = ConnectionNames.all(slots.map { $0.shard.withLock { $0.numbers ?? ConnectionNumbers() } })
+        let shards = slots.concurrentMap(inPiecesOf: 1) { slot in
+            slot.shard.withLock { shard in
+                defer { shard = FlowShard() }
+                return shard.finish()
+            }
+        }
+        return (FlowTable(names, shards), translations.gaps, letGo)
+    }
+}
