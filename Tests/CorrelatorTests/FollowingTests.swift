@@ -75,6 +75,116 @@ import Testing
         }
     }
 
+    /// A capture that is read once is followed as one is whose connections with a RST are known.
+    @Test(arguments: 1...20)
+    func allConnectionsAreFollowedAsSomeAre(seed: UInt64) throws {
+        let segments = Self.segments(1000, of: [.ack, [.psh, .ack], .syn, [.fin, .ack], .rst], seed: seed)
+        let some = FlowTable(segments)
+        let all = Self.follow(segments, mostConnections: 1000, inPiecesOf: 37).flows
+        for reset in segments where reset.segment.flags.contains(.rst) {
+            let one = try #require(some.context(ofPacket: reset.number))
+            let other = try #require(all.context(ofPacket: reset.number))
+            #expect(one.own == other.own && one.peer == other.peer && one.after == other.after)
+            #expect(one.recollection == other.recollection && one.final.sides == other.final.sides)
+            #expect(one.zeek == other.zeek && !other.lacksPast)
+        }
+    }
+
+    private static func follow(
+        _ segments: [CapturedSegment], mostConnections: Int, inPiecesOf size: Int
+    ) -> (flows: FlowTable, gaps: [Int: TranslationGap], letGo: Int) {
+        var follower = ConnectionFollower(mostConnections: mostConnections, followedTogether: size)
+        for start in stride(from: 0, to: segments.count, by: 101) {
+            var batch = ConnectionFollower.emptyBatch
+            for var segment in segments[start..<min(start + 101, segments.count)] {
+                segment.number -= start
+                ConnectionFollower.add(segment, to: &batch)
+            }
+            follower.take([(batch, start)])
+        }
+        return follower.finish()
+    }
+
+    private static func segment(_ number: Int, port: Int, _ flags: TCPFlags, fromServer: Bool = false) -> CapturedSegment {
+        let tuple = FourTuple(
+            source: IPAddress(ipv4: 0x0a00_0001), sourcePort: UInt16(port % 60_000),
+            destination: IPAddress(ipv4: 0x0a00_0002 + UInt32(port / 60_000)), destinationPort: 80)
+        var segment = TCPSegment(tuple: fromServer ? tuple.reversed : tuple)
+        segment.flags = flags
+        segment.seq = UInt32(number)
+        return CapturedSegment(segment: segment, number: number, offset: 0, time: Int64(number) * 1000, interface: 0)
+    }
+
+    /// A scan in between: what has a RST stays, what is over goes before what is open, and a RST of what is gone says so.
+    @Test func whatIsLetGoIsToldOf() throws {
+        var segments: [CapturedSegment] = []
+        func add(_ port: Int, _ flags: TCPFlags, fromServer: Bool = false) {
+            segments.append(Self.segment(segments.count + 1, port: port, flags, fromServer: fromServer))
+        }
+        add(1, [.ack])
+        add(1, [.rst], fromServer: true)
+        add(2, [.ack])
+        for port in 1000..<5000 { add(port, [.syn]) }
+        add(1, [.rst], fromServer: true)
+        add(2, [.rst], fromServer: true)
+        add(3, [.rst], fromServer: true)
+        // A connection that begins has no past to lack.
+        add(4, [.syn])
+        add(4, [.rst, .ack], fromServer: true)
+        let followed = Self.follow(segments, mostConnections: 400, inPiecesOf: 10)
+        #expect(followed.letGo > 3000)
+        let packets = segments.filter { $0.segment.flags.contains(.rst) }.map(\.number)
+        let contexts = try packets.map { try #require(followed.flows.context(ofPacket: $0)) }
+        #expect(contexts.map(\.lacksPast) == [false, false, true, false, false])
+        #expect(contexts.map { $0.peer.segments } == [1, 1, 0, 0, 1])
+        #expect(contexts[1].own.resetCount == 1)
+    }
+
+    @Test func connectionsThatAreOverGoFirst() throws {
+        var segments: [CapturedSegment] = []
+        func add(_ port: Int, _ flags: TCPFlags, fromServer: Bool = false) {
+            segments.append(Self.segment(segments.count + 1, port: port, flags, fromServer: fromServer))
+        }
+        for port in 0..<100 { add(port, [.ack]) }
+        for port in 1000..<1900 {
+            add(port, [.fin, .ack])
+            add(port, [.fin, .ack], fromServer: true)
+        }
+        for port in 0..<100 { add(port, [.rst], fromServer: true) }
+        let followed = Self.follow(segments, mostConnections: 400, inPiecesOf: 10)
+        #expect(followed.letGo > 0)
+        for reset in segments.suffix(100) {
+            let context = try #require(followed.flows.context(ofPacket: reset.number))
+            #expect(context.peer.segments == 1 && !context.lacksPast)
+        }
+    }
+
+    /// What a table of numbers holds, against a dictionary.
+    @Test(arguments: 1...5)
+    func numbersAreThoseOfTheirConnections(seed: UInt64) {
+        var generator = Generator(state: seed)
+        var numbers = ConnectionNumbers()
+        var known: [FourTuple: Int32] = [:]
+        for _ in 0..<20_000 {
+            let port = Int.random(in: 1000..<1700, using: &generator)
+            let tuple = Self.segment(1, port: port, [], fromServer: Bool.random(using: &generator)).segment.tuple
+            // Few tags, so that many connections meet in the table.
+            let tag = UInt32(port % 50)
+            let key = tuple.sourcePort == 80 ? tuple.reversed : tuple
+            if Int.random(in: 0..<3, using: &generator) == 0, let number = known.removeValue(forKey: key) {
+                numbers.remove(number)
+                #expect(numbers.number(of: tuple, tag: tag) == nil)
+            } else {
+                let found = numbers.number(of: tuple, tag: tag, begins: true)
+                #expect(known[key] ?? found.number == found.number)
+                #expect(numbers.tuple(found.number) == (found.isReversed ? tuple.reversed : tuple))
+                known[key] = found.number
+            }
+            #expect(numbers.count == known.count)
+        }
+        #expect(Set(known.values).count == known.count)
+    }
+
     /// What follows each RST, against a search through all that comes after it.
     @Test(arguments: 1...10)
     func whatFollowsIsWhatComesAfter(seed: UInt64) throws {

@@ -21,22 +21,13 @@ struct KeyedSegment: Sendable {
 /// What it finds out of a RST is what `FlowTable.Builder` finds in a file, as long as the memory suffices. Where it does not,
 /// connections are let go; RSTs are not, nor are the connections that have one.
 public struct ConnectionFollower: SegmentSink {
-    private let slots: [Slot]
-    private var translations = TranslationIndex()
-
-    private final class Slot: Sendable {
-        let shard: Mutex<FlowShard>
-        init(_ shard: FlowShard) { self.shard = Mutex(shard) }
-    }
+    private let work: Work
 
     /// The segments of a part of the capture, for each shard its own.
     public struct Batch: Sendable {
         fileprivate var shards = [[KeyedSegment]](repeating: [], count: FlowTable.shardCount)
         fileprivate var acknowledgments = TranslationIndex.Batch()
     }
-
-    /// Segments of a shard that are followed together.
-    private let followedTogether: Int
 
     /// Bytes that a connection takes, with the latest segments of both its ends: as measured.
     private static let bytesOfConnection = 2300
@@ -47,10 +38,7 @@ public struct ConnectionFollower: SegmentSink {
     }
 
     init(mostConnections: Int, followedTogether: Int) {
-        self.followedTogether = followedTogether
-        slots = (0..<FlowTable.shardCount).map {
-            Slot(FlowShard(number: $0, mostFlows: max(1, mostConnections / FlowTable.shardCount)))
-        }
+        work = Work(mostConnections: mostConnections, followedTogether: followedTogether)
     }
 
     public static var emptyBatch: Batch { Batch() }
@@ -63,34 +51,66 @@ public struct ConnectionFollower: SegmentSink {
         batch.acknowledgments.add(segment, hash)
     }
 
-    public mutating func take(_ batches: [(batch: Batch, precedingPackets: Int)]) {
-        follow(isFinal: false) { shard, number in
-            for (batch, preceding) in batches { shard.enqueue(batch.shards[number], precedingPackets: preceding) }
-        }
-        translations.take(batches.map { ($0.batch.acknowledgments, $0.precedingPackets) })
-        ask()
-    }
-
-    private func follow(isFinal: Bool, enqueuing enqueue: @Sendable (_ shard: inout FlowShard, Int) -> Void) {
-        DispatchQueue.concurrentPerform(iterations: slots.count) { [slots, followedTogether] number in
-            slots[number].shard.withLock { shard in
-                enqueue(&shard, number)
-                shard.follow(inPiecesOf: followedTogether, isFinal: isFinal)
-            }
-        }
-    }
-
-    private mutating func ask() {
-        for slot in slots {
-            for question in slot.shard.withLock({ $0.newQuestions() }) { translations.answer(question) }
-        }
-    }
+    /// Returns before the segments are followed: who scans goes on meanwhile.
+    public mutating func take(_ batches: [(batch: Batch, precedingPackets: Int)]) { work.take(batches) }
 
     /// The connections, when nothing more comes; of RSTs that refuse what belongs to another connection of their sender that
     /// one, by packet number; and how many connections were let go.
-    public mutating func finish() -> (flows: FlowTable, gaps: [Int: TranslationGap], letGo: Int) {
-        follow(isFinal: true) { _, _ in }
-        ask()
+    public consuming func finish() -> (flows: FlowTable, gaps: [Int: TranslationGap], letGo: Int) { work.finish() }
+}
+
+/// The shards, and the queue on which they are filled.
+private final class Work: Sendable {
+    private let slots: [Slot]
+    private let translations = Mutex(TranslationIndex())
+    private let followedTogether: Int
+    private let queue = DispatchQueue(label: "connections")
+    /// Batches that may wait: who scans must not run ahead without bound.
+    private let room = DispatchSemaphore(value: 8)
+
+    private final class Slot: Sendable {
+        let shard: Mutex<FlowShard>
+        init(_ shard: FlowShard) { self.shard = Mutex(shard) }
+    }
+
+    /// - Parameter followedTogether: segments of a shard.
+    init(mostConnections: Int, followedTogether: Int) {
+        self.followedTogether = followedTogether
+        slots = (0..<FlowTable.shardCount).map {
+            Slot(FlowShard(number: $0, mostFlows: max(1, mostConnections / FlowTable.shardCount)))
+        }
+    }
+
+    func take(_ batches: [(batch: ConnectionFollower.Batch, precedingPackets: Int)]) {
+        room.wait()
+        queue.async { [self] in
+            DispatchQueue.concurrentPerform(iterations: slots.count) { number in
+                slots[number].shard.withLock { shard in
+                    for (batch, preceding) in batches {
+                        shard.follow(
+                            batch.shards[number], precedingPackets: preceding, inPiecesOf: followedTogether)
+                    }
+                }
+            }
+            translations.withLock { $0.take(batches.map { ($0.batch.acknowledgments, $0.precedingPackets) }) }
+            ask()
+            room.signal()
+        }
+    }
+
+    private func ask() {
+        for slot in slots {
+            let questions = slot.shard.withLock { $0.newQuestions() }
+            guard !questions.isEmpty else { continue }
+            translations.withLock { for question in questions { $0.answer(question) } }
+        }
+    }
+
+    func finish() -> (flows: FlowTable, gaps: [Int: TranslationGap], letGo: Int) {
+        queue.sync {
+            for slot in slots { slot.shard.withLock { $0.followRest() } }
+            ask()
+        }
         let letGo = slots.reduce(0) { sum, slot in sum + slot.shard.withLock { $0.letGo } }
         let names = ConnectionNames.all(slots.map { $0.shard.withLock { $0.numbers ?? ConnectionNumbers() } })
         let shards = slots.concurrentMap(inPiecesOf: 1) { slot in
@@ -99,6 +119,6 @@ public struct ConnectionFollower: SegmentSink {
                 return shard.finish()
             }
         }
-        return (FlowTable(names, shards), translations.gaps, letGo)
+        return (FlowTable(names, shards), translations.withLock(\.gaps), letGo)
     }
 }

@@ -110,51 +110,51 @@ struct FlowShard: Sendable {
         }
     }
 
-    /// The same where no filter has given their connections numbers.
-    mutating func enqueue(_ segments: [KeyedSegment], precedingPackets preceding: Int) {
+    /// Takes in the next segments of a capture, where no filter has given their connections numbers.
+    ///
+    /// - Parameter size: so many are taken together, however the capture was cut, so that what is let go in between does not
+    ///   depend on that.
+    mutating func follow(_ segments: [KeyedSegment], precedingPackets preceding: Int, inPiecesOf size: Int) {
         for segment in segments {
             queue.append(segment.segment)
             queue[queue.count - 1].note.number += preceding
             keys.append(segment.key)
+            if queue.count == size { followRest() }
         }
     }
 
-    /// Takes in what was put off, in pieces of one size, so that what is let go between them does not depend on how the
-    /// capture was cut.
-    ///
-    /// - Parameter isFinal: nothing more comes.
-    mutating func follow(inPiecesOf size: Int, isFinal: Bool) {
-        guard queue.count >= size || isFinal && !queue.isEmpty else { return }
+    /// Takes in those that wait for others.
+    mutating func followRest() {
+        guard !queue.isEmpty else { return }
+        giveNumbers()
+        followQueue()
+        keys.removeAll(keepingCapacity: true)
+        noteResets()
+        letGoOfOldest()
+    }
+
+    private mutating func followQueue() {
         var segments: [FlowSegment] = []
         swap(&segments, &queue)
-        var start = 0
-        while segments.count - start >= size || isFinal && start < segments.count {
-            let end = min(start + size, segments.count)
-            number(&segments, start..<end)
-            follow(Array(segments[start..<end]))
-            noteResets()
-            letGoOfOldest()
-            start = end
-        }
-        segments.removeFirst(start)
-        keys.removeFirst(start)
+        follow(segments)
+        segments.removeAll(keepingCapacity: true)
         swap(&segments, &queue)
     }
 
-    /// Gives segments the numbers of their connections.
-    private mutating func number(_ segments: inout [FlowSegment], _ places: Range<Int>) {
+    /// Gives the segments that wait the numbers of their connections.
+    private mutating func giveNumbers() {
         guard var numbers else { return }
         // The only owner from here on, or the first change would copy it.
         self.numbers = nil
-        for start in stride(from: places.lowerBound, to: places.upperBound, by: Self.lookedForTogether) {
-            let together = start..<min(start + Self.lookedForTogether, places.upperBound)
+        for start in stride(from: 0, to: queue.count, by: Self.lookedForTogether) {
+            let together = start..<min(start + Self.lookedForTogether, queue.count)
             for place in together { numbers.prefetchSlot(keys[place].tag) }
             for place in together { numbers.prefetchTuple(keys[place].tag) }
             for place in together {
                 let found = numbers.number(
-                    of: keys[place].tuple, tag: keys[place].tag, begins: segments[place].note.isPlainSyn)
-                segments[place].connection = ConnectionNames.connection(found.number, shard: number)
-                segments[place].isReversed = found.isReversed
+                    of: keys[place].tuple, tag: keys[place].tag, begins: queue[place].note.isPlainSyn)
+                queue[place].connection = ConnectionNames.connection(found.number, shard: number)
+                queue[place].isReversed = found.isReversed
             }
         }
         self.numbers = numbers
@@ -228,12 +228,7 @@ struct FlowShard: Sendable {
 
     /// Takes in what was put off, if that is enough.
     mutating func follow(ifAtLeast least: Int) {
-        guard queue.count >= max(1, least) else { return }
-        var segments: [FlowSegment] = []
-        swap(&segments, &queue)
-        follow(segments)
-        segments.removeAll(keepingCapacity: true)
-        swap(&segments, &queue)
+        if queue.count >= max(1, least) { followQueue() }
     }
 
     /// Takes in the next segments of the capture, one connection after another.
