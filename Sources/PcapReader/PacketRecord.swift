@@ -121,6 +121,7 @@ extension CaptureScanner {
                     CaptureComment(subject: .packet(record.number), text: $0)
                 }
             }
+            if decoder.segment.payloadLength > 0 { keepPayload(bytes, record, decoder.segment) }
         }
         var place: (connection: Int32, isReversed: Bool) = (-1, false)
         switch mode {
@@ -139,7 +140,6 @@ extension CaptureScanner {
         }
         decoder.readOptions(bytes)
         decoder.readPayload(bytes)
-        if isReset, decoder.segment.payloadLength > 0 { keepPayload(bytes, record, decoder.segment) }
         var captured = CapturedSegment(
             segment: decoder.segment, number: record.number, offset: offset + record.offset, time: record.time,
             interface: Int32(clamping: record.interface))
@@ -154,7 +154,7 @@ extension CaptureScanner {
 
     @inline(never)
     private mutating func keepPayload(_ bytes: RawSpan, _ record: PacketRecord, _ reset: TCPSegment) {
-        guard mode == .resets || mode == .all, reset.payloadOffset >= 0 else { return }
+        guard reset.payloadOffset >= 0 else { return }
         let start = Int(reset.payloadOffset)
         let count = min(record.captured - start, Int(reset.payloadLength), ResetBytes.kept)
         guard count > 0 else { return }

@@ -105,7 +105,9 @@ import Testing
         return follower.finish()
     }
 
-    private static func segment(_ number: Int, port: Int, _ flags: TCPFlags, fromServer: Bool = false) -> CapturedSegment {
+    private static func segment(_ number: Int, port: Int, _ flags: TCPFlags, fromServer: Bool = false)
+        -> CapturedSegment
+    {
         let tuple = FourTuple(
             source: IPAddress(ipv4: 0x0a00_0001), sourcePort: UInt16(port % 60_000),
             destination: IPAddress(ipv4: 0x0a00_0002 + UInt32(port / 60_000)), destinationPort: 80)

@@ -300,7 +300,7 @@ import Testing
         #expect(reset.evidence.contains { $0.fact.hasPrefix("missing: ") })
     }
 
-    @Test func aCaptureThatWasReadOnceSaysSo() throws {
+    @Test func aCaptureThatCouldNotBeReadAgainSaysSo() throws {
         var flow = Conversation()
         flow.open()
         flow.send(.server, [.rst, .ack])
@@ -309,7 +309,7 @@ import Testing
         capture.hasFlows = false
         let reset = try #require(correlate(captures: [capture], recordings: []).resets.first)
         #expect(reset.cause == .unknown)
-        #expect(reset.evidence.contains { $0.fact.contains("cannot be read twice") })
+        #expect(reset.evidence.contains { $0.fact.contains("could not be read a second time") })
     }
 
     /// Whatever the packets are, they prove nothing, and never trap.

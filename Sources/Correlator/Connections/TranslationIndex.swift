@@ -66,17 +66,25 @@ struct TranslationIndex: Sendable {
         Int(truncatingIfNeeded: hash >> 32) & (buckets - 1) * bucket
     }
 
-    /// Keeps the first of equal segments: it was sent again, perhaps. A full bucket loses its oldest entry.
+    /// Of equal segments, which were sent again, the first three are kept and the latest. A full bucket loses its oldest entry.
     private mutating func insert(_ entry: Entry, _ preceding: Int) {
         let start = Self.place(entry.hash)
         var oldest = start
+        var latestEqual = start
+        var equals = 0
         for place in start..<start + Self.bucket {
-            if entries[place].hash == entry.hash { return }
+            if entries[place].hash == entry.hash {
+                equals += 1
+                if equals == 1 || entries[place].number > entries[latestEqual].number { latestEqual = place }
+            }
             if entries[place].number < entries[oldest].number { oldest = place }
         }
-        entries[oldest] = entry
-        entries[oldest].number += preceding
+        let place = equals < Self.keptEquals ? oldest : latestEqual
+        entries[place] = entry
+        entries[place].number += preceding
     }
+
+    private static let keptEquals = 4
 
     mutating func answer(_ question: TranslationSearch.Question) {
         questions += 1
@@ -90,10 +98,11 @@ struct TranslationIndex: Sendable {
             ? Self.hash(source, next: question.ack, ack: nil)
             : Self.hash(source, next: question.ack, ack: question.seq)
         let start = Self.place(hash)
-        guard let entry = entries[start..<start + Self.bucket].first(where: { $0.hash == hash }),
-            entry.number < question.number,
-            entry.destination != question.stranger.address || entry.port != question.stranger.port
-        else { return }
+        let fitting = entries[start..<start + Self.bucket].filter {
+            $0.hash == hash && $0.number < question.number
+                && ($0.destination != question.stranger.address || $0.port != question.stranger.port)
+        }
+        guard let entry = fitting.max(by: { $0.number < $1.number }) else { return }
         gaps[question.packet] = TranslationGap(
             packet: entry.number, destination: entry.destination, port: entry.port, isSyn: entry.isSyn)
     }

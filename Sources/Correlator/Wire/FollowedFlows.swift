@@ -35,7 +35,8 @@ final class FollowedFlows: Sendable {
         resetFlows = flows.indices.filter { !isWhole || reset.contains(flows[$0].connection) }
         comparedFlows = resetFlows.prefix(FlowTable.comparedFlows).map { ($0, flows[$0]) }
         nextResets = Self.nextResets(moments, flowCount: flows.count)
-        byConnection = flows.indices.filter { flows[$0].connection >= 0 }.map { (flows[$0].connection, Int32($0)) }.sorted { $0 < $1 }
+        byConnection = flows.indices.filter { flows[$0].connection >= 0 }.map { (flows[$0].connection, Int32($0)) }
+            .sorted { $0 < $1 }
     }
 
     /// Of a flow what is asked for afterwards.

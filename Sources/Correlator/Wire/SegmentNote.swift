@@ -129,6 +129,13 @@ struct FlowSegment: Sendable, Equatable {
         flowLabel = captured.segment.flowLabel
     }
 
+    /// The same, whatever number its connection was given.
+    static func == (a: Self, b: Self) -> Bool {
+        a.note == b.note && a.interface == b.interface && a.ifindex == b.ifindex && a.windowScale == b.windowScale
+            && a.maximumSegmentSize == b.maximumSegmentSize && a.sourcePort == b.sourcePort
+            && a.destinationPort == b.destinationPort && a.flowLabel == b.flowLabel
+    }
+
     /// What a SYN offers.
     var options: TCPOptions {
         var options = TCPOptions()

@@ -114,8 +114,7 @@ public struct TranslationSearch: SegmentSink {
             question.isSynAck
             ? candidate.isSyn && candidate.seq &+ 1 == question.ack
             : !candidate.isSyn && candidate.ack == question.seq && candidate.seq == question.ack
-        // The first: it was sent again, perhaps.
-        guard fits, answers[place] == nil else { return }
+        guard fits else { return }
         answers[place] = TranslationGap(
             packet: number, destination: candidate.tuple.destination, port: candidate.tuple.destinationPort,
             isSyn: candidate.isSyn)

@@ -61,7 +61,7 @@ struct WireEvidence: Sendable {
         case aborts
         /// The capture has nothing of the connection before the RST.
         case isolated
-        /// The capture was read for its RSTs alone, as a pipe is.
+        /// The capture was read for its RSTs alone: it could not be read a second time.
         case unread
     }
 

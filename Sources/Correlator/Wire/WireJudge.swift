@@ -90,7 +90,7 @@ private func undecided(_ evidence: WireEvidence, candidates: [Cause]) -> Verdict
 private func whatDecides(_ candidates: [Cause], _ evidence: WireEvidence) -> String {
     if evidence.reset.isMalformed { return "a RST whose header is whole" }
     if evidence.situation == .unread {
-        return "the other segments of the connection: a pipe cannot be read twice, a file can"
+        return "the other segments of the connection: the capture could not be read a second time"
     }
     if evidence.lacksPast, evidence.trigger == nil {
         return "the earlier segments of the connection: they were let go, and --memory keeps more"
