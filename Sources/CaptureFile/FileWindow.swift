@@ -94,5 +94,11 @@ public struct FileError: Error, Equatable, CustomStringConvertible {
     /// What was tried: `open`, `read`.
     public var operation: String
     public var errno: Int32
+
+    package init(operation: String, errno: Int32) {
+        self.operation = operation
+        self.errno = errno
+    }
+
     public var description: String { "cannot \(operation): \(String(cString: strerror(errno)))" }
 }

@@ -5,20 +5,33 @@ import NetworkTypes
 ///
 /// Pure: the same inputs give the same report, whatever their order in the command line did to reference numbers.
 public func correlate(captures: [CaptureInput], recordings: [EventInput]) -> Report {
-    let inventory = Inventory(captures: captures, recordings: recordings)
-    var clusters = Clusters()
-    clusterExact(inventory, into: &clusters)
-    DecisionJoin(inventory).run(into: &clusters)
-    let echoes = TranslationJoin(inventory).run(into: &clusters)
-
-    let assembly = ResetAssembly(inventory, echoes: echoes)
-    let groups = ResetGroups(clusters.inOrder(assembly).lazy.map { clusters.members[Int($0)] })
-    let resets = ResetList(groups, assembly)
+    let found = Correlation(captures: captures, recordings: recordings)
+    let inventory = found.inventory
+    let resets = ResetList(ResetGroups(found.groups), found.assembly)
     var report = Report(inputs: reportInputs(inventory), losses: losses(inventory), resets: resets)
     report.clocks = inventory.clockOffsets
     report.unfinished = captures.compactMap { capture in capture.unfinished.map { (capture.file, $0) } }
     report.clockSettings = inventory.clocks.settings(inventory.recordings)
     return report
+}
+
+/// Which observations are of one RST.
+struct Correlation {
+    let inventory: Inventory
+    let assembly: ResetAssembly
+    /// The observations of each RST, in the order of time.
+    let groups: [FewReferences]
+
+    init(captures: [CaptureInput], recordings: [EventInput]) {
+        inventory = Inventory(captures: captures, recordings: recordings)
+        var clusters = Clusters()
+        clusterExact(inventory, into: &clusters)
+        DecisionJoin(inventory).run(into: &clusters)
+        let echoes = TranslationJoin(inventory).run(into: &clusters)
+        let assembly = ResetAssembly(inventory, echoes: echoes)
+        self.assembly = assembly
+        groups = clusters.inOrder(assembly).map { [members = clusters.members] in members[Int($0)] }
+    }
 }
 
 extension Clusters {

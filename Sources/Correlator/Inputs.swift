@@ -88,6 +88,17 @@ public struct CaptureInput: Sendable {
     }
 }
 
+extension CaptureInput {
+    /// Takes over what was found out while the capture was read, once.
+    public mutating func take(_ followed: FollowedCapture) {
+        flows = followed.flows
+        hasFlows = true
+        translationGaps = followed.translationGaps
+        listeners = followed.listeners
+        connectionsLetGo = followed.connectionsLetGo
+    }
+}
+
 /// One file of kernel events.
 public struct EventInput: Sendable {
     /// As the user named it.

@@ -120,24 +120,21 @@ public struct InputLoader {
         guard file.isRereadable else {
             var whole = StreamedSegments(memory: memory)
             let summary = try file.scan(selecting: .all, progress: progress, into: &whole)
-            var input = Self.input(file, summary, whole.resets.finish())
+            var input = Self.input(file.path, summary, whole.resets.finish())
             let followed = whole.connections.finish()
-            input.flows = followed.flows
-            input.hasFlows = true
-            input.translationGaps = followed.gaps
-            input.connectionsLetGo = followed.letGo
+            input.take(followed)
             return input
         }
         var resets = CollectedSegments()
         let summary = try file.scan(selecting: .resets, progress: progress, into: &resets)
-        return Self.input(file, summary, resets.finish())
+        return Self.input(file.path, summary, resets.finish())
     }
 
-    private static func input(
-        _ file: InputFile, _ summary: CaptureSummary, _ resets: [CapturedSegment]
+    static func input(
+        _ path: String, _ summary: CaptureSummary, _ resets: [CapturedSegment]
     ) -> CaptureInput {
         var input = CaptureInput(
-            file: file.path, packets: summary.packets, interfaces: summary.interfaces.map(\.name), resets: resets)
+            file: path, packets: summary.packets, interfaces: summary.interfaces.map(\.name), resets: resets)
         input.segments = summary.tcpSegments
         // What an interface counts in all, its packets may have counted one by one.
         input.dropped = Int(clamping: max(summary.dropped ?? 0, summary.droppedBetweenPackets))
@@ -291,4 +288,10 @@ package func namesInDirectory(_ path: String) -> [String] {
         if name != ".", name != ".." { names.append(name) }
     }
     return names
+}
+
+/// Links followed.
+func isDirectory(_ path: String) -> Bool {
+    var status = stat()
+    return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
 }

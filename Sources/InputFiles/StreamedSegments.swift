@@ -26,4 +26,11 @@ struct StreamedSegments: SegmentSink {
         resets.take(batches.map { ($0.batch.resets, $0.precedingPackets) })
         connections.take(batches.map { ($0.batch.connections, $0.precedingPackets) })
     }
+
+    /// The RSTs that came since this was asked the last time.
+    mutating func takeResets() -> [CapturedSegment] {
+        let taken = resets
+        resets = CollectedSegments()
+        return taken.finish()
+    }
 }

@@ -121,6 +121,17 @@ public struct RecordingDecoder {
         if whole < scanner.end { unsafe hold(bytes[whole...]) }
     }
 
+    /// What the lines said that came since this was asked the last time; header and stacks also where they came before.
+    public mutating func takeNew() -> Recording {
+        let new = recording
+        var rest = Recording()
+        rest.header = new.header
+        rest.timebase = new.timebase
+        rest.stacks = new.stacks
+        recording = rest
+        return new
+    }
+
     /// What the file said, once all of it was fed.
     public consuming func finish() throws(EventsError) -> Recording {
         if !carry.isEmpty || dropped > 0 { try readCarry(isCut: true) }

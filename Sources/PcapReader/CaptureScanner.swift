@@ -124,6 +124,16 @@ public struct CaptureScanner: Sendable {
         return skipped
     }
 
+    /// Hands out what RSTs carry and what was written about them, and keeps it no longer: of a capture that grows, the summary
+    /// does not have to.
+    public mutating func takeResetRemarks() -> (bytes: [ResetBytes], comments: [CaptureComment]) {
+        defer {
+            summary.resetBytes = []
+            summary.resetComments = []
+        }
+        return (summary.resetBytes, summary.resetComments)
+    }
+
     /// Counts bytes that follow the end of what can be read, and that the caller did not read either.
     public mutating func skipRest(_ count: Int) { summary.bytesSkipped += count }
 

@@ -25,6 +25,13 @@ struct ReportCommand: ParsableCommand {
     @Flag(name: [.customShort("R"), .long], help: "Also read the directories in directories.")
     var recursive = false
 
+    @Flag(
+        name: .shortAndLong,
+        help: """
+            Print each RST of recordings that are still being written as it settles, and the report at the end (Ctrl-C).
+            """)
+    var follow = false
+
     @Option(
         help: ArgumentHelp(
             "Keep so much of the connections without a RST where a capture can be read only once, as from a pipe: 256M, 1G.",
@@ -45,6 +52,10 @@ struct ReportCommand: ParsableCommand {
 
     mutating func validate() throws {
         guard !files.isEmpty else { throw ValidationError("name a capture, an event file, or a directory with both.") }
+        if follow, files.contains("-") || recursive { throw ValidationError("--follow takes neither - nor -R.") }
+        if follow, output.format != .text || output.output != nil {
+            throw ValidationError("--follow writes text to standard output.")
+        }
     }
 
     func run() throws {
@@ -53,6 +64,11 @@ struct ReportCommand: ParsableCommand {
         linux_set_heap(1 << 20, 16 << 20)
         text.tz.activate()
         let prepared = try gate.prepare()
+        if follow {
+            let input = LiveInput(files, settlingTime: LiveSession.settlingTime, memory: memory.bytes)
+            _ = try LiveSession(input: input, stop: StopConditions(), filters: filters, text: text).run()
+            writeAll("\n", to: STDOUT_FILENO)
+        }
         let progress = ProgressLine()
         var loader = InputLoader(memory: memory.bytes) { progress.update(done: $0, total: $1) }
         loader.load(files, recursively: recursive)

@@ -36,6 +36,9 @@ final class StopConditions: @unchecked Sendable {
         semaphore.signal()
     }
 
+    /// Something has asked to stop.
+    var isStopped: Bool { reason.withLock { $0 != nil } }
+
     func wait() -> Reason {
         semaphore.wait()
         return reason.withLock(\.self) ?? .limit

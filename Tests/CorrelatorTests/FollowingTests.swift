@@ -92,7 +92,7 @@ import Testing
 
     private static func follow(
         _ segments: [CapturedSegment], mostConnections: Int, inPiecesOf size: Int
-    ) -> (flows: FlowTable, gaps: [Int: TranslationGap], letGo: Int) {
+    ) -> FollowedCapture {
         var follower = ConnectionFollower(mostConnections: mostConnections, followedTogether: size)
         for start in stride(from: 0, to: segments.count, by: 101) {
             var batch = ConnectionFollower.emptyBatch
@@ -134,7 +134,7 @@ import Testing
         add(4, [.syn])
         add(4, [.rst, .ack], fromServer: true)
         let followed = Self.follow(segments, mostConnections: 400, inPiecesOf: 10)
-        #expect(followed.letGo > 3000)
+        #expect(followed.connectionsLetGo > 3000)
         let packets = segments.filter { $0.segment.flags.contains(.rst) }.map(\.number)
         let contexts = try packets.map { try #require(followed.flows.context(ofPacket: $0)) }
         #expect(contexts.map(\.lacksPast) == [false, false, true, false, false])
@@ -154,7 +154,7 @@ import Testing
         }
         for port in 0..<100 { add(port, [.rst], fromServer: true) }
         let followed = Self.follow(segments, mostConnections: 400, inPiecesOf: 10)
-        #expect(followed.letGo > 0)
+        #expect(followed.connectionsLetGo > 0)
         for reset in segments.suffix(100) {
             let context = try #require(followed.flows.context(ofPacket: reset.number))
             #expect(context.peer.segments == 1 && !context.lacksPast)

@@ -54,9 +54,21 @@ public struct ConnectionFollower: SegmentSink {
     /// Returns before the segments are followed: who scans goes on meanwhile.
     public mutating func take(_ batches: [(batch: Batch, precedingPackets: Int)]) { work.take(batches) }
 
-    /// The connections, when nothing more comes; of RSTs that refuse what belongs to another connection of their sender that
-    /// one, by packet number; and how many connections were let go.
-    public consuming func finish() -> (flows: FlowTable, gaps: [Int: TranslationGap], letGo: Int) { work.finish() }
+    /// What is known of the connections so far.
+    public func snapshot() -> FollowedCapture { work.snapshot() }
+
+    /// What is known of the connections, when nothing more comes.
+    public consuming func finish() -> FollowedCapture { work.finish() }
+}
+
+/// What a capture has besides its RSTs.
+public struct FollowedCapture: Sendable {
+    public let flows: FlowTable
+    /// See `CaptureInput`.
+    public let translationGaps: [Int: TranslationGap]
+    public let listeners: Listeners
+    /// Connections without a RST of which nothing is known any more.
+    public let connectionsLetGo: Int
 }
 
 /// The shards, and the queue on which they are filled.
@@ -106,19 +118,40 @@ private final class Work: Sendable {
         }
     }
 
-    func finish() -> (flows: FlowTable, gaps: [Int: TranslationGap], letGo: Int) {
+    func finish() -> FollowedCapture {
+        settle()
+        return capture { shard in
+            defer { shard = FlowShard() }
+            return shard.finish()
+        }
+    }
+
+    func snapshot() -> FollowedCapture {
+        settle()
+        return capture { shard in
+            var copy = shard
+            return copy.finish()
+        }
+    }
+
+    /// Takes in all that came.
+    private func settle() {
         queue.sync {
             for slot in slots { slot.shard.withLock { $0.followRest() } }
             ask()
         }
+    }
+
+    private func capture(_ finish: @Sendable (inout FlowShard) -> FollowedFlows) -> FollowedCapture {
         let letGo = slots.reduce(0) { sum, slot in sum + slot.shard.withLock { $0.letGo } }
         let names = ConnectionNames.all(slots.map { $0.shard.withLock { $0.numbers ?? ConnectionNumbers() } })
-        let shards = slots.concurrentMap(inPiecesOf: 1) { slot in
-            slot.shard.withLock { shard in
-                defer { shard = FlowShard() }
-                return shard.finish()
-            }
+        let shards = slots.concurrentMap(inPiecesOf: 1) { slot in slot.shard.withLock { finish(&$0) } }
+        let flows = FlowTable(names, shards)
+        var listeners = flows.listeners
+        return translations.withLock { translations in
+            listeners.find(in: translations.listeners)
+            return FollowedCapture(
+                flows: flows, translationGaps: translations.gaps, listeners: listeners, connectionsLetGo: letGo)
         }
-        return (FlowTable(names, shards), translations.withLock(\.gaps), letGo)
     }
 }

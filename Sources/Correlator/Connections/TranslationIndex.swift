@@ -8,6 +8,8 @@ struct TranslationIndex: Sendable {
     private var entries: [Entry] = []
     private(set) var gaps: [Int: TranslationGap] = [:]
     private var questions = 0
+    /// Of ports that accepted a SYN, the first SYN+ACK.
+    private(set) var listeners: [SegmentSelection.Source: Listeners.Listener] = [:]
 
     fileprivate struct Entry: Sendable {
         /// 0 for none.
@@ -22,13 +24,21 @@ struct TranslationIndex: Sendable {
     /// Of 8 entries each, 48 bytes an entry: the segments of a few rounds of a scan, and a RST follows what it refuses soon.
     private static let buckets = 1 << 16
 
+    /// A capture with SYN+ACKs of more ports is one of forged ones.
+    private static let keptListeners = 65_536
+
     /// What some segments say.
     struct Batch: Sendable {
         fileprivate var entries: [Entry] = []
+        fileprivate var answers: [(place: SegmentSelection.Source, answer: Listeners.Listener)] = []
 
         mutating func add(_ captured: CapturedSegment, _ hash: ConnectionHash) {
             let segment = captured.segment
             let isSyn = segment.flags.isPlainSyn
+            if segment.flags.isSynAck {
+                answers.append(
+                    (segment.tuple.sourcePlace, Listeners.Listener(packet: captured.number, ttl: segment.ttl)))
+            }
             guard isSyn || segment.flags.contains(.ack) && segment.flags.isDisjoint(with: [.syn, .rst]) else { return }
             let next = segment.seq &+ segment.payloadLength
             entries.append(
@@ -58,6 +68,10 @@ struct TranslationIndex: Sendable {
                 let ahead = place + 16
                 if ahead < batch.entries.count { entries.prefetch(Self.place(batch.entries[ahead].hash)) }
                 insert(entry, preceding)
+            }
+            for (place, answer) in batch.answers
+            where listeners.count < Self.keptListeners && listeners[place] == nil {
+                listeners[place] = Listeners.Listener(packet: answer.packet + preceding, ttl: answer.ttl)
             }
         }
     }

@@ -173,7 +173,8 @@ public struct FlowTable: Sendable {
     }
 
     /// All parts, with the filter that their connections were selected by.
-    var shards: [(flows: FollowedFlows, filter: FlowFilter)] { content.shards.map { ($0, content.filter) } }
+    var shards: [FollowedFlows] { content.shards }
+    var names: ConnectionNames { content.names }
 
     func questions(atMost limit: Int) -> [TranslationSearch.Question] {
         var questions: [TranslationSearch.Question] = []

@@ -37,6 +37,13 @@ public struct Listeners: Sendable {
         if listeners[place] == nil, !refusing.contains(place) { sought.insert(place) }
     }
 
+    /// Takes over what is sought of what is known from elsewhere.
+    mutating func find(in known: [Place: Listener]) {
+        for place in sought {
+            if let listener = known[place] { add(place, packet: listener.packet, ttl: listener.ttl) }
+        }
+    }
+
     subscript(place: Place) -> Listener? { refusing.contains(place) ? nil : listeners[place] }
 }
 
@@ -46,10 +53,10 @@ extension FlowTable {
         var listeners = Listeners()
         var asked: [Listeners.Place: Bool] = [:]
         for shard in shards where asked.count <= TranslationSearch.mostQuestions {
-            shard.flows.addAskedListeners(to: &asked, shard.filter)
+            shard.addAskedListeners(to: &asked, names)
         }
         guard !asked.isEmpty, asked.count <= TranslationSearch.mostQuestions else { return listeners }
-        let found = shards.concurrentMap(inPiecesOf: 1) { [asked] in $0.flows.listeners(asked, $0.filter) }
+        let found = shards.concurrentMap(inPiecesOf: 1) { [asked, names] in $0.listeners(asked, names) }
         for part in found { listeners.add(part) }
         for (place, isAmbiguous) in asked where isAmbiguous { listeners.seek(place) }
         return listeners
@@ -59,35 +66,35 @@ extension FlowTable {
 extension FollowedFlows {
     /// Adds the senders of RSTs that answer as a listener does, or a host without one, where neither end's SYN was captured;
     /// and whether the ports leave open which end is the service.
-    fileprivate func addAskedListeners(to asked: inout [Listeners.Place: Bool], _ filter: FlowFilter) {
+    fileprivate func addAskedListeners(to asked: inout [Listeners.Place: Bool], _ names: ConnectionNames) {
         for place in packets.lazy.map({ Int($0.place) }) where answersWithoutHandshake(place) {
-            let tuple = tuple(ofReset: place, filter)
+            let tuple = tuple(ofReset: place, names)
             asked[tuple.sourcePlace, default: false] = asked[tuple.sourcePlace] == true || tuple.sourceServes == nil
             if asked.count > TranslationSearch.mostQuestions { return }
         }
     }
 
     /// What these flows tell of some ports.
-    fileprivate func listeners(_ asked: [Listeners.Place: Bool], _ filter: FlowFilter) -> Listeners {
+    fileprivate func listeners(_ asked: [Listeners.Place: Bool], _ names: ConnectionNames) -> Listeners {
         var listeners = Listeners()
         for (connection, isReversed, ends) in endsOfFlows {
             for side in 0..<2 where ends.counts(of: side).segments > 0 {
                 guard let answer = ends[side].syn, answer.isSynAck else { continue }
-                let tuple = filter.tuple(connection)
+                let tuple = names.tuple(connection)
                 let place = (isReversed == (side == 0) ? tuple.reversed : tuple).sourcePlace
                 if asked[place] != nil { listeners.add(place, packet: answer.number, ttl: answer.ttl) }
             }
         }
         for place in packets.lazy.map({ Int($0.place) }) where refusesSyn(place) {
-            let sender = tuple(ofReset: place, filter).sourcePlace
+            let sender = tuple(ofReset: place, names).sourcePlace
             if asked[sender] != nil { listeners.addRefusal(sender) }
         }
         return listeners
     }
 
-    private func tuple(ofReset place: Int, _ filter: FlowFilter) -> FourTuple {
+    private func tuple(ofReset place: Int, _ names: ConnectionNames) -> FourTuple {
         let (connection, isReversed) = connection(ofReset: place)
-        return isReversed ? filter.tuple(connection).reversed : filter.tuple(connection)
+        return isReversed ? names.tuple(connection).reversed : names.tuple(connection)
     }
 }
 

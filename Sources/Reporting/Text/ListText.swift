@@ -7,19 +7,22 @@ struct ListText: Sendable {
     private let base: TextReport
     private let resets: ResetList
     private let idWidth: Int
+    /// Of the RST that was shown before the first of these.
+    private let earlier: Int64?
 
-    init(_ report: TextReport, _ resets: ResetList) {
+    init(_ report: TextReport, _ resets: ResetList, after earlier: Int64? = nil) {
         base = TextReport(options: report.options)
         self.resets = resets
+        self.earlier = earlier
         idWidth = "#\(resets.heads.last?.id ?? 0)".count
     }
 
-    func text(of range: Range<Int>) -> String {
+    func text(of places: some Sequence<Int>) -> String {
         var page = base
         let heads = resets.heads
-        for index in range {
+        for index in places {
             if heads[index].hasWallClock {
-                let previous = index > 0 && heads[index - 1].hasWallClock ? heads[index - 1].time : nil
+                let previous = index > 0 && heads[index - 1].hasWallClock ? heads[index - 1].time : earlier
                 if let day = page.options.time.day(heads[index].time, after: previous) { page.text += day + "\n" }
             }
             line(heads[index], &page)

@@ -1,0 +1,29 @@
+import KernelEvents
+import PcapReader
+
+/// What a source said lately, with when it came.
+struct SourceWindow<Element> {
+    var elements: [Element] = []
+    /// By place: when it was read, by the reader's steady clock, nanoseconds.
+    private(set) var arrivals: [Int64] = []
+    /// By place: the RST that it was found to be of, or 0.
+    private(set) var ids: [Int] = []
+
+    mutating func add(_ new: [Element], at arrival: Int64) {
+        elements += new
+        arrivals += repeatElement(arrival, count: new.count)
+        ids += repeatElement(0, count: new.count)
+    }
+
+    mutating func give(_ id: Int, to place: Int) { ids[place] = id }
+
+    /// Lets go of what belongs to a RST that was given out, and came before some time.
+    mutating func prune(before time: Int64) {
+        // What came first was mostly given out first.
+        let kept = elements.indices.filter { ids[$0] == 0 || arrivals[$0] >= time }
+        guard kept.count < elements.count else { return }
+        elements = kept.map { elements[$0] }
+        arrivals = kept.map { arrivals[$0] }
+        ids = kept.map { ids[$0] }
+    }
+}

@@ -1,0 +1,159 @@
+import CaptureFile
+import Correlator
+import Glibc
+import KernelEvents
+import PcapReader
+
+/// A capture or a recording that is still being written: a file that grows, or a pipe.
+final class LiveFile {
+    let path: String
+    private var descriptor: Int32 = -1
+    /// Bytes read so far.
+    private var position = 0
+    private let isPipe: Bool
+    private(set) var hasEnded = false
+    /// What was read before it was known what the file is.
+    private var head: [UInt8] = []
+    private var content: Content?
+    private let memory: Int
+
+    private enum Content {
+        case capture(number: Int, GrowingCapture, StreamedSegments)
+        case events(number: Int, RecordingDecoder)
+    }
+
+    /// - Parameters:
+    ///   - descriptor: of a pipe, which belongs to the caller; nil for a file, which may not be there yet.
+    ///   - memory: see `ConnectionFollower`.
+    init(path: String, descriptor: Int32? = nil, memory: Int) {
+        self.path = path
+        self.memory = memory
+        isPipe = descriptor != nil
+        if let descriptor { self.descriptor = descriptor }
+    }
+
+    deinit { if !isPipe, descriptor >= 0 { close(descriptor) } }
+
+    private static let pieceSize = 1 << 20
+    /// A turn ends after so much, so that what was read is judged in between.
+    private static let mostPieces = 64
+
+    /// Reads what was written since the last time, and hands it on.
+    ///
+    /// - Returns: whether that was anything.
+    /// - Throws: `FileError`, `CaptureError` or `EventsError`.
+    func read(into correlator: inout LiveCorrelator, at time: Int64) throws -> Bool {
+        guard !hasEnded, try isOpen() else { return false }
+        var buffer = [UInt8](repeating: 0, count: Self.pieceSize)
+        var hasRead = false
+        for _ in 0..<Self.mostPieces {
+            let count = Glibc.read(descriptor, &buffer, buffer.count)
+            if count < 0 {
+                if errno == EINTR { continue }
+                if errno == EAGAIN { break }
+                throw FileError(operation: "read", errno: errno)
+            }
+            if count == 0 {
+                // What a file has no more of may still be written.
+                if isPipe { try end(into: &correlator, at: time) }
+                break
+            }
+            hasRead = true
+            position += count
+            try feed(buffer[..<count], &correlator)
+        }
+        if hasRead { deliver(into: &correlator, at: time) }
+        try checkLength()
+        return hasRead
+    }
+
+    /// What is known of the connections of the capture with that number.
+    func followed(capture number: Int) -> FollowedCapture? {
+        if case .capture(number, _, let segments)? = content { segments.connections.snapshot() } else { nil }
+    }
+
+    private func isOpen() throws -> Bool {
+        if descriptor >= 0 { return true }
+        descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor < 0 else { return true }
+        guard errno == ENOENT else { throw FileError(operation: "open", errno: errno) }
+        return false
+    }
+
+    /// A recorder begins a file anew when it takes the place of another.
+    private func checkLength() throws {
+        var status = stat()
+        guard !isPipe, fstat(descriptor, &status) == 0, Int(status.st_size) < position else { return }
+        throw LiveFileError(description: "it was begun anew while it was followed")
+    }
+
+    private func feed(_ bytes: ArraySlice<UInt8>, _ correlator: inout LiveCorrelator) throws {
+        guard content == nil else { return try add(bytes) }
+        head += bytes
+        guard head.count >= FileKind.prefixLength else { return }
+        switch FileKind(prefix: head) {
+        case .pcap, .pcapng:
+            content = .capture(
+                number: correlator.addCapture(CaptureInput(file: path, packets: 0, interfaces: [], resets: [])),
+                GrowingCapture(selecting: .all), StreamedSegments(memory: memory))
+        case .gzip, .zstd, .lz4, .xz, .bzip2:
+            throw LiveFileError(description: "a compressed file cannot be followed")
+        case .other:
+            guard RecordingDecoder.looksLikeEvents(head) else {
+                throw LiveFileError(description: "it is neither a capture nor events.jsonl")
+            }
+            content = .events(number: correlator.addRecording(path), RecordingDecoder())
+        }
+        let first = head
+        head = []
+        try add(first[...])
+    }
+
+    private func add(_ bytes: ArraySlice<UInt8>) throws {
+        // The only owner while it changes.
+        let known = content
+        content = nil
+        switch known {
+        case .capture(let number, var capture, var segments):
+            defer { content = .capture(number: number, capture, segments) }
+            try capture.feed(bytes, into: &segments)
+        case .events(let number, var decoder):
+            defer { content = .events(number: number, decoder) }
+            try decoder.feed(bytes.span.bytes)
+        case nil: break
+        }
+    }
+
+    private func deliver(into correlator: inout LiveCorrelator, at time: Int64) {
+        let known = content
+        content = nil
+        switch known {
+        case .capture(let number, var capture, var segments):
+            let resets = segments.takeResets()
+            let base = InputLoader.input(path, capture.summary, [])
+            _ = capture.takeResetRemarks()
+            content = .capture(number: number, capture, segments)
+            correlator.take(resets, of: number, base, at: time)
+        case .events(let number, var decoder):
+            let new = decoder.takeNew()
+            content = .events(number: number, decoder)
+            correlator.take(new, of: number, at: time)
+        case nil: break
+        }
+    }
+
+    private func end(into correlator: inout LiveCorrelator, at time: Int64) throws {
+        hasEnded = true
+        if case .capture(let number, var capture, var segments)? = content {
+            content = nil
+            defer { content = .capture(number: number, capture, segments) }
+            try capture.feed([], isFinal: true, into: &segments)
+        }
+        deliver(into: &correlator, at: time)
+    }
+}
+
+/// Why a file cannot be followed.
+public struct LiveFileError: Error, CustomStringConvertible {
+    public let description: String
+}

@@ -1,0 +1,60 @@
+public import Correlator
+
+/// Captures and recordings that are still being written, and their RSTs as they settle.
+public final class LiveInput {
+    private var files: [LiveFile]
+    private var correlator: LiveCorrelator
+
+    /// What keeps a file from being followed, a sentence with its name.
+    public struct Failure: Error, CustomStringConvertible {
+        public let description: String
+    }
+
+    /// - Parameters:
+    ///   - paths: captures, events, or directories with `capture.pcapng` and `events.jsonl`; they need not be there yet.
+    ///   - settlingTime: see `LiveCorrelator`.
+    ///   - memory: see `ConnectionFollower`.
+    public init(_ paths: [String], settlingTime: Int64, memory: Int) {
+        files = paths.flatMap { path in
+            isDirectory(path) ? ["capture.pcapng", "events.jsonl"].map { "\(path)/\($0)" } : [path]
+        }.map { LiveFile(path: $0, memory: memory) }
+        correlator = LiveCorrelator(settlingTime: settlingTime)
+    }
+
+    /// - Parameter pipes: what they are called, and their descriptors, which do not block and belong to the caller.
+    public init(pipes: [(name: String, descriptor: Int32)], settlingTime: Int64, memory: Int) {
+        files = pipes.map { LiveFile(path: $0.name, descriptor: $0.descriptor, memory: memory) }
+        correlator = LiveCorrelator(settlingTime: settlingTime)
+    }
+
+    /// RSTs given out so far.
+    public var count: Int { correlator.count }
+
+    /// Nothing more comes: all pipes were closed.
+    public var hasEnded: Bool { files.allSatisfy(\.hasEnded) }
+
+    /// Reads what was written since the last time.
+    ///
+    /// - Parameter time: now, by a steady clock, nanoseconds.
+    /// - Returns: whether that was anything.
+    public func read(at time: Int64) throws(Failure) -> Bool {
+        var hasRead = false
+        for file in files {
+            do {
+                if try file.read(into: &correlator, at: time) { hasRead = true }
+            } catch {
+                throw Failure(description: "\(file.path): \(error)")
+            }
+        }
+        return hasRead
+    }
+
+    /// The RSTs that are settled by now.
+    ///
+    /// - Parameter time: the same clock; nil if nothing more is to come.
+    public func settled(at time: Int64?) -> [Reset] {
+        correlator.settled(at: time) { [files] number in
+            files.lazy.compactMap { $0.followed(capture: number) }.first
+        }
+    }
+}
