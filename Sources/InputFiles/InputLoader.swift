@@ -56,6 +56,8 @@ public struct InputLoader {
             for number in rereadable where captures[number].segments <= UnfinishedConnections.mostSegments {
                 captures[number].loadUnfinished(progress)
             }
+        } else {
+            for number in captures.indices { captures[number].unfinished = nil }
         }
         var next = 0
         for argument in arguments {
@@ -123,6 +125,11 @@ public struct InputLoader {
             var input = Self.input(file.path, summary, whole.resets.finish())
             let followed = whole.connections.finish()
             input.take(followed)
+            if input.resets.isEmpty, input.segments <= UnfinishedConnections.mostSegments,
+                input.filters.allSatisfy({ $0 == nil })
+            {
+                input.unfinished = UnfinishedConnections(input.flows, end: summary.lastTime ?? 0)
+            }
             return input
         }
         var resets = CollectedSegments()

@@ -212,6 +212,11 @@ final class FollowedFlows: Sendable {
         return (flow.connection, flow.isReversed != (moments[place].sender == 1))
     }
 
+    /// Each flow with its connection, and whether the sender of its first segment comes second there.
+    var endsOfAllFlows: some Sequence<(Int32, Bool, Ends)> {
+        flows.lazy.filter { $0.connection >= 0 }.map { ($0.connection, $0.isReversed, $0.ends) }
+    }
+
     /// Each flow whose connection has a RST with its connection, and whether the sender of its first segment comes second there.
     var endsOfFlows: some Sequence<(Int32, Bool, Ends)> {
         resetFlows.lazy.map { [flows] in (flows[$0].connection, flows[$0].isReversed, flows[$0].ends) }

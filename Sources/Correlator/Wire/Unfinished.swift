@@ -39,11 +39,11 @@ public struct UnfinishedConnections: Sendable, Equatable {
     ///   - end: when the capture ended, nanoseconds since 1970-01-01 UTC.
     public init(_ flows: FlowTable, end: Int64) {
         var found: [Kind: Group] = [:]
-        for part in flows.shards {
-            for (connection, isReversed, ends) in part.flows.endsOfFlows {
+        for shard in flows.shards {
+            for (connection, isReversed, ends) in shard.endsOfAllFlows {
                 connections += 1
                 guard let (kind, side, note) = Self.kind(of: ends, end) else { continue }
-                let tuple = part.filter.tuple(connection)
+                let tuple = flows.names.tuple(connection)
                 let sender = isReversed == (side == 0) ? tuple.reversed : tuple
                 let known = found[kind]
                 let isFirst = known.map { note.number < $0.packet } ?? true
