@@ -4,9 +4,9 @@
  *
  *   hooks [ROUNDS] [SECONDS]
  *
- * Prints for each workload the median nanoseconds an operation takes without and with the hooks, and of the rounds that
- * stand beside each other the median difference; then, of rounds in which the kernel measures programs
- * (BPF_ENABLE_STATS, which costs time itself), how often each ran per operation and how long each took.
+ * Prints for each workload the nanoseconds that an operation takes without and with the hooks, of the fastest round each;
+ * then, of a round in which the kernel measures programs (BPF_ENABLE_STATS, which costs time itself), how often each ran
+ * per operation and how long each took.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -16,7 +16,6 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,7 +26,6 @@
 #include <unistd.h>
 #include "CLibBPF.h"
 
-#define MOST_ROUNDS 99
 #define MOST_PROGRAMS 16
 #define LISTENER_PORT 7001
 #define CLOSED_PORT 7002
@@ -134,7 +132,6 @@ struct program {
 
 static struct rstbpf *hooks;
 static pthread_t reader;
-static atomic_bool reading;
 static uint32_t before, newest; /* the programs are those with a greater number, up to this one */
 
 static void take(void *context, const struct rst_event *event)
@@ -145,8 +142,8 @@ static void take(void *context, const struct rst_event *event)
 
 static void *read_events(void *argument)
 {
-	while (reading)
-		rstbpf_poll(hooks, 100);
+	while (rstbpf_poll(hooks, 100) >= 0 || errno == EINTR)
+		;
 	return argument;
 }
 
@@ -159,29 +156,30 @@ static uint32_t newest_program(void)
 	return id;
 }
 
-static void attach(void)
+static void load(void)
 {
 	char message[RSTBPF_MESSAGE_LENGTH];
 	int error;
 
 	before = newest_program();
 	hooks = rstbpf_open(16 << 20, true, NULL, take, NULL, &error, message);
-	if (!hooks || rstbpf_attach(hooks, message)) {
+	if (!hooks) {
 		fprintf(stderr, "hooks: %s\n", message);
 		exit(1);
 	}
 	newest = newest_program();
-	reading = true;
 	if (pthread_create(&reader, NULL, read_events, NULL))
 		fail("pthread_create");
 }
 
-static void detach(void)
+static void attach(void)
 {
-	reading = false;
-	pthread_join(reader, NULL);
-	rstbpf_close(hooks);
-	hooks = NULL;
+	char message[RSTBPF_MESSAGE_LENGTH];
+
+	if (rstbpf_attach(hooks, message)) {
+		fprintf(stderr, "hooks: %s\n", message);
+		exit(1);
+	}
 }
 
 /* What the kernel counted of them. */
@@ -224,49 +222,41 @@ static double measure(void (*operation)(void), double seconds, uint64_t *operati
 	return (double)time / count;
 }
 
-static int compare(const void *a, const void *b)
+static double least(double a, double b)
 {
-	double difference = *(const double *)a - *(const double *)b;
-
-	return (difference > 0) - (difference < 0);
-}
-
-static double median(double *values, int count)
-{
-	qsort(values, count, sizeof(*values), compare);
-	return count % 2 ? values[count / 2] : (values[count / 2 - 1] + values[count / 2]) / 2;
+	return a < b ? a : b;
 }
 
 static void workload(const char *name, void (*operation)(void), int rounds, double seconds)
 {
-	double without[MOST_ROUNDS], with[MOST_ROUNDS], difference[MOST_ROUNDS];
-	struct program list[MOST_PROGRAMS];
+	struct program list[MOST_PROGRAMS], earlier[MOST_PROGRAMS];
+	double without = 1e18, with = 1e18;
 	uint64_t operations;
 	int statistics, count;
 
-	measure(operation, 0.05, NULL);
 	for (int i = 0; i < rounds; i++) {
-		without[i] = measure(operation, seconds, NULL);
+		without = least(without, measure(operation, seconds, NULL));
 		attach();
-		with[i] = measure(operation, seconds, NULL);
-		detach();
-		difference[i] = with[i] - without[i];
+		with = least(with, measure(operation, seconds, NULL));
+		rstbpf_detach(hooks);
 	}
-	printf("%-28s %9.0f %9.0f %+9.0f\n", name, median(without, rounds), median(with, rounds),
-	       median(difference, rounds));
+	printf("%-28s %9.0f %9.0f %+9.0f\n", name, without, with, with - without);
 	attach();
 	statistics = bpf_enable_stats(BPF_STATS_RUN_TIME);
 	if (statistics < 0)
 		fail("BPF_ENABLE_STATS");
-	measure(operation, seconds, &operations);
-	close(statistics);
+	programs(earlier);
+	measure(operation, 10 * seconds, &operations);
 	count = programs(list);
-	for (int i = 0; i < count; i++)
-		if (list[i].runs * 20 > operations)
+	close(statistics);
+	rstbpf_detach(hooks);
+	for (int i = 0; i < count; i++) {
+		double runs = list[i].runs - earlier[i].runs;
+
+		if (runs * 20 > operations)
 			printf("    %-24s %6.2f times, %6.0f ns each\n", list[i].name,
-			       (double)list[i].runs / operations,
-			       (double)list[i].time / list[i].runs);
-	detach();
+			       runs / operations, (list[i].time - earlier[i].time) / runs);
+	}
 }
 
 static void make_namespace(void)
@@ -287,15 +277,16 @@ static void make_namespace(void)
 
 int main(int argc, char **argv)
 {
-	int rounds = argc > 1 ? atoi(argv[1]) : 9;
-	double seconds = argc > 2 ? atof(argv[2]) : 0.3;
+	int rounds = argc > 1 ? atoi(argv[1]) : 25;
+	double seconds = argc > 2 ? atof(argv[2]) : 0.1;
 
-	if (rounds < 1 || rounds > MOST_ROUNDS || seconds <= 0) {
+	if (rounds < 1 || seconds <= 0) {
 		fprintf(stderr, "usage: hooks [ROUNDS] [SECONDS]\n");
 		return 64;
 	}
 	make_namespace();
 	make_sockets();
+	load();
 	printf("%-28s %9s %9s %9s\n", "ns an operation", "without", "with", "more");
 	workload("round trip of one byte", round_trip, rounds, seconds);
 	workload("connect, close, close", connect_and_close, rounds, seconds);

@@ -10,7 +10,9 @@ extension ResetAssembly {
         trigger: SegmentNote? = nil
     ) -> [Fact] {
         var facts: [Fact] = []
-        if let path = evidence.path, let lead = origin ?? decision {
+        // Whichever of them has the path that was judged by.
+        let witness = origin.flatMap { evidence.path === inventory.path($0) ? $0 : nil } ?? decision ?? origin
+        if let path = evidence.path, let lead = witness {
             if !path.leading.isEmpty { facts.append(Fact("kernel path \(path.leading)", from: place(lead))) }
             if let hook = path.netfilterHook, path.origin == .netfilter {
                 facts.append(Fact("the rule stands in \(hook)", from: place(lead)))
