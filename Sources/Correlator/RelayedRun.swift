@@ -20,11 +20,16 @@ struct RelayedRun {
     private static let capture: UInt64 = 5_000_000
 
     /// - Parameter run: observations of one key in the order of time.
-    /// - Returns: nil where each observer saw one at most, or nothing was passed on.
+    /// - Returns: nil where each observer saw one at most and none waited, or nothing was passed on.
     init?(_ run: [Observation], _ inventory: Inventory) {
         var counts: [UInt64: Int] = [:]
         for observation in run { counts[observation.vantage, default: 0] += 1 }
-        guard counts.count > 1, counts.count < run.count else { return nil }
+        guard counts.count > 1 else { return nil }
+        // Where each observer saw one, the nearest are one, unless one had waited.
+        guard
+            counts.count < run.count
+                || run.contains(where: { inventory.isEvent($0.reference) && inventory.hasWaited($0.reference) })
+        else { return nil }
         let isPassedOn = run.map { inventory.isEvent($0.reference) && inventory.mayBePassedOn($0.reference) }
         guard isPassedOn.contains(true) else { return nil }
         self.inventory = inventory
@@ -80,7 +85,10 @@ struct RelayedRun {
     /// The RST that an observation is of; nil if it is one of its own.
     private func place(of index: Int, among open: [Open], from first: Int) -> Int? {
         let observation = run[index]
-        func isNear(_ place: Int) -> Bool { observation.time.distance(from: open[place].time) <= Window.sightings }
+        func isNear(_ place: Int) -> Bool {
+            min(observation.time.distance(from: open[place].time), observation.time.distance(from: open[place].last))
+                <= Window.sightings
+        }
         if isPassedOn[index], counts[observation.vantage] ?? 0 >= counts[run[0].vantage] ?? 0 {
             // Times ascend.
             let reach = inventory.reach(observation.reference)

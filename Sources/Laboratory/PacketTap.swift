@@ -79,13 +79,19 @@ package final class PacketTap {
     /// The next TCP segment; nil when the deadline passed.
     package func next(until deadline: Deadline) throws -> RawSegment? {
         while true {
-            if let (segment, _) = try nextWaiting() { return segment }
+            if let arrival = try nextWaiting() { return arrival.segment }
             guard try descriptor.poll(POLLIN, until: deadline) & POLLIN != 0 || !deadline.hasPassed else { return nil }
         }
     }
 
-    /// The next TCP segment of those that wait to be read, with the index of its interface; nil if there is none.
-    package func nextWaiting() throws -> (segment: RawSegment, interface: UInt32)? {
+    /// A segment, and the index of the interface that it was seen on.
+    package struct Arrival {
+        package let segment: RawSegment
+        package let interface: UInt32
+    }
+
+    /// The next TCP segment of those that wait to be read; nil if there is none.
+    package func nextWaiting() throws -> Arrival? {
         // struct sockaddr_ll: the index lies at byte 4.
         var address = [UInt8](repeating: 0, count: 20)
         while true {
@@ -98,7 +104,8 @@ package final class PacketTap {
             if count < 0, errno == EINTR || errno == ENETDOWN { continue }
             try check(count, "recvfrom", "AF_PACKET")
             guard let segment = RawSegment(packet: buffer[..<count]) else { continue }
-            return (segment, address.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: 4, as: UInt32.self) })
+            let interface = address.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: 4, as: UInt32.self) }
+            return Arrival(segment: segment, interface: interface)
         }
     }
 

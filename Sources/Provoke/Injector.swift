@@ -44,7 +44,7 @@ final class Injector: EventHandler {
         // The last one of each connection has the numbers that hold.
         var segments: [FourTuple: RawSegment] = [:]
         for _ in 0..<256 {
-            guard let (segment, _) = try? tap.nextWaiting() else { break }
+            guard let segment = (try? tap.nextWaiting())?.segment else { break }
             guard !segment.flags.contains(.rst) else { continue }
             let tuple: FourTuple
             if segment.destination == target {

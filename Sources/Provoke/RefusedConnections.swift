@@ -33,7 +33,8 @@ final class RefusedConnections: EventHandler {
 
     func reportWaiting(atMost count: Int) {
         for _ in 0..<count {
-            guard let (segment, interface) = try? tap.nextWaiting() else { return }
+            guard let arrival = try? tap.nextWaiting() else { return }
+            let (segment, interface) = (arrival.segment, arrival.interface)
             guard isOfThisHost(segment.source.address) else { continue }
             let refusal = Refusal(tuple: segment.tuple, ack: segment.ack)
             if interfaces.count >= 65_536 { interfaces = [:] }

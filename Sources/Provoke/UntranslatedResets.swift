@@ -21,7 +21,7 @@ final class UntranslatedResets: EventHandler {
 
     func ready(_ descriptor: Int32, _ events: UInt32) {
         for _ in 0..<64 {
-            guard let (segment, _) = try? tap.nextWaiting() else { return }
+            guard let segment = (try? tap.nextWaiting())?.segment else { return }
             guard segment.flags.contains(.rst), segment.source == server, segment.destination.address == client
             else { continue }
             let fault = RoutedRun.Fault.forgetNAT
