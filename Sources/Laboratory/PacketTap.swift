@@ -77,10 +77,18 @@ package final class PacketTap {
     }
 
     /// The next TCP segment; nil when the deadline passed.
+    // Not in line, and without `nextWaiting()`: with it, the optimizer of Swift 6.3.1 leaves garbage in what is returned.
+    @inline(never)
     package func next(until deadline: Deadline) throws -> RawSegment? {
         while true {
-            if let arrival = try nextWaiting() { return arrival.segment }
-            guard try descriptor.poll(POLLIN, until: deadline) & POLLIN != 0 || !deadline.hasPassed else { return nil }
+            guard try descriptor.poll(POLLIN, until: deadline) & POLLIN != 0 else {
+                if deadline.hasPassed { return nil }
+                continue
+            }
+            let count = recv(descriptor.number, &buffer, buffer.count, Int32(MSG_DONTWAIT))
+            if count < 0, errno == EAGAIN || errno == EINTR || errno == ENETDOWN { continue }
+            try check(count, "recv", "AF_PACKET")
+            if let segment = RawSegment(packet: buffer[..<count]) { return segment }
         }
     }
 
@@ -91,6 +99,7 @@ package final class PacketTap {
     }
 
     /// The next TCP segment of those that wait to be read; nil if there is none.
+    @inline(never)
     package func nextWaiting() throws -> Arrival? {
         // struct sockaddr_ll: the index lies at byte 4.
         var address = [UInt8](repeating: 0, count: 20)
