@@ -8,7 +8,7 @@ RELEASE = $(SWIFT) build -c release --scratch-path .build-release --product rst-
 	--static-swift-stdlib -Xswiftc -cross-module-optimization
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build release demo test accuracy check lint format bpf bpf-check fixtures bench bench-provoke causes client-table fuzz readme install clean test-kernels test-kernel-6.1
+.PHONY: help deps build release demo test accuracy check lint format bpf bpf-check fixtures bench bench-provoke bench-hooks causes client-table fuzz readme install clean test-kernels test-kernel-6.1
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -70,6 +70,12 @@ client-table: build ## Reset curl, Python, Java, Node and psql and write what th
 
 bench-provoke: release ## Measure connections a second through the proxy against haproxy and socat (root)
 	bench/provoke
+
+bench-hooks: deps ## Measure what the hooks cost the host (root)
+	mkdir -p .build/bench
+	$(CC) -O2 -Wall -Wextra -pthread -ISources/CLibBPF/include -ISources/CLibBPF bench/hooks.c Sources/CLibBPF/rstbpf.c \
+		Sources/CLibBPF/generated/rst_object.c -lbpf -o .build/bench/hooks
+	.build/bench/hooks
 
 readme: build ## Run the commands of README.md and write what they print below them
 	scripts/update-readme .build/debug/rst-analyze
