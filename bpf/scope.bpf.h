@@ -50,17 +50,30 @@ static __always_inline bool is_netns_of_device_wanted(struct sk_buff *skb)
 	return !dev || is_wanted_netns(BPF_CORE_READ(dev, nd_net.net, ns.inum));
 }
 
+/* Of the lower half of an address: where IPv4 addresses differ from others, ::ffff:0:0/96. */
+#define MAPPED_MASK bpf_cpu_to_be64(0xffffffff00000000ULL)
+#define MAPPED bpf_cpu_to_be64(0x0000ffff00000000ULL)
+
+static __always_inline bool is_in(const struct rst_prefix *prefix, const __u64 *address)
+{
+	if ((address[0] & prefix->mask[0]) != prefix->address[0] ||
+	    (address[1] & prefix->mask[1]) != prefix->address[1])
+		return false;
+	/* A shorter prefix is of IPv6 addresses, and contains no IPv4 address: ::/0 is all of IPv6. */
+	return (prefix->mask[1] & MAPPED_MASK) == MAPPED_MASK || address[0] ||
+	       (address[1] & MAPPED_MASK) != MAPPED;
+}
+
 static __always_inline bool is_host_wanted(const struct ends *ends)
 {
 	for (__u32 i = 0; i < RST_SCOPE_HOSTS && i < scope.host_count; i++) {
-		__u64 high = scope.hosts[i].address[0], low = scope.hosts[i].address[1];
-		__u64 high_mask = scope.hosts[i].mask[0], low_mask = scope.hosts[i].mask[1];
+		/* Member by member: the scope is volatile. */
+		const struct rst_prefix prefix = {
+			.address = { scope.hosts[i].address[0], scope.hosts[i].address[1] },
+			.mask = { scope.hosts[i].mask[0], scope.hosts[i].mask[1] },
+		};
 
-		if ((ends->address[0][0] & high_mask) == high &&
-		    (ends->address[0][1] & low_mask) == low)
-			return true;
-		if ((ends->address[1][0] & high_mask) == high &&
-		    (ends->address[1][1] & low_mask) == low)
+		if (is_in(&prefix, ends->address[0]) || is_in(&prefix, ends->address[1]))
 			return true;
 	}
 	return !scope.host_count;

@@ -26,8 +26,9 @@ public struct IPPrefix: Sendable, Hashable {
         self.address = IPAddress(high: address.high & high, low: address.low & low)
     }
 
+    /// A prefix of IPv6 addresses contains no IPv4 address, though those are held as `::ffff:0:0/96`: `::/0` is all of IPv6.
     public func contains(_ other: IPAddress) -> Bool {
-        other.high & mask.high == address.high && other.low & mask.low == address.low
+        other.high & mask.high == address.high && other.low & mask.low == address.low && isIPv4 == other.isIPv4
     }
 
     /// It is of IPv4 addresses, and no others.

@@ -74,12 +74,27 @@ final class ChildCommand: Sendable {
         // It may have asked for the terminal before it had it.
         if hasTerminal { kill(-pid, SIGCONT) }
         DispatchQueue(label: "command").async { [self] in
-            var status: Int32 = 0
-            while waitpid(pid, &status, 0) < 0, errno == EINTR {}
+            let status = waitForEnd()
             waitStatus.withLock { $0 = status }
             if hasTerminal { tcsetpgrp(STDIN_FILENO, getpgrp()) }
             ended.signal()
             whenEnded()
+        }
+    }
+
+    /// As waitpid(2) has it. What a person stops at the terminal (Ctrl-Z) stops this program too, as it does the shell's other
+    /// jobs, and goes on with it.
+    private func waitForEnd() -> Int32 {
+        var status: Int32 = 0
+        while true {
+            let result = waitpid(pid, &status, hasTerminal ? WUNTRACED : 0)
+            if result < 0, errno == EINTR { continue }
+            // WIFSTOPPED of wait(2).
+            guard result == pid, status & 0xff == 0x7f else { return status }
+            tcsetpgrp(STDIN_FILENO, getpgrp())
+            kill(getpid(), SIGSTOP)
+            if tcgetpgrp(STDIN_FILENO) == getpgrp() { tcsetpgrp(STDIN_FILENO, pid) }
+            kill(-pid, SIGCONT)
         }
     }
 

@@ -66,6 +66,7 @@ struct RecordCommand: ParsableCommand {
         session.readyFile = readyFile
         if let program { session.command = (program, command) }
         let outcome = try session.run()
+        StopConditions.restoreSignals()
         let isIncomplete = try conclude(outcome.summary, options)
         // The command's own failure is what its caller waits for.
         if let status = outcome.commandStatus, status != 0 { throw ExitCode(status) }

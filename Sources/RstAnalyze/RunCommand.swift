@@ -49,7 +49,7 @@ struct RunCommand: ParsableCommand {
         if let keep {
             guard mkdir(keep, 0o755) == 0 else { throw cannotCreate(keep) }
         } else {
-            scratch = Scratch(endsBySignal: false)
+            scratch = Scratch()
             guard scratch != nil else { throw cannotCreate("a directory for temporary files") }
         }
         defer { withExtendedLifetime(scratch) {} }
@@ -60,6 +60,8 @@ struct RunCommand: ParsableCommand {
             duration: recording.duration)
         session.command = (program, command)
         let outcome = try session.run()
+        // Whoever interrupts the report does not want it.
+        if let scratch { scratch.goWhenInterrupted() } else { StopConditions.restoreSignals() }
         try RecordingSession.tellLosses(of: outcome.summary)
 
         var loader = InputLoader()

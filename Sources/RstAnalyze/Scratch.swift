@@ -3,23 +3,20 @@ import Glibc
 import InputFiles
 import SelftestDriver
 
-/// A directory for what a command makes and nobody keeps. It goes when the command ends, also by SIGINT, SIGTERM or SIGHUP.
+/// A directory for temporary files, removed with this object.
 final class Scratch {
     let path: String
-    private let sources: [any DispatchSourceSignal]
+    private var sources: [any DispatchSourceSignal] = []
 
-    /// Nil if there is no room for it; `errno` says why.
-    ///
-    /// - Parameter endsBySignal: a signal ends the program, and the directory goes first; otherwise the caller sees to it that
-    ///   the program lives to let go of this object.
-    init?(endsBySignal: Bool = true) {
+    /// Nil if it cannot be created; `errno` says why.
+    init?() {
         guard let path = makeTemporaryDirectory() else { return nil }
         self.path = path
-        guard endsBySignal else {
-            sources = []
-            return
-        }
-        sources = [SIGINT, SIGTERM, SIGHUP].map { number in
+    }
+
+    /// From now on SIGINT, SIGTERM and SIGHUP remove the directory, and then end the program.
+    func goWhenInterrupted() {
+        sources = StopConditions.signals.map { [path] number in
             signal(number, SIG_IGN)
             let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
             source.setEventHandler {

@@ -70,6 +70,7 @@ struct SelftestCommand: ParsableCommand {
             log.error("cannot make a directory for temporary files: \(String(cString: strerror(errno)))")
             throw ExitCode(1)
         }
+        scratch.goWhenInterrupted()
         defer { withExtendedLifetime(scratch) {} }
         var driver = SelftestDriver(tool: Version.tool)
         driver.scratch = scratch.path

@@ -30,6 +30,13 @@ final class StopConditions: @unchecked Sendable {
         }
     }
 
+    deinit { for source in sources { source.cancel() } }
+
+    /// From now on the signals end the program, as they do before a recording.
+    static func restoreSignals() {
+        for number in signals { Glibc.signal(number, SIG_DFL) }
+    }
+
     /// Only the first reason counts.
     func stop(_ why: Reason) {
         reason.withLock { $0 = $0 ?? why }
@@ -45,6 +52,8 @@ final class StopConditions: @unchecked Sendable {
     }
 
     func after(nanoseconds: Int64) {
-        DispatchQueue.global().asyncAfter(deadline: .now() + .nanoseconds(Int(nanoseconds))) { self.stop(.limit) }
+        DispatchQueue.global().asyncAfter(deadline: .now() + .nanoseconds(Int(nanoseconds))) { [weak self] in
+            self?.stop(.limit)
+        }
     }
 }

@@ -132,7 +132,7 @@ public struct SelftestDriver: Sendable {
 /// A new directory in `base`, or else where the environment (TMPDIR) or the system has such files; nil with `errno`.
 package func makeTemporaryDirectory(in base: String? = nil) -> String? {
     let base = base ?? getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
-    var template = Array("\(base)/rst-selftest-XXXXXX".utf8CString)
+    var template = Array("\(base)/rst-analyze-XXXXXX".utf8CString)
     guard mkdtemp(&template) != nil else { return nil }
     return String(decoding: template.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
 }
