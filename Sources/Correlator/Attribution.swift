@@ -5,6 +5,8 @@ public struct Attribution: Sendable, Hashable {
     public var process: Reset.Process?
     public var owner: Reset.Process?
     public var location: Reset.Location?
+    /// Nil where the catalogue's advice for the cause is all there is.
+    public var advice: Advice?
     public init(candidates: [Cause] = []) { self.candidates = candidates }
 }
 
@@ -12,18 +14,43 @@ public struct Attribution: Sendable, Hashable {
 struct AttributionTable: Sendable {
     private(set) var all: [Attribution] = []
     private var numbers: [Attribution: Int32] = [:]
-    private var latest: Int32 = -1
+    /// One of those with the same few bits, or -1: to compare with it is faster than to hash all words.
+    private var recent = [Int32](repeating: -1, count: Attribution.slots)
 
     mutating func number(of attribution: Attribution) -> Int32 {
-        // Neighbours are mostly alike, and to compare is faster than to hash.
-        if latest >= 0, all[Int(latest)] == attribution { return latest }
+        let slot = attribution.slot
+        let guess = recent[slot]
+        if guess >= 0, all[Int(guess)] == attribution { return guess }
+        let number: Int32
         if let known = numbers[attribution] {
-            latest = known
+            number = known
         } else {
-            latest = Int32(truncatingIfNeeded: all.count)
-            numbers[attribution] = latest
+            number = Int32(truncatingIfNeeded: all.count)
+            numbers[attribution] = number
             all.append(attribution)
         }
-        return latest
+        recent[slot] = number
+        return number
+    }
+}
+
+extension Attribution {
+    /// A power of two.
+    fileprivate static let slots = 1024
+
+    /// By what is quick to tell of it; the words are the same for one process mostly.
+    fileprivate var slot: Int {
+        let role: UInt32 =
+            switch process?.role {
+            case .owner: 1
+            case .killer: 2
+            case .closer: 3
+            case .some(.none): 4
+            case nil: 0
+            }
+        let pids = UInt32(bitPattern: process?.pid ?? 0) &* 8191 &+ UInt32(bitPattern: owner?.pid ?? 0)
+        let rest = (location?.netns ?? 0) &* 8 &+ role &+ UInt32(truncatingIfNeeded: candidates.count)
+        // Fibonacci hashing (Knuth, 6.4): the upper bits are spread.
+        return Int(((pids &* 31 &+ rest) &* 0x9e37_79b9) >> 22)
     }
 }

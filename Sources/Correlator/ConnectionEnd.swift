@@ -46,15 +46,13 @@ public struct ConnectionEnd: Sendable, Equatable {
     }
 
     /// Closing after silence is a limit of the program: the peer's has to be shorter.
-    var idleAdvice: String? {
+    var idleAdvice: Advice? {
         guard ending.how == .close || ending.how == .shutdown, ending.state != .synSent, let idle = ending.idle,
             idle >= 1_000_000_000, let process = ending.process
         else { return nil }
-        return
-            "\(process.comm) closes connections that were idle for \(TimeSpan(nanoseconds: idle.magnitude)), and the peer used "
-            + "one after that. Give the peer (its connection pool, proxy or load balancer) an idle limit that is shorter than "
-            + "this end's keep-alive timeout, or make this end's longer; a request that fails so is safe to repeat if it may "
-            + "be sent twice."
+        // Tenths of a second: many RSTs share their advice.
+        let silence = idle.magnitude / 100_000_000 * 100_000_000
+        return .idleClose(process: process.comm, shortest: silence, longest: silence)
     }
 
     /// Shorter silences are what every exchange has.
@@ -86,7 +84,7 @@ extension ResetEvent.Ending {
 
 extension Cause {
     /// What happened, where a process came to its end with the socket; nil where that is not the point.
-    func sentence(ofProcessThat end: String) -> String? {
+    private func sentence(ofProcessThat end: String) -> String? {
         switch self {
         case .abortOnClose: "The process \(end) while its socket held received data that it had not read."
         case .lingerZero: "The process \(end); its socket had SO_LINGER set to zero seconds."
@@ -95,25 +93,13 @@ extension Cause {
         }
     }
 
-    /// What to do then: not what a program does that closes its sockets itself.
-    func adviceAfterTheEnd(isKilled: Bool, signal: UInt8?) -> String? {
-        guard sentence(ofProcessThat: "") != nil, self != .lingerZero else { return nil }
-        guard isKilled else {
-            return
-                "Find out why the process ended: its exit status and its log. Before it exits in order, it should stop "
-                + "accepting, answer the requests that it has, and close their connections."
-        }
-        let search =
-            switch signal {
-            case 9?:
-                "the kernel's log (out of memory), the memory limit of its cgroup, or a service manager that waited in vain"
-            case 4?, 6?, 7?, 8?, 11?: "its log and the core dump: it crashed"
-            default: "the service manager, the orchestrator or the person that stopped it, and its log"
-            }
-        return
-            "Find out who sent \(ResetEvent.Ending.name(ofSignal: signal)), and why: look at \(search). Take a service out "
-            + "of the load balancing and let its requests end before it is stopped."
+    /// What happened, where the process exited or was killed by a signal; nil where that is not the point.
+    func meaning(isKilled: Bool, signal: UInt8?) -> String? {
+        sentence(ofProcessThat: isKilled ? "was killed by \(ResetEvent.Ending.name(ofSignal: signal))" : "exited")
     }
+
+    /// How the process ended says what to do. SO_LINGER was set by the program, however the process ended.
+    var isExplainedByProcessEnd: Bool { self == .abortOnClose || self == .listenerClosed }
 
     /// The RST answers a segment of a connection that this host may have had.
     var isOfEndedConnection: Bool {
@@ -171,14 +157,11 @@ extension ResetAssembly {
 
     /// Why nothing is known of a connection's end.
     func missingEnd(_ cause: Cause, lead: Reference) -> String? {
-        guard let header = inventory.recordings[inventory.recordingIndex(lead)].recording.header else { return nil }
-        let records = (header.endings ?? 0) > 0
-        switch cause {
-        case .dataAfterFullClose:
-            return records
-                ? "who had closed the connection is not known: it was closed before the recording began, or too many were since"
-                : "who had closed the connection: the recorder did not note it"
-        default: return nil
-        }
+        guard cause == .dataAfterFullClose,
+            let header = inventory.recordings[inventory.recordingIndex(lead)].recording.header
+        else { return nil }
+        return (header.endings ?? 0) > 0
+            ? "who had closed the connection is not known: it was closed before the recording began, or too many were since"
+            : "who had closed the connection: the recorder did not note it"
     }
 }

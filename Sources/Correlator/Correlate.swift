@@ -75,7 +75,8 @@ private func reportInputs(_ inventory: Inventory) -> [Report.Input] {
         return Report.Input(
             file: input.file, kind: .events, packets: 0, events: input.recording.events.count, damage: damage,
             damageCount: count, undecoded: [], notes: notes(input.recording), host: header?.host,
-            kernel: header?.kernel, netns: header?.netns)
+            kernel: header?.kernel, netns: header?.netns,
+            scope: header?.scope.flatMap { $0.isEmpty ? nil : $0 })
     }
     return captures + recordings
 }
@@ -101,7 +102,6 @@ private func notes(_ recording: Recording) -> [String] {
             "\(lost) ends of connections were forgotten within a minute, since there were too many: who had closed them is not known"
         )
     }
-    if let scope = header.scope, !scope.isEmpty { notes.append("only kernel events of \(scope) were recorded") }
     if recording.ignoredLines > 0 {
         notes.append("\(recording.ignoredLines) lines are of a type that this version does not know")
     }

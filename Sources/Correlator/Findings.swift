@@ -47,20 +47,19 @@ public func findings(in list: ResetList) -> [Finding] { AnswerGroups(list).findi
 extension Finding {
     /// - Parameters:
     ///   - members: all with a wall clock.
+    ///   - sides: of the members, the source first.
     ///   - name: of the program whose doing they are.
-    init(_ members: Members, pattern: Answer.Pattern?, name: String?) {
-        let from = Side(members, isSource: true)
-        let to = Side(members, isSource: false)
+    init(_ members: Members, _ sides: (from: Side, to: Side), pattern: Answer.Pattern?, name: String?) {
+        let (from, to) = sides
         let lead = members[0]
         if case .scan = pattern { kind = .scan } else { kind = lead.service == .source ? .endpoint : .client }
         self.pattern = pattern
         count = members.count
-        example = members.heads.map(\.id).min() ?? lead.id
+        example = members.heads.lazy.map { $0.id }.min() ?? lead.id
         let span = members.wallClockSpan ?? (0, 0)
         (first, last) = span
-        cause =
-            tally(members.heads.map(\.cause)).max { ($0.count, $1.key.rawValue) < ($1.count, $0.key.rawValue) }?.key
-            ?? .unknown
+        let causes = tally(members.heads.lazy.map { $0.cause })
+        cause = causes.max { ($0.count, $1.key.rawValue) < ($1.count, $0.key.rawValue) }?.key ?? .unknown
         perThousandSeconds = members.steadySpan.flatMap { ratePerThousandSeconds(members.count, $0) }
         sources = from.top
         destinations = to.top

@@ -91,6 +91,8 @@ public struct Report: Sendable {
         public var host: String?
         public var kernel: String?
         public var netns: UInt32?
+        /// What the recorder was told to record; nil if nothing was left out.
+        public var scope: RecordingScope?
     }
 
     /// What never reached the report.

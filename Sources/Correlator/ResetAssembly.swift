@@ -49,7 +49,7 @@ final class ResetAssembly: Sendable {
     }
 
     /// The observations of one RST, told apart.
-    private struct Observed {
+    struct Observed {
         /// In the order of time.
         let packets: FewReferences
         /// A RST that crosses several devices is emitted on each.
@@ -84,7 +84,7 @@ final class ResetAssembly: Sendable {
     }
 
     /// Why a RST was sent, and what tells it.
-    private struct Judged {
+    struct Judged {
         let observed: Observed
         let evidence: Evidence
         /// Nil without a packet, or where it was not asked for and the kernel's word is enough.
@@ -132,19 +132,19 @@ final class ResetAssembly: Sendable {
     /// - Parameter members: not empty.
     func head(of members: ArraySlice<Reference>, id: Int) -> (ResetList.Head, Attribution) {
         let judged = judged(members, alwaysWire: false)
-        let (observed, verdict) = (judged.observed, judged.verdict)
-        let tuple = tuple(observed, members)
+        let tuple = tuple(judged.observed, members)
         var flow = judged.wire?.evidence.flow
-        if flow == nil, verdict.cause.mayBeCheck { flow = bestContext(observed.packets)?.flow }
+        if flow == nil, judged.verdict.cause.mayBeCheck { flow = bestContext(judged.observed.packets)?.flow }
         let known = flow.flatMap { $0.isKnown ? $0 : nil }
         let times = times(of: members)
         let head = ResetList.Head(
-            id: id, time: times.wall, tuple: tuple, cause: verdict.cause, certainty: verdict.certainty,
-            outcome: outcome(observed), direction: direction(judged), hasWallClock: hasWallClock(observed),
-            outsideEvents: eventGap(observed)?.side, steadyTime: times.steady,
+            id: id, time: times.wall, tuple: tuple, cause: judged.verdict.cause, certainty: judged.verdict.certainty,
+            outcome: outcome(judged.observed), direction: direction(judged),
+            hasWallClock: hasWallClock(judged.observed),
+            outsideEvents: eventGap(judged.observed)?.side, steadyTime: times.steady,
             service: ServiceEnd(tuple, opener: known?.opener, judged.evidence),
             // Nothing was seen of it, so that nothing speaks against it.
-            hasNoData: flow.map { $0.own.bytes == 0 && $0.peer.bytes == 0 } ?? verdict.cause.turnsAway,
+            hasNoData: flow.map { $0.own.bytes == 0 && $0.peer.bytes == 0 } ?? judged.verdict.cause.turnsAway,
             isAnswered: flow.map(\.ownIsAnswered) ?? false, silence: judged.wire?.evidence.silence)
         return (head, attribution(judged))
     }
@@ -161,6 +161,7 @@ final class ResetAssembly: Sendable {
         attribution.location = location(
             of: attribution.process, netns: netns(judged.observed), lead: decision ?? origin, socket)
         if let end = judged.end?.end { tell(of: end, judged, in: &attribution) }
+        attribution.advice = advice(judged, attribution.process)
         return attribution
     }
 
@@ -200,55 +201,60 @@ final class ResetAssembly: Sendable {
         return inventory.hasClock(recording: inventory.recordingIndex(lead))
     }
 
-    /// - Parameter members: the observations that the head was made of.
-    func reset(_ head: ResetList.Head, of members: ArraySlice<Reference>) -> Reset {
+    /// - Parameters:
+    ///   - attribution: as it was found for the head.
+    ///   - members: the observations that the head was made of.
+    func reset(
+        _ head: ResetList.Head, _ attribution: Attribution, of members: ArraySlice<Reference>
+    ) -> Reset {
         let judged = judged(members, alwaysWire: true)
-        let (observed, evidence, verdict) = (judged.observed, judged.evidence, judged.verdict)
-        let (packets, origin, decision) = (observed.packets, observed.origin, observed.decision)
+        let (packets, origin, decision) = (judged.observed.packets, judged.observed.origin, judged.observed.decision)
         let segment = packets.first.map { inventory.packet($0).segment }
-        let lead = observed.lead
+        let lead = judged.observed.lead
         let made = lead.map(inventory.tuple)
         let socket = socket(origin: origin, decision: decision)
-        let attribution = attribution(judged)
         var reset = Reset(
             id: head.id, time: head.time, hasWallClock: head.hasWallClock, tuple: head.tuple,
             seq: segment?.seq ?? lead.flatMap { inventory.event($0).seq },
             ack: segment?.ack ?? lead.flatMap { inventory.event($0).ack },
             flags: segment?.flags ?? lead.flatMap { inventory.event($0).flags },
             direction: head.direction,
-            outcome: head.outcome, sightings: packets.map { sighting($0, of: made) }, cause: verdict.cause,
-            category: verdict.category, certainty: verdict.certainty, summary: verdict.summary, evidence: [],
-            match: nil, reason: evidence.reason,
-            state: evidence.previousState.flatMap { evidence.state == .close ? $0 : nil } ?? evidence.state,
-            path: evidence.path, process: attribution.process, netns: netns(observed))
+            outcome: head.outcome, sightings: packets.map { sighting($0, of: made) }, cause: judged.verdict.cause,
+            category: judged.verdict.category, certainty: judged.verdict.certainty, summary: judged.verdict.summary,
+            evidence: [],
+            match: nil, reason: judged.evidence.reason,
+            state: judged.evidence.previousState.flatMap { judged.evidence.state == .close ? $0 : nil }
+                ?? judged.evidence.state,
+            path: judged.evidence.path, process: attribution.process, netns: netns(judged.observed))
         reset.owner = attribution.owner
         reset.location = attribution.location
-        reset.advice = verdict.advice
+        reset.advice = attribution.advice?.sentence
         let end = judged.end
         if let end { tell(of: end.end, in: &reset) }
         if let lead = decision ?? origin { tell(of: lead, in: &reset) }
         if let lead, let packet = packets.first {
             reset.match = match(lead, packets: packets, first: packet)
         }
-        reset.candidates = verdict.candidates
-        reset.because = verdict.because
-        reset.missing = verdict.missing
-        reset.untranslated = evidence.untranslated
-        reset.firewall = evidence.firewall
+        reset.candidates = judged.verdict.candidates
+        reset.because = judged.verdict.because
+        reset.missing = judged.verdict.missing
+        reset.untranslated = judged.evidence.untranslated
+        reset.firewall = judged.evidence.firewall
         // What many RSTs have in common is seen in their connections.
         reset.flow = judged.wire.flatMap { FlowSummary($0.evidence) }
         reset.evidence = facts(
-            evidence, verdict: verdict, process: reset.process, socket: socket, packets: packets, origin: origin,
-            decision: decision, others: passedOn(observed.emits),
+            judged.evidence, verdict: judged.verdict, process: reset.process, socket: socket, packets: packets,
+            origin: origin,
+            decision: decision, others: passedOn(judged.observed.emits),
             trigger: judged.hasCapturedTrigger ? judged.wire?.evidence.trigger : nil)
         if let end {
             reset.evidence.append(Fact(end.end.history, from: place(end.reference)))
-        } else if let lead, let missing = missingEnd(verdict.cause, lead: lead) {
+        } else if let lead, let missing = missingEnd(judged.verdict.cause, lead: lead) {
             reset.evidence.append(Fact("missing: \(missing)", from: .report))
         }
         if let wire = judged.wire, lead == nil { reset.evidence = wireFacts(wire, packets) + reset.evidence }
         reset.outsideEvents = head.outsideEvents
-        if let gap = eventGap(observed) {
+        if let gap = eventGap(judged.observed) {
             reset.evidence.append(
                 Fact("missing: kernel events, for \(gap.words): nothing is known of it from the kernel", from: .report))
         } else if lead == nil, reset.direction == .sent {
@@ -261,20 +267,18 @@ final class ResetAssembly: Sendable {
 
     /// What the recording has of the processes, and how one of them came to its end.
     private func tell(of lead: Reference, in reset: inout Reset) {
-        let recording = inventory.recordings[inventory.recordingIndex(lead)].recording
-        let event = inventory.event(lead)
-        for process in [\Reset.process, \Reset.owner] {
-            guard let pid = reset[keyPath: process]?.pid, let comm = reset[keyPath: process]?.comm else { continue }
-            reset[keyPath: process]?.details = recording.process(pid, comm, line: event.line)
-        }
-        guard let released = reset.path?.callers, reset.path?.origin == .active, released.contains(.exit),
-            let process = reset.process, process.role == .owner
-        else { return }
-        let signal = event.ending.flatMap { $0.process?.pid == process.pid ? $0.signal : nil }
-        let end = released.contains(.killed) ? "was killed by \(ResetEvent.Ending.name(ofSignal: signal))" : "exited"
-        if let sentence = reset.cause.sentence(ofProcessThat: end) { reset.summary = sentence }
-        reset.advice =
-            reset.cause.adviceAfterTheEnd(isKilled: released.contains(.killed), signal: signal) ?? reset.advice
+        addDetails(to: &reset.process, lead)
+        addDetails(to: &reset.owner, lead)
+        guard let end = processEnd(reset.path, reset.process, lead) else { return }
+        reset.summary = reset.cause.meaning(isKilled: end.isKilled, signal: end.signal) ?? reset.summary
+    }
+
+    /// What the recording has of a process, at the time of the event.
+    private func addDetails(to process: inout Reset.Process?, _ lead: Reference) {
+        guard let pid = process?.pid, let comm = process?.comm else { return }
+        // Not bound to a name: a recording is large to copy, and all processors would count references to the same one.
+        process?.details = inventory.recordings[inventory.recordingIndex(lead)].recording.process(
+            pid, comm, line: inventory.event(lead).line)
     }
 
     /// The connection was here before: what ended it says more than whoever listens on the port now.
@@ -283,7 +287,6 @@ final class ResetAssembly: Sendable {
         reset.summary =
             reset.cause.isAnswerOfNoConnection
             ? reset.cause.afterTheEnd + ": \(end.history)." : "\(reset.summary.dropLast()): \(end.history)."
-        reset.advice = reset.advice ?? end.idleAdvice
     }
 
     /// Why no kernel event tells of a RST that came from a host that was recorded.

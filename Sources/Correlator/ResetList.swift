@@ -134,8 +134,8 @@ public struct ResetList: Sendable, RandomAccessCollection {
     public subscript(position: Int) -> Reset {
         let head = heads[position]
         guard let assembly = source.assembly else { return source.made[head.id]! }
-        var reset = assembly.reset(head, of: source.groups[head.id - 1])
-        if let follow = source.follows[head.id] { reset.tell(of: follow) }
+        var reset = assembly.reset(head, attributions[Int(head.attribution)], of: source.groups[head.id - 1])
+        if head.followed != 0, let follow = source.follows[head.id] { reset.tell(of: follow) }
         if head.check >= 0 { reset.tell(of: source.checks[Int(head.check)]) }
         return reset
     }
@@ -174,6 +174,7 @@ extension Attribution {
         process = reset.process
         owner = reset.owner
         location = reset.location
+        advice = reset.advice.map(Advice.text)
     }
 }
 

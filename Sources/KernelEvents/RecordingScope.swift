@@ -1,4 +1,4 @@
-import JSONText
+package import JSONText
 public import NetworkTypes
 
 /// Which events a recorder was asked for: those that fit one of each list that is not empty. Of the others nothing is known.
@@ -92,7 +92,7 @@ extension LineScanner {
 
 extension JSONWriter {
     /// `{"netns":[…],"hosts":[…],"ports":[…]}`, without the lists that are empty.
-    mutating func append(scope: RecordingScope) {
+    package mutating func append(scope: RecordingScope) {
         var isFirst = true
         func list<Element>(
             _ key: StaticString, _ values: [Element], into json: inout JSONWriter,

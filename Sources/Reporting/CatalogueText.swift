@@ -2,16 +2,24 @@ public import Correlator
 
 /// The catalogue of causes for a person.
 public enum CatalogueText {
-    /// One line a cause, by category.
+    /// One line per cause, by category.
     public static var overview: String {
+        list(Category.allCases)
+            + "\n\"rst-analyze explain CAUSE\" says what to do about one, and how to read a kernel path.\n"
+    }
+
+    /// One line per cause of a category.
+    public static func overview(of category: Category) -> String { list([category]) }
+
+    private static func list(_ categories: [Category]) -> String {
         var text = ""
-        for category in Category.allCases {
+        for category in categories {
             let rules = Catalogue.rules.filter { $0.category == category }
             guard !rules.isEmpty else { continue }
             text += "\(text.isEmpty ? "" : "\n")\(category.rawValue)\n"
             for rule in rules { text += filled(rule.meaning, head: "  \(rule.cause.rawValue)", indent: 32) }
         }
-        return text + "\n\"rst-analyze explain CAUSE\" says what to do about one, and how to read a kernel path.\n"
+        return text
     }
 
     /// Everything the catalogue knows of one cause.
@@ -26,9 +34,10 @@ public enum CatalogueText {
             for check in checks { text += "  \(check.command)\n" + filled(check.shows, head: "", indent: 6) }
         }
         if cause == .idleTimeout {
-            text += "\nLimits that are well known\n"
-            for limit in IdleLimits.known {
-                text += filled(limit.who, head: "  \(limit.seconds) s", indent: 13)
+            text += "\nKnown limits (defaults)\n"
+            for source in IdleLimits.sources {
+                text += filled("\(source.device): \(source.setting)", head: "  \(source.seconds) s", indent: 13)
+                if let page = source.page { text += String(repeating: " ", count: 13) + page + "\n" }
             }
         }
         text += "\nHow it is recognised\n" + filled(rule.recognition, head: "", indent: 2)
@@ -99,8 +108,11 @@ extension CatalogueText {
                     text += "- **Check with.** \(commands.joined(separator: "; "))\n"
                 }
                 if rule.cause == .idleTimeout {
-                    let limits = IdleLimits.known.map { "\($0.seconds) s (\($0.who))" }
-                    text += "- **Limits that are well known.** \(limits.joined(separator: "; "))\n"
+                    text += "- **Known limits (defaults).**\n"
+                    for source in IdleLimits.sources {
+                        let setting = source.page.map { "[\(source.setting)](\($0))" } ?? source.setting
+                        text += "  - \(source.seconds) s: \(source.device), \(setting)\n"
+                    }
                 }
                 text += "- **Recognised by.** \(rule.recognition)\n"
                 text += "- **Rests on.** \(rule.basis)\n"

@@ -56,11 +56,11 @@ struct JSONAnswers {
         }
         json.raw(",\"example\":")
         json.number(answer.example)
-        if let rule = Catalogue.rule(for: answer.cause) {
+        if let meaning = answer.meaning, let advice = answer.advice {
             json.raw(",\"meaning\":")
-            json.string(answer.certainty == .proven ? rule.meaning : rule.guess)
+            json.string(meaning)
             json.raw(",\"advice\":")
-            json.string(rule.advice)
+            json.string(advice)
         }
         json.raw("}")
     }

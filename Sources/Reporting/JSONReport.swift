@@ -1,5 +1,6 @@
 public import Correlator
 import JSONText
+import KernelEvents
 import NetworkTypes
 
 /// Renders a report as `rst-report/1`, one JSON object.
@@ -108,6 +109,10 @@ public struct JSONReport: Sendable {
             if let kernel = input.kernel {
                 json.raw(",\"kernel\":")
                 json.string(kernel)
+            }
+            if let scope = input.scope {
+                json.raw(",\"scope\":")
+                json.append(scope: scope)
             }
             if !input.notes.isEmpty { json.strings(",\"notes\":[", input.notes) }
             if !input.comments.isEmpty { json.strings(",\"comments\":[", input.comments) }

@@ -5,15 +5,15 @@ import Reporting
 struct ExplainCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "explain",
-        abstract: "Say what a cause means, how it is recognised and what to do about it.",
-        discussion: "Without CAUSE, prints the catalogue.")
+        abstract: "Explain what a cause means, how it is recognised, and what to do about it.",
+        discussion: "Without CAUSE, lists all causes by category.")
 
     enum Format: String, ExpressibleByArgument, CaseIterable { case text, markdown }
 
     @Argument(
-        help: ArgumentHelp("A word of the catalogue, for example closed-port.", valueName: "cause"),
-        transform: { try word($0, "a cause") })
-    var cause: Cause?
+        help: ArgumentHelp("A cause or a category, for example closed-port.", valueName: "cause"),
+        transform: Subject.init(typed:))
+    var subject: Subject?
 
     @Option(help: "What to print: text or, of the whole catalogue, markdown.")
     var format = Format.text
@@ -21,7 +21,29 @@ struct ExplainCommand: ParsableCommand {
     func run() {
         switch format {
         case .markdown: print(CatalogueText.markdown, terminator: "")
-        case .text: print(cause.map(CatalogueText.entry) ?? CatalogueText.overview, terminator: "")
+        case .text: print(subject?.text ?? CatalogueText.overview, terminator: "")
+        }
+    }
+
+    enum Subject: Equatable {
+        case cause(Cause)
+        case category(Category)
+
+        init(typed: String) throws {
+            if let cause = Cause(rawValue: typed) {
+                self = .cause(cause)
+            } else if let category = Category(rawValue: typed) {
+                self = .category(category)
+            } else {
+                throw notACauseOrCategory(typed)
+            }
+        }
+
+        var text: String {
+            switch self {
+            case .cause(let cause): CatalogueText.entry(cause)
+            case .category(let category): CatalogueText.overview(of: category)
+            }
         }
     }
 }

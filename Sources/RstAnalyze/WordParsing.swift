@@ -39,9 +39,13 @@ func parsedCauses(_ typed: String) throws -> [Cause] {
         if let category = Category(rawValue: typed) {
             return Catalogue.rules.filter { $0.category == category }.map(\.cause)
         }
-        let known = Cause.allCases.map(\.rawValue) + Category.allCases.map(\.rawValue)
-        let hint = nearest(typed, among: known).map { "did you mean \($0)? " } ?? ""
-        throw ValidationError(
-            "\"\(typed.printable)\" is neither a cause nor a category: \(hint)\"rst-analyze explain\" lists them all.")
+        throw notACauseOrCategory(typed)
     }
+}
+
+func notACauseOrCategory(_ typed: String) -> ValidationError {
+    let known = Cause.allCases.map(\.rawValue) + Category.allCases.map(\.rawValue)
+    let hint = nearest(typed, among: known).map { "did you mean \($0)? " } ?? ""
+    return ValidationError(
+        "\"\(typed.printable)\" is neither a cause nor a category: \(hint)\"rst-analyze explain\" lists them all.")
 }

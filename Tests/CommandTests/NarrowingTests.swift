@@ -209,6 +209,18 @@ import Testing
         }
     }
 
+    @Test func explainTakesCausesAndCategories() throws {
+        let all = try Program.run("explain").output
+        let close = try Program.run("explain", "close").output
+        #expect(close.contains("abort-on-close") && !close.contains("closed-port") && all.contains(close))
+        let timeout = try Program.run("explain", "idle-timeout").output
+        #expect(timeout.contains("tcp.idle_timeout.seconds") && timeout.contains("https://docs.aws.amazon.com/"))
+        #expect(timeout.contains("How to read a kernel path"))
+        let wrong = try Program.run("explain", "idle-tmeout")
+        #expect(wrong.status == 64 && wrong.errors.contains("did you mean idle-timeout?"))
+        #expect(wrong.errors.contains("\"rst-analyze explain\" lists them all"))
+    }
+
     @Test func topAndSortChooseAnswers() throws {
         let whole = try #require(try Self.json(["--top", "0"])["answers"] as? [Entry])
         let two = try Self.json(["--top", "2"])

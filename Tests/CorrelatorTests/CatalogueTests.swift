@@ -5,6 +5,17 @@ import Testing
 @testable import Correlator
 
 @Suite struct CatalogueTests {
+    /// Every limit that a report can name says where it is set.
+    @Test func idleLimitsHaveSources() {
+        let seconds = IdleLimits.sources.map(\.seconds)
+        #expect(seconds == seconds.sorted())
+        #expect(Set(seconds) == Set(IdleLimits.known.map(\.seconds)))
+        for source in IdleLimits.sources {
+            #expect(source.setting.count > 5)
+            #expect(source.page?.hasPrefix("https://") ?? true)
+        }
+    }
+
     @Test func everyWordHasOneEntry() {
         #expect(Set(Catalogue.rules.map(\.cause)) == Set(Cause.allCases))
         #expect(Catalogue.rules.count == Cause.allCases.count)

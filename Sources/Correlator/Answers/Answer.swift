@@ -25,6 +25,23 @@ public struct Answer: Sendable, Equatable {
     public var timeline: [Int]
     /// The id of the first of them.
     public var example: Int
+    /// What to do about all of them, where the evidence says more than the catalogue; nil where it differs.
+    public var ownAdvice: Advice?
+
+    /// One sentence: what happened, worded as a guess where it is not proven; nil for a cause without a rule.
+    public var meaning: String? {
+        let rule = Catalogue.rule(for: cause)
+        guard certainty == .proven else { return rule?.guess }
+        if case .processEnded(let isKilled, let signal)? = ownAdvice,
+            let sentence = cause.meaning(isKilled: isKilled, signal: signal)
+        {
+            return sentence
+        }
+        return rule?.meaning
+    }
+
+    /// What to do about it; nil for a cause without a rule.
+    public var advice: String? { ownAdvice?.sentence ?? Catalogue.rule(for: cause)?.advice }
 
     /// What a person fixes.
     public enum Pattern: Sendable, Equatable {

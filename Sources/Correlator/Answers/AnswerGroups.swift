@@ -1,4 +1,5 @@
 import NetworkTypes
+import Synchronization
 
 /// The RSTs of a list, put together by what a person would fix. Each RST is in one group.
 ///
@@ -9,6 +10,7 @@ public struct AnswerGroups: Sendable {
     /// The groups' members, group by group and each in the order of time.
     private let places: [Int32]
     private var groups: [Group]
+    private let sides = Sides()
     private let span: (first: Int64, last: Int64)?
 
     private struct Group: Sendable {
@@ -108,23 +110,34 @@ public struct AnswerGroups: Sendable {
         let members = members(number)
         let lead = members[0]
         let attribution = attributions[Int(lead.attribution)]
-        let from = Side(members, isSource: true)
-        let to = Side(members, isSource: false)
+        let (from, to) = sides.of(members)
         let ends = (Answer.Ends(from), Answer.Ends(to))
         let times = members.wallClockSpan
         return Answer(
             cause: lead.cause, certainty: lead.certainty, candidates: attribution.candidates, count: members.count,
             followUps: members.heads.lazy.filter { $0.followed != 0 }.count, pattern: groups[number].pattern,
-            direction: members.common(\.direction),
+            direction: members.common { $0.direction },
             sender: sender(members, attribution), services: lead.service == .source ? ends.0 : ends.1,
             clients: lead.service == .source ? ends.1 : ends.0, sentBy: lead.service, first: times?.first,
-            last: times?.last, timeline: timeline(members, slices), example: lead.id)
+            last: times?.last, timeline: timeline(members, slices), example: lead.id, ownAdvice: commonAdvice(members))
+    }
+
+    /// What to do about all of them; nil if it is not the same.
+    private func commonAdvice(_ members: Members) -> Advice? {
+        var latest = members[0].attribution
+        var common = attributions[Int(latest)].advice
+        for head in members.heads where head.attribution != latest {
+            guard let advice = common else { return nil }
+            latest = head.attribution
+            common = attributions[Int(latest)].advice.flatMap(advice.merged)
+        }
+        return common
     }
 
     private func sender(_ members: Members, _ attribution: Attribution) -> Answer.Sender {
         var pids: Set<Int32> = []
-        for number in 0..<members.count {
-            if let pid = attributions[Int(members[number].attribution)].process?.pid { pids.insert(pid) }
+        for number in Set(members.heads.lazy.map(\.attribution)) {
+            if let pid = attributions[Int(number)].process?.pid { pids.insert(pid) }
         }
         return Answer.Sender(
             name: attribution.process?.comm, role: attribution.process?.role, processes: pids.count,
@@ -152,16 +165,45 @@ public struct AnswerGroups: Sendable {
         for numbers in byProblem.values {
             let total = numbers.reduce(0) { $0 + groups[$1].range.count }
             guard total >= Finding.least else { continue }
-            var members = numbers.flatMap { places[groups[$0].range] }.filter { heads[Int($0)].hasWallClock }
-            members.sort()
+            let (members, isGroup) = withWallClock(numbers)
             guard members.count >= Finding.least else { continue }
             let lead = groups[numbers[0]]
             found.append(
                 Finding(
-                    Members(resets: heads, places: members[...]), pattern: lead.pattern,
+                    members, sides.of(members, isGroup: isGroup), pattern: lead.pattern,
                     name: attributions[Int(heads[Int(lead.first)].attribution)].process?.comm))
         }
         return found.sorted { ($1.count, $0.first, $0.example) < ($0.count, $1.first, $1.example) }
+    }
+
+    /// The RSTs of groups in the order of time, without those whose time is not known, and whether they are one whole group.
+    private func withWallClock(_ numbers: [Int]) -> (Members, isGroup: Bool) {
+        if let only = numbers.first, numbers.count == 1, members(only).heads.allSatisfy({ $0.hasWallClock }) {
+            return (members(only), true)
+        }
+        var together = numbers.flatMap { places[groups[$0].range] }.filter { heads[Int($0)].hasWallClock }
+        together.sort()
+        return (Members(resets: heads, places: together[...]), false)
+    }
+}
+
+/// The sides of large groups, each made once: findings and answers ask for the same.
+private final class Sides: Sendable {
+    /// By the first RST of a group.
+    private let known = Mutex<[Int32: (from: Side, to: Side)]>([:])
+    /// Smaller groups are many, and quick to look at again.
+    private static let leastKept = 1024
+
+    /// - Parameter isGroup: these are all RSTs of one group.
+    func of(_ members: Members, isGroup: Bool = true) -> (from: Side, to: Side) {
+        func make() -> (from: Side, to: Side) {
+            (Side(members, isSource: true), Side(members, isSource: false))
+        }
+        guard isGroup, members.count >= Self.leastKept, let first = members.places.first else { return make() }
+        if let sides = known.withLock({ $0[first] }) { return sides }
+        let sides = make()
+        known.withLock { $0[first] = sides }
+        return sides
     }
 }
 

@@ -62,45 +62,66 @@ struct End: Bucketed, Hashable {
 }
 
 /// What the ends of one side of a group have in common.
-struct Side {
-    /// By address and port, and by address alone.
-    private let ends: Buckets
-    private let addresses: Buckets
-    private let members: Members
-    private let isSource: Bool
+struct Side: Sendable {
+    /// Different addresses with their ports, and different addresses.
+    let endCount: Int
+    let addressCount: Int
+    /// The port, if it is the same in all of them.
+    let port: UInt16?
+    /// The most frequent by address and port if a port comes again, by address alone if every port is another one.
+    let top: [Finding.Endpoint]
 
     init(_ members: Members, isSource: Bool) {
-        self.members = members
-        self.isSource = isSource
-        ends = Buckets(members.count) { members.end($0, isSource: isSource) }
-        addresses = Buckets(members.count) { members.end($0, isSource: isSource).address }
-    }
-
-    var endCount: Int { ends.count }
-    var addressCount: Int { addresses.count }
-
-    /// The port, if it is the same in all of them.
-    var port: UInt16? {
-        let first = members.end(0, isSource: isSource).port
-        return ends.firsts.allSatisfy { members.end(Int($0), isSource: isSource).port == first } ? first : nil
-    }
-
-    /// The most frequent by address and port if a port comes again, by address alone if every port is another one.
-    var top: [Finding.Endpoint] {
-        let byPort = endCount <= max(Finding.keptEndpoints, members.count / 2)
-        let buckets = byPort ? ends : addresses
-        var top: [Finding.Endpoint] = []
-        for (count, first) in zip(buckets.counts, buckets.firsts) {
-            let end = members.end(Int(first), isSource: isSource)
-            let endpoint = Finding.Endpoint(address: end.address, port: byPort ? end.port : nil, count: Int(count))
-            guard let place = top.firstIndex(where: { endpoint.precedes($0) }) else {
-                if top.count < Finding.keptEndpoints { top.append(endpoint) }
-                continue
-            }
-            top.insert(endpoint, at: place)
-            if top.count > Finding.keptEndpoints { top.removeLast() }
+        let first = members.end(0, isSource: isSource)
+        // One end in all of them: a service, mostly.
+        if (1..<members.count).allSatisfy({ members.end($0, isSource: isSource) == first }) {
+            (endCount, addressCount, port) = (1, 1, first.port)
+            top = [Finding.Endpoint(address: first.address, port: first.port, count: members.count)]
+            return
         }
-        return top
+        let ends = Buckets(members.count) { members.end($0, isSource: isSource) }
+        // Different ends are fewer than members.
+        let firsts = ends.firsts
+        let addresses = Buckets(firsts.count) { members.end(Int(firsts[$0]), isSource: isSource).address }
+        endCount = ends.count
+        addressCount = addresses.count
+        port =
+            firsts.allSatisfy { members.end(Int($0), isSource: isSource).port == first.port } ? first.port : nil
+        let byPort = endCount <= max(Finding.keptEndpoints, members.count / 2)
+        var top = TopEndpoints()
+        if byPort {
+            for (count, first) in zip(ends.counts, firsts) where top.takes(Int(count)) {
+                let end = members.end(Int(first), isSource: isSource)
+                top.add(Finding.Endpoint(address: end.address, port: end.port, count: Int(count)))
+            }
+        } else {
+            var counts = [Int](repeating: 0, count: addresses.count)
+            for (end, count) in ends.counts.enumerated() { counts[Int(addresses.bucket(of: end))] += Int(count) }
+            for (count, first) in zip(counts, addresses.firsts) where top.takes(count) {
+                let end = members.end(Int(firsts[Int(first)]), isSource: isSource)
+                top.add(Finding.Endpoint(address: end.address, port: nil, count: count))
+            }
+        }
+        self.top = top.all
+    }
+
+    /// Different addresses with their ports.
+    static func endCount(_ members: Members, isSource: Bool) -> Int {
+        Buckets(members.count) { members.end($0, isSource: isSource) }.count
+    }
+}
+
+/// The first few endpoints, the more frequent first.
+private struct TopEndpoints {
+    private(set) var all: [Finding.Endpoint] = []
+
+    /// Whether one that is so frequent may be among them. Most are not, and need not be looked at.
+    func takes(_ count: Int) -> Bool { all.count < Finding.keptEndpoints || count >= all[all.count - 1].count }
+
+    mutating func add(_ endpoint: Finding.Endpoint) {
+        if all.count == Finding.keptEndpoints, let last = all.last, !endpoint.precedes(last) { return }
+        all.insert(endpoint, at: all.firstIndex { endpoint.precedes($0) } ?? all.count)
+        if all.count > Finding.keptEndpoints { all.removeLast() }
     }
 }
 

@@ -14,7 +14,7 @@ struct Scanners: Sendable {
         if buckets.counts.contains(where: { $0 >= Self.scannedEnds }) {
             let groups = buckets.grouped()
             for group in groups.indices where groups[group].count >= Self.scannedEnds {
-                let ends = Side(Members(resets: heads, places: groups[group]), isSource: true).endCount
+                let ends = Side.endCount(Members(resets: heads, places: groups[group]), isSource: true)
                 guard ends >= Self.scannedEnds, groups[group].count <= ends * Self.attemptsPerEnd,
                     let first = groups[group].first
                 else { continue }

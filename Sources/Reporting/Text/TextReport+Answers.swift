@@ -113,9 +113,7 @@ extension TextReport {
         if answer.certainty != .proven, let missing = example?.missing.first {
             full.wrap("Missing: \(missing.printable).", indent: indent)
         }
-        // Of a single RST more may be known than of its cause.
-        let own = answer.count == 1 ? example?.advice : nil
-        if let advice = own ?? Catalogue.rule(for: answer.cause)?.advice {
+        if let advice = answer.advice {
             full.wrap("Do: \(advice.printable)", indent: indent)
         }
         let footer = footer(answer, example)
@@ -132,9 +130,7 @@ extension TextReport {
 
     /// What happened; of a single RST in its own words.
     private static func meaning(_ answer: Answer, _ example: Reset?) -> String {
-        let rule = Catalogue.rule(for: answer.cause)
-        let sentence =
-            answer.count == 1 ? example?.summary : answer.certainty == .proven ? rule?.meaning : rule?.guess
+        let sentence = answer.count == 1 ? example?.summary : answer.meaning
         guard let sentence, sentence.hasSuffix("."), let example else { return sentence?.printable ?? "" }
         return sentence.dropLast().printable + because(example)
     }

@@ -1,4 +1,5 @@
 import Correlator
+import KernelEvents
 
 extension TextReport {
     /// How much there is, from when to when, how sure it is, what is missing, and where it was recorded.
@@ -26,8 +27,10 @@ extension TextReport {
             let outcomes = summary.byOutcome.map { "\($0.1.grouped) \($0.0.rawValue)" }
             wrap((outcomes + followUps).joined(separator: ", "), indent: 0)
         }
-        let place = [span.map { options.time.span($0.first, $0.last, dated: true) }, recordedOn(report)]
-        if count > 0 { wrap(place.compactMap(\.self).joined(separator: "; "), indent: 0) }
+        let place = [
+            span.map { options.time.span($0.first, $0.last, dated: true) }, recordedOn(report), scope(of: report),
+        ].compactMap(\.self)
+        if !place.isEmpty { wrap(place.joined(separator: "; "), indent: 0) }
         if let selection = report.selection {
             wrap(
                 "showing \(count.grouped) of \(selection.total.counted("reset")) (\(selection.words.joined(separator: " ").printable))",
@@ -48,6 +51,15 @@ extension TextReport {
             if !hosts.contains(name) { hosts.append(name) }
         }
         return hosts.isEmpty ? nil : "recorded on \(hosts.joined(separator: ", "))"
+    }
+
+    /// What the recorders were told to record, where that is not everything.
+    private func scope(of report: Report) -> String? {
+        var scopes: [String] = []
+        for scope in report.inputs.compactMap(\.scope?.description) where !scopes.contains(scope) {
+            scopes.append(scope)
+        }
+        return scopes.isEmpty ? nil : "only kernel events of \(scopes.joined(separator: ", and of "))"
     }
 
     /// What each certainty looks like, everywhere.
@@ -91,7 +103,7 @@ extension TextReport {
             if more > 0 { notes.append("\(input.file): \(more.counted("more damaged place"))") }
         }
         for input in report.inputs { notes += input.notes.map { "\(input.file): \($0)" } }
-        notes += Self.clockSettings(report) + Self.outsideEvents(report)
+        notes += clockSettings(report) + Self.outsideEvents(report)
         for input in report.inputs {
             notes += input.undecoded.map { "\(input.file): \($0.packets.counted("packet")) not analysed: \($0.reason)" }
         }

@@ -5,16 +5,11 @@ extension TextReport {
     private static let namedSettings = 10
 
     /// A sentence for each time that a clock was set.
-    static func clockSettings(_ report: Report) -> [String] {
-        var notes = report.clockSettings.prefix(namedSettings).map { setting in
-            let (before, after) = (UTCTime(nanoseconds: setting.before), UTCTime(nanoseconds: setting.after))
-            let isSameDay = before.isSameDay(as: after)
-            let times =
-                "from \(before.date) \(before.clock(digits: 3)) to "
-                + (isSameDay ? "" : after.date + " ") + "\(after.clock(digits: 3)) UTC"
-            return "\(setting.file): \(setting.summary), \(times)"
+    func clockSettings(_ report: Report) -> [String] {
+        var notes = report.clockSettings.prefix(Self.namedSettings).map { setting in
+            "\(setting.file): \(setting.summary), \(options.time.change(from: setting.before, to: setting.after))"
         }
-        let others = report.clockSettings.dropFirst(namedSettings)
+        let others = report.clockSettings.dropFirst(Self.namedSettings)
         if let largest = others.map(\.size.magnitude).max() {
             notes.append(
                 "clocks were set \(others.count) more time\(others.count == 1 ? "" : "s"), by at most \(TimeSpan(nanoseconds: largest))"

@@ -67,6 +67,14 @@ public struct TimeDisplay: Sendable {
 
     // MARK: - Of two times
 
+    /// What a clock that was set showed before and after: `from 2026-11-20 12:03:05.000 to 11:03:05.000 UTC`.
+    func change(from before: Int64, to after: Int64) -> String {
+        guard form == .clock else { return "from \(stamp(before, digits: 3)) to \(stamp(after, digits: 3))" }
+        let (old, new) = (local(before), local(after))
+        let date = old.isSameDay(as: new) ? "" : new.date + " "
+        return "from \(old.date) \(old.clock(digits: 3)) to \(date)\(new.clock(digits: 3)) \(name(after))"
+    }
+
     /// `12:03:05 to 14:13:10`, with the dates where they differ or are asked for. Of what took less than a second, with
     /// milliseconds.
     ///
