@@ -89,6 +89,7 @@ let package = Package(
         .testTarget(
             name: "GoldenTests",
             dependencies: ["Correlator", "Reporting", "InputFiles"],
+            exclude: ["Text"],
             swiftSettings: base),
         .executableTarget(
             name: "SelftestRunner", dependencies: ["Laboratory", "Selftest"], path: "Tests/SelftestRunner",
