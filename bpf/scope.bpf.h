@@ -69,8 +69,8 @@ static __always_inline bool is_host_wanted(const struct ends *ends)
 	for (__u32 i = 0; i < RST_SCOPE_HOSTS && i < scope.host_count; i++) {
 		/* Member by member: the scope is volatile. */
 		const struct rst_prefix prefix = {
-			.address = { scope.hosts[i].address[0], scope.hosts[i].address[1] },
-			.mask = { scope.hosts[i].mask[0], scope.hosts[i].mask[1] },
+		    .address = {scope.hosts[i].address[0], scope.hosts[i].address[1]},
+		    .mask = {scope.hosts[i].mask[0], scope.hosts[i].mask[1]},
 		};
 
 		if (is_in(&prefix, ends->address[0]) || is_in(&prefix, ends->address[1]))
