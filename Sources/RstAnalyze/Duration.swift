@@ -4,6 +4,8 @@ import ArgumentParser
 struct TimeLength: ExpressibleByArgument, Equatable {
     let nanoseconds: Int64
 
+    init(nanoseconds: Int64) { self.nanoseconds = nanoseconds }
+
     private static let units: [(suffix: String, nanoseconds: Double)] = [
         ("d", 86_400e9), ("h", 3600e9), ("m", 60e9), ("s", 1e9), ("ms", 1e6),
     ]

@@ -14,6 +14,10 @@ struct LiveSession {
     let text: TextOptions
     /// Stop after so many RSTs were shown.
     var count: Int?
+    /// There is no capture: a RST without a packet is nothing special.
+    var hidesOutcome = false
+    /// Ends what writes, of which the rest is read then; nil if that goes on without an end.
+    var end: (() -> Void)?
 
     /// Nanoseconds that nothing new must be read of a RST before it is shown.
     static let settlingTime: Int64 = 500_000_000
@@ -22,25 +26,38 @@ struct LiveSession {
 
     /// - Returns: how many RSTs were shown.
     func run() throws -> Int {
-        var lines = LiveText(options: text.text(for: STDOUT_FILENO))
+        var options = text.text(for: STDOUT_FILENO)
+        options.showsOutcome = !hidesOutcome
+        // One line per RST for grep and awk.
+        if isatty(STDOUT_FILENO) == 0 { options.width = 1000 }
+        var lines = LiveText(options: options)
         signal(SIGPIPE, SIG_IGN)
         var shown = 0
+        // What relative times count from.
+        var span: (first: Int64, last: Int64)?
         func show(_ resets: [Reset]) throws {
             guard !resets.isEmpty else { return }
             var list = ResetList(resets)
-            list.keep(try filters.filter(span: list.span, own: [], zone: text.tz))
+            span = span ?? list.span
+            list.keep(try filters.filter(span: span, own: [], zone: text.tz))
             guard !list.isEmpty else { return }
             shown += list.count
             guard writeAll(lines.lines(of: list), to: STDOUT_FILENO) else { throw ExitCode(0) }
         }
+        var isEnding = false
         do {
-            while !stop.isStopped {
+            while true {
+                if !isEnding, stop.isStopped || count.map({ shown >= $0 }) ?? false {
+                    guard let end else { break }
+                    isEnding = true
+                    end()
+                }
                 let now = clockNanoseconds(CLOCK_MONOTONIC)
                 let hasRead = try input.read(at: now)
                 try show(input.settled(at: now))
-                if let count, shown >= count { return shown }
-                if !hasRead, input.hasEnded { break }
-                if !hasRead { usleep(Self.interval) }
+                if hasRead { continue }
+                if input.hasEnded { break }
+                usleep(Self.interval)
             }
             while try input.read(at: clockNanoseconds(CLOCK_MONOTONIC)) {}
             try show(input.settled(at: nil))

@@ -13,13 +13,15 @@ struct RstAnalyze: ParsableCommand {
               rst-analyze report DIR
 
             or both at once, around a command: rst-analyze run -- COMMAND
+            or as it happens: rst-analyze watch
 
             Exit status: 0 complete, 1 failed, 2 reported but something was lost or damaged on the way, 3 a --fail-on \
             condition was met or --expect found a difference, 64 usage. With a COMMAND: its own.
             """,
         version: Version.current,
         subcommands: [
-            RecordCommand.self, ReportCommand.self, RunCommand.self, ExplainCommand.self, SelftestCommand.self,
+            RecordCommand.self, ReportCommand.self, WatchCommand.self, RunCommand.self, ExplainCommand.self,
+            SelftestCommand.self,
             ProvokeCommand.self, SelftestActorCommand.self,
         ])
 }

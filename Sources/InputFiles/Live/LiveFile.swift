@@ -10,7 +10,8 @@ final class LiveFile {
     private var descriptor: Int32 = -1
     /// Bytes read so far.
     private var position = 0
-    private let isPipe: Bool
+    /// Of a pipe.
+    private let pipe: PipeReader?
     private(set) var hasEnded = false
     /// What was read before it was known what the file is.
     private var head: [UInt8] = []
@@ -23,16 +24,15 @@ final class LiveFile {
     }
 
     /// - Parameters:
-    ///   - descriptor: of a pipe, which belongs to the caller; nil for a file, which may not be there yet.
+    ///   - pipe: nil for a file, which may not be there yet.
     ///   - memory: see `ConnectionFollower`.
-    init(path: String, descriptor: Int32? = nil, memory: Int) {
+    init(path: String, pipe: PipeReader? = nil, memory: Int) {
         self.path = path
         self.memory = memory
-        isPipe = descriptor != nil
-        if let descriptor { self.descriptor = descriptor }
+        self.pipe = pipe
     }
 
-    deinit { if !isPipe, descriptor >= 0 { close(descriptor) } }
+    deinit { if descriptor >= 0 { close(descriptor) } }
 
     private static let pieceSize = 1 << 20
     /// A turn ends after so much, so that what was read is judged in between.
@@ -43,26 +43,35 @@ final class LiveFile {
     /// - Returns: whether that was anything.
     /// - Throws: `FileError`, `CaptureError` or `EventsError`.
     func read(into correlator: inout LiveCorrelator, at time: Int64) throws -> Bool {
-        guard !hasEnded, try isOpen() else { return false }
+        guard !hasEnded else { return false }
+        let hasRead = try pipe.map { try read($0, &correlator, time) } ?? readFile(&correlator)
+        if hasRead { deliver(into: &correlator, at: time) }
+        return hasRead
+    }
+
+    private func read(_ pipe: PipeReader, _ correlator: inout LiveCorrelator, _ time: Int64) throws -> Bool {
+        let (bytes, hasEnded) = try pipe.take()
+        if !bytes.isEmpty { try feed(bytes[...], &correlator) }
+        if hasEnded { try end(into: &correlator, at: time) }
+        return !bytes.isEmpty && !hasEnded
+    }
+
+    private func readFile(_ correlator: inout LiveCorrelator) throws -> Bool {
+        guard try isOpen() else { return false }
         var buffer = [UInt8](repeating: 0, count: Self.pieceSize)
         var hasRead = false
         for _ in 0..<Self.mostPieces {
             let count = Glibc.read(descriptor, &buffer, buffer.count)
             if count < 0 {
                 if errno == EINTR { continue }
-                if errno == EAGAIN { break }
                 throw FileError(operation: "read", errno: errno)
             }
-            if count == 0 {
-                // What a file has no more of may still be written.
-                if isPipe { try end(into: &correlator, at: time) }
-                break
-            }
+            // What a file has no more of may still be written.
+            guard count > 0 else { break }
             hasRead = true
             position += count
             try feed(buffer[..<count], &correlator)
         }
-        if hasRead { deliver(into: &correlator, at: time) }
         try checkLength()
         return hasRead
     }
@@ -83,7 +92,7 @@ final class LiveFile {
     /// A recorder begins a file anew when it takes the place of another.
     private func checkLength() throws {
         var status = stat()
-        guard !isPipe, fstat(descriptor, &status) == 0, Int(status.st_size) < position else { return }
+        guard fstat(descriptor, &status) == 0, Int(status.st_size) < position else { return }
         throw LiveFileError(description: "it was begun anew while it was followed")
     }
 

@@ -21,9 +21,14 @@ public final class LiveInput {
         correlator = LiveCorrelator(settlingTime: settlingTime)
     }
 
-    /// - Parameter pipes: what they are called, and their descriptors, which do not block and belong to the caller.
+    /// Bytes of a pipe that may wait to be judged.
+    private static let waitingBytes = 32 << 20
+
+    /// - Parameter pipes: what they are called, and their descriptors, which block and belong to the caller.
     public init(pipes: [(name: String, descriptor: Int32)], settlingTime: Int64, memory: Int) {
-        files = pipes.map { LiveFile(path: $0.name, descriptor: $0.descriptor, memory: memory) }
+        files = pipes.map {
+            LiveFile(path: $0.name, pipe: PipeReader($0.descriptor, limit: Self.waitingBytes), memory: memory)
+        }
         correlator = LiveCorrelator(settlingTime: settlingTime)
     }
 

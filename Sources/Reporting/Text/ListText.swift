@@ -39,7 +39,7 @@ struct ListText: Sendable {
         var parts: [String] = []
         if head.direction != .unknown { parts.append(head.direction.rawValue) }
         if let first = head.follows { parts.append("follows #\(first)") }
-        if head.outcome != .matched { parts.append(head.outcome.rawValue) }
+        if head.outcome != .matched, page.options.showsOutcome { parts.append(head.outcome.rawValue) }
         if let name = attribution.process?.comm {
             let role: String =
                 switch attribution.process?.role {

@@ -22,6 +22,8 @@ public struct TextReport: Sendable {
         /// Bars of block characters, not of ASCII.
         public var isUnicode = true
         public var time = TimeDisplay()
+        /// Whether lines say that a RST has no packet, or no event.
+        public var showsOutcome = true
         public init() {}
     }
 

@@ -1,0 +1,188 @@
+import ArgumentParser
+import Correlator
+import Dispatch
+import Glibc
+import InputFiles
+import KernelEvents
+import Logging
+import Recorder
+import Reporting
+
+struct WatchCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "watch",
+        abstract: "Print each RST as it happens: who reset whom, and why.",
+        discussion: """
+            Examples: rst-analyze watch
+                      rst-analyze watch -i eth0 --port 443 --certainty proven
+
+            Without -i the kernel's events alone are watched, which tell of what this host sends; with it also RSTs that \
+            come from elsewhere, judged by their packets. Nothing is written to disk. Needs root.
+            """)
+
+    @Option(
+        name: [.customShort("i"), .customLong("interface")],
+        help: "Also capture on this interface; lo and any also work. Repeat for several.")
+    var interfaces: [String] = []
+
+    @Option(help: "Show a RST when nothing new was seen of it for so long.")
+    var settle = TimeLength(nanoseconds: LiveSession.settlingTime)
+
+    @Option(help: "Stop after this time: 30s, 1m30s, 2h.")
+    var duration: TimeLength?
+
+    @Option(name: [.customShort("c"), .long], help: "Stop after this many RSTs.")
+    var count: Int?
+
+    @Option(help: "Ring buffer for kernel events, KiB.")
+    var ringSize: UInt32 = 32_768
+
+    @OptionGroup(title: "Narrowing")
+    var filters: FilterOptions
+
+    @OptionGroup(title: "Text")
+    var text: LineOptions
+
+    func validate() throws {
+        if let count, count < 1 { throw ValidationError("--count must be at least 1") }
+        if settle.nanoseconds > 60_000_000_000 { throw ValidationError("--settle must be at most 60s") }
+    }
+
+    func run() throws {
+        text.tz.activate()
+        let (events, capture) = (try Pipe(), try Pipe())
+        let names = interfaces.flatMap { ["-i", $0] }
+        var options = try RecordingOptions.parse(names + ["--ring-size", "\(ringSize)"]).recorderOptions(
+            capturePath: capture.writePath, eventsPath: events.writePath)
+        if interfaces.isEmpty { options.interfaces = [] }
+        let stop = StopConditions()
+        let ending: Ending
+        do {
+            let recorder = try Recorder(options, wantsToStop: { stop.stop(.limit) })
+            for warning in recorder.warnings { log.warning("\(warning)") }
+            ending = Ending(recorder)
+        } catch {
+            log.error("\(error)")
+            throw ExitCode(1)
+        }
+        // The recorder has opened them for itself: their end is its end.
+        events.closeWriteEnd()
+        capture.closeWriteEnd()
+        let place = interfaces.isEmpty ? "kernel events" : "kernel events and \(interfaces.joined(separator: ", "))"
+        log.info("watching \(place)\(options.scope.isEmpty ? "" : " of \(options.scope)"), Ctrl-C to stop")
+        if let duration { stop.after(nanoseconds: duration.nanoseconds) }
+        var pipes = [(name: "events", descriptor: events.readEnd)]
+        if !interfaces.isEmpty { pipes.append((name: "capture", descriptor: capture.readEnd)) }
+        var session = LiveSession(
+            input: LiveInput(pipes: pipes, settlingTime: settle.nanoseconds, memory: InputLoader.defaultMemory),
+            stop: stop, filters: filters, text: text.textOptions)
+        session.count = count
+        session.hidesOutcome = interfaces.isEmpty
+        session.end = { ending.begin() }
+        // Nobody reads packets where none are captured.
+        if interfaces.isEmpty { capture.closeReadEnd() }
+        let shown = try session.run()
+        guard let summary = ending.wait() else { return }
+        log.info("\(shown) resets shown; \(summary.events) kernel events, \(summary.eventsLost) lost")
+        try RecordingSession.tellLosses(of: summary)
+        if summary.packetsDropped > 0 || summary.eventsLost > 0 { throw ExitCode(2) }
+    }
+}
+
+/// How lines are shown to a person.
+struct LineOptions: ParsableArguments {
+    @Flag(name: .shortAndLong, help: "Add the evidence and the kernel path of each RST.")
+    var verbose = false
+
+    @Flag(help: "Show every line of a flood.")
+    var list = false
+
+    @Option(
+        help: ArgumentHelp("Show times in this zone: UTC, local, or a name like Europe/Berlin.", valueName: "zone"),
+        transform: WallClock.init)
+    var tz = WallClock.utc
+
+    @Option(
+        help: ArgumentHelp(
+            "Show times as clock, relative to the first RST, or epoch (seconds since 1970).", valueName: "form"),
+        transform: { try word($0, "a form of time") })
+    var time = TimeDisplay.Form.clock
+
+    @Option(help: "Colour: auto, always or never.")
+    var color = TextOptions.Color.auto
+
+    var textOptions: TextOptions {
+        var options = TextOptions()
+        options.verbose = verbose
+        options.list = list
+        options.tz = tz
+        options.time = time
+        options.color = color
+        options.top = nil
+        options.groupBy = []
+        options.sort = .count
+        return options
+    }
+}
+
+/// A pipe between the recorder and who watches.
+private final class Pipe {
+    private(set) var readEnd: Int32
+    private var writeEnd: Int32
+
+    private static let size: Int32 = 1 << 20
+
+    init() throws {
+        var ends: [Int32] = [-1, -1]
+        guard pipe(&ends) == 0 else {
+            log.error("cannot make a pipe: \(String(cString: strerror(errno)))")
+            throw ExitCode(1)
+        }
+        (readEnd, writeEnd) = (ends[0], ends[1])
+        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+        // As much as there may be; with less the recorder waits sooner.
+        _ = fcntl(readEnd, 1031 /* F_SETPIPE_SZ */, Self.size)
+    }
+
+    deinit {
+        closeReadEnd()
+        closeWriteEnd()
+    }
+
+    /// What it can be opened by for writing.
+    var writePath: String { "/proc/self/fd/\(writeEnd)" }
+
+    func closeWriteEnd() {
+        if writeEnd >= 0 { close(writeEnd) }
+        writeEnd = -1
+    }
+
+    func closeReadEnd() {
+        if readEnd >= 0 { close(readEnd) }
+        readEnd = -1
+    }
+}
+
+/// Ends the recorder while what it writes is still read.
+// Used by one thread before `begin` and after `wait`, and by another in between.
+private final class Ending: @unchecked Sendable {
+    private var recorder: Recorder?
+    private var summary: RecordingSummary?
+    private let done = DispatchGroup()
+
+    init(_ recorder: consuming Recorder) { self.recorder = recorder }
+
+    func begin() {
+        DispatchQueue(label: "ending").async(group: done) { [self] in
+            summary = recorder?.stop()
+            // With it goes the last that can write into the pipes.
+            recorder = nil
+        }
+    }
+
+    /// Nil if it was not ended.
+    func wait() -> RecordingSummary? {
+        done.wait()
+        return summary
+    }
+}

@@ -1,0 +1,88 @@
+import Foundation
+import Testing
+
+/// `watch`, and `report --follow`, as people run them: in a network namespace of its own, on its loopback.
+@Suite(.serialized, .enabled(if: geteuid() == 0, "recording needs root"))
+struct WatchTests {
+    /// Waits until a file has a text, and runs what follows; ends with what was watched.
+    private static let prelude = """
+        ip link set lo up
+        waitfor() { for i in $(seq 300); do grep -q "$1" "$2" 2>/dev/null && return; sleep 0.1; done; exit 9; }
+        refuse() { python3 -c "import socket
+        for i in range($1): socket.socket().connect_ex(('127.0.0.1', 9))"; }
+
+        """
+
+    private static func run(_ script: String, in folder: URL) throws -> Program.Result {
+        try Program.run(
+            more: ["-n", "sh", "-c", prelude + script, Program.path], executable: "/usr/bin/unshare", in: folder)
+    }
+
+    /// Each RST is on the screen before the end, with its verdict; of a flood a few lines and how many more.
+    @Test(arguments: ["", "-i lo"])
+    func eachRSTIsShownAsItHappens(_ options: String) throws {
+        try Program.withFolder { folder in
+            let result = try Self.run(
+                """
+                "$0" watch \(options) >out 2>err &
+                waitfor watching err
+                refuse 2
+                waitfor '#2 ' out
+                refuse 200
+                waitfor '^+ ' out
+                kill -INT $!
+                wait $!
+                echo status $?
+                cat out err
+                """, in: folder)
+            #expect(result.output.contains("status 0"), "\(result.output)")
+            let lines = result.output.split(separator: "\n").filter { $0.hasPrefix("#") }
+            #expect(lines.count >= 12 && lines.allSatisfy { $0.contains("closed-port, proven") }, "\(result.output)")
+            let more = result.output.split(separator: "\n").filter { $0.hasPrefix("+ ") }
+                .compactMap { $0.split(separator: " ").dropFirst().first.flatMap { Int($0) } }
+            #expect(lines.count + more.reduce(0, +) == 202, "\(result.output)")
+            #expect(result.output.contains("202 resets shown; 404 kernel events, 0 lost"), "\(result.output)")
+        }
+    }
+
+    @Test func itEndsAfterSoManyAndShowsWhatIsAskedFor() throws {
+        try Program.withFolder { folder in
+            let result = try Self.run(
+                """
+                "$0" watch --count 3 --port 9 --cause closed-port >out 2>err &
+                waitfor watching err
+                python3 -c "import socket; socket.socket().connect_ex(('127.0.0.1', 10))"
+                refuse 3
+                wait $!
+                echo status $?
+                cat out
+                """, in: folder)
+            #expect(result.output.contains("status 0"), "\(result.output)")
+            let lines = result.output.split(separator: "\n").filter { $0.hasPrefix("#") }
+            #expect(lines.count == 3 && lines.allSatisfy { $0.contains("127.0.0.1:9 >") }, "\(result.output)")
+        }
+    }
+
+    @Test func aRecordingIsFollowed() throws {
+        try Program.withFolder { folder in
+            let result = try Self.run(
+                """
+                "$0" record -i lo -o rec --ready-file ready 2>err &
+                recorder=$!
+                "$0" report --follow rec >out 2>>err &
+                follower=$!
+                for i in $(seq 300); do [ -e ready ] && break; sleep 0.1; done
+                refuse 3
+                waitfor '#3 ' out
+                kill -INT $recorder
+                wait $recorder
+                kill -INT $follower
+                wait $follower
+                echo status $?
+                cat out err
+                """, in: folder)
+            #expect(result.output.contains("status 0"), "\(result.output)")
+            #expect(result.output.contains("3 resets of 3 connections"), "\(result.output)")
+        }
+    }
+}
