@@ -11,6 +11,11 @@ public func correlate(captures: [CaptureInput], recordings: [EventInput]) -> Rep
     var report = Report(inputs: reportInputs(inventory), losses: losses(inventory), resets: resets)
     report.clocks = inventory.clockOffsets
     report.unfinished = captures.compactMap { capture in capture.unfinished.map { (capture.file, $0) } }
+    if captures.allSatisfy(\.resets.isEmpty) {
+        report.tooLarge = captures.filter {
+            $0.unfinished == nil && $0.segments > UnfinishedConnections.mostSegments
+        }.map(\.file)
+    }
     report.clockSettings = inventory.clocks.settings(inventory.recordings)
     return report
 }

@@ -12,6 +12,8 @@ public struct Report: Sendable {
     public var clockSettings: [ClockSetting] = []
     /// How connections ended without a RST, by file: of captures without RSTs that were looked through.
     public var unfinished: [(file: String, connections: UnfinishedConnections)] = []
+    /// Captures without RSTs that were too large to be looked through for that.
+    public var tooLarge: [String] = []
     /// What was left out of the inputs' RSTs; nil if nothing was.
     public var selection: Selection?
 

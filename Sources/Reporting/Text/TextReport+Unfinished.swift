@@ -16,6 +16,11 @@ extension TextReport {
                 wrap("\(group.count.grouped) \(Self.words(group)), e.g. packet \(group.packet), \(ends)", indent: 2)
             }
         }
+        for file in report.tooLarge {
+            wrap(
+                "\(file.printable): how its connections ended otherwise was not looked for (more than \(UnfinishedConnections.mostSegments.grouped) TCP segments)",
+                indent: 0)
+        }
     }
 
     private static func words(_ group: UnfinishedConnections.Group) -> String {
