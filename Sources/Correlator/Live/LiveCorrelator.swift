@@ -10,8 +10,9 @@ public import PcapReader
 public struct LiveCorrelator {
     /// Nanoseconds that nothing new must have been read of a RST.
     public let settlingTime: Int64
-    /// Nanoseconds that what was given out stays: a translated or written copy comes within a second.
-    private static let keptTime: Int64 = 2_000_000_000
+    /// Nanoseconds that what was given out stays: a translated or written copy comes within a second, and a RST may wait four for
+    /// its next hop.
+    private static let keptTime: Int64 = 5_000_000_000
     /// The state of the wall clock a while ago is of no use: so many comparisons are kept.
     private static let keptClocks = 120
 
