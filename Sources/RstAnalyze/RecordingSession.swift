@@ -31,8 +31,9 @@ struct RecordingSession {
     private static let grace: UInt32 = 100_000
 
     /// Logs why nothing could be recorded, and throws the exit status.
-    func run() throws -> Outcome {
-        let stop = StopConditions()
+    ///
+    /// - Parameter stop: what ends it; nobody else has asked it to yet.
+    func run(until stop: StopConditions = StopConditions()) throws -> Outcome {
         let recorder: Recorder
         do {
             recorder = try Recorder(options, wantsToStop: { stop.stop(.limit) })

@@ -59,9 +59,12 @@ struct RunCommand: ParsableCommand {
                 capturePath: "\(directory)/capture.pcapng", eventsPath: "\(directory)/events.jsonl"),
             duration: recording.duration)
         session.command = (program, command)
-        let outcome = try session.run()
+        let stop = StopConditions()
+        defer { withExtendedLifetime(stop) {} }
+        let outcome = try session.run(until: stop)
         // Whoever interrupts the report does not want it.
-        if let scratch { scratch.goWhenInterrupted() } else { StopConditions.restoreSignals() }
+        let temporary = scratch?.path
+        stop.endProgram { if let temporary { Scratch.removeTree(temporary) } }
         try RecordingSession.tellLosses(of: outcome.summary)
 
         var loader = InputLoader()

@@ -36,7 +36,7 @@ final class Scratch {
     }
 
     /// The directory, the recordings' directories in it, and their files.
-    private static func removeTree(_ path: String) {
+    static func removeTree(_ path: String) {
         // Files may still be made while the directory is emptied: the program ends right after.
         for _ in 0..<3 {
             for directory in namesInDirectory(path).map({ "\(path)/\($0)" }) {

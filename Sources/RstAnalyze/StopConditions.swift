@@ -13,6 +13,8 @@ final class StopConditions: @unchecked Sendable {
 
     private let semaphore = DispatchSemaphore(value: 0)
     private let reason = Mutex<Reason?>(nil)
+    /// What a signal does instead of ending a recording.
+    private let instead = Mutex<(@Sendable (Int32) -> Void)?>(nil)
     /// Not changed after `init`.
     private var sources: [any DispatchSourceSignal] = []
 
@@ -24,13 +26,30 @@ final class StopConditions: @unchecked Sendable {
         for number in Self.signals {
             Glibc.signal(number, SIG_IGN)
             let source = DispatchSource.makeSignalSource(signal: number, queue: queue)
-            source.setEventHandler { [weak self] in self?.stop(.signal(number)) }
+            source.setEventHandler { [weak self] in
+                guard let self else { return }
+                if let handler = instead.withLock(\.self) { handler(number) } else { stop(.signal(number)) }
+            }
             source.resume()
             sources.append(source)
         }
     }
 
     deinit { for source in sources { source.cancel() } }
+
+    /// From now on a signal ends the program, after the body; for as long as this object is there.
+    ///
+    /// The sources stay those of the recording: new ones for the same signals do not fire.
+    func endProgram(after body: @escaping @Sendable () -> Void) {
+        instead.withLock {
+            $0 = { number in
+                body()
+                // Whoever waits for the program is to see what ended it.
+                Glibc.signal(number, SIG_DFL)
+                kill(getpid(), number)
+            }
+        }
+    }
 
     /// From now on the signals end the program, as they do before a recording.
     static func restoreSignals() {
