@@ -171,6 +171,25 @@ public struct Reset: Sendable {
     public var end: ConnectionEnd?
     /// The id of the RST that had reset the connection already, and that this one follows from.
     public var follows: Int?
+    /// What else its header says, where a packet or the kernel's event has it.
+    public var header = Header()
+    /// Of its first event, CLOCK_MONOTONIC in nanoseconds; nil without events.
+    public var monotonic: Int64?
+    /// The processor of that event.
+    public var cpu: Int32?
+    /// The kernel's number of its socket (SO_COOKIE); nil without one.
+    public var socketCookie: UInt64?
+
+    /// Fields of a header that tell who made it.
+    public struct Header: Sendable, Equatable {
+        /// TTL or hop limit.
+        public var ttl: UInt8?
+        /// IPv4 identification.
+        public var ipID: UInt16?
+        /// As it stands there, not scaled.
+        public var window: UInt16?
+        public init() {}
+    }
 
     /// A packet of a capture.
     public struct Sighting: Sendable, Equatable {

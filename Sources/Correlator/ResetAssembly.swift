@@ -262,6 +262,13 @@ final class ResetAssembly: Sendable {
         }
         reset.evidence += annotations(packets, head.tuple)
         reset.connectionState = judged.wire?.evidence.flow?.zeek.rawValue
+        reset.header.ttl = segment?.ttl ?? origin.flatMap { inventory.event($0).ttl }
+        reset.header.window = segment?.window ?? origin.flatMap { inventory.event($0).window }
+        reset.header.ipID =
+            head.tuple.source.isIPv4 ? segment?.ipID ?? origin.flatMap { inventory.event($0).ipID } : nil
+        reset.monotonic = lead.map { inventory.event($0).monotonic }
+        reset.cpu = lead.flatMap { inventory.event($0).cpu }
+        reset.socketCookie = socket?.cookie
         return reset
     }
 

@@ -2,6 +2,8 @@ import ArgumentParser
 import Correlator
 import Glibc
 import InputFiles
+import KernelEvents
+import Laboratory
 import Logging
 import Recorder
 import Reporting
@@ -16,6 +18,8 @@ struct LiveSession {
     var count: Int?
     /// There is no capture: a RST without a packet is nothing special.
     var hidesOutcome = false
+    /// Write lines of rst-record/1, for programs.
+    var writesRecords = false
     /// Ends what writes, of which the rest is read then; nil if that goes on without an end.
     var end: (() -> Void)?
 
@@ -32,7 +36,11 @@ struct LiveSession {
         if isatty(STDOUT_FILENO) == 0 { options.width = 1000 }
         var lines = LiveText(options: options)
         signal(SIGPIPE, SIG_IGN)
+        var records = writesRecords ? RecordWriter() : nil
         var shown = 0
+        func put(_ bytes: [UInt8]) throws {
+            guard bytes.isEmpty || writeAll(bytes, to: STDOUT_FILENO) else { throw ExitCode(0) }
+        }
         // What relative times count from.
         var span: (first: Int64, last: Int64)?
         func show(_ resets: [Reset]) throws {
@@ -42,7 +50,7 @@ struct LiveSession {
             list.keep(try filters.filter(span: span, own: [], zone: text.tz))
             guard !list.isEmpty else { return }
             shown += list.count
-            guard writeAll(lines.lines(of: list), to: STDOUT_FILENO) else { throw ExitCode(0) }
+            try put(records?.text(of: list, input) ?? Array(lines.lines(of: list).utf8))
         }
         var isEnding = false
         do {
@@ -55,16 +63,67 @@ struct LiveSession {
                 let now = clockNanoseconds(CLOCK_MONOTONIC)
                 let hasRead = try input.read(at: now)
                 try show(input.settled(at: now))
+                if let health = records?.health(at: now, input, isFinal: false) { try put(health) }
                 if hasRead { continue }
                 if input.hasEnded { break }
                 usleep(Self.interval)
             }
             while try input.read(at: clockNanoseconds(CLOCK_MONOTONIC)) {}
             try show(input.settled(at: nil))
+            let now = clockNanoseconds(CLOCK_MONOTONIC)
+            if let health = records?.health(at: now, input, isFinal: true) { try put(health) }
         } catch let failure as LiveInput.Failure {
             log.error("\(failure)")
             throw ExitCode(1)
         }
         return shown
+    }
+}
+
+/// Writes records of RSTs, and of the recorder's health.
+private struct RecordWriter {
+    private var lines: RecordLines?
+    private var resets = 0
+    private var eventsLost = 0
+    private var lastHealth: Int64?
+
+    /// Nanoseconds from one health record to the next.
+    private static let interval: Int64 = 10_000_000_000
+
+    /// The lines; the host is known once the recorder has begun.
+    mutating func text(of list: ResetList, _ input: LiveInput) -> [UInt8] {
+        resets += list.count
+        return writer(input)?.lines(of: list) ?? []
+    }
+
+    /// Nil if it is not yet time for one.
+    mutating func health(at now: Int64, _ input: LiveInput, isFinal: Bool) -> [UInt8]? {
+        guard let lines = writer(input), let begun = lastHealth ?? input.header?.since?.hooks,
+            isFinal || now - begun >= Self.interval
+        else { return nil }
+        defer {
+            lastHealth = now
+            eventsLost = input.eventsLost
+            resets = 0
+        }
+        return lines.line(
+            of: RecordLines.Health(
+                time: clockNanoseconds(CLOCK_REALTIME), monotonic: now, covered: max(0, now - begun),
+                addresses: input.addresses, eventsLost: input.eventsLost - eventsLost, resets: resets))
+    }
+
+    private mutating func writer(_ input: LiveInput) -> RecordLines? {
+        if lines == nil, let header = input.header {
+            lines = RecordLines(
+                host: RecordLines.Host(
+                    name: header.host, id: Self.machineID, bootID: header.bootID, agent: header.tool))
+        }
+        return lines
+    }
+
+    /// machine-id(5).
+    private static var machineID: String {
+        guard let bytes = File.bytes("/etc/machine-id") else { return "" }
+        return String(decoding: bytes.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
     }
 }

@@ -25,6 +25,11 @@ struct WatchCommand: ParsableCommand {
         help: "Also capture on this interface; lo and any also work. Repeat for several.")
     var interfaces: [String] = []
 
+    enum Format: String, ExpressibleByArgument, CaseIterable { case text, ndjson }
+
+    @Option(help: "What to write: text, or ndjson (rst-record/1, one JSON object per line).")
+    var format = Format.text
+
     @Option(help: "Show a RST when nothing new was seen of it for so long.")
     var settle = TimeLength(nanoseconds: LiveSession.settlingTime)
 
@@ -78,6 +83,7 @@ struct WatchCommand: ParsableCommand {
             stop: stop, filters: filters, text: text.textOptions)
         session.count = count
         session.hidesOutcome = interfaces.isEmpty
+        session.writesRecords = format == .ndjson
         session.end = { ending.begin() }
         // Nobody reads packets where none are captured.
         if interfaces.isEmpty { capture.closeReadEnd() }

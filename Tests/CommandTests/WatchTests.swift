@@ -63,6 +63,31 @@ struct WatchTests {
         }
     }
 
+    /// What programs read, judged by an independent validator.
+    @Test func recordsFitTheirSchema() throws {
+        try Program.withFolder { folder in
+            let result = try Self.run(
+                """
+                "$0" watch -i lo --format ndjson --count 3 >records.jsonl 2>err &
+                waitfor watching err
+                refuse 3
+                wait $!
+                cat records.jsonl
+                """, in: folder)
+            let lines = result.output.split(separator: "\n").map(String.init)
+            #expect(lines.count == 4 && lines.last?.contains(#""kind":"health""#) == true, "\(result.output)")
+            #expect(
+                lines.dropLast().allSatisfy {
+                    $0.contains(#""kind":"sent""#) && $0.contains(#""cause":"closed-port""#)
+                        && $0.contains(#""ttl":64"#)
+                }, "\(result.output)")
+            let script = Program.root.appending(path: "scripts/validate-json").path
+            let checked = try Program.run(
+                folder.appending(path: "records.jsonl").path, executable: script, in: folder)
+            #expect(checked.status == 0, "\(checked.output)\(checked.errors)")
+        }
+    }
+
     @Test func aRecordingIsFollowed() throws {
         try Program.withFolder { folder in
             let result = try Self.run(

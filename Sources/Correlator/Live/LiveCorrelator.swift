@@ -1,4 +1,5 @@
 public import KernelEvents
+public import NetworkTypes
 public import PcapReader
 
 /// Finds out for every RST of sources that still grow why it was sent, and gives each out once it is settled: when nothing new
@@ -22,7 +23,8 @@ public struct LiveCorrelator {
     public private(set) var count = 0
     /// Sightings of RSTs that had been given out.
     public private(set) var lateSightings = 0
-    private var hasNews = false
+    /// Kernel events that recordings say were lost.
+    public private(set) var eventsLost = 0
 
     private struct Capture {
         var base: CaptureInput
@@ -65,16 +67,25 @@ public struct LiveCorrelator {
         captures[capture].base.payloads.merge(payloads) { new, _ in new }
         captures[capture].base.comments.merge(comments) { new, _ in new }
         captures[capture].window.add(resets, at: time)
-        hasNews = hasNews || !resets.isEmpty
     }
 
     /// Takes what a recording said since the last time (`RecordingDecoder.takeNew`).
     public mutating func take(_ new: Recording, of recording: Int, at time: Int64) {
         recordings[recording].window.add(new.events, at: time)
         recordings[recording].losses.add(new.losses, at: time)
-        hasNews = hasNews || !new.events.isEmpty
+        for loss in new.losses { eventsLost = eventsLost.saturatingAdd(loss.count) }
         recordings[recording].recording.takeContext(new, keptClocks: Self.keptClocks)
     }
+
+    /// The addresses of the hosts that record, each once.
+    public var addresses: [IPAddress] {
+        var seen: Set<IPAddress> = []
+        return recordings.flatMap { $0.recording.header?.interfaces.flatMap(\.addresses) ?? [] }
+            .filter { seen.insert($0).inserted }
+    }
+
+    /// The header of the first recording, once it was read.
+    public var header: RecordingHeader? { recordings.lazy.compactMap(\.recording.header).first }
 
     /// Whether anything waits to be given out.
     public var isWaiting: Bool {

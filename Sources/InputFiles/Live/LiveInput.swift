@@ -1,4 +1,6 @@
 public import Correlator
+public import KernelEvents
+public import NetworkTypes
 
 /// Captures and recordings that are still being written, and their RSTs as they settle.
 public final class LiveInput {
@@ -34,6 +36,11 @@ public final class LiveInput {
 
     /// RSTs given out so far.
     public var count: Int { correlator.count }
+
+    /// See `LiveCorrelator`.
+    public var eventsLost: Int { correlator.eventsLost }
+    public var addresses: [IPAddress] { correlator.addresses }
+    public var header: RecordingHeader? { correlator.header }
 
     /// Nothing more comes: all pipes were closed.
     public var hasEnded: Bool { files.allSatisfy(\.hasEnded) }
