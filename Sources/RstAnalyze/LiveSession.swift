@@ -20,6 +20,8 @@ struct LiveSession {
     var hidesOutcome = false
     /// Write lines of rst-record/1, for programs.
     var writesRecords = false
+    /// Where these lines go; nil for standard output.
+    var spool: Spool?
     /// Ends what writes, of which the rest is read then; nil if that goes on without an end.
     var end: (() -> Void)?
 
@@ -39,6 +41,12 @@ struct LiveSession {
         var records = writesRecords ? RecordWriter() : nil
         var shown = 0
         func put(_ bytes: [UInt8]) throws {
+            if let spool, writesRecords {
+                if !bytes.isEmpty {
+                    try spool.write(bytes, now: clockNanoseconds(CLOCK_MONOTONIC), stamp: compactTime)
+                }
+                return
+            }
             guard bytes.isEmpty || writeAll(bytes, to: STDOUT_FILENO) else { throw ExitCode(0) }
         }
         // What relative times count from.
@@ -63,7 +71,8 @@ struct LiveSession {
                 let now = clockNanoseconds(CLOCK_MONOTONIC)
                 let hasRead = try input.read(at: now)
                 try show(input.settled(at: now))
-                if let health = records?.health(at: now, input, isFinal: false) { try put(health) }
+                if let health = records?.health(at: now, input, spool, isFinal: false) { try put(health) }
+                try spool?.look(now: now)
                 if hasRead { continue }
                 if input.hasEnded { break }
                 usleep(Self.interval)
@@ -71,7 +80,11 @@ struct LiveSession {
             while try input.read(at: clockNanoseconds(CLOCK_MONOTONIC)) {}
             try show(input.settled(at: nil))
             let now = clockNanoseconds(CLOCK_MONOTONIC)
-            if let health = records?.health(at: now, input, isFinal: true) { try put(health) }
+            if let health = records?.health(at: now, input, spool, isFinal: true) { try put(health) }
+            try spool?.complete()
+        } catch let failure as Spool.Failure {
+            log.error("\(failure)")
+            throw ExitCode(1)
         } catch let failure as LiveInput.Failure {
             log.error("\(failure)")
             throw ExitCode(1)
@@ -97,7 +110,7 @@ private struct RecordWriter {
     }
 
     /// Nil if it is not yet time for one.
-    mutating func health(at now: Int64, _ input: LiveInput, isFinal: Bool) -> [UInt8]? {
+    mutating func health(at now: Int64, _ input: LiveInput, _ spool: Spool?, isFinal: Bool) -> [UInt8]? {
         guard let lines = writer(input), let begun = lastHealth ?? input.header?.since?.hooks,
             isFinal || now - begun >= Self.interval
         else { return nil }
@@ -109,7 +122,8 @@ private struct RecordWriter {
         return lines.line(
             of: RecordLines.Health(
                 time: clockNanoseconds(CLOCK_REALTIME), monotonic: now, covered: max(0, now - begun),
-                addresses: input.addresses, eventsLost: input.eventsLost - eventsLost, resets: resets))
+                addresses: input.addresses, eventsLost: input.eventsLost - eventsLost, resets: resets,
+                filesDropped: spool?.filesDropped))
     }
 
     private mutating func writer(_ input: LiveInput) -> RecordLines? {

@@ -103,16 +103,6 @@ struct RecordCommand: ParsableCommand {
         return ExitCode(1)
     }
 
-    /// `20261120T232201Z`.
-    private func compactTime() -> String {
-        var now = time(nil)
-        var parts = tm()
-        gmtime_r(&now, &parts)
-        var buffer = [CChar](repeating: 0, count: 32)
-        strftime(&buffer, buffer.count, "%Y%m%dT%H%M%SZ", &parts)
-        return String(decoding: buffer.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
-    }
-
     /// Says what was recorded; true if something is missing from it.
     private func conclude(_ summary: RecordingSummary, _ options: RecorderOptions) throws -> Bool {
         log.info(
@@ -121,4 +111,14 @@ struct RecordCommand: ParsableCommand {
         try RecordingSession.tellLosses(of: summary)
         return summary.packetsDropped > 0 || summary.eventsLost > 0
     }
+}
+
+/// `20261120T232201Z`.
+func compactTime() -> String {
+    var now = time(nil)
+    var parts = tm()
+    gmtime_r(&now, &parts)
+    var buffer = [CChar](repeating: 0, count: 32)
+    strftime(&buffer, buffer.count, "%Y%m%dT%H%M%SZ", &parts)
+    return String(decoding: buffer.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
 }

@@ -30,6 +30,23 @@ struct WatchCommand: ParsableCommand {
     @Option(help: "What to write: text, or ndjson (rst-record/1, one JSON object per line).")
     var format = Format.text
 
+    @Option(
+        help: ArgumentHelp(
+            "Write records into files of this directory instead, each renamed from .tmp when it is complete.",
+            valueName: "dir"))
+    var spool: String?
+
+    @Option(help: ArgumentHelp("Complete a file of the spool when it has this size.", valueName: "size"))
+    var spoolFileSize = MemorySize(bytes: Spool.Limits().fileSize)
+
+    @Option(help: ArgumentHelp("Complete it after this time, too.", valueName: "time"))
+    var spoolFileTime = TimeLength(nanoseconds: Spool.Limits().fileTime)
+
+    @Option(
+        help: ArgumentHelp(
+            "Keep so much in the spool: with more the oldest files go, and are counted.", valueName: "size"))
+    var spoolSize = MemorySize(bytes: Spool.Limits().totalSize)
+
     @Option(help: "Show a RST when nothing new was seen of it for so long.")
     var settle = TimeLength(nanoseconds: LiveSession.settlingTime)
 
@@ -55,6 +72,16 @@ struct WatchCommand: ParsableCommand {
 
     func run() throws {
         text.tz.activate()
+        let files: Spool?
+        do {
+            var limits = Spool.Limits()
+            (limits.fileSize, limits.fileTime) = (spoolFileSize.bytes, spoolFileTime.nanoseconds)
+            limits.totalSize = spoolSize.bytes
+            files = try spool.map { try Spool($0, limits) }
+        } catch let failure as Spool.Failure {
+            log.error("\(failure)")
+            throw ExitCode(1)
+        }
         let (events, capture) = (try Pipe(), try Pipe())
         let names = interfaces.flatMap { ["-i", $0] }
         var options = try RecordingOptions.parse(names + ["--ring-size", "\(ringSize)"]).recorderOptions(
@@ -83,7 +110,8 @@ struct WatchCommand: ParsableCommand {
             stop: stop, filters: filters, text: text.textOptions)
         session.count = count
         session.hidesOutcome = interfaces.isEmpty
-        session.writesRecords = format == .ndjson
+        session.writesRecords = format == .ndjson || spool != nil
+        session.spool = files
         session.end = { ending.begin() }
         // Nobody reads packets where none are captured.
         if interfaces.isEmpty { capture.closeReadEnd() }

@@ -88,6 +88,35 @@ struct WatchTests {
         }
     }
 
+    /// Files of a spool are complete, of one mode, and no more than there may be; what was left by a killed one is completed.
+    @Test func theSpoolIsCompleteAndBounded() throws {
+        try Program.withFolder { folder in
+            let result = try Self.run(
+                """
+                mkdir -m 700 spool
+                printf '{"whole":1}\n{"ha' >spool/rst-20200101T000000Z-000001.ndjson.tmp
+                "$0" watch --spool spool --spool-file-size 4K --spool-size 24K --settle 100ms --count 200 2>err &
+                waitfor watching err
+                cat spool/rst-20200101T000000Z-000001.ndjson
+                for i in $(seq 20); do refuse 10; sleep 0.15; done
+                wait $!
+                echo status $?
+                cat err
+                stat -c '%a %s %n' spool/*
+                """, in: folder)
+            #expect(result.output.hasPrefix("{\"whole\":1}\nstatus 0"), "\(result.output)")
+            let files = result.output.split(separator: "\n").filter { $0.contains("spool/rst-") }
+            #expect(
+                files.count >= 2 && files.allSatisfy { $0.hasPrefix("600 ") && $0.hasSuffix(".ndjson") }, "\(files)")
+            let sizes = files.compactMap { Int($0.split(separator: " ")[1]) }
+            #expect(sizes.reduce(0, +) <= 24 << 10 || sizes.count == 1, "\(files)")
+            #expect(!files.contains { $0.contains("rst-2020") }, "the oldest goes first: \(files)")
+            let last = try #require(files.last?.split(separator: " ").last)
+            let text = try String(contentsOf: folder.appending(path: String(last)), encoding: .utf8)
+            #expect(text.contains(#""kind":"health""#) && text.contains(#""files_dropped":"#), "\(text)")
+        }
+    }
+
     @Test func aRecordingIsFollowed() throws {
         try Program.withFolder { folder in
             let result = try Self.run(

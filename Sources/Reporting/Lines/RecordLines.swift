@@ -35,9 +35,12 @@ public struct RecordLines: Sendable {
         /// Since the record before it.
         public var eventsLost: Int
         public var resets: Int
+        /// Files of records that went before anybody carried them away, since the start; nil without such files.
+        public var filesDropped: Int?
 
         public init(
-            time: Int64, monotonic: Int64, covered: Int64, addresses: [IPAddress], eventsLost: Int, resets: Int
+            time: Int64, monotonic: Int64, covered: Int64, addresses: [IPAddress], eventsLost: Int, resets: Int,
+            filesDropped: Int? = nil
         ) {
             self.time = time
             self.monotonic = monotonic
@@ -45,6 +48,7 @@ public struct RecordLines: Sendable {
             self.addresses = addresses
             self.eventsLost = eventsLost
             self.resets = resets
+            self.filesDropped = filesDropped
         }
     }
 
@@ -73,6 +77,10 @@ public struct RecordLines: Sendable {
         json.number(health.eventsLost)
         json.raw(",\"resets\":")
         json.number(health.resets)
+        if let dropped = health.filesDropped {
+            json.raw(",\"files_dropped\":")
+            json.number(dropped)
+        }
         json.raw("}\n")
         return json.finish()
     }
