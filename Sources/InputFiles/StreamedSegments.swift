@@ -7,8 +7,10 @@ struct StreamedSegments: SegmentSink {
     var resets = CollectedSegments()
     var connections: ConnectionFollower
 
-    /// - Parameter memory: see `ConnectionFollower`.
-    init(memory: Int) { connections = ConnectionFollower(memory: memory) }
+    /// - Parameters: see `ConnectionFollower`.
+    init(memory: Int, lacksAllPast: Bool = false) {
+        connections = ConnectionFollower(memory: memory, lacksAllPast: lacksAllPast)
+    }
 
     struct Batch: Sendable {
         var resets: [CapturedSegment] = []

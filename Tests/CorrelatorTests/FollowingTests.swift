@@ -142,6 +142,21 @@ import Testing
         #expect(contexts[1].own.resetCount == 1)
     }
 
+    /// The rest of a capture: any connection may have had segments before, but for those that begin in it.
+    @Test func theRestOfACaptureLacksThePast() throws {
+        var follower = ConnectionFollower(mostConnections: 100, followedTogether: 10, lacksAllPast: true)
+        var batch = ConnectionFollower.emptyBatch
+        let segments = [
+            Self.segment(1, port: 1, [.ack]), Self.segment(2, port: 1, [.rst], fromServer: true),
+            Self.segment(3, port: 2, [.syn]), Self.segment(4, port: 2, [.rst, .ack], fromServer: true),
+        ]
+        for segment in segments { ConnectionFollower.add(segment, to: &batch) }
+        follower.take([(batch, 0)])
+        let flows = follower.snapshot().flows
+        #expect(try #require(flows.context(ofPacket: 2)).lacksPast)
+        #expect(try !#require(flows.context(ofPacket: 4)).lacksPast)
+    }
+
     @Test func connectionsThatAreOverGoFirst() throws {
         var segments: [CapturedSegment] = []
         func add(_ port: Int, _ flags: TCPFlags, fromServer: Bool = false) {

@@ -32,13 +32,17 @@ public struct ConnectionFollower: SegmentSink {
     /// Bytes that a connection takes, with the latest segments of both its ends: as measured.
     private static let bytesOfConnection = 2300
 
-    /// - Parameter memory: bytes for connections that have no RST yet.
-    public init(memory: Int) {
-        self.init(mostConnections: memory / Self.bytesOfConnection, followedTogether: 8192)
+    /// - Parameters:
+    ///   - memory: bytes for connections that have no RST yet.
+    ///   - lacksAllPast: what comes is the rest of a capture, so that any connection may have had segments before.
+    public init(memory: Int, lacksAllPast: Bool = false) {
+        self.init(
+            mostConnections: memory / Self.bytesOfConnection, followedTogether: 8192, lacksAllPast: lacksAllPast)
     }
 
-    init(mostConnections: Int, followedTogether: Int) {
-        work = Work(mostConnections: mostConnections, followedTogether: followedTogether)
+    init(mostConnections: Int, followedTogether: Int, lacksAllPast: Bool = false) {
+        work = Work(
+            mostConnections: mostConnections, followedTogether: followedTogether, lacksAllPast: lacksAllPast)
     }
 
     public static var emptyBatch: Batch { Batch() }
@@ -86,10 +90,13 @@ private final class Work: Sendable {
     }
 
     /// - Parameter followedTogether: segments of a shard.
-    init(mostConnections: Int, followedTogether: Int) {
+    init(mostConnections: Int, followedTogether: Int, lacksAllPast: Bool) {
         self.followedTogether = followedTogether
         slots = (0..<FlowTable.shardCount).map {
-            Slot(FlowShard(number: $0, mostFlows: max(1, mostConnections / FlowTable.shardCount)))
+            Slot(
+                FlowShard(
+                    number: $0, mostFlows: max(1, mostConnections / FlowTable.shardCount),
+                    lacksAllPast: lacksAllPast))
         }
     }
 

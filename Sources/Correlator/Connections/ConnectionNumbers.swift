@@ -20,6 +20,11 @@ struct ConnectionNumbers: Sendable {
         var number: Int32 = -1
     }
 
+    /// - Parameter lacksAllPast: any connection may have had segments before.
+    init(lacksAllPast: Bool = false) {
+        if lacksAllPast { forgotten = .all }
+    }
+
     /// How many connections there are.
     var count: Int { tuples.count - free.count }
 
@@ -127,15 +132,24 @@ private struct ForgottenTags: Sendable {
     /// One bit a tag, made when the first is forgotten.
     private var bits: [UInt64] = []
     private static let count: UInt32 = 1 << 22
+    /// All of them.
+    private var isAll = false
+
+    static let all: ForgottenTags = {
+        var tags = ForgottenTags()
+        tags.isAll = true
+        return tags
+    }()
 
     mutating func insert(_ tag: UInt32) {
+        guard !isAll else { return }
         if bits.isEmpty { bits = [UInt64](repeating: 0, count: Int(Self.count / 64)) }
         let bit = tag % Self.count
         bits[Int(bit / 64)] |= 1 << UInt64(bit % 64)
     }
 
     func contains(_ tag: UInt32) -> Bool {
-        guard !bits.isEmpty else { return false }
+        guard !bits.isEmpty else { return isAll }
         let bit = tag % Self.count
         return bits[Int(bit / 64)] & 1 << UInt64(bit % 64) != 0
     }

@@ -49,10 +49,11 @@ struct FlowShard: Sendable {
     /// - Parameters:
     ///   - number: that of the shard.
     ///   - mostFlows: see there.
-    init(number: Int, mostFlows: Int) {
+    ///   - lacksAllPast: any connection may have had segments before.
+    init(number: Int, mostFlows: Int, lacksAllPast: Bool) {
         self.number = number
         self.mostFlows = mostFlows
-        numbers = ConnectionNumbers()
+        numbers = ConnectionNumbers(lacksAllPast: lacksAllPast)
     }
 
     /// A connection as it was just before a RST.

@@ -17,6 +17,13 @@ final class LiveFile {
     private var head: [UInt8] = []
     private var content: Content?
     private let memory: Int
+    /// RSTs whose connections are followed.
+    private var followedResets = 0
+    /// When the latest of them was read.
+    private var lastReset: Int64 = .min
+
+    /// With more of them the connections are followed anew.
+    private static let mostFollowedResets = 100_000
 
     private enum Content {
         case capture(number: Int, GrowingCapture, StreamedSegments)
@@ -141,6 +148,15 @@ final class LiveFile {
             let resets = segments.takeResets()
             let base = InputLoader.input(path, capture.summary, [])
             _ = capture.takeResetRemarks()
+            if followedResets > Self.mostFollowedResets,
+                isQuiet(at: time) || followedResets > 4 * Self.mostFollowedResets
+            {
+                // Each RST keeps what came before it: of those that were given out nobody asks any more.
+                segments = StreamedSegments(memory: memory, lacksAllPast: true)
+                followedResets = 0
+            }
+            followedResets += resets.count
+            if !resets.isEmpty { lastReset = time }
             content = .capture(number: number, capture, segments)
             correlator.take(resets, of: number, base, at: time)
         case .events(let number, var decoder):
@@ -150,6 +166,9 @@ final class LiveFile {
         case nil: break
         }
     }
+
+    /// All RSTs that were read are settled.
+    private func isQuiet(at time: Int64) -> Bool { lastReset < time - 10_000_000_000 }
 
     private func end(into correlator: inout LiveCorrelator, at time: Int64) throws {
         hasEnded = true
