@@ -20,6 +20,8 @@ struct LiveSession {
     var hidesOutcome = false
     /// Write lines of rst-record/1, for programs.
     var writesRecords = false
+    /// Where counts for Prometheus are written; nil for nowhere.
+    var metricsFile: String?
     /// Where these lines go; nil for standard output.
     var spool: Spool?
     /// Ends what writes, of which the rest is read then; nil if that goes on without an end.
@@ -38,6 +40,7 @@ struct LiveSession {
         if isatty(STDOUT_FILENO) == 0 { options.width = 1000 }
         var lines = LiveText(options: options)
         signal(SIGPIPE, SIG_IGN)
+        var metrics = metricsFile.map { MetricsFile($0) }
         var records = writesRecords ? RecordWriter() : nil
         var shown = 0
         func put(_ bytes: [UInt8]) throws {
@@ -58,6 +61,7 @@ struct LiveSession {
             list.keep(try filters.filter(span: span, own: [], zone: text.tz))
             guard !list.isEmpty else { return }
             shown += list.count
+            metrics?.add(list)
             try put(records?.text(of: list, input) ?? Array(lines.lines(of: list).utf8))
         }
         var isEnding = false
@@ -73,6 +77,7 @@ struct LiveSession {
                 try show(input.settled(at: now))
                 if let health = records?.health(at: now, input, spool, isFinal: false) { try put(health) }
                 try spool?.look(now: now)
+                try metrics?.write(at: now, eventsLost: input.eventsLost)
                 if hasRead { continue }
                 if input.hasEnded { break }
                 usleep(Self.interval)
@@ -82,6 +87,10 @@ struct LiveSession {
             let now = clockNanoseconds(CLOCK_MONOTONIC)
             if let health = records?.health(at: now, input, spool, isFinal: true) { try put(health) }
             try spool?.complete()
+            try metrics?.write(at: nil, eventsLost: input.eventsLost)
+        } catch let failure as MetricsFile.Failure {
+            log.error("\(failure)")
+            throw ExitCode(1)
         } catch let failure as Spool.Failure {
             log.error("\(failure)")
             throw ExitCode(1)

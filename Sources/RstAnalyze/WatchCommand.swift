@@ -47,6 +47,12 @@ struct WatchCommand: ParsableCommand {
             "Keep so much in the spool: with more the oldest files go, and are counted.", valueName: "size"))
     var spoolSize = MemorySize(bytes: Spool.Limits().totalSize)
 
+    @Option(
+        help: ArgumentHelp(
+            "Keep counts for Prometheus in this file, as node_exporter's textfile collector reads it.",
+            valueName: "file"))
+    var metricsFile: String?
+
     @Option(help: "Show a RST when nothing new was seen of it for so long.")
     var settle = TimeLength(nanoseconds: LiveSession.settlingTime)
 
@@ -112,6 +118,7 @@ struct WatchCommand: ParsableCommand {
         session.hidesOutcome = interfaces.isEmpty
         session.writesRecords = format == .ndjson || spool != nil
         session.spool = files
+        session.metricsFile = metricsFile
         session.end = { ending.begin() }
         // Nobody reads packets where none are captured.
         if interfaces.isEmpty { capture.closeReadEnd() }

@@ -88,6 +88,27 @@ struct WatchTests {
         }
     }
 
+    @Test func countsAreKeptForPrometheus() throws {
+        try Program.withFolder { folder in
+            let result = try Self.run(
+                """
+                "$0" watch --metrics-file rst.prom --count 5 >out 2>err &
+                waitfor watching err
+                refuse 5
+                wait $!
+                cat rst.prom
+                ls
+                """, in: folder)
+            #expect(
+                result.output.contains(#"rst_resets_total{direction="sent",cause="closed-port",certainty="proven","#)
+                    && result.output.contains("rst_events_lost_total 0\n"), "\(result.output)")
+            let counts = result.output.split(separator: "\n").filter { $0.hasPrefix("rst_resets_total{") }
+                .compactMap { $0.split(separator: " ").last.flatMap { Int($0) } }
+            #expect(counts.reduce(0, +) == 5, "\(result.output)")
+            #expect(!result.output.contains(".tmp"))
+        }
+    }
+
     /// Files of a spool are complete, of one mode, and no more than there may be; what was left by a killed one is completed.
     @Test func theSpoolIsCompleteAndBounded() throws {
         try Program.withFolder { folder in

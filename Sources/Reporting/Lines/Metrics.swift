@@ -1,0 +1,96 @@
+public import Correlator
+
+/// Counts RSTs for Prometheus (text format 0.0.4), by what has few values: never by an address, a port or a process.
+public struct Metrics: Sendable {
+    /// What RSTs are counted by.
+    private struct Series: Hashable, Comparable {
+        var direction: String
+        var cause: String
+        var certainty: String
+        var unit = ""
+        var container = ""
+
+        private var key: [String] { [direction, cause, certainty, unit, container] }
+        static func < (a: Series, b: Series) -> Bool { a.key.lexicographicallyPrecedes(b.key) }
+    }
+
+    private var counts: [Series: Int] = [:]
+    private let version: String
+    /// Nanoseconds from a RST to its line, the longest since the text was made the last time.
+    private var longestLag: Int64 = 0
+    /// Kernel events that were lost.
+    public var eventsLost = 0
+
+    /// Whoever can start units or containers chooses their names: beyond so many series they are counted together.
+    static let mostSeries = 1000
+    /// What the names of the rest are.
+    private static let others = "other"
+
+    /// - Parameter version: of the program.
+    public init(version: String) { self.version = version }
+
+    /// Counts RSTs that were shown.
+    ///
+    /// - Parameter time: when, nanoseconds since 1970-01-01 UTC.
+    public mutating func add(_ resets: ResetList, at time: Int64) {
+        for head in resets.heads {
+            let identity = resets.attribution(of: head).location?.identity
+            var series = Series(
+                direction: head.direction.rawValue, cause: head.cause.rawValue, certainty: head.certainty.rawValue,
+                unit: identity?.unit ?? "", container: identity?.container ?? "")
+            if counts[series] == nil, counts.count >= Self.mostSeries {
+                if !series.unit.isEmpty { series.unit = Self.others }
+                if !series.container.isEmpty { series.container = Self.others }
+            }
+            counts[series, default: 0] += 1
+            if head.hasWallClock {
+                let (lag, overflow) = time.subtractingReportingOverflow(head.time)
+                if !overflow { longestLag = max(longestLag, lag) }
+            }
+        }
+    }
+
+    /// All series in a fixed order.
+    public mutating func text() -> String {
+        var text = """
+            # HELP rst_resets_total TCP RSTs that were seen, by what is known of them.
+            # TYPE rst_resets_total counter
+
+            """
+        for (series, count) in counts.sorted(by: { $0.key < $1.key }) {
+            text += "rst_resets_total{direction=\"\(series.direction)\",cause=\"\(series.cause)\","
+            text += "certainty=\"\(series.certainty)\",unit=\"\(Self.escaped(series.unit))\","
+            text += "container=\"\(Self.escaped(series.container))\"} \(count)\n"
+        }
+        let lag = longestLag
+        longestLag = 0
+        let fraction = String(lag % 1_000_000_000 + 1_000_000_000).dropFirst()
+        text += """
+            # HELP rst_events_lost_total Kernel events that were lost.
+            # TYPE rst_events_lost_total counter
+            rst_events_lost_total \(eventsLost)
+            # HELP rst_watch_lag_seconds The longest time from a RST to its line since the last text.
+            # TYPE rst_watch_lag_seconds gauge
+            rst_watch_lag_seconds \(lag / 1_000_000_000).\(fraction)
+            # HELP rst_analyze_build_info The program.
+            # TYPE rst_analyze_build_info gauge
+            rst_analyze_build_info{version="\(Self.escaped(version))"} 1
+
+            """
+        return text
+    }
+
+    /// As a label's value is written.
+    private static func escaped(_ value: String) -> String {
+        var text = ""
+        for scalar in value.unicodeScalars {
+            switch scalar {
+            case "\\": text += "\\\\"
+            case "\"": text += "\\\""
+            case "\n": text += "\\n"
+            default: text.unicodeScalars.append(scalar)
+            }
+        }
+        return text
+    }
+}

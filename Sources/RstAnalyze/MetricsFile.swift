@@ -1,0 +1,48 @@
+import Correlator
+import Glibc
+import Recorder
+import Reporting
+
+/// A file with counts for Prometheus, as node_exporter's textfile collector reads it: it takes the place of the one before in
+/// one step.
+struct MetricsFile {
+    struct Failure: Error, CustomStringConvertible {
+        let description: String
+    }
+
+    private let path: String
+    private var metrics = Metrics(version: Version.current)
+    private var written: Int64?
+
+    /// Nanoseconds from one text to the next.
+    private static let interval: Int64 = 5_000_000_000
+
+    init(_ path: String) { self.path = path }
+
+    mutating func add(_ resets: ResetList) { metrics.add(resets, at: clockNanoseconds(CLOCK_REALTIME)) }
+
+    /// Writes the file if it is time for that.
+    ///
+    /// - Parameter now: CLOCK_MONOTONIC; nil at the end.
+    mutating func write(at now: Int64?, eventsLost: Int) throws(Failure) {
+        if let now, let written, now - written < Self.interval { return }
+        written = now
+        metrics.eventsLost = eventsLost
+        let temporary = "\(path).\(getpid()).tmp"
+        let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o644)
+        guard descriptor >= 0 else { throw failure("create", temporary) }
+        let isWhole = writeAll(metrics.text(), to: descriptor)
+        let number = errno
+        close(descriptor)
+        guard isWhole, rename(temporary, path) == 0 else {
+            if !isWhole { errno = number }
+            let failure = failure("write", path)
+            unlink(temporary)
+            throw failure
+        }
+    }
+
+    private func failure(_ operation: String, _ path: String) -> Failure {
+        Failure(description: "cannot \(operation) \(path): \(String(cString: strerror(errno)))")
+    }
+}

@@ -1,0 +1,42 @@
+import NetworkTypes
+import Testing
+
+@testable import Correlator
+@testable import Reporting
+
+@Suite struct MetricsTests {
+    private static func reset(_ id: Int, unit: String? = nil) -> Reset {
+        let tuple = FourTuple(
+            source: IPAddress(ipv4: 1), sourcePort: 80, destination: IPAddress(ipv4: 2), destinationPort: 4000)
+        var reset = Reset(
+            time: 1_000, tuple: tuple, direction: .sent, outcome: .matched, sightings: [], cause: .closedPort,
+            category: .refused, certainty: .proven, summary: "", evidence: [])
+        reset.id = id
+        if let unit {
+            reset.location = Reset.Location(
+                netns: nil, cgroup: nil, identity: CgroupIdentity(path: "/system.slice/\(unit)"))
+        }
+        return reset
+    }
+
+    @Test func whatNamesSayIsEscaped() {
+        var metrics = Metrics(version: "1")
+        metrics.add(ResetList([Self.reset(1, unit: "a\"b\\c.service")]), at: 2_500_001_000)
+        let text = metrics.text()
+        #expect(text.contains(#"unit="a\"b\\c.service""#), "\(text)")
+        #expect(text.contains("rst_watch_lag_seconds 2.500000000\n"), "\(text)")
+        #expect(metrics.text().contains("rst_watch_lag_seconds 0.000000000\n"))
+        #expect(text.split(separator: "\n").allSatisfy { $0.hasPrefix("#") || $0.split(separator: " ").count == 2 })
+    }
+
+    /// Whoever can start units may start any number of them.
+    @Test func seriesAreBounded() {
+        var metrics = Metrics(version: "1")
+        for number in 0..<Metrics.mostSeries + 50 {
+            metrics.add(ResetList([Self.reset(1, unit: "u\(number).service")]), at: 0)
+        }
+        let lines = metrics.text().split(separator: "\n").filter { $0.hasPrefix("rst_resets_total{") }
+        #expect(lines.count == Metrics.mostSeries + 1)
+        #expect(lines.contains { $0.contains(#"unit="other""#) && $0.hasSuffix(" 50") })
+    }
+}
