@@ -69,7 +69,7 @@ public struct ReportSummary: Sendable, Equatable {
 /// How many come in 1000 seconds, over the time from the first to the last; nil if that is no time at all.
 func ratePerThousandSeconds(_ count: Int, _ span: (first: Int64, last: Int64)) -> UInt64? {
     let length = span.last.distance(from: span.first)
-    return length == 0 ? nil : UInt64(min(Double(max(0, count - 1)) * 1e12 / Double(length), 1e15))
+    return length == 0 ? nil : UInt64(min((Double(max(0, count - 1)) * 1e12 / Double(length)).rounded(), 1e15))
 }
 
 extension FourTuple {

@@ -53,15 +53,18 @@ final class ServerConnection: EventHandler {
 
     /// Whether there is something to answer now.
     private func receive() -> Bool {
-        while isServing, answered == framer.requests, !peerHasEnded {
+        while isServing, answered == framer.requests || awaitsHello, !peerHasEnded {
             let bytes = read()
             guard !bytes.isEmpty else { return false }
             received &+= bytes.count
             framer.append(bytes)
             if isChosen, isTimeAfterReceiving { reset() }
         }
-        return isServing && answered < framer.requests
+        return isServing && answered < framer.requests && !awaitsHello
     }
+
+    /// Who waits for a TLS record, which may come in pieces, answers none of them.
+    private var awaitsHello: Bool { isChosen && moment == .hello }
 
     private var isTimeAfterReceiving: Bool {
         switch moment {
@@ -106,7 +109,7 @@ final class ServerConnection: EventHandler {
     /// Sends what can be sent of the answers that are due.
     private func send() {
         let limit: Int? = if isChosen, case .sent(let count) = moment { count } else { nil }
-        while isServing, progress != nil || answered < framer.requests {
+        while isServing, !awaitsHello, progress != nil || answered < framer.requests {
             let done = progress ?? 0
             let end = min(server.answer.count, limit.map { done + $0 - sent } ?? Int.max)
             let count = server.answer[done..<max(done, end)].withUnsafeBytes {

@@ -20,10 +20,10 @@ import Testing
     }
 
     @Test func whatNamesSayIsEscaped() {
-        var metrics = Metrics(version: "1")
-        metrics.add(ResetList([Self.reset(1, unit: "a\"b\\c.service")]), at: 2_500_001_000)
+        var metrics = Metrics(version: "a\"b\\c\nd")
+        metrics.add(ResetList([Self.reset(1, unit: "a.service")]), at: 2_500_001_000)
         let text = metrics.text()
-        #expect(text.contains(#"unit="a\"b\\c.service""#), "\(text)")
+        #expect(text.contains(#"version="a\"b\\c\nd"} 1"#) && text.contains(#"unit="a.service""#), "\(text)")
         #expect(text.contains("rst_watch_lag_seconds 2.500000000\n"), "\(text)")
         #expect(metrics.text().contains("rst_watch_lag_seconds 0.000000000\n"))
         #expect(text.split(separator: "\n").allSatisfy { $0.hasPrefix("#") || $0.split(separator: " ").count == 2 })
