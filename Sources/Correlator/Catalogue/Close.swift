@@ -200,7 +200,9 @@ extension Catalogue {
                     !wire.hasResetBefore
                 else { return nil }
                 guard wire.labelSpeaksOfSocket != false else { return nil }
-                return WireScore(60, "the program may have shut the socket down without closing it")
+                // Whoever only shut down goes on reading, mostly; that a closed socket waits in FIN_WAIT2 as a whole is a setting.
+                return WireScore(
+                    wire.meetsTimeWait ? 48 : 60, "the program may have shut the socket down without closing it")
             }
         ) { $0.meetsDataAfterEnd && $0.dead == false },
         Rule(
