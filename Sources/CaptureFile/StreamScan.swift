@@ -6,7 +6,7 @@ struct StreamScan {
     /// Called with the bytes taken from the file so far.
     let progress: ((Int) -> Void)?
 
-    private static let firstWindow = 1 << 20
+    private static let firstWindow = 4 << 20
     /// The largest packet there is (128 MiB of D-Bus or USB), and its header.
     private static let largestWindow = 129 << 20
 
@@ -17,8 +17,12 @@ struct StreamScan {
         var offset = 0
         var filled = 0
         while true {
-            let count = try stream.read(into: UnsafeMutableRawBufferPointer(rebasing: window[filled...]))
-            filled += count
+            // A pipe hands out 64 KiB at a time: what is found in so little is not worth handing on.
+            var count = 0
+            repeat {
+                count = try stream.read(into: UnsafeMutableRawBufferPointer(rebasing: window[filled...]))
+                filled += count
+            } while count > 0 && filled < window.count
             let bytes = RawSpan(_unsafeBytes: UnsafeRawBufferPointer(rebasing: window[..<filled]))
             let (batch, used) = try scanner.scan(bytes, offset: offset, isFinal: count == 0, for: Sink.self)
             sink.take([(batch, 0)])
