@@ -14,6 +14,9 @@ public struct LiveCorrelator {
     /// Nanoseconds that what was given out stays: a translated or written copy comes within a second, and a RST may wait four for
     /// its next hop.
     private static let keptTime: Int64 = 5_000_000_000
+    private static let keptTimeInFlood: Int64 = 200_000_000
+    /// Packets and events beyond which there is a flood.
+    private static let mostKept = 20_000
     /// The state of the wall clock a while ago is of no use: so many comparisons are kept.
     private static let keptClocks = 120
 
@@ -87,6 +90,14 @@ public struct LiveCorrelator {
     /// The header of the first recording, once it was read.
     public var header: RecordingHeader? { recordings.lazy.compactMap(\.recording.header).first }
 
+    /// In a flood what was given out goes sooner: it is looked through whenever something settles.
+    private var keptTime: Int64 {
+        let count =
+            captures.reduce(0) { $0 + $1.window.elements.count }
+            + recordings.reduce(0) { $0 + $1.window.elements.count }
+        return count > Self.mostKept ? Self.keptTimeInFlood : Self.keptTime
+    }
+
     /// Whether anything waits to be given out.
     public var isWaiting: Bool {
         captures.contains { $0.window.ids.contains(0) } || recordings.contains { $0.window.ids.contains(0) }
@@ -99,7 +110,7 @@ public struct LiveCorrelator {
     ///   - followed: what is known of the connections of a capture.
     public mutating func settled(at time: Int64?, followed: (_ capture: Int) -> FollowedCapture?) -> [Reset] {
         let limit = time.map { $0.saturatingSubtract(settlingTime) } ?? .max
-        defer { if let time { prune(before: time.saturatingSubtract(settlingTime + Self.keptTime)) } }
+        defer { if let time { prune(before: time.saturatingSubtract(settlingTime + keptTime)) } }
         guard hasSettled(by: limit) else { return [] }
         let inputs = captures.indices.map { input($0, followed) }
         let found = Correlation(captures: inputs, recordings: recordings.map(\.input))
