@@ -99,6 +99,36 @@ package struct JSONWriter: Sendable {
         }
     }
 
+    /// A member whose value may not be known: nothing is written then.
+    ///
+    /// - Parameter head: what comes before the value: comma, key and colon.
+    @inline(__always)
+    package mutating func member(_ head: StaticString, _ value: (some FixedWidthInteger)?) {
+        guard let value else { return }
+        raw(head)
+        if value < 0 { number(Int64(truncatingIfNeeded: value)) } else { number(UInt64(truncatingIfNeeded: value)) }
+    }
+
+    /// The same for a text.
+    @inline(__always)
+    package mutating func member(_ head: StaticString, _ value: String?) {
+        guard let value else { return }
+        raw(head)
+        string(value)
+    }
+
+    /// A list of texts.
+    ///
+    /// - Parameter head: what comes before it, with its bracket.
+    package mutating func strings(_ head: StaticString, _ values: [String]) {
+        raw(head)
+        for (index, value) in values.enumerated() {
+            if index > 0 { raw(",") }
+            string(value)
+        }
+        raw("]")
+    }
+
     package mutating func boolean(_ value: Bool) {
         if value { raw("true") } else { raw("false") }
     }

@@ -37,10 +37,7 @@ public struct EventEncoder: Sendable {
         json.number(header.clock.realtime)
         json.raw(#","monotonic_ns":"#)
         json.number(header.clock.monotonic)
-        if let uncertainty = header.clock.uncertainty {
-            json.raw(#","uncertainty_ns":"#)
-            json.number(uncertainty)
-        }
+        json.member(#","uncertainty_ns":"#, header.clock.uncertainty)
         if header.marksClockSteps { json.raw(#","steps_marked":true"#) }
         json.raw("}")
         append(times: header.since, #","since":"#)
@@ -55,22 +52,13 @@ public struct EventEncoder: Sendable {
             append(interface: interface)
         }
         json.raw("]")
-        if let netns = header.netns {
-            json.raw(#","netns":"#)
-            json.number(netns)
-        }
-        if let endings = header.endings {
-            json.raw(#","endings":"#)
-            json.number(endings)
-        }
+        json.member(#","netns":"#, header.netns)
+        json.member(#","endings":"#, header.endings)
         if let scope = header.scope {
             json.raw(#","scope":"#)
             json.append(scope: scope)
         }
-        if let obstacle = header.cgroupObstacle {
-            json.raw(#","no_cgroups":"#)
-            json.string(obstacle)
-        }
+        json.member(#","no_cgroups":"#, header.cgroupObstacle)
         endLine()
     }
 
@@ -78,10 +66,7 @@ public struct EventEncoder: Sendable {
         guard let times else { return }
         json.raw(key)
         json.raw("{")
-        if let hooks = times.hooks {
-            json.raw(#""hooks_mono_ns":"#)
-            json.number(hooks)
-        }
+        json.member(#""hooks_mono_ns":"#, times.hooks)
         if let capture = times.capture {
             json.raw(times.hooks == nil ? #""capture_mono_ns":"# : #","capture_mono_ns":"#)
             json.number(capture)
@@ -94,10 +79,7 @@ public struct EventEncoder: Sendable {
         json.string(hook.name)
         json.raw(#","status":"#)
         json.string(hook.status)
-        if let detail = hook.detail {
-            json.raw(#","detail":"#)
-            json.string(detail)
-        }
+        json.member(#","detail":"#, hook.detail)
         if let reason = hook.reason {
             json.raw(#","reason":"#)
             json.boolean(reason)
@@ -110,10 +92,7 @@ public struct EventEncoder: Sendable {
         json.string(interface.name)
         json.raw(#","ifindex":"#)
         json.number(interface.ifindex)
-        if let netns = interface.netns {
-            json.raw(#","netns":"#)
-            json.number(netns)
-        }
+        json.member(#","netns":"#, interface.netns)
         json.raw(#","addresses":["#)
         for (index, address) in interface.addresses.enumerated() {
             if index > 0 { json.raw(",") }
@@ -128,12 +107,7 @@ public struct EventEncoder: Sendable {
     public mutating func append(stack id: Int, frames: [String]) {
         json.raw(#"{"type":"stack","id":"#)
         json.number(id)
-        json.raw(#","frames":["#)
-        for (index, frame) in frames.enumerated() {
-            if index > 0 { json.raw(",") }
-            json.string(frame)
-        }
-        json.raw("]")
+        json.strings(#","frames":["#, frames)
         endLine()
     }
 
@@ -143,25 +117,11 @@ public struct EventEncoder: Sendable {
         json.number(process.pid)
         json.raw(#","comm":"#)
         json.string(process.comm)
-        if let uid = process.uid {
-            json.raw(#","uid":"#)
-            json.number(uid)
-        }
-        if let user = process.user {
-            json.raw(#","user":"#)
-            json.string(user)
-        }
-        if let exe = process.exe {
-            json.raw(#","exe":"#)
-            json.string(exe)
-        }
+        json.member(#","uid":"#, process.uid)
+        json.member(#","user":"#, process.user)
+        json.member(#","exe":"#, process.exe)
         if let arguments = process.arguments {
-            json.raw(#","args":["#)
-            for (index, argument) in arguments.enumerated() {
-                if index > 0 { json.raw(",") }
-                json.string(argument)
-            }
-            json.raw("]")
+            json.strings(#","args":["#, arguments)
             if process.argumentsAreCut { json.raw(#","args_cut":true"#) }
         }
         if let parent = process.parent {
@@ -188,26 +148,14 @@ public struct EventEncoder: Sendable {
         json.number(event.monotonic)
         append(place: event)
         append(segment: event)
-        if let reason = event.reason {
-            json.raw(#","reason":"#)
-            json.string(reason)
-        }
-        if let state = event.state {
-            json.raw(#","state":"#)
-            json.string(state.name)
-        }
-        if let state = event.previousState {
-            json.raw(#","previous_state":"#)
-            json.string(state.name)
-        }
+        json.member(#","reason":"#, event.reason)
+        json.member(#","state":"#, event.state?.name)
+        json.member(#","previous_state":"#, event.previousState?.name)
         if let trigger = event.trigger { append(trigger: trigger) }
         if let listener = event.listener { append(listener: listener) }
         if let ending = event.ending { append(ending: ending) }
         if let conntrack = event.conntrack { append(conntrack: conntrack) }
-        if let stack = event.stack {
-            json.raw(#","stack":"#)
-            json.number(stack)
-        }
+        json.member(#","stack":"#, event.stack)
         if let task = event.task { append(task: task) }
         if let socket = event.socket { append(socket: socket) }
         endLine()
@@ -219,22 +167,10 @@ public struct EventEncoder: Sendable {
     }
 
     private mutating func append(place event: ResetEvent) {
-        if let cpu = event.cpu {
-            json.raw(#","cpu":"#)
-            json.number(cpu)
-        }
-        if let netns = event.netns {
-            json.raw(#","netns":"#)
-            json.number(netns)
-        }
-        if let ifindex = event.ifindex {
-            json.raw(#","ifindex":"#)
-            json.number(ifindex)
-        }
-        if let ifname = event.ifname {
-            json.raw(#","ifname":"#)
-            json.string(ifname)
-        }
+        json.member(#","cpu":"#, event.cpu)
+        json.member(#","netns":"#, event.netns)
+        json.member(#","ifindex":"#, event.ifindex)
+        json.member(#","ifname":"#, event.ifname)
         if let skb = event.skb {
             json.raw(#","skb":"#)
             json.hexadecimal(skb)
@@ -250,30 +186,15 @@ public struct EventEncoder: Sendable {
         json.address(event.tuple.destination)
         json.raw(#","dport":"#)
         json.number(event.tuple.destinationPort)
-        if let seq = event.seq {
-            json.raw(#","seq":"#)
-            json.number(seq)
-        }
-        if let ack = event.ack {
-            json.raw(#","ack":"#)
-            json.number(ack)
-        }
+        json.member(#","seq":"#, event.seq)
+        json.member(#","ack":"#, event.ack)
         if let flags = event.flags {
             json.raw(#","flags":"#)
             json.flags(flags)
         }
-        if let window = event.window {
-            json.raw(#","window":"#)
-            json.number(window)
-        }
-        if let ipID = event.ipID {
-            json.raw(#","ip_id":"#)
-            json.number(ipID)
-        }
-        if let ttl = event.ttl {
-            json.raw(#","ttl":"#)
-            json.number(ttl)
-        }
+        json.member(#","window":"#, event.window)
+        json.member(#","ip_id":"#, event.ipID)
+        json.member(#","ttl":"#, event.ttl)
     }
 
     private mutating func append(trigger: ResetEvent.Trigger) {
@@ -293,14 +214,8 @@ public struct EventEncoder: Sendable {
         json.number(listener.pid)
         json.raw(#","comm":"#)
         json.string(listener.comm)
-        if let since = listener.since {
-            json.raw(#","since_mono_ns":"#)
-            json.number(since)
-        }
-        if let closed = listener.closed {
-            json.raw(#","closed_mono_ns":"#)
-            json.number(closed)
-        }
+        json.member(#","since_mono_ns":"#, listener.since)
+        json.member(#","closed_mono_ns":"#, listener.closed)
         if let fits = listener.fits {
             json.raw(#","fits":"#)
             json.boolean(fits)
@@ -313,10 +228,7 @@ public struct EventEncoder: Sendable {
         json.number(owner.pid)
         json.raw(#","comm":"#)
         json.string(owner.comm)
-        if let holders = owner.holders {
-            json.raw(#","holders":"#)
-            json.number(holders)
-        }
+        json.member(#","holders":"#, owner.holders)
         json.raw("}")
     }
 
@@ -331,50 +243,20 @@ public struct EventEncoder: Sendable {
             json.raw(#","comm":"#)
             json.string(process.comm)
         }
-        if let thread = ending.thread {
-            json.raw(#","thread":"#)
-            json.string(thread)
-        }
-        if let cgroup = ending.cgroup {
-            json.raw(#","cgroup":"#)
-            json.number(cgroup)
-        }
-        if let path = ending.cgroupPath {
-            json.raw(#","cgroup_path":"#)
-            json.string(path)
-        }
+        json.member(#","thread":"#, ending.thread)
+        json.member(#","cgroup":"#, ending.cgroup)
+        json.member(#","cgroup_path":"#, ending.cgroupPath)
         if let owner = ending.owner {
             json.raw(",")
             append(owner: owner)
         }
-        if let state = ending.state {
-            json.raw(#","state":"#)
-            json.string(state.name)
-        }
-        if let idle = ending.idle {
-            json.raw(#","idle_ns":"#)
-            json.number(idle)
-        }
-        if let signal = ending.signal {
-            json.raw(#","signal":"#)
-            json.number(signal)
-        }
-        if let errno = ending.errno {
-            json.raw(#","errno":"#)
-            json.number(errno)
-        }
-        if let unacknowledged = ending.unacknowledged {
-            json.raw(#","unacknowledged":"#)
-            json.number(unacknowledged)
-        }
-        if let timeout = ending.userTimeout {
-            json.raw(#","user_timeout_ms":"#)
-            json.number(timeout)
-        }
-        if let seq = ending.seq {
-            json.raw(#","seq":"#)
-            json.number(seq)
-        }
+        json.member(#","state":"#, ending.state?.name)
+        json.member(#","idle_ns":"#, ending.idle)
+        json.member(#","signal":"#, ending.signal)
+        json.member(#","errno":"#, ending.errno)
+        json.member(#","unacknowledged":"#, ending.unacknowledged)
+        json.member(#","user_timeout_ms":"#, ending.userTimeout)
+        json.member(#","seq":"#, ending.seq)
         json.raw("}")
     }
 
@@ -387,24 +269,15 @@ public struct EventEncoder: Sendable {
         json.number(task.uid)
         json.raw(#","comm":"#)
         json.string(task.comm)
-        if let process = task.process {
-            json.raw(#","process":"#)
-            json.string(process)
-        }
+        json.member(#","process":"#, task.process)
         switch task.context {
         case .process: json.raw(#","context":"process""#)
         case .softirq: json.raw(#","context":"softirq""#)
         case .hardirq: json.raw(#","context":"hardirq""#)
         case nil: break
         }
-        if let cgroup = task.cgroup {
-            json.raw(#","cgroup":"#)
-            json.number(cgroup)
-        }
-        if let path = task.cgroupPath {
-            json.raw(#","cgroup_path":"#)
-            json.string(path)
-        }
+        json.member(#","cgroup":"#, task.cgroup)
+        json.member(#","cgroup_path":"#, task.cgroupPath)
         json.raw("}")
     }
 
@@ -486,18 +359,9 @@ public struct EventEncoder: Sendable {
         json.number(clock.monotonic)
         json.raw(#","realtime_ns":"#)
         json.number(clock.realtime)
-        if let uncertainty = clock.uncertainty {
-            json.raw(#","uncertainty_ns":"#)
-            json.number(uncertainty)
-        }
-        if let step = clock.step {
-            json.raw(#","step_ns":"#)
-            json.number(step)
-        }
-        if let suspended = clock.suspended {
-            json.raw(#","suspended_ns":"#)
-            json.number(suspended)
-        }
+        json.member(#","uncertainty_ns":"#, clock.uncertainty)
+        json.member(#","step_ns":"#, clock.step)
+        json.member(#","suspended_ns":"#, clock.suspended)
         endLine()
     }
 
@@ -524,15 +388,9 @@ public struct EventEncoder: Sendable {
         json.number(footer.captured)
         json.raw(#","kernel_dropped":"#)
         json.number(footer.kernelDropped)
-        if let forgotten = footer.endingsLost {
-            json.raw(#","endings_lost":"#)
-            json.number(forgotten)
-        }
+        json.member(#","endings_lost":"#, footer.endingsLost)
         append(times: footer.until, #","until":"#)
-        if let failure = footer.failure {
-            json.raw(#","detail":"#)
-            json.string(failure)
-        }
+        json.member(#","detail":"#, footer.failure)
         endLine()
     }
 

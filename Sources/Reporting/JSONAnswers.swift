@@ -33,18 +33,12 @@ struct JSONAnswers {
         json.number(answer.count)
         json.raw(",\"cause\":")
         json.string(answer.cause.rawValue)
-        if let rule = Catalogue.rule(for: answer.cause) {
-            json.raw(",\"category\":")
-            json.string(rule.category.rawValue)
-        }
+        json.member(",\"category\":", Catalogue.rule(for: answer.cause)?.category.rawValue)
         json.raw(",\"certainty\":")
         json.string(answer.certainty.rawValue)
         if !answer.candidates.isEmpty { json.strings(",\"candidates\":[", answer.candidates.map(\.rawValue)) }
         if let pattern = answer.pattern { append(pattern) }
-        if let direction = answer.direction {
-            json.raw(",\"direction\":")
-            json.string(direction.rawValue)
-        }
+        json.member(",\"direction\":", answer.direction?.rawValue)
         append(answer.sender)
         json.raw(answer.sentBy == .source ? ",\"sent_by\":\"service\"" : ",\"sent_by\":\"client\"")
         append(",\"services\":{\"addresses\":", answer.services)
@@ -99,14 +93,8 @@ struct JSONAnswers {
             json.raw(",\"processes\":")
             json.number(sender.processes)
         }
-        if let pid = sender.pid {
-            json.raw(",\"pid\":")
-            json.number(pid)
-        }
-        if let owner = sender.owner {
-            json.raw(",\"owner\":")
-            json.string(owner)
-        }
+        json.member(",\"pid\":", sender.pid)
+        json.member(",\"owner\":", sender.owner)
         let identity = sender.location?.identity
         for (key, value) in [("container", identity?.container), ("pod", identity?.pod), ("unit", identity?.unit)] {
             guard let value else { continue }
@@ -123,10 +111,7 @@ struct JSONAnswers {
         json.number(ends.addresses)
         json.raw(",\"ends\":")
         json.number(ends.ends)
-        if let port = ends.port {
-            json.raw(",\"port\":")
-            json.number(port)
-        }
+        json.member(",\"port\":", ends.port)
         json.endpoints(",\"top\":[", ends.top)
         json.raw("}")
     }

@@ -33,14 +33,8 @@ struct JSONEntries {
             append(tuple)
             json.raw("}")
         }
-        if let seq = reset.seq {
-            json.raw(",\"seq\":")
-            json.number(seq)
-        }
-        if let ack = reset.ack {
-            json.raw(",\"ack\":")
-            json.number(ack)
-        }
+        json.member(",\"seq\":", reset.seq)
+        json.member(",\"ack\":", reset.ack)
         if let flags = reset.flags {
             json.raw(",\"flags\":")
             json.flags(flags)
@@ -49,10 +43,7 @@ struct JSONEntries {
         json.string(reset.direction.rawValue)
         json.raw(",\"outcome\":")
         json.string(reset.outcome.rawValue)
-        if let side = reset.outsideEvents {
-            json.raw(",\"outside_events\":")
-            json.string(side.rawValue)
-        }
+        json.member(",\"outside_events\":", reset.outsideEvents?.rawValue)
         sightings(reset.sightings)
         json.raw(",\"cause\":")
         json.string(reset.cause.rawValue)
@@ -63,14 +54,8 @@ struct JSONEntries {
         if !reset.candidates.isEmpty { json.strings(",\"candidates\":[", reset.candidates.map(\.rawValue)) }
         json.raw(",\"summary\":")
         json.string(reset.summary)
-        if let advice = reset.advice {
-            json.raw(",\"advice\":")
-            json.string(advice)
-        }
-        if let follows = reset.follows {
-            json.raw(",\"follows\":")
-            json.number(follows)
-        }
+        json.member(",\"advice\":", reset.advice)
+        json.member(",\"follows\":", reset.follows)
         evidence(reset.evidence)
         kernelSide(reset)
         wireSide(reset)
@@ -78,19 +63,13 @@ struct JSONEntries {
     }
 
     private mutating func wireSide(_ reset: Reset) {
-        if let state = reset.connectionState {
-            json.raw(",\"conn_state\":")
-            json.string(state)
-        }
+        json.member(",\"conn_state\":", reset.connectionState)
         guard let flow = reset.flow else { return }
         json.raw(",\"flow\":{\"opened_by\":")
         json.string(flow.opener == .sender ? "src" : flow.opener == .receiver ? "dst" : "unknown")
         side(",\"src\":{\"segments\":", flow.sender)
         side(",\"dst\":{\"segments\":", flow.receiver)
-        if let silence = flow.silence {
-            json.raw(",\"silence_ns\":")
-            json.number(silence)
-        }
+        json.member(",\"silence_ns\":", flow.silence)
         json.raw(",\"unacknowledged\":")
         json.number(flow.unacknowledged)
         json.raw(",\"src_segments_after\":")
@@ -116,10 +95,7 @@ struct JSONEntries {
         json.raw(",\"resets\":")
         json.number(side.resets)
         json.raw(side.hasFIN ? ",\"fin\":true" : ",\"fin\":false")
-        if let ttl = side.ttl {
-            json.raw(",\"ttl\":")
-            json.number(ttl)
-        }
+        json.member(",\"ttl\":", side.ttl)
         if side.maximumSegmentSize > 0 {
             json.raw(",\"mss\":")
             json.number(side.maximumSegmentSize)
@@ -145,10 +121,7 @@ struct JSONEntries {
             json.string(sighting.file)
             json.raw(",\"packet\":")
             json.number(sighting.packet)
-            if let interface = sighting.interface {
-                json.raw(",\"interface\":")
-                json.string(interface)
-            }
+            json.member(",\"interface\":", sighting.interface)
             json.raw(",\"time\":")
             json.time(UTCTime(nanoseconds: sighting.time))
             if let tuple = sighting.translated {
@@ -204,14 +177,8 @@ struct JSONEntries {
             json.number(firewall.count)
             json.raw("}")
         }
-        if let reason = reset.reason {
-            json.raw(",\"reason\":")
-            json.string(reason)
-        }
-        if let state = reset.state {
-            json.raw(",\"state\":")
-            json.string(state.name)
-        }
+        json.member(",\"reason\":", reset.reason)
+        json.member(",\"state\":", reset.state?.name)
         if let path = reset.path {
             json.raw(",\"stack\":")
             json.raw(stack(path))
@@ -235,32 +202,17 @@ struct JSONEntries {
         }
         if let end = reset.end { append(end) }
         if let location = reset.location { append(location) }
-        if let netns = reset.netns {
-            json.raw(",\"netns\":")
-            json.number(netns)
-        }
+        json.member(",\"netns\":", reset.netns)
     }
 
     private mutating func details(of process: Reset.Process) {
-        if let thread = process.thread {
-            json.raw(",\"thread\":")
-            json.string(thread)
-        }
+        json.member(",\"thread\":", process.thread)
         guard let details = process.details else { return }
-        if let exe = details.exe {
-            json.raw(",\"exe\":")
-            json.string(exe)
-        }
+        json.member(",\"exe\":", details.exe)
         if let arguments = details.arguments { json.strings(",\"args\":[", arguments) }
         if details.argumentsAreCut { json.raw(",\"args_cut\":true") }
-        if let uid = details.uid {
-            json.raw(",\"uid\":")
-            json.number(uid)
-        }
-        if let user = details.user {
-            json.raw(",\"user\":")
-            json.string(user)
-        }
+        json.member(",\"uid\":", details.uid)
+        json.member(",\"user\":", details.user)
         if let parent = details.parent {
             json.raw(",\"parent\":{")
             append(pid: parent.pid, comm: parent.comm)
@@ -274,43 +226,22 @@ struct JSONEntries {
         json.string(ending.how.rawValue)
         json.raw(",\"before_ns\":")
         json.number(end.age)
-        if let idle = ending.idle {
-            json.raw(",\"idle_ns\":")
-            json.number(idle)
-        }
+        json.member(",\"idle_ns\":", ending.idle)
         if let process = ending.process {
             json.raw(",")
             append(pid: process.pid, comm: process.comm)
         }
-        if let thread = ending.thread {
-            json.raw(",\"thread\":")
-            json.string(thread)
-        }
+        json.member(",\"thread\":", ending.thread)
         if let owner = ending.owner {
             json.raw(",\"owner\":{")
             append(pid: owner.pid, comm: owner.comm)
             json.raw("}")
         }
-        if let state = ending.state {
-            json.raw(",\"state\":")
-            json.string(state.name)
-        }
-        if let signal = ending.signal {
-            json.raw(",\"signal\":")
-            json.number(signal)
-        }
-        if let errno = ending.errno {
-            json.raw(",\"errno\":")
-            json.number(errno)
-        }
-        if let unacknowledged = ending.unacknowledged {
-            json.raw(",\"unacknowledged\":")
-            json.number(unacknowledged)
-        }
-        if let timeout = ending.userTimeout {
-            json.raw(",\"user_timeout_ms\":")
-            json.number(timeout)
-        }
+        json.member(",\"state\":", ending.state?.name)
+        json.member(",\"signal\":", ending.signal)
+        json.member(",\"errno\":", ending.errno)
+        json.member(",\"unacknowledged\":", ending.unacknowledged)
+        json.member(",\"user_timeout_ms\":", ending.userTimeout)
         json.raw("}")
     }
 
@@ -337,10 +268,7 @@ struct JSONEntries {
 
     private mutating func append(_ location: Reset.Location) {
         json.raw(",\"where\":{")
-        if let netns = location.netns {
-            json.raw("\"netns\":")
-            json.number(netns)
-        }
+        json.member("\"netns\":", location.netns)
         let texts = [
             ("cgroup", location.cgroup), ("container", location.identity.container), ("pod", location.identity.pod),
             ("unit", location.identity.unit),
@@ -359,18 +287,6 @@ struct JSONEntries {
 }
 
 extension JSONWriter {
-    /// A list of strings.
-    ///
-    /// - Parameter head: what comes before it, with its bracket.
-    mutating func strings(_ head: StaticString, _ values: [String]) {
-        raw(head)
-        for (index, value) in values.enumerated() {
-            if index > 0 { raw(",") }
-            string(value)
-        }
-        raw("]")
-    }
-
     /// `Fact.Place.description`, without a string in between.
     fileprivate mutating func place(_ place: Fact.Place) {
         switch place {

@@ -17,13 +17,7 @@ public enum JSONLine {
             switch field.value {
             case .string(let text): json.string(text)
             case .number(let number): json.number(number)
-            case .strings(let texts):
-                json.raw("[")
-                for (position, text) in texts.enumerated() {
-                    if position > 0 { json.raw(",") }
-                    json.string(text)
-                }
-                json.raw("]")
+            case .strings(let texts): json.strings("[", texts)
             }
         }
         json.raw("}")

@@ -102,14 +102,8 @@ public struct JSONReport: Sendable {
                 json.raw(",\"undecoded\":")
                 counts(input.undecoded.map { ($0.reason, $0.packets) })
             }
-            if let host = input.host {
-                json.raw(",\"host\":")
-                json.string(host)
-            }
-            if let kernel = input.kernel {
-                json.raw(",\"kernel\":")
-                json.string(kernel)
-            }
+            json.member(",\"host\":", input.host)
+            json.member(",\"kernel\":", input.kernel)
             if let scope = input.scope {
                 json.raw(",\"scope\":")
                 json.append(scope: scope)
@@ -205,10 +199,7 @@ public struct JSONReport: Sendable {
             json.string(clock.reference)
             json.raw(",\"offset_ns\":")
             json.number(clock.offset)
-            if let delay = clock.delay {
-                json.raw(",\"delay_ns\":")
-                json.number(delay)
-            }
+            json.member(",\"delay_ns\":", clock.delay)
             json.raw(",\"segments\":")
             json.number(clock.segments)
             json.raw("}")
@@ -228,10 +219,7 @@ public struct JSONReport: Sendable {
             json.time(UTCTime(nanoseconds: setting.after))
             json.raw(",\"by_ns\":")
             json.number(setting.size)
-            if let suspended = setting.suspended {
-                json.raw(",\"suspended_ns\":")
-                json.number(suspended)
-            }
+            json.member(",\"suspended_ns\":", setting.suspended)
             json.raw(",\"uncertainty_ns\":")
             json.number(setting.uncertainty)
             json.raw(",\"summary\":")
@@ -246,10 +234,7 @@ public struct JSONReport: Sendable {
         for (index, finding) in findings.enumerated() {
             json.raw(index == 0 ? "\n{\"kind\":" : ",\n{\"kind\":")
             json.string(finding.kind.rawValue)
-            if let pattern = finding.pattern {
-                json.raw(",\"pattern\":")
-                json.string(pattern.word)
-            }
+            json.member(",\"pattern\":", finding.pattern?.word)
             json.raw(",\"cause\":")
             json.string(finding.cause.rawValue)
             json.raw(",\"count\":")
@@ -258,10 +243,7 @@ public struct JSONReport: Sendable {
             json.time(UTCTime(nanoseconds: finding.first))
             json.raw(",\"last\":")
             json.time(UTCTime(nanoseconds: finding.last))
-            if let rate = finding.perThousandSeconds {
-                json.raw(",\"per_1000_s\":")
-                json.number(rate)
-            }
+            json.member(",\"per_1000_s\":", finding.perThousandSeconds)
             json.endpoints(",\"sources\":[", finding.sources)
             json.endpoints(",\"destinations\":[", finding.destinations)
             json.raw(",\"example\":")

@@ -77,10 +77,7 @@ public struct RecordLines: Sendable {
         json.number(health.eventsLost)
         json.raw(",\"resets\":")
         json.number(health.resets)
-        if let dropped = health.filesDropped {
-            json.raw(",\"files_dropped\":")
-            json.number(dropped)
-        }
+        json.member(",\"files_dropped\":", health.filesDropped)
         json.raw("}\n")
         return json.finish()
     }
@@ -92,10 +89,7 @@ public struct RecordLines: Sendable {
         json.raw(identity.text)
         json.raw("\",\"ts\":")
         json.number(time)
-        if let monotonic {
-            json.raw(",\"mono_ns\":")
-            json.number(monotonic)
-        }
+        json.member(",\"mono_ns\":", monotonic)
         add(",\"host\":", host.name, &json)
         add(",\"host_id\":", host.id, &json)
         add(",\"boot_id\":", host.bootID, &json)
@@ -137,57 +131,30 @@ public struct RecordLines: Sendable {
     }
 
     private func segment(_ reset: Reset, _ json: inout JSONWriter) {
-        if let seq = reset.seq {
-            json.raw(",\"seq\":")
-            json.number(seq)
-        }
-        if let ack = reset.ack {
-            json.raw(",\"ack\":")
-            json.number(ack)
-        }
+        json.member(",\"seq\":", reset.seq)
+        json.member(",\"ack\":", reset.ack)
         if let flags = reset.flags {
             json.raw(",\"flags\":")
             json.flags(flags)
         }
-        if let ttl = reset.header.ttl {
-            json.raw(",\"ttl\":")
-            json.number(ttl)
-        }
-        if let id = reset.header.ipID {
-            json.raw(",\"ip_id\":")
-            json.number(id)
-        }
-        if let window = reset.header.window {
-            json.raw(",\"window\":")
-            json.number(window)
-        }
+        json.member(",\"ttl\":", reset.header.ttl)
+        json.member(",\"ip_id\":", reset.header.ipID)
+        json.member(",\"window\":", reset.header.window)
     }
 
     private func owner(_ reset: Reset, _ json: inout JSONWriter) {
         if let process = reset.process {
-            if let pid = process.pid {
-                json.raw(",\"pid\":")
-                json.number(pid)
-            }
+            json.member(",\"pid\":", process.pid)
             add(",\"comm\":", process.comm, &json)
             add(",\"exe\":", process.details?.exe, &json)
             add(",\"role\":", process.role.rawValue, &json)
-            if let uid = process.details?.uid {
-                json.raw(",\"uid\":")
-                json.number(uid)
-            }
+            json.member(",\"uid\":", process.details?.uid)
         }
         add(",\"unit\":", reset.location?.identity.unit, &json)
         add(",\"container\":", reset.location?.identity.container, &json)
         add(",\"pod\":", reset.location?.identity.pod, &json)
-        if let netns = reset.netns ?? reset.location?.netns {
-            json.raw(",\"netns\":")
-            json.number(netns)
-        }
-        if let cookie = reset.socketCookie {
-            json.raw(",\"cookie\":")
-            json.number(cookie)
-        }
+        json.member(",\"netns\":", reset.netns ?? reset.location?.netns)
+        json.member(",\"cookie\":", reset.socketCookie)
     }
 
     private func add(_ key: StaticString, _ value: String?, _ json: inout JSONWriter) {
