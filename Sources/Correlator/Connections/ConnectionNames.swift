@@ -46,11 +46,12 @@ struct ConnectionHash: Sendable {
     static let secret = SecretHash()
 
     init(_ tuple: FourTuple) {
-        let secret = Self.secret
-        source = secret.of(high: tuple.source.high, low: tuple.source.low, port: tuple.sourcePort)
-        let destination = secret.of(
-            high: tuple.destination.high, low: tuple.destination.low, port: tuple.destinationPort)
-        both = SecretHash.finish(source &+ destination)
+        source = Self.end(tuple.source, tuple.sourcePort)
+        both = SecretHash.finish(source &+ Self.end(tuple.destination, tuple.destinationPort))
+    }
+
+    static func end(_ address: IPAddress, _ port: UInt16) -> UInt64 {
+        secret.of(high: address.high, low: address.low, port: port)
     }
 
     var shard: Int { Int(truncatingIfNeeded: both >> 61) & (FlowTable.shardCount - 1) }

@@ -104,9 +104,7 @@ struct TranslationIndex: Sendable {
         questions += 1
         // With more of them the capture is one of floods or scans.
         guard questions <= TranslationSearch.mostQuestions, !entries.isEmpty else { return gaps = [:] }
-        let secret = ConnectionHash.secret
-        let client = question.client
-        let source = secret.of(high: client.address.high, low: client.address.low, port: client.port)
+        let source = ConnectionHash.end(question.client.address, question.client.port)
         let hash =
             question.isSynAck
             ? Self.hash(source, next: question.ack, ack: nil)

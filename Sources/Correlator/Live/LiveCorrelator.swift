@@ -39,7 +39,6 @@ public struct LiveCorrelator {
         var recording = Recording()
         var window = SourceWindow<ResetEvent>()
         var losses = SourceWindow<Loss>()
-        var isEnded = false
     }
 
     public init(settlingTime: Int64) { self.settlingTime = settlingTime }
@@ -100,7 +99,7 @@ public struct LiveCorrelator {
 
     /// Whether anything waits to be given out.
     public var isWaiting: Bool {
-        captures.contains { $0.window.ids.contains(0) } || recordings.contains { $0.window.ids.contains(0) }
+        hasSettled(by: .max)
     }
 
     /// The RSTs that are settled now, with ids in the order in which they were given out.
@@ -151,11 +150,7 @@ public struct LiveCorrelator {
 
     /// Something that was not given out came long enough ago: most of the time nothing has, and nothing need be judged.
     private func hasSettled(by limit: Int64) -> Bool {
-        func has(_ ids: [Int], _ arrivals: [Int64]) -> Bool {
-            ids.indices.contains { ids[$0] == 0 && arrivals[$0] <= limit }
-        }
-        return captures.contains { has($0.window.ids, $0.window.arrivals) }
-            || recordings.contains { has($0.window.ids, $0.window.arrivals) }
+        captures.contains { $0.window.hasSettled(by: limit) } || recordings.contains { $0.window.hasSettled(by: limit) }
     }
 
     private func input(_ number: Int, _ followed: (Int) -> FollowedCapture?) -> CaptureInput {
@@ -166,17 +161,15 @@ public struct LiveCorrelator {
     }
 
     private func id(_ reference: Reference) -> Int {
-        let source = Int(reference.source)
+        let (source, place) = (Int(reference.source), Int(reference.index))
         return source < captures.count
-            ? captures[source].window.ids[Int(reference.index)]
-            : recordings[source - captures.count].window.ids[Int(reference.index)]
+            ? captures[source].window.ids[place] : recordings[source - captures.count].window.ids[place]
     }
 
     private func arrival(_ reference: Reference) -> Int64 {
-        let source = Int(reference.source)
+        let (source, place) = (Int(reference.source), Int(reference.index))
         return source < captures.count
-            ? captures[source].window.arrivals[Int(reference.index)]
-            : recordings[source - captures.count].window.arrivals[Int(reference.index)]
+            ? captures[source].window.arrivals[place] : recordings[source - captures.count].window.arrivals[place]
     }
 
     private mutating func give(_ id: Int, to reference: Reference) {
@@ -234,7 +227,7 @@ extension Recording {
             clocks.removeFirst(clocks.count - keptClocks)
             header?.clock = clocks[0]
         }
-        for ruleset in new.rulesets { rulesets.append(ruleset) }
+        rulesets += new.rulesets
         footer = new.footer ?? footer
         ignoredLines += new.ignoredLines
     }

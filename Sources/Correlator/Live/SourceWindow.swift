@@ -1,9 +1,6 @@
-import KernelEvents
-import PcapReader
-
 /// What a source said lately, with when it came.
 struct SourceWindow<Element> {
-    var elements: [Element] = []
+    private(set) var elements: [Element] = []
     /// By place: when it was read, by the reader's steady clock, nanoseconds.
     private(set) var arrivals: [Int64] = []
     /// By place: the RST that it was found to be of, or 0.
@@ -13,6 +10,11 @@ struct SourceWindow<Element> {
         elements += new
         arrivals += repeatElement(arrival, count: new.count)
         ids += repeatElement(0, count: new.count)
+    }
+
+    /// Something that is of no RST yet came until then.
+    func hasSettled(by limit: Int64) -> Bool {
+        ids.indices.contains { ids[$0] == 0 && arrivals[$0] <= limit }
     }
 
     mutating func give(_ id: Int, to place: Int) { ids[place] = id }
