@@ -13,9 +13,11 @@ struct LiveSession {
     let input: LiveInput
     let stop: StopConditions
     let filters: FilterOptions
-    let text: TextOptions
+    let text: LineOptions
     /// Stop after so many RSTs were shown.
     var count: Int?
+    /// Show every line of a flood.
+    var showsAll = false
     /// There is no capture: a RST without a packet is nothing special.
     var hidesOutcome = false
     /// Write lines of rst-record/1, for programs.
@@ -35,6 +37,7 @@ struct LiveSession {
     /// - Returns: how many RSTs were shown.
     func run() throws -> Int {
         var options = text.text(for: STDOUT_FILENO)
+        options.list = showsAll
         options.showsOutcome = !hidesOutcome
         // One line per RST for grep and awk.
         if isatty(STDOUT_FILENO) == 0 { options.width = 1000 }
@@ -88,13 +91,7 @@ struct LiveSession {
             if let health = records?.health(at: now, input, spool, isFinal: true) { try put(health) }
             try spool?.complete()
             try metrics?.write(at: nil, eventsLost: input.eventsLost)
-        } catch let failure as MetricsFile.Failure {
-            log.error("\(failure)")
-            throw ExitCode(1)
-        } catch let failure as Spool.Failure {
-            log.error("\(failure)")
-            throw ExitCode(1)
-        } catch let failure as LiveInput.Failure {
+        } catch let failure where failure is WriteFailure || failure is LiveInput.Failure {
             log.error("\(failure)")
             throw ExitCode(1)
         }

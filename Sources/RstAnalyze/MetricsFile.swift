@@ -6,10 +6,6 @@ import Reporting
 /// A file with counts for Prometheus, as node_exporter's textfile collector reads it: it takes the place of the one before in
 /// one step.
 struct MetricsFile {
-    struct Failure: Error, CustomStringConvertible {
-        let description: String
-    }
-
     private let path: String
     private var metrics = Metrics(version: Version.current)
     private var written: Int64?
@@ -24,25 +20,21 @@ struct MetricsFile {
     /// Writes the file if it is time for that.
     ///
     /// - Parameter now: CLOCK_MONOTONIC; nil at the end.
-    mutating func write(at now: Int64?, eventsLost: Int) throws(Failure) {
+    mutating func write(at now: Int64?, eventsLost: Int) throws(WriteFailure) {
         if let now, let written, now - written < Self.interval { return }
         written = now
         metrics.eventsLost = eventsLost
         let temporary = "\(path).\(getpid()).tmp"
         let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o644)
-        guard descriptor >= 0 else { throw failure("create", temporary) }
+        guard descriptor >= 0 else { throw WriteFailure("create", temporary) }
         let isWhole = writeAll(metrics.text(), to: descriptor)
         let number = errno
         close(descriptor)
         guard isWhole, rename(temporary, path) == 0 else {
             if !isWhole { errno = number }
-            let failure = failure("write", path)
+            let failure = WriteFailure("write", path)
             unlink(temporary)
             throw failure
         }
-    }
-
-    private func failure(_ operation: String, _ path: String) -> Failure {
-        Failure(description: "cannot \(operation) \(path): \(String(cString: strerror(errno)))")
     }
 }

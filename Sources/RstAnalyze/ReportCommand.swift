@@ -66,7 +66,9 @@ struct ReportCommand: ParsableCommand {
         let prepared = try gate.prepare()
         if follow {
             let input = LiveInput(files, settlingTime: LiveSession.settlingTime, memory: memory.bytes)
-            _ = try LiveSession(input: input, stop: StopConditions(), filters: filters, text: text).run()
+            var session = LiveSession(input: input, stop: StopConditions(), filters: filters, text: text.lines)
+            session.showsAll = text.list
+            _ = try session.run()
             writeAll("\n", to: STDOUT_FILENO)
         }
         let progress = ProgressLine()

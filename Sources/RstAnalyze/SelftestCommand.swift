@@ -70,8 +70,9 @@ struct SelftestCommand: ParsableCommand {
             log.error("cannot make a directory for temporary files: \(String(cString: strerror(errno)))")
             throw ExitCode(1)
         }
-        scratch.goWhenInterrupted()
-        defer { withExtendedLifetime(scratch) {} }
+        let stop = StopConditions()
+        stop.endProgram { [path = scratch.path] in Scratch.removeTree(path) }
+        defer { withExtendedLifetime((scratch, stop)) {} }
         var driver = SelftestDriver(tool: Version.tool)
         driver.scratch = scratch.path
         driver.allowsHostWideSettings = allowHostWide

@@ -15,14 +15,6 @@ final class Spool {
         var totalSize = 1 << 30
     }
 
-    /// What keeps it from being written, a sentence.
-    struct Failure: Error, CustomStringConvertible {
-        let description: String
-        init(_ operation: String, _ path: String) {
-            description = "cannot \(operation) \(path): \(String(cString: strerror(errno)))"
-        }
-    }
-
     private let directory: Int32
     private let path: String
     private let limits: Limits
@@ -37,16 +29,16 @@ final class Spool {
     private static let ending = ".ndjson"
 
     /// Makes the directory if it is not there, and completes what a killed program has left in it.
-    init(_ path: String, _ limits: Limits) throws(Failure) {
+    init(_ path: String, _ limits: Limits) throws(WriteFailure) {
         self.path = path
         self.limits = limits
-        guard mkdir(path, 0o700) == 0 || errno == EEXIST else { throw Failure("create", path) }
+        guard mkdir(path, 0o700) == 0 || errno == EEXIST else { throw WriteFailure("create", path) }
         directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard directory >= 0 else { throw Failure("open", path) }
+        guard directory >= 0 else { throw WriteFailure("open", path) }
         guard flock(directory, LOCK_EX | LOCK_NB) == 0 else {
             close(directory)
             errno = EBUSY
-            throw Failure("write", path)
+            throw WriteFailure("write", path)
         }
         for name in namesInDirectory(path) where name.hasPrefix("rst-") && name.hasSuffix(".tmp") { recover(name) }
     }
@@ -61,14 +53,14 @@ final class Spool {
     /// - Parameters:
     ///   - now: CLOCK_MONOTONIC.
     ///   - stamp: the time for a file's name, `20261126T120305Z`.
-    func write(_ lines: [UInt8], now: Int64, stamp: () -> String) throws(Failure) {
+    func write(_ lines: [UInt8], now: Int64, stamp: () -> String) throws(WriteFailure) {
         if file < 0 { try begin(now, stamp()) }
         var done = 0
         while done < lines.count {
             let count = lines[done...].withUnsafeBytes { Glibc.write(file, $0.baseAddress, $0.count) }
             if count < 0, errno == EINTR { continue }
             guard count > 0 else {
-                let failure = Failure("write", "\(path)/\(name).tmp")
+                let failure = WriteFailure("write", "\(path)/\(name).tmp")
                 // Nobody is to read half a line.
                 ftruncate(file, off_t(size))
                 throw failure
@@ -80,22 +72,22 @@ final class Spool {
     }
 
     /// Completes a file that is old enough.
-    func look(now: Int64) throws(Failure) {
+    func look(now: Int64) throws(WriteFailure) {
         if file >= 0, now - begun >= limits.fileTime { try complete() }
     }
 
     /// Completes the file that is being written, if there is one.
-    func complete() throws(Failure) {
+    func complete() throws(WriteFailure) {
         guard file >= 0 else { return }
         close(file)
         file = -1
         guard renameat(directory, name + ".tmp", directory, name) == 0 else {
-            throw Failure("rename", "\(path)/\(name).tmp")
+            throw WriteFailure("rename", "\(path)/\(name).tmp")
         }
         dropOldest()
     }
 
-    private func begin(_ now: Int64, _ stamp: String) throws(Failure) {
+    private func begin(_ now: Int64, _ stamp: String) throws(WriteFailure) {
         // Two files may begin in one second, and another program's may be there.
         repeat {
             sequence += 1
@@ -104,7 +96,7 @@ final class Spool {
             file = openat(
                 directory, name + ".tmp", O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600 as mode_t)
         } while file < 0 && errno == EEXIST
-        guard file >= 0 else { throw Failure("create", "\(path)/\(name).tmp") }
+        guard file >= 0 else { throw WriteFailure("create", "\(path)/\(name).tmp") }
         size = 0
         begun = now
     }

@@ -36,3 +36,13 @@ func writeAll(_ bytes: [UInt8], to descriptor: Int32) -> Bool {
     }
     return true
 }
+
+/// Why something cannot be written, a sentence with its name and errno.
+struct WriteFailure: Error, CustomStringConvertible {
+    let description: String
+
+    /// - Parameter operation: what was tried: `create`, `write`.
+    init(_ operation: String, _ path: String) {
+        description = "cannot \(operation) \(path): \(String(cString: strerror(errno)))"
+    }
+}

@@ -71,6 +71,9 @@ struct WatchCommand: ParsableCommand {
     @OptionGroup(title: "Text")
     var text: LineOptions
 
+    @Flag(help: "Show every line of a flood.")
+    var list = false
+
     func validate() throws {
         if let count, count < 1 { throw ValidationError("--count must be at least 1") }
         if settle.nanoseconds > 60_000_000_000 { throw ValidationError("--settle must be at most 60s") }
@@ -84,7 +87,7 @@ struct WatchCommand: ParsableCommand {
             (limits.fileSize, limits.fileTime) = (spoolFileSize.bytes, spoolFileTime.nanoseconds)
             limits.totalSize = spoolSize.bytes
             files = try spool.map { try Spool($0, limits) }
-        } catch let failure as Spool.Failure {
+        } catch let failure as WriteFailure {
             log.error("\(failure)")
             throw ExitCode(1)
         }
@@ -113,8 +116,9 @@ struct WatchCommand: ParsableCommand {
         if !interfaces.isEmpty { pipes.append((name: "capture", descriptor: capture.readEnd)) }
         var session = LiveSession(
             input: LiveInput(pipes: pipes, settlingTime: settle.nanoseconds, memory: InputLoader.defaultMemory),
-            stop: stop, filters: filters, text: text.textOptions)
+            stop: stop, filters: filters, text: text)
         session.count = count
+        session.showsAll = list
         session.hidesOutcome = interfaces.isEmpty
         session.writesRecords = format == .ndjson || spool != nil
         session.spool = files
@@ -127,42 +131,6 @@ struct WatchCommand: ParsableCommand {
         log.info("\(shown) resets shown; \(summary.events) kernel events, \(summary.eventsLost) lost")
         try RecordingSession.tellLosses(of: summary)
         if summary.packetsDropped > 0 || summary.eventsLost > 0 { throw ExitCode(2) }
-    }
-}
-
-/// How lines are shown to a person.
-struct LineOptions: ParsableArguments {
-    @Flag(name: .shortAndLong, help: "Add the evidence and the kernel path of each RST.")
-    var verbose = false
-
-    @Flag(help: "Show every line of a flood.")
-    var list = false
-
-    @Option(
-        help: ArgumentHelp("Show times in this zone: UTC, local, or a name like Europe/Berlin.", valueName: "zone"),
-        transform: WallClock.init)
-    var tz = WallClock.utc
-
-    @Option(
-        help: ArgumentHelp(
-            "Show times as clock, relative to the first RST, or epoch (seconds since 1970).", valueName: "form"),
-        transform: { try word($0, "a form of time") })
-    var time = TimeDisplay.Form.clock
-
-    @Option(help: "Colour: auto, always or never.")
-    var color = TextOptions.Color.auto
-
-    var textOptions: TextOptions {
-        var options = TextOptions()
-        options.verbose = verbose
-        options.list = list
-        options.tz = tz
-        options.time = time
-        options.color = color
-        options.top = nil
-        options.groupBy = []
-        options.sort = .count
-        return options
     }
 }
 
