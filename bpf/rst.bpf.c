@@ -25,7 +25,7 @@
 #define SOCK_DEAD_BIT 1UL
 #define SOCK_LINGER_BIT (1UL << 4)
 /* Far longer than building an answer takes: an interrupt may come in between. */
-#define QUESTION_NS 100000000ULL
+#define PENDING_ANSWER_NS 100000000ULL
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -33,7 +33,7 @@ struct {
 } events SEC(".maps");
 
 /* The segment that a function which answers with a reset was called for, while it builds the answer on this CPU. */
-struct question {
+struct pending_answer {
 	__u64 mono_ns; /* 0 if there is none */
 	__u64 skb;
 	struct sock *sk; /* none, or one that is not full */
@@ -44,8 +44,8 @@ struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);
-	__type(value, struct question);
-} questions SEC(".maps");
+	__type(value, struct pending_answer);
+} pending_answers SEC(".maps");
 
 /* Addresses and ports of the segment; `reversed` for the answer to it. */
 static __always_inline void set_tuple(struct rst_event *e, const struct headers *h, bool reversed)
@@ -81,11 +81,11 @@ static __always_inline void set_owner(struct rst_event *e, const struct socket_m
 /* Whether the listener is bound to the address that the RST is sent from, and to the device of the segment. */
 static __always_inline bool fits(const struct listener_memory *memory, const struct rst_event *e)
 {
-	const __u64 *bound = (const __u64 *)memory->address, *asked = (const __u64 *)e->src;
+	const __u64 *bound = (const __u64 *)memory->address, *wanted = (const __u64 *)e->src;
 
 	if (memory->device && memory->device != e->ifindex)
 		return false;
-	if (bound[0] == asked[0] && bound[1] == asked[1])
+	if (bound[0] == wanted[0] && bound[1] == wanted[1])
 		return true;
 	if (!memory->any)
 		return false;
@@ -282,33 +282,33 @@ static __always_inline void set_entrance(struct rst_event *e, struct sk_buff *sk
 }
 
 /*
- * A reset that answers the segment of this CPU's question: the decision that tcp_send_reset was silent about. Only now
+ * A reset that answers the pending answer of this CPU: the decision that tcp_send_reset was silent about. Only now
  * is it sure that an answer is sent at all. The address and port of one end may have been translated meanwhile; sequence
  * numbers are not.
  */
 static __always_inline void emit_decision(void *ctx, const struct headers *h)
 {
 	__u32 zero = 0, expected;
-	struct question *question = bpf_map_lookup_elem(&questions, &zero);
-	__u16 asked, flags = tcp_flags(h->tcp);
+	struct pending_answer *pending = bpf_map_lookup_elem(&pending_answers, &zero);
+	__u16 trigger_flags, flags = tcp_flags(h->tcp);
 	struct rst_event *e;
 	__u64 age;
 
-	if (!question || !question->mono_ns)
+	if (!pending || !pending->mono_ns)
 		return;
-	asked = tcp_flags(question->headers.tcp);
-	age = bpf_ktime_get_ns() - question->mono_ns;
-	if (age > QUESTION_NS || ip_version(&question->headers) != ip_version(h))
+	trigger_flags = tcp_flags(pending->headers.tcp);
+	age = bpf_ktime_get_ns() - pending->mono_ns;
+	if (age > PENDING_ANSWER_NS || ip_version(&pending->headers) != ip_version(h))
 		return;
-	if (be16_at(h->tcp) != be16_at(question->headers.tcp + 2) &&
-	    be16_at(h->tcp + 2) != be16_at(question->headers.tcp))
+	if (be16_at(h->tcp) != be16_at(pending->headers.tcp + 2) &&
+	    be16_at(h->tcp + 2) != be16_at(pending->headers.tcp))
 		return;
-	if (asked & TCP_ACK) {
-		if (flags != TCP_RST || be32_at(h->tcp + 4) != be32_at(question->headers.tcp + 8))
+	if (trigger_flags & TCP_ACK) {
+		if (flags != TCP_RST || be32_at(h->tcp + 4) != be32_at(pending->headers.tcp + 8))
 			return;
 	} else {
-		expected = be32_at(question->headers.tcp + 4) + !!(asked & TCP_SYN) +
-			   !!(asked & TCP_FIN) + question->headers.payload;
+		expected = be32_at(pending->headers.tcp + 4) + !!(trigger_flags & TCP_SYN) +
+			   !!(trigger_flags & TCP_FIN) + pending->headers.payload;
 		if (flags != (TCP_RST | TCP_ACK) || be32_at(h->tcp + 4) ||
 		    be32_at(h->tcp + 8) != expected)
 			return;
@@ -316,20 +316,20 @@ static __always_inline void emit_decision(void *ctx, const struct headers *h)
 	e = reserve(RST_DECIDE, RST_LOST_DECIDE);
 	if (!e)
 		return;
-	e->mono_ns = question->mono_ns;
-	e->skb = question->skb;
-	if (question->sk)
-		set_socket(e, question->sk);
-	set_entrance(e, (void *)question->skb);
-	set_tuple(e, &question->headers, true);
-	set_answer(e, &question->headers);
-	if (!question->sk)
+	e->mono_ns = pending->mono_ns;
+	e->skb = pending->skb;
+	if (pending->sk)
+		set_socket(e, pending->sk);
+	set_entrance(e, (void *)pending->skb);
+	set_tuple(e, &pending->headers, true);
+	set_answer(e, &pending->headers);
+	if (!pending->sk)
 		set_listener(e);
 	e->has |= RST_HAS_ENTRY;
 	set_ending(e);
 	set_task(e);
 	set_stack(e, ctx);
-	question->mono_ns = 0;
+	pending->mono_ns = 0;
 	bpf_ringbuf_submit(e, 0);
 }
 
@@ -497,37 +497,37 @@ int tcp_send_reset3(__u64 *ctx)
 }
 
 /* (sk, skb) both up to 6.9. */
-static __always_inline int ask(__u64 *ctx)
+static __always_inline int note_pending_answer(__u64 *ctx)
 {
 	struct sock *sk = (void *)ctx[0];
 	struct sk_buff *skb = (void *)ctx[1];
 	__u32 zero = 0;
-	struct question *question = bpf_map_lookup_elem(&questions, &zero);
+	struct pending_answer *pending = bpf_map_lookup_elem(&pending_answers, &zero);
 
-	if (!question)
+	if (!pending)
 		return 0;
-	question->mono_ns = 0;
+	pending->mono_ns = 0;
 	/* tcp_send_reset tells of the full ones. */
 	if (sk && is_full_socket(BPF_CORE_READ(sk, __sk_common.skc_state)))
 		return 0;
-	if (!is_decision_wanted(sk, skb) || !read_headers(&question->headers, skb))
+	if (!is_decision_wanted(sk, skb) || !read_headers(&pending->headers, skb))
 		return 0;
-	question->sk = sk;
-	question->skb = (__u64)skb;
-	question->mono_ns = bpf_ktime_get_ns();
+	pending->sk = sk;
+	pending->skb = (__u64)skb;
+	pending->mono_ns = bpf_ktime_get_ns();
 	return 0;
 }
 
 SEC("fentry/tcp_v4_send_reset")
 int tcp_v4_send_reset(__u64 *ctx)
 {
-	return ask(ctx);
+	return note_pending_answer(ctx);
 }
 
 SEC("fentry/tcp_v6_send_reset")
 int tcp_v6_send_reset(__u64 *ctx)
 {
-	return ask(ctx);
+	return note_pending_answer(ctx);
 }
 
 /* The stack, ring buffer and tracing helpers are for GPL-compatible programs only. */

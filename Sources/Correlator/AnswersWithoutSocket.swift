@@ -47,9 +47,9 @@ extension ResetAssembly {
     /// What the silence of a kernel means that does not tell of answers without a full socket, and what the capture adds.
     ///
     /// - Returns: whether the trigger comes from the capture.
-    func completeSilence(_ evidence: inout Evidence, origin: Reference?, wire: WireSighting?) -> Bool {
-        guard let origin, evidence.answersWithoutSocket else { return false }
-        guard inventory.keepsSilent(recording: inventory.recordingIndex(origin)) else { return false }
+    func fillFromCapture(_ evidence: inout Evidence, origin: Reference?, wire: WireSighting?) -> Bool {
+        guard let origin, evidence.isSocketlessReply else { return false }
+        guard inventory.omitsSocketlessResets(recording: inventory.recordingIndex(origin)) else { return false }
         evidence.socket = .noneOrTimeWait
         guard let wire, let trigger = wire.evidence.trigger else { return false }
         evidence.trigger = Evidence.Trigger(
@@ -68,7 +68,7 @@ extension CaptureInput {
 extension Recording {
     /// A RST without a decision answers a segment that met no full socket: the kernel does not tell of those, and nothing
     /// else is missing.
-    var keepsSilent: Bool {
+    var omitsSocketlessResets: Bool {
         // A decision that was lost, or that nobody asked for, looks the same.
         header?.omitsAnswersWithoutSocket == true && isComplete && header?.scope?.asksForEnds != true
     }
@@ -77,14 +77,14 @@ extension Recording {
 extension RecordingHeader {
     /// Whether a RST without a decision may answer a segment that met no full socket: the kernel does not tell of those.
     var omitsAnswersWithoutSocket: Bool {
-        !tellsOfAllAnswers
+        !reportsSocketlessResets
             && hooks.contains { $0.name == ResetEvent.decideHook && $0.status == "attached" && $0.reason == false }
     }
 }
 
 extension KernelPath {
     /// A passive reset that is sent straight from segment lookup: no full socket took the segment in.
-    var answersWithoutSocket: Bool {
+    var isSocketlessReply: Bool {
         origin == .passive && callers.contains(.receive)
             && callers.isDisjoint(with: [.stateProcessing, .checkRequest, .mptcp])
     }

@@ -134,7 +134,7 @@ extension ResetAssembly {
     func connectionEnd(_ cause: Cause, _ evidence: Evidence, origin: Reference?, decision: Reference?)
         -> (end: ConnectionEnd, reference: Reference)?
     {
-        guard cause.isOfEndedConnection || cause == .unknown && evidence.answersWithoutSocket else { return nil }
+        guard cause.isOfEndedConnection || cause == .unknown && evidence.isSocketlessReply else { return nil }
         for reference in [decision, origin].compactMap(\.self) {
             let event = inventory.event(reference)
             guard let ending = event.ending,

@@ -55,8 +55,8 @@ struct DecisionJoin {
         }
     }
 
-    private func byTuple(_ clusters: [FewReferences]) -> Buckets {
-        Buckets(decisions.count + clusters.count) { [decisions, inventory] element in
+    private func byTuple(_ clusters: [FewReferences]) -> KeyGroups {
+        KeyGroups(decisions.count + clusters.count) { [decisions, inventory] element in
             element < decisions.count
                 ? inventory.tuple(decisions[element])
                 : clusters[element - decisions.count].first.map(inventory.tuple)

@@ -66,12 +66,12 @@ public struct Evidence: Sendable {
         /// The recording does not say.
         case notRecorded
         /// The kernel found no socket for the segment.
-        case none
+        case absent
         /// No full socket, and the kernel does not say more: none, or one in TIME_WAIT.
         case noneOrTimeWait
         case listener
         /// A request socket, TIME_WAIT, or a full one: `state` tells which.
-        case some
+        case connection
     }
 
     /// The segment that provoked a reset.
@@ -94,5 +94,5 @@ public struct Evidence: Sendable {
     var origin: KernelPath.Origin? { path?.origin }
 
     /// A passive reset that is sent straight from segment lookup: no socket took the segment in.
-    var answersWithoutSocket: Bool { path?.answersWithoutSocket == true }
+    var isSocketlessReply: Bool { path?.isSocketlessReply == true }
 }

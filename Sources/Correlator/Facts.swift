@@ -117,9 +117,9 @@ extension ResetAssembly {
                     "answers a segment with flags \(trigger.flags), \(trigger.length) bytes of data", from: place))
         }
         switch evidence.socket {
-        case .none: facts.append(Fact("no socket for the segment", from: place))
+        case .absent: facts.append(Fact("no socket for the segment", from: place))
         case .listener: facts.append(Fact("the socket listens", from: place))
-        case .some:
+        case .connection:
             if let state = evidence.state {
                 let before = evidence.previousState.map { ", before that \($0.name)" } ?? ""
                 facts.append(Fact("socket in \(state.name)\(before)", from: place))

@@ -67,7 +67,7 @@ extension Finding {
         summary = sentence(lead, from, to, name)
     }
 
-    private func sentence(_ lead: ResetList.Head, _ from: Side, _ to: Side, _ name: String?) -> String {
+    private func sentence(_ lead: ResetRow, _ from: Side, _ to: Side, _ name: String?) -> String {
         let (services, clients) = lead.service == .source ? (from, to) : (to, from)
         let service = lead.service.end(of: lead.tuple)
         let client = lead.service.clientEnd(of: lead.tuple)

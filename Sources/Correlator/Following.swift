@@ -18,14 +18,14 @@ extension ResetAssembly {
     /// By the ids of those that follow from another one.
     ///
     /// - Parameter heads: of all RSTs, by their ids less one.
-    func follows(_ heads: [ResetList.Head], _ groups: ResetGroups) -> [Int: Follow] {
+    func follows(_ heads: [ResetRow], _ groups: ResetGroups) -> [Int: Follow] {
         guard heads.contains(where: \.mayFollow) else { return [:] }
-        let connections = Buckets(heads.count) { heads[$0].tuple }.grouped()
+        let connections = KeyGroups(heads.count) { heads[$0].tuple }.grouped()
         var follows: [Int: Follow] = [:]
         for connection in connections.indices where connections[connection].count > 1 {
             let places = connections[connection]
             guard places.contains(where: { heads[Int($0)].mayFollow }) else { continue }
-            var first: (head: ResetList.Head, seq: UInt32)?
+            var first: (head: ResetRow, seq: UInt32)?
             for place in places {
                 let head = heads[Int(place)]
                 guard let seq = seq(groups[Int(place)]) else { continue }
@@ -55,7 +55,7 @@ extension ResetAssembly {
     }
 }
 
-extension ResetList.Head {
+extension ResetRow {
     /// It answers a segment that met no connection of its own.
     fileprivate var mayFollow: Bool {
         switch cause {

@@ -14,7 +14,7 @@ public struct CaptureInput: Sendable {
     /// Segments with RST, in the order of the file.
     public var resets: [CapturedSegment]
     /// What else the capture has of the connections of these RSTs, and of those of the other captures.
-    public var flows: FlowTable
+    public var flows: ConnectionTable
     /// `flows` was filled: what it lacks the capture does not have.
     public var hasFlows: Bool
     /// Of RSTs that refuse what belongs to another connection of their sender: that one, by packet number.
@@ -67,7 +67,7 @@ public struct CaptureInput: Sendable {
         self.packets = packets
         self.interfaces = interfaces
         self.resets = resets
-        flows = FlowTable()
+        flows = ConnectionTable()
         hasFlows = false
         translationGaps = [:]
         listeners = Listeners()

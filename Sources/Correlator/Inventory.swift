@@ -18,7 +18,7 @@ final class Inventory: Sendable {
     /// By recording and stack id.
     private let paths: [[Int: KernelPath]]
     /// By recording: nothing was lost, and its kernel does not tell of answers without a full socket.
-    private let keepSilent: [Bool]
+    private let omitSocketlessResets: [Bool]
     /// Of recordings that name some functions instead of a stack.
     private let partialPaths: [[String]: KernelPath]
     /// The rules of firewalls.
@@ -34,7 +34,7 @@ final class Inventory: Sendable {
         clockOffsets = Correlator.clockOffsets(captures, besides: clocks.packets.map { $0 != nil })
         corrections = Self.corrections(clockOffsets, captures)
         paths = recordings.map { $0.recording.stacks.mapValues(KernelPath.init(frames:)) }
-        keepSilent = recordings.map(\.recording.keepsSilent)
+        omitSocketlessResets = recordings.map(\.recording.omitsSocketlessResets)
         var partial: [[String]: KernelPath] = [:]
         for input in recordings where input.recording.header == nil {
             for event in input.recording.events where !event.functions.isEmpty && partial[event.functions] == nil {
@@ -83,7 +83,7 @@ final class Inventory: Sendable {
     func hasClock(recording: Int) -> Bool { clocks.models[recording] != nil }
 
     /// Whether the recording keeps silent about answers without a full socket, and only about those.
-    func keepsSilent(recording: Int) -> Bool { keepSilent[recording] }
+    func omitsSocketlessResets(recording: Int) -> Bool { omitSocketlessResets[recording] }
 
     /// The time of an event, see `time(_:)`.
     @inline(__always)

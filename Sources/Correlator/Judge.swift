@@ -176,13 +176,13 @@ private func judgeWithoutSocket(_ evidence: Evidence) -> Verdict {
     for trigger in triggers {
         var assumed = evidence
         assumed.trigger = trigger
-        assumed.socket = .none
+        assumed.socket = .absent
         possible += rules(thatHoldFor: assumed)
     }
     let timeWait = evidence.trigger == nil ? .possible : evidence.timeWait ?? .possible
     if timeWait != .excluded {
         var assumed = evidence
-        assumed.socket = .some
+        assumed.socket = .connection
         assumed.state = .timeWait
         let rules = rules(thatHoldFor: assumed)
         possible = timeWait == .likely ? rules + possible : possible + rules

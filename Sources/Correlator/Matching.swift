@@ -71,7 +71,7 @@ enum Window {
 /// times tell which packet belongs to which event.
 func clusterExact(_ inventory: Inventory, into clusters: inout Clusters) {
     let (observations, keyless) = inventory.observations()
-    let groups = Buckets(observations.count) { inventory.key(observations[$0].reference) }.grouped()
+    let groups = KeyGroups(observations.count) { inventory.key(observations[$0].reference) }.grouped()
     var run: [Observation] = []
     for group in groups.indices {
         let members = groups[group]

@@ -3,7 +3,7 @@ import NetworkTypes
 import PcapReader
 
 /// What makes two observations the same RST: the fields that no device on one path changes, but for NAT.
-struct ResetKey: Bucketed, Hashable {
+struct ResetKey: GroupingKey, Hashable {
     let tuple: FourTuple
     let seq: UInt32
     let ack: UInt32

@@ -33,10 +33,10 @@ struct RegularCheck: Sendable, Equatable {
     }
 
     /// Those in a list, each with the places of its RSTs.
-    static func all(in heads: [ResetList.Head]) -> [(check: RegularCheck, places: ArraySlice<Int32>)] {
+    static func all(in heads: [ResetRow]) -> [(check: RegularCheck, places: ArraySlice<Int32>)] {
         guard heads.count(where: \.mayEndCheck) > 2 else { return [] }
         // Without the client's port, which is another one each time.
-        let pairs = Buckets(heads.count) { place -> FourTuple? in
+        let pairs = KeyGroups(heads.count) { place -> FourTuple? in
             guard heads[place].mayEndCheck else { return nil }
             let tuple = heads[place].tuple
             return FourTuple(
@@ -57,7 +57,7 @@ struct RegularCheck: Sendable, Equatable {
     }
 }
 
-extension ResetList.Head {
+extension ResetRow {
     /// A client ended its connection, and not because of what an earlier RST had left.
     fileprivate var mayEndCheck: Bool {
         guard service == .destination, hasWallClock, followed == 0 else { return false }

@@ -162,7 +162,7 @@ public struct Reset: Sendable {
     public var netns: UInt32?
     /// The connection in Zeek's words (conn_state), from the capture that has most of it.
     public var connectionState: String?
-    public var flow: FlowSummary?
+    public var flow: ConnectionSummary?
     /// The owner of the socket, where `process` is somebody else: its killer.
     public var owner: Process?
     /// Where the socket lives.
@@ -277,7 +277,7 @@ public struct Fact: Sendable, Equatable {
 }
 
 /// What a capture has of a connection before one of its RSTs.
-public struct FlowSummary: Sendable, Equatable {
+public struct ConnectionSummary: Sendable, Equatable {
     public enum Opener: String, Sendable { case sender, receiver, unknown }
 
     /// What one end sent.

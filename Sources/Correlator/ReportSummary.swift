@@ -47,7 +47,7 @@ public struct ReportSummary: Sendable, Equatable {
         byCause = causes.values.sorted { ($1.count, $0.cause.rawValue) < ($0.count, $1.cause.rawValue) }
         byOutcome = Outcome.allCases.compactMap { word in outcomes[word].map { (word, $0) } }
         byCertainty = Certainty.allCases.compactMap { word in certainties[word].map { (word, $0) } }
-        connections = Buckets(heads.count) { heads[$0].tuple.either }.count
+        connections = KeyGroups(heads.count) { heads[$0].tuple.either }.count
         span = heads.wallClockSpan
         perThousandSeconds = heads.steadySpan.flatMap { ratePerThousandSeconds(heads.count, $0) }
     }

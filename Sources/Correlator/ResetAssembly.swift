@@ -114,10 +114,10 @@ final class ResetAssembly: Sendable {
             evidence.untranslated = inventory.tuple(decision)
         }
         if let origin, inventory.isWritten(origin) { evidence.repeats = repetition(origin, observed.packets) }
-        let isSilent = decision == nil && origin != nil && evidence.answersWithoutSocket
+        let isSilent = decision == nil && origin != nil && evidence.isSocketlessReply
         let wire =
             alwaysWire || lead == nil || isSilent ? wireEvidence(observed.packets, isJudged: lead == nil) : nil
-        let hasCapturedTrigger = isSilent && completeSilence(&evidence, origin: origin, wire: wire)
+        let hasCapturedTrigger = isSilent && fillFromCapture(&evidence, origin: origin, wire: wire)
         var verdict = lead == nil ? wireVerdict(wire) : judge(evidence)
         if verdict.cause == .forwarded, let lead, isHandedOn(evidence, inventory.tuple(lead)) {
             verdict.becomeReceived()
@@ -130,14 +130,14 @@ final class ResetAssembly: Sendable {
     }
 
     /// - Parameter members: not empty.
-    func head(of members: ArraySlice<Reference>, id: Int) -> (ResetList.Head, Attribution) {
+    func head(of members: ArraySlice<Reference>, id: Int) -> (ResetRow, Attribution) {
         let judged = judged(members, alwaysWire: false)
         let tuple = tuple(judged.observed, members)
         var flow = judged.wire?.evidence.flow
         if flow == nil, judged.verdict.cause.mayBeCheck { flow = bestContext(judged.observed.packets)?.flow }
         let known = flow.flatMap { $0.isKnown ? $0 : nil }
         let times = times(of: members)
-        let head = ResetList.Head(
+        let head = ResetRow(
             id: id, time: times.wall, tuple: tuple, cause: judged.verdict.cause, certainty: judged.verdict.certainty,
             outcome: outcome(judged.observed), direction: direction(judged),
             hasWallClock: hasWallClock(judged.observed),
@@ -205,7 +205,7 @@ final class ResetAssembly: Sendable {
     ///   - attribution: as it was found for the head.
     ///   - members: the observations that the head was made of.
     func reset(
-        _ head: ResetList.Head, _ attribution: Attribution, of members: ArraySlice<Reference>
+        _ head: ResetRow, _ attribution: Attribution, of members: ArraySlice<Reference>
     ) -> Reset {
         let judged = judged(members, alwaysWire: true)
         let (packets, origin, decision) = (judged.observed.packets, judged.observed.origin, judged.observed.decision)
@@ -241,7 +241,7 @@ final class ResetAssembly: Sendable {
         reset.untranslated = judged.evidence.untranslated
         reset.firewall = judged.evidence.firewall
         // What many RSTs have in common is seen in their connections.
-        reset.flow = judged.wire.flatMap { FlowSummary($0.evidence) }
+        reset.flow = judged.wire.flatMap { ConnectionSummary($0.evidence) }
         reset.evidence = facts(
             judged.evidence, verdict: judged.verdict, process: reset.process, socket: socket, packets: packets,
             origin: origin,
@@ -400,9 +400,9 @@ final class ResetAssembly: Sendable {
         if evidence.state == .listen {
             evidence.socket = .listener
         } else if evidence.state != nil {
-            evidence.socket = .some
+            evidence.socket = .connection
         } else if Self.sawNoSocket(inventory.event(decision).hook) {
-            evidence.socket = .none
+            evidence.socket = .absent
         }
         return evidence
     }
@@ -486,7 +486,7 @@ final class ResetAssembly: Sendable {
             if let current { return Reset.Process(task: current, role: isKilled ? .killer : .owner, socket) }
         case .userSpace:
             if let current { return Reset.Process(task: current, role: .owner, socket) }
-        case .passive where evidence.socket == .none: return Reset.Process(pid: nil, comm: nil, role: .none)
+        case .passive where evidence.socket == .absent: return Reset.Process(pid: nil, comm: nil, role: .none)
         case .forwarded, .netfilter, .unknown, .passive: break
         }
         guard path.origin == .active || path.origin == .passive else { return nil }

@@ -1,46 +1,8 @@
-public import NetworkTypes
-
 /// The RSTs of a report in the order of time. Of each as much is kept as a list or a count needs; the entry with all its
 /// evidence is made when it is asked for, so that a million of them need not be in memory at once.
 public struct ResetList: Sendable, RandomAccessCollection {
-    /// What a line about a RST needs.
-    public struct Head: Sendable, Equatable {
-        /// See `Reset`.
-        public let id: Int
-        public let time: Int64
-        public let tuple: FourTuple
-        public let cause: Cause
-        public let certainty: Certainty
-        public let outcome: Outcome
-        public let direction: Direction
-        public let hasWallClock: Bool
-        /// It was captured while no hook was there to tell of it.
-        public let outsideEvents: EventGapSide?
-        /// When it was by a clock that nobody sets, nanoseconds: the order of the list.
-        let steadyTime: Int64
-        public let service: ServiceEnd
-        /// Neither end was seen to send data, of a cause for which that is asked.
-        let hasNoData: Bool
-        /// The sender had an answer to all that it had asked in this connection, as far as both is known.
-        let isAnswered: Bool
-        /// Nanoseconds without any segment before it, where the packets had to speak for themselves.
-        let silence: UInt64?
-        /// See `ResetList.attribution(of:)`.
-        fileprivate(set) var attribution: Int32 = -1
-
-        /// Its place among the regular checks of the list; -1 for none.
-        fileprivate(set) var check: Int32 = -1
-
-        /// The RST refuses a connection in which no data was sent: what a scanner gets for an answer.
-        var turnsAway: Bool { hasNoData && cause.turnsAway }
-        /// See `Reset`; 0 if it follows from none.
-        var followed: Int32 = 0
-        /// The first RST of the connection, from which this one follows.
-        public var follows: Int? { followed == 0 ? nil : Int(followed) }
-    }
-
     /// Of each RST, in the order of time.
-    public private(set) var heads: [Head]
+    public private(set) var heads: [ResetRow]
     private let source: Source
     /// What heads refer to by number.
     let attributions: [Attribution]
@@ -72,7 +34,7 @@ public struct ResetList: Sendable, RandomAccessCollection {
     public init(_ resets: [Reset]) {
         var table = AttributionTable()
         heads = resets.map { reset in
-            var head = Head(reset)
+            var head = ResetRow(reset)
             head.attribution = table.number(of: Attribution(reset))
             return head
         }
@@ -86,7 +48,7 @@ public struct ResetList: Sendable, RandomAccessCollection {
             Piece(groups, piece * size..<Swift.min((piece + 1) * size, groups.indices.count), assembly)
         }
         var table = AttributionTable()
-        var heads: [Head] = []
+        var heads: [ResetRow] = []
         heads.reserveCapacity(groups.indices.count)
         for piece in pieces {
             let numbers = piece.attributions.map { table.number(of: $0) }
@@ -108,7 +70,7 @@ public struct ResetList: Sendable, RandomAccessCollection {
 
     /// As many as a processor makes at a time.
     private struct Piece: Sendable {
-        private(set) var heads: [Head] = []
+        private(set) var heads: [ResetRow] = []
         /// What these heads refer to.
         let attributions: [Attribution]
 
@@ -125,7 +87,7 @@ public struct ResetList: Sendable, RandomAccessCollection {
     }
 
     /// Whom a RST is laid to.
-    public func attribution(of head: Head) -> Attribution { attributions[Int(head.attribution)] }
+    public func attribution(of head: ResetRow) -> Attribution { attributions[Int(head.attribution)] }
 
     public var startIndex: Int { 0 }
     public var endIndex: Int { heads.count }
@@ -144,27 +106,13 @@ public struct ResetList: Sendable, RandomAccessCollection {
     public var span: (first: Int64, last: Int64)? { heads.wallClockSpan }
 
     /// Leaves out what is not wanted; the others keep their ids.
-    mutating func keep(where isWanted: (Head) -> Bool) { heads.removeAll { !isWanted($0) } }
+    mutating func keep(where isWanted: (ResetRow) -> Bool) { heads.removeAll { !isWanted($0) } }
 
     /// The entry of the RST with that id; nil if it was left out.
     public func entry(id: Int) -> Reset? {
         // Ids ascend, and are their places unless some were left out.
         let place = heads.firstPlace { $0.id < id }
         return place < heads.count && heads[place].id == id ? self[place] : nil
-    }
-}
-
-extension ResetList.Head {
-    init(_ reset: Reset) {
-        let opener = reset.flow?.opener
-        self.init(
-            id: reset.id, time: reset.time, tuple: reset.tuple, cause: reset.cause, certainty: reset.certainty,
-            outcome: reset.outcome, direction: reset.direction, hasWallClock: reset.hasWallClock,
-            outsideEvents: reset.outsideEvents, steadyTime: reset.time,
-            service: ServiceEnd(reset.tuple, opener: opener, Evidence()),
-            hasNoData: reset.flow.map { $0.sender.bytes == 0 && $0.receiver.bytes == 0 } ?? reset.cause.turnsAway,
-            isAnswered: false,
-            silence: reset.flow?.silence, followed: Int32(truncatingIfNeeded: reset.follows ?? 0))
     }
 }
 

@@ -6,7 +6,7 @@ public enum ServiceEnd: UInt8, Sendable {
     case source, destination
 
     /// By who opened the connection, or else by what the RST answers, or else by the ports.
-    init(_ tuple: FourTuple, opener: FlowSummary.Opener?, _ evidence: Evidence) {
+    init(_ tuple: FourTuple, opener: ConnectionSummary.Opener?, _ evidence: Evidence) {
         switch opener {
         case .receiver: self = .source
         case .sender: self = .destination

@@ -39,7 +39,7 @@ struct TranslationJoin {
 
     /// - Parameter group: clusters whose RSTs have the same numbers, in the order of time.
     private func joinGroup(_ group: [Int], _ clusters: inout Clusters, _ echoes: inout Set<Reference>) {
-        var portraits = group.map { Portrait($0, clusters.members[$0], inventory) }
+        var portraits = group.map { ClusterTraits($0, clusters.members[$0], inventory) }
         for later in portraits.indices.dropFirst() {
             var best: (index: Int, distance: UInt64)?
             for earlier in max(0, later - Self.neighbours)..<later where !portraits[earlier].isMerged {
@@ -59,7 +59,7 @@ struct TranslationJoin {
     }
 
     /// Whether somebody else may have sent before what a program wrote: the last of these, which are in the order of time.
-    private func mayBeEcho(_ portraits: ArraySlice<Portrait>) -> Bool {
+    private func mayBeEcho(_ portraits: ArraySlice<ClusterTraits>) -> Bool {
         guard let written = portraits.last else { return false }
         for earlier in portraits.dropLast().suffix(Self.neighbours).reversed() {
             guard written.time.distance(from: earlier.time) <= Window.sightings else { return false }
@@ -73,7 +73,7 @@ struct TranslationJoin {
     }
 
     /// How far apart in time; nil if they are not one RST.
-    private func distance(_ a: Portrait, _ b: Portrait) -> UInt64? {
+    private func distance(_ a: ClusterTraits, _ b: ClusterTraits) -> UInt64? {
         guard a.ipID == nil || b.ipID == nil || a.ipID == b.ipID,
             a.window == nil || b.window == nil || a.window == b.window, a.tuples.isDisjoint(with: b.tuples)
         else { return nil }
@@ -102,7 +102,7 @@ struct TranslationJoin {
     }
 
     /// The same where one of them is a decision without a segment: a local REDIRECT or DNAT gives the segment another source.
-    private func distanceOfDecision(_ a: Portrait, _ b: Portrait) -> UInt64? {
+    private func distanceOfDecision(_ a: ClusterTraits, _ b: ClusterTraits) -> UInt64? {
         guard a.isDecisionOnly != b.isDecisionOnly else { return nil }
         let (alone, other) = a.isDecisionOnly ? (a, b) : (b, a)
         guard !other.hasDecision, let decision = alone.decision, let segment = other.segment,
@@ -114,7 +114,7 @@ struct TranslationJoin {
         return distance <= Window.decision ? distance : nil
     }
 
-    private static func oneEndStayed(_ a: Portrait, _ b: Portrait) -> Bool {
+    private static func oneEndStayed(_ a: ClusterTraits, _ b: ClusterTraits) -> Bool {
         a.tuples.contains { one in
             b.tuples.contains { other in
                 one.source == other.source && one.sourcePort == other.sourcePort
@@ -123,13 +123,13 @@ struct TranslationJoin {
         }
     }
 
-    private func byNumbers(_ clusters: [FewReferences]) -> Buckets {
-        Buckets(clusters.count) { [inventory] cluster in
+    private func byNumbers(_ clusters: [FewReferences]) -> KeyGroups {
+        KeyGroups(clusters.count) { [inventory] cluster in
             clusters[cluster].first.flatMap(inventory.key).map { Numbers(seq: $0.seq, ack: $0.ack, flags: $0.flags) }
         }
     }
 
-    private struct Numbers: Bucketed {
+    private struct Numbers: GroupingKey {
         let seq: UInt32
         let ack: UInt32
         let flags: UInt16
@@ -137,7 +137,7 @@ struct TranslationJoin {
     }
 
     /// What is compared of one cluster.
-    private struct Portrait {
+    private struct ClusterTraits {
         let cluster: Int
         let time: Int64
         var isMerged = false
@@ -198,7 +198,7 @@ struct TranslationJoin {
         }
 
         /// - Parameter other: an earlier one.
-        mutating func absorb(_ other: Portrait) {
+        mutating func absorb(_ other: ClusterTraits) {
             isMadeHere = isMadeHere || other.isMadeHere
             isWritten = other.isWritten
             hasWaited = hasWaited || other.hasWaited

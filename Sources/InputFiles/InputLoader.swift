@@ -26,8 +26,8 @@ public struct InputLoader {
     }
 
     /// Whether the kernel's events show what every answer's segment met, socket or none.
-    public var tellsOfAllAnswers: Bool {
-        recordings.contains { $0.recording.header?.tellsOfAllAnswers == true }
+    public var reportsSocketlessResets: Bool {
+        recordings.contains { $0.recording.header?.reportsSocketlessResets == true }
     }
 
     /// Reads files, and those captures a second time that have RSTs. To be called once.
@@ -190,7 +190,7 @@ public struct InputLoader {
     /// Reads captures once more, for the connections that a RST of any capture belongs to: what one has of a connection that
     /// is reset in another is evidence.
     private mutating func loadFlows(of rereadable: [Int]) {
-        var filter = FlowFilter(expecting: captures.reduce(0) { $0 + $1.resets.count })
+        var filter = ConnectionFilter(expecting: captures.reduce(0) { $0 + $1.resets.count })
         for capture in captures {
             for reset in capture.resets { filter.insert(reset.segment.tuple) }
         }

@@ -202,7 +202,7 @@ public struct LineDamage: Sendable, Equatable {
 extension RecordingHeader {
     /// Whether the events show what every answer's segment met: `tcp_send_reset` does from Linux 6.10 on, before that it
     /// takes the entries of the functions that answer.
-    public var tellsOfAllAnswers: Bool {
+    public var reportsSocketlessResets: Bool {
         let attached = hooks.filter { $0.status == "attached" }
         if attached.contains(where: { $0.name == ResetEvent.decideHook && $0.reason == true }) { return true }
         return Set(attached.map(\.name)).isSuperset(of: ResetEvent.entryHooks + [ResetEvent.decideHook])

@@ -7,7 +7,7 @@ public struct CaptureScanner: Sendable {
         format: CaptureFormat(container: .pcap, byteOrder: .little, fractionalDigits: 6))
     public let selection: SegmentSelection
     let mode: SegmentSelection.Mode
-    let filter: FlowFilter
+    let filter: ConnectionFilter
     let sources: Set<SegmentSelection.Source>
     var context = Context()
     /// Of the latest packet that has any; see `examine`.

@@ -92,7 +92,7 @@ public struct CapturedSegment: Hashable, Sendable {
     public var capturedLength: Int32
     /// Bytes of the packet on the wire, as the record says; some writers leave it 0.
     public var originalLength: UInt32
-    /// The number of its connection in the `FlowFilter` that selected it, or -1.
+    /// The number of its connection in the `ConnectionFilter` that selected it, or -1.
     public var connection: Int32
     /// It goes against the direction in which the filter has the connection.
     public var isReversed: Bool

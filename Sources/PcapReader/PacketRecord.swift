@@ -22,7 +22,7 @@ struct PacketRecord {
 extension CaptureScanner {
     /// What the first look at a packet tells.
     enum FirstLook {
-        /// TCP without RST, with a whole header; `hash` is that of the `FlowFilter` with the secret, if it was asked for.
+        /// TCP without RST, with a whole header; `hash` is that of the `ConnectionFilter` with the secret, if it was asked for.
         case plain(hash: UInt64)
         /// Anything else: the decoder has to look.
         case unclear
@@ -45,7 +45,7 @@ extension CaptureScanner {
                 high: 0, low: 0xffff_0000_0000 | UInt64(bytes.be32(at + 26)), port: bytes.be16(at + 34))
             let destination = secret.of(
                 high: 0, low: 0xffff_0000_0000 | UInt64(bytes.be32(at + 30)), port: bytes.be16(at + 36))
-            return .plain(hash: FlowFilter.sum(source, destination))
+            return .plain(hash: ConnectionFilter.sum(source, destination))
         // 86 dd: IPv6
         case 0xdd86:
             // version 6; next header 6; payload length at least 20
@@ -57,7 +57,7 @@ extension CaptureScanner {
                 high: bytes.be64(at + 22), low: bytes.be64(at + 30), port: bytes.be16(at + 54))
             let destination = secret.of(
                 high: bytes.be64(at + 38), low: bytes.be64(at + 46), port: bytes.be16(at + 56))
-            return .plain(hash: FlowFilter.sum(source, destination))
+            return .plain(hash: ConnectionFilter.sum(source, destination))
         default:
             return .unclear
         }

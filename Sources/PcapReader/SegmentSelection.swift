@@ -6,7 +6,7 @@ public enum SegmentSelection: Sendable {
     case resets
     case all
     /// Those of some connections, both directions, with or without RST.
-    case flows(FlowFilter)
+    case flows(ConnectionFilter)
     /// Those that come from some addresses and ports, whatever they go to.
     case sources(Set<Source>)
 
@@ -43,13 +43,13 @@ public enum SegmentSelection: Sendable {
     }
 
     /// Empty but for `.flows`.
-    var filter: FlowFilter {
-        if case .flows(let filter) = self { filter } else { FlowFilter([]) }
+    var filter: ConnectionFilter {
+        if case .flows(let filter) = self { filter } else { ConnectionFilter([]) }
     }
 }
 
 /// A set of connections, quick to deny.
-public struct FlowFilter: Sendable {
+public struct ConnectionFilter: Sendable {
     /// The connections, each in one of its two directions.
     private var tuples: [FourTuple] = []
     /// A hash table with linear probing: indices into `tuples`, or -1. At most half of it is taken.

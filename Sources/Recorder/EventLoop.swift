@@ -60,13 +60,13 @@ final class EventLoop: @unchecked Sendable {
         guard rstbpf_attach(opened, &message) == 0 else { throw RecorderError(Self.text(message)) }
         attached = clockNanoseconds(CLOCK_MONOTONIC)
         let hooks = Self.hooks(opened)
-        let tellsOfAllAnswers = hooks.contains { hook in
+        let reportsSocketlessResets = hooks.contains { hook in
             hook.status == "attached" && (hook.reason == true || ResetEvent.entryHooks.contains(hook.name))
         }
         converter = EventConverter(
             symbols: symbols,
             reasonName: { rstbpf_reason_name(opened, $0).map { String(cString: $0) } },
-            tellsEndingsOfSegments: !tellsOfAllAnswers, keepsArguments: options.arguments,
+            tellsEndingsOfSegments: !reportsSocketlessResets, keepsArguments: options.arguments,
             holders: { Self.holders(opened) },
             finder: NamespaceFinder(
                 known: [NetworkNamespace.current] + options.interfaces.compactMap { $0.namespace?.path }))

@@ -81,7 +81,7 @@ struct JSONEntries {
         json.raw("}")
     }
 
-    private mutating func side(_ head: StaticString, _ side: FlowSummary.Side) {
+    private mutating func side(_ head: StaticString, _ side: ConnectionSummary.Side) {
         json.raw(head)
         json.number(side.segments)
         json.raw(",\"bytes\":")

@@ -26,9 +26,9 @@ struct FailCondition {
     /// The RSTs that it is met by; nil if there are not enough of them.
     ///
     /// - Parameter most: so many of the first ones are handed out.
-    func met(by resets: ResetList, most: Int) -> (count: Int, first: [ResetList.Head])? {
+    func met(by resets: ResetList, most: Int) -> (count: Int, first: [ResetRow])? {
         var count = 0
-        var first: [ResetList.Head] = []
+        var first: [ResetRow] = []
         for head in resets.heads where causes.contains(head.cause) && head.certainty >= least {
             count += 1
             if first.count < most { first.append(head) }

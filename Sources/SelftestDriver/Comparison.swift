@@ -10,15 +10,15 @@ struct Comparison {
     /// Entries of the lab's own namespaces; the hooks see the whole host.
     private var remaining: [Reset]
     /// The kernel's events show what an answer's segment met, socket or none.
-    private let tellsOfAllAnswers: Bool
+    private let reportsSocketlessResets: Bool
     /// A report names no cause where none can be proven, and has the right one among its candidates.
     private(set) var isAmbiguous = false
     private(set) var differences: [String] = []
     private(set) var pairs: [(expected: ExpectedReset, got: Reset)] = []
 
-    init(_ scenario: Scenario, _ report: Report, netns: Set<UInt32>, tellsOfAllAnswers: Bool = true) {
+    init(_ scenario: Scenario, _ report: Report, netns: Set<UInt32>, reportsSocketlessResets: Bool = true) {
         self.scenario = scenario
-        self.tellsOfAllAnswers = tellsOfAllAnswers
+        self.reportsSocketlessResets = reportsSocketlessResets
         remaining = report.resets.filter { reset in
             !reset.sightings.isEmpty || reset.netns.map(netns.contains) == true
         }
@@ -51,7 +51,7 @@ struct Comparison {
         let accepted = [expected.cause] + expected.alternatives
         let isProven =
             !expected.isNeverProven
-            && (expected.isProven || tellsOfAllAnswers && expected.outcome != .wireOnly)
+            && (expected.isProven || reportsSocketlessResets && expected.outcome != .wireOnly)
         // Of a RST that no kernel tells of, the packets may suggest more than that it came.
         let isJudgedByPackets = expected.outcome == .wireOnly && got.outcome == .wireOnly
         if !isProven, !isJudgedByPackets, got.cause == .unknown,

@@ -106,7 +106,7 @@ public struct SelftestDriver: Sendable {
         let report = correlate(captures: loader.captures, recordings: loader.recordings)
         var comparison = Comparison(
             scenario, report, netns: Set(options.scope.netns),
-            tellsOfAllAnswers: loader.tellsOfAllAnswers)
+            reportsSocketlessResets: loader.reportsSocketlessResets)
         comparison.run(run.expected)
         run.report = report
         run.resets = comparison.pairs.map(\.got)

@@ -71,7 +71,7 @@ import Testing
                 resets: segments.filter { $0.segment.flags.contains(.rst) })
             capture.dropped = dropped
             let events = EventInput(file: "e", recording: recording)
-            capture.flows = FlowTable(segments)
+            capture.flows = ConnectionTable(segments)
             capture.filters = [filter]
             let resets = correlate(captures: [capture], recordings: [events]).resets
             try #require(resets.count == 1)
@@ -213,7 +213,7 @@ import Testing
         old.segments[3].time = .max
         old.segments[4].time = .max
         let wire = WireEvidence(
-            old.segments[4], flow: FlowTable(old.segments).context(ofPacket: old.segments[4].number))
+            old.segments[4], flow: ConnectionTable(old.segments).context(ofPacket: old.segments[4].number))
         #expect(wire.trigger?.number == 4)
         #expect(wire.timeWaitChance(isComplete: true) == .excluded)
     }

@@ -67,11 +67,11 @@ import Testing
                             for number in [nil, 0, 1000] as [UInt32?] {
                                 evidence.userTimeout = number
                                 evidence.linger2 = number.map { Int32($0) - 1 }
-                                for socket in [Evidence.SocketKind.notRecorded, .none, .listener, .some] {
+                                for socket in [Evidence.SocketKind.notRecorded, .absent, .listener, .connection] {
                                     // What the assembly never makes: a socket without a state, or the reverse.
                                     switch socket {
-                                    case .none where state != nil, .listener where state != .listen,
-                                        .some where state == nil || state == .listen:
+                                    case .absent where state != nil, .listener where state != .listen,
+                                        .connection where state == nil || state == .listen:
                                         continue
                                     default: evidence.socket = socket
                                     }
@@ -109,7 +109,7 @@ import Testing
             as [(Evidence.ListenerFit?, Certainty)]
         {
             let got = certainty(["tcp_v4_send_reset", "tcp_v4_rcv"]) {
-                $0.socket = .none
+                $0.socket = .absent
                 $0.trigger = Evidence.Trigger(flags: .syn, length: 0, seq: 0, ack: 0)
                 $0.listener = fit
             }
@@ -117,7 +117,7 @@ import Testing
         }
         for (linger, expected) in [(false, .proven), (true, .inferred), (nil, .inferred)] as [(Bool?, Certainty)] {
             let got = certainty(["tcp_v4_send_reset", "tcp_v4_do_rcv", "tcp_v4_rcv"]) {
-                $0.socket = .some
+                $0.socket = .connection
                 $0.state = .close
                 $0.previousState = .finWait1
                 $0.dead = false
@@ -173,7 +173,7 @@ import Testing
         var evidence = Evidence()
         evidence.reason = "NO_SOCKET"
         evidence.trigger = Evidence.Trigger(flags: .syn, length: 0, seq: 0, ack: 0)
-        evidence.socket = .none
+        evidence.socket = .absent
         let verdict = judge(evidence)
         #expect(verdict.cause == .unknown)
         #expect(verdict.missing.contains("the kernel's stack"))

@@ -18,7 +18,7 @@ import Testing
         change(&conntrack)
         var evidence = Evidence()
         evidence.path = KernelPath(frames: ["tcp_v4_send_reset", "tcp_v4_rcv", "handle_softirqs"])
-        evidence.socket = .none
+        evidence.socket = .absent
         evidence.trigger = Evidence.Trigger(flags: [.psh, .ack], length: 1, seq: 1, ack: 2)
         evidence.tuple = World.tuple
         evidence.conntrack = conntrack

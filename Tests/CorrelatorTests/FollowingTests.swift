@@ -39,18 +39,18 @@ import Testing
         }
     }
 
-    private static func table(_ segments: [CapturedSegment], cutAt cuts: [Int]) -> FlowTable {
-        let filter = FlowFilter(segments.map(\.segment.tuple))
+    private static func table(_ segments: [CapturedSegment], cutAt cuts: [Int]) -> ConnectionTable {
+        let filter = ConnectionFilter(segments.map(\.segment.tuple))
         // Some of the parts are followed at once, some later with others.
-        var builder = FlowTable.Builder(filter, resets: 0, followedTogether: 8)
+        var builder = ConnectionTable.Builder(filter, resets: 0, followedTogether: 8)
         var start = 0
         for end in cuts + [segments.count] {
-            var batch = FlowTable.Builder.emptyBatch
+            var batch = ConnectionTable.Builder.emptyBatch
             for var segment in segments[start..<end] {
                 guard let place = filter.number(of: segment.segment.tuple) else { continue }
                 (segment.connection, segment.isReversed) = place
                 segment.number -= start
-                FlowTable.Builder.add(segment, to: &batch)
+                ConnectionTable.Builder.add(segment, to: &batch)
             }
             builder.take([(batch, start)])
             start = end
@@ -61,7 +61,7 @@ import Testing
     @Test(arguments: 1...20)
     func whereACaptureIsCutMakesNoDifference(seed: UInt64) throws {
         let segments = Self.segments(1000, of: [.ack, [.psh, .ack], .syn, [.fin, .ack], .rst], seed: seed)
-        let whole = FlowTable(segments)
+        let whole = ConnectionTable(segments)
         var generator = Generator(state: seed << 8)
         let cuts = (0..<30).map { _ in Int.random(in: 0...1000, using: &generator) }.sorted()
         let cut = Self.table(segments, cutAt: cuts)
@@ -69,7 +69,7 @@ import Testing
             let one = try #require(whole.context(ofPacket: reset.number))
             let other = try #require(cut.context(ofPacket: reset.number))
             #expect(one.own == other.own && one.peer == other.peer && one.after == other.after)
-            #expect(one.recollection == other.recollection && one.final.sides == other.final.sides)
+            #expect(one.answerHistory == other.answerHistory && one.final.sides == other.final.sides)
             #expect(one.zeek == other.zeek)
             #expect(one.previous?.number == other.previous?.number && one.duplicates == other.duplicates)
         }
@@ -79,13 +79,13 @@ import Testing
     @Test(arguments: 1...20)
     func allConnectionsAreFollowedAsSomeAre(seed: UInt64) throws {
         let segments = Self.segments(1000, of: [.ack, [.psh, .ack], .syn, [.fin, .ack], .rst], seed: seed)
-        let some = FlowTable(segments)
+        let some = ConnectionTable(segments)
         let all = Self.follow(segments, mostConnections: 1000, inPiecesOf: 37).flows
         for reset in segments where reset.segment.flags.contains(.rst) {
             let one = try #require(some.context(ofPacket: reset.number))
             let other = try #require(all.context(ofPacket: reset.number))
             #expect(one.own == other.own && one.peer == other.peer && one.after == other.after)
-            #expect(one.recollection == other.recollection && one.final.sides == other.final.sides)
+            #expect(one.answerHistory == other.answerHistory && one.final.sides == other.final.sides)
             #expect(one.zeek == other.zeek && !other.lacksPast)
         }
     }
@@ -206,7 +206,7 @@ import Testing
     @Test(arguments: 1...10)
     func whatFollowsIsWhatComesAfter(seed: UInt64) throws {
         let segments = Self.segments(600, of: [.ack, [.psh, .ack], .rst], seed: seed)
-        let table = FlowTable(segments)
+        let table = ConnectionTable(segments)
         for (place, reset) in segments.enumerated() where reset.segment.flags.contains(.rst) {
             let later = segments[(place + 1)...].filter {
                 $0.interface == reset.interface && $0.ifindex == reset.ifindex

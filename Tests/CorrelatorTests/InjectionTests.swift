@@ -392,7 +392,7 @@ import Testing
         segments[1].segment.ttl = ttl
         var input = flow.capture
         input.resets = [segments[1]]
-        input.flows = FlowTable(segments)
+        input.flows = ConnectionTable(segments)
         let reset = try #require(correlate(captures: [input], recordings: []).resets.first)
         #expect(reset.evidence.contains { $0.fact.contains(says) }, "\(reset.evidence.map(\.fact))")
     }
@@ -427,7 +427,7 @@ import Testing
         var input = flow.capture
         input.resets[0].time = time
         var told = input
-        told.flows = FlowTable()
+        told.flows = ConnectionTable()
         let reset = try #require(correlate(captures: [told], recordings: []).resets.first)
         #expect(reset.evidence.contains { $0.fact.contains("beyond what can be told") })
         #expect(correlate(captures: [input], recordings: []).resets.count == 1)

@@ -6,7 +6,7 @@ import Testing
 @Suite struct ReportDifferenceTests {
     private func reset(
         _ cause: Cause = .closedPort, from port: UInt16 = 80, to clientPort: UInt16 = 40000,
-        certainty: Certainty = .proven, process: String? = nil, opener: FlowSummary.Opener? = nil, time: Int64 = 0
+        certainty: Certainty = .proven, process: String? = nil, opener: ConnectionSummary.Opener? = nil, time: Int64 = 0
     ) -> Reset {
         let tuple = FourTuple(
             source: IPAddress(ipv4: 0x0a00_0001), sourcePort: port, destination: IPAddress(ipv4: 0x0a00_0002),
@@ -16,7 +16,7 @@ import Testing
             category: .unknown, certainty: certainty, summary: "s.", evidence: [])
         reset.id = 1
         if let process { reset.process = Reset.Process(pid: Int32(clientPort), comm: process, role: .owner) }
-        if let opener { reset.flow = FlowSummary(opener: opener, acceptance: "unknown") }
+        if let opener { reset.flow = ConnectionSummary(opener: opener, acceptance: "unknown") }
         return reset
     }
 
@@ -67,12 +67,12 @@ import Testing
 
     /// Whoever connected has the port of a client, however low it is; of two high ports nobody knows which is the service's.
     @Test(arguments: [
-        (UInt16(80), UInt16(40000), FlowSummary.Opener?.none, "10.0.0.1:80 > 10.0.0.2"),
+        (UInt16(80), UInt16(40000), ConnectionSummary.Opener?.none, "10.0.0.1:80 > 10.0.0.2"),
         (50000, 40000, nil, "10.0.0.1 > 10.0.0.2"), (50000, 40000, .receiver, "10.0.0.1:50000 > 10.0.0.2"),
         (50000, 40000, .sender, "10.0.0.1 > 10.0.0.2:40000"), (80, 443, .sender, "10.0.0.1 > 10.0.0.2:443"),
     ])
     func thePortThatCountsIsTheServices(
-        _ source: UInt16, _ destination: UInt16, _ opener: FlowSummary.Opener?, _ place: String
+        _ source: UInt16, _ destination: UInt16, _ opener: ConnectionSummary.Opener?, _ place: String
     ) {
         #expect(ResetKind(reset(from: source, to: destination, opener: opener)).place.description == place)
     }

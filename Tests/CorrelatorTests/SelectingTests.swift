@@ -35,7 +35,7 @@ import Testing
             outcome: .wireOnly, sightings: [], cause: cause, category: Catalogue.rule(for: cause)?.category ?? .unknown,
             certainty: .inferred, summary: "s.", evidence: [])
         reset.id = id
-        var flow = FlowSummary(opener: sentByClient ? .sender : .receiver, acceptance: "unknown")
+        var flow = ConnectionSummary(opener: sentByClient ? .sender : .receiver, acceptance: "unknown")
         flow.silence = silence
         flow.sender.bytes = hasData ? 1 : 0
         reset.flow = flow

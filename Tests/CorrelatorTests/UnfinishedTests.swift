@@ -12,7 +12,7 @@ import Testing
     private func kinds(_ silence: Int64 = 60, _ body: (inout Conversation) -> Void) -> [UnfinishedConnections.Kind] {
         var flow = Conversation()
         body(&flow)
-        let unfinished = UnfinishedConnections(FlowTable(flow.segments), end: flow.time + silence * Self.second)
+        let unfinished = UnfinishedConnections(ConnectionTable(flow.segments), end: flow.time + silence * Self.second)
         #expect(unfinished.connections == 1)
         return unfinished.groups.map(\.kind)
     }

@@ -117,7 +117,7 @@ import Testing
     }
 }
 
-@Suite struct FlowTableTests {
+@Suite struct ConnectionTableTests {
     @Test func countsAndRepetitions() throws {
         var flow = Conversation()
         flow.open()
@@ -256,7 +256,7 @@ import Testing
         var other = CaptureInput(
             file: "far", packets: far.count, interfaces: ["eth0"],
             resets: far.filter { $0.segment.flags.contains(.rst) })
-        other.flows = FlowTable(far)
+        other.flows = ConnectionTable(far)
         other.hasFlows = true
         let report = correlate(captures: [near.capture(named: "near"), other], recordings: [])
         let clock = try #require(report.clocks.first)
@@ -284,7 +284,7 @@ import Testing
                     segment: segment, number: Int(port) + 1, offset: 0, time: Int64(port) * 100_000_000, interface: 0))
         }
         var input = CaptureInput(file: "scan", packets: 40, interfaces: [nil], resets: captures)
-        input.flows = FlowTable(captures)
+        input.flows = ConnectionTable(captures)
         input.hasFlows = true
         let report = correlate(captures: [input], recordings: [])
         #expect(report.resets.count == 40)
@@ -312,7 +312,7 @@ import Testing
         }
         var input = CaptureInput(
             file: "backend", packets: 10, interfaces: [nil], resets: all.filter { $0.segment.flags.contains(.rst) })
-        input.flows = FlowTable(all)
+        input.flows = ConnectionTable(all)
         input.hasFlows = true
         let report = correlate(captures: [input], recordings: [])
         #expect(report.findings.map(\.kind) == [.endpoint])

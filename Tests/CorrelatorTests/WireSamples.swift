@@ -103,7 +103,7 @@ struct Conversation {
             file: file, packets: segments.count, interfaces: ["eth0"],
             resets: segments.filter { $0.segment.flags.contains(.rst) })
         input.tellsOfFilters = true
-        input.flows = FlowTable(segments)
+        input.flows = ConnectionTable(segments)
         input.hasFlows = true
         return input
     }
@@ -116,8 +116,8 @@ func resetList(ofCapture segments: [CapturedSegment]) -> ResetList {
     var input = CaptureInput(
         file: "capture.pcap", packets: segments.count, interfaces: ["eth0"],
         resets: segments.filter { $0.segment.flags.contains(.rst) })
-    let filter = FlowFilter(input.resets.map(\.segment.tuple))
-    input.flows = FlowTable(segments.filter { filter.contains($0.segment.tuple) })
+    let filter = ConnectionFilter(input.resets.map(\.segment.tuple))
+    input.flows = ConnectionTable(segments.filter { filter.contains($0.segment.tuple) })
     input.hasFlows = true
     var search = input.flows.translationSearch
     if case .sources(let sources)? = search.selection {

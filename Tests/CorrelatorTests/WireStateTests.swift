@@ -81,7 +81,7 @@ import Testing
         flow.send(.server, [.fin, .ack])
         flow.time += milliseconds * 1_000_000
         flow.send(.server, .rst) { $0.window = 0 }
-        let table = FlowTable(flow.segments)
+        let table = ConnectionTable(flow.segments)
         let reset = try #require(flow.segments.last)
         let evidence = WireEvidence(
             reset, flow: table.context(ofPacket: reset.number), filter: "tcp[tcpflags] & (tcp-syn|tcp-fin|tcp-rst) != 0"
@@ -183,7 +183,7 @@ import Testing
             $0.window = 0
         }
         let all = flow.segments.filter { $0.segment.tuple.sourcePort == flow.clientPort }
-        let table = FlowTable(all)
+        let table = ConnectionTable(all)
         let reset = try #require(all.last)
         let evidence = WireEvidence(reset, flow: table.context(ofPacket: reset.number))
         #expect(judge(evidence).cause == .dataAfterClose)

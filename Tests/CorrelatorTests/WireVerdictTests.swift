@@ -305,7 +305,7 @@ import Testing
         flow.open()
         flow.send(.server, [.rst, .ack])
         var capture = flow.capture
-        capture.flows = FlowTable()
+        capture.flows = ConnectionTable()
         capture.hasFlows = false
         let reset = try #require(correlate(captures: [capture], recordings: []).resets.first)
         #expect(reset.cause == .unknown)

@@ -149,7 +149,7 @@ import Testing
     }
 }
 
-@Suite struct FlowFilterTests {
+@Suite struct ConnectionFilterTests {
     @Test func holdsBothDirectionsOfEachConnection() {
         func tuple(_ index: Int) -> FourTuple {
             FourTuple(
@@ -157,12 +157,12 @@ import Testing
                 destination: IPAddress(high: 0xfd00 << 48, low: UInt64(index)), destinationPort: 443)
         }
         let held = (0..<5000).map { tuple($0 * 2) }
-        let filter = FlowFilter(held + held.map(\.reversed))
+        let filter = ConnectionFilter(held + held.map(\.reversed))
         #expect(filter.count == 5000)
         #expect(held.allSatisfy { filter.contains($0) && filter.contains($0.reversed) })
         #expect(!(0..<5000).contains { filter.contains(tuple($0 * 2 + 1)) })
-        #expect(!FlowFilter([]).contains(tuple(1)))
-        var grown = FlowFilter(expecting: 0)
+        #expect(!ConnectionFilter([]).contains(tuple(1)))
+        var grown = ConnectionFilter(expecting: 0)
         for tuple in held { grown.insert(tuple) }
         #expect(grown.count == held.count)
         #expect(held.allSatisfy { grown.contains($0) && grown.contains($0.reversed) })
@@ -171,7 +171,7 @@ import Testing
     /// Connections whose two ends are equal are as easy to tell apart as any: if they had one hash, a capture of many of
     /// them (the "land" attack) would take for ever.
     @Test func equalEndsDoNotCancelOut() {
-        let filter = FlowFilter([])
+        let filter = ConnectionFilter([])
         let hashes = (0..<1000).map { number in
             let address = IPAddress(ipv4: 0x0a00_0000 + UInt32(number))
             return filter.hash(FourTuple(source: address, sourcePort: 80, destination: address, destinationPort: 80))

@@ -38,7 +38,7 @@ import Testing
         #expect(resets == all.filter { $0.segment.flags.contains(.rst) })
         let flows = Set(all.enumerated().filter { $0.offset % 3 == 0 }.map(\.element.segment.tuple))
         var ofFlows: [CapturedSegment] = []
-        let summaryOfFlows = try file.scan(selecting: .flows(FlowFilter(flows))) { ofFlows.append($0) }
+        let summaryOfFlows = try file.scan(selecting: .flows(ConnectionFilter(flows))) { ofFlows.append($0) }
         #expect(summaryOfFlows == summaryOfAll)
         #expect(ofFlows.allSatisfy { $0.connection >= 0 })
         for index in ofFlows.indices { (ofFlows[index].connection, ofFlows[index].isReversed) = (-1, false) }

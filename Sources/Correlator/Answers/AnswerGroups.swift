@@ -5,7 +5,7 @@ import Synchronization
 ///
 /// Groups are made of heads, and few of them are looked at closer: an `Answer` is made when it is asked for.
 public struct AnswerGroups: Sendable {
-    private let heads: [ResetList.Head]
+    private let heads: [ResetRow]
     private let attributions: [Attribution]
     /// The groups' members, group by group and each in the order of time.
     private let places: [Int32]
@@ -213,7 +213,7 @@ extension Answer.Ends {
     }
 }
 
-extension [ResetList.Head] {
+extension [ResetRow] {
     /// Of those with a wall clock, when the first and the last were.
     var wallClockSpan: (first: Int64, last: Int64)? {
         guard let first = first(where: \.hasWallClock), let last = last(where: \.hasWallClock) else { return nil }

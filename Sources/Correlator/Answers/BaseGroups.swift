@@ -9,9 +9,9 @@ struct BaseGroups: Sendable {
     let counts: [Int32]
     private let scanners: Scanners
 
-    init(_ heads: [ResetList.Head], _ labels: Labels) {
+    init(_ heads: [ResetRow], _ labels: Labels) {
         let scanners = Scanners(heads)
-        let buckets = Buckets(heads.count) { Key(heads[$0], labels, scanners) }
+        let buckets = KeyGroups(heads.count) { Key(heads[$0], labels, scanners) }
         groupOf = heads.indices.map { buckets.bucket(of: $0) }
         firsts = buckets.firsts
         counts = buckets.counts
@@ -20,7 +20,7 @@ struct BaseGroups: Sendable {
 
     var count: Int { firsts.count }
 
-    private struct Key: Bucketed {
+    private struct Key: GroupingKey {
         let address: IPAddress
         let port: UInt16
         let isScan: Bool
@@ -29,7 +29,7 @@ struct BaseGroups: Sendable {
         let certainty: Certainty
         let label: Int32
 
-        init(_ head: ResetList.Head, _ labels: Labels, _ scanners: Scanners) {
+        init(_ head: ResetRow, _ labels: Labels, _ scanners: Scanners) {
             if let scanner = scanners.scanner(of: head) {
                 isScan = true
                 address = scanner
@@ -75,14 +75,14 @@ struct BaseGroups: Sendable {
     /// Fewer groups that have a client or a host in common stay apart.
     private static let leastMerged = 3
 
-    func merged(_ heads: [ResetList.Head], _ labels: Labels) -> Merged {
+    func merged(_ heads: [ResetRow], _ labels: Labels) -> Merged {
         let isOneClient = oneClient(heads)
         var kinds = [Kind](repeating: .service, count: count)
         for group in 0..<count where scanners.scanner(of: heads[Int(firsts[group])]) != nil { kinds[group] = .scanner }
         // A group that was put with others is represented by the first of them.
         var leader = (0..<count).map { Int32(truncatingIfNeeded: $0) }
         func put(_ kind: Kind, atLeast least: Int, by key: @Sendable (Int) -> MergeKey?) {
-            let buckets = Buckets(count, key: key).grouped()
+            let buckets = KeyGroups(count, key: key).grouped()
             for bucket in buckets.indices where buckets[bucket].count >= least {
                 let first = buckets[bucket].first ?? 0
                 for group in buckets[bucket] {
@@ -127,7 +127,7 @@ struct BaseGroups: Sendable {
     }
 
     /// By group, whether all its RSTs have the same client.
-    private func oneClient(_ heads: [ResetList.Head]) -> [Bool] {
+    private func oneClient(_ heads: [ResetRow]) -> [Bool] {
         var isOne = [Bool](repeating: true, count: count)
         for (place, group) in groupOf.enumerated() {
             let (head, first) = (heads[place], heads[Int(firsts[Int(group)])])
@@ -138,7 +138,7 @@ struct BaseGroups: Sendable {
         return isOne
     }
 
-    private struct MergeKey: Bucketed {
+    private struct MergeKey: GroupingKey {
         let address: IPAddress
         let port: UInt16
         let service: ServiceEnd
@@ -147,7 +147,7 @@ struct BaseGroups: Sendable {
         let label: Int32
 
         init(
-            _ head: ResetList.Head, _ labels: Labels, address: IPAddress = IPAddress(high: 0, low: 0), port: UInt16 = 0
+            _ head: ResetRow, _ labels: Labels, address: IPAddress = IPAddress(high: 0, low: 0), port: UInt16 = 0
         ) {
             self.address = address
             self.port = port
@@ -164,7 +164,7 @@ struct BaseGroups: Sendable {
     }
 
     /// What a finding is about: the same place and cause.
-    private struct Problem: Bucketed {
+    private struct Problem: GroupingKey {
         let kind: Kind
         let address: IPAddress
         let port: UInt16
@@ -175,7 +175,7 @@ struct BaseGroups: Sendable {
         func hash(_ secret: SecretHash) -> UInt64 { secret.of(high: address.high, low: address.low, port: port) }
     }
 
-    private func numbered(_ heads: [ResetList.Head], _ leader: [Int32], _ kinds: [Kind]) -> Merged {
+    private func numbered(_ heads: [ResetRow], _ leader: [Int32], _ kinds: [Kind]) -> Merged {
         var groupOf = [Int32](repeating: -1, count: count)
         var leaders: [Int] = []
         for group in 0..<count {
@@ -187,7 +187,7 @@ struct BaseGroups: Sendable {
                 groupOf[group] = groupOf[Int(leader[group])]
             }
         }
-        let problems = Buckets(leaders.count) { [leaders] number in
+        let problems = KeyGroups(leaders.count) { [leaders] number in
             let head = heads[Int(firsts[leaders[number]])]
             let kind = kinds[leaders[number]]
             let service = head.service.end(of: head.tuple)

@@ -48,7 +48,7 @@ public struct Grouping: Sendable, Equatable {
     public func groups(of list: ResetList) -> [Group] {
         let heads = list.heads
         let words = Words(fields, list.attributions)
-        let buckets = Buckets(heads.count) { [fields] in Key(heads[$0], fields, words) }
+        let buckets = KeyGroups(heads.count) { [fields] in Key(heads[$0], fields, words) }
         let grouped = buckets.grouped()
         return grouped.indices.map { number in
             let members = Members(resets: heads, places: grouped[number])
@@ -90,13 +90,13 @@ public struct Grouping: Sendable, Equatable {
 
     private static let hour: Int64 = 3_600_000_000_000
 
-    private static func hour(of head: ResetList.Head) -> Int64? {
+    private static func hour(of head: ResetRow) -> Int64? {
         guard head.hasWallClock else { return nil }
         let rest = head.time % hour
         return head.time.saturatingSubtract(rest < 0 ? rest + hour : rest)
     }
 
-    private func value(_ field: Field, of head: ResetList.Head, _ words: Words) -> Value? {
+    private func value(_ field: Field, of head: ResetRow, _ words: Words) -> Value? {
         switch field {
         case .cause: .word(head.cause.rawValue)
         case .category: (Catalogue.rule(for: head.cause)?.category).map { .word($0.rawValue) }
@@ -153,18 +153,18 @@ public struct Grouping: Sendable, Equatable {
             }
         }
 
-        func number(_ field: Field, of head: ResetList.Head) -> Int32 {
+        func number(_ field: Field, of head: ResetRow) -> Int32 {
             numbers[field].map { $0[Int(head.attribution)] } ?? -1
         }
 
-        func value(_ field: Field, of head: ResetList.Head) -> Value? {
+        func value(_ field: Field, of head: ResetRow) -> Value? {
             let number = number(field, of: head)
             return number < 0 ? nil : values[field]?[Int(number)]
         }
     }
 
     /// The values of the fields that are asked for; the others are the same for all.
-    private struct Key: Bucketed {
+    private struct Key: GroupingKey {
         private var cause: Cause?
         private var category: Category?
         private var certainty: Certainty?
@@ -179,7 +179,7 @@ public struct Grouping: Sendable, Equatable {
         private var unit: Int32 = -1
         private var netns: Int32 = -1
 
-        init(_ head: ResetList.Head, _ fields: [Field], _ words: Words) {
+        init(_ head: ResetRow, _ fields: [Field], _ words: Words) {
             for field in fields {
                 switch field {
                 case .cause: cause = head.cause

@@ -2,15 +2,15 @@ import NetworkTypes
 
 /// Some RSTs, in the order of time, without a copy of them.
 struct Members: Sendable {
-    let resets: [ResetList.Head]
+    let resets: [ResetRow]
     /// Not empty.
     let places: ArraySlice<Int32>
 
     var count: Int { places.count }
 
-    subscript(number: Int) -> ResetList.Head { resets[Int(places[places.startIndex + number])] }
+    subscript(number: Int) -> ResetRow { resets[Int(places[places.startIndex + number])] }
 
-    var heads: some Sequence<ResetList.Head> { places.lazy.map { resets[Int($0)] } }
+    var heads: some Sequence<ResetRow> { places.lazy.map { resets[Int($0)] } }
 
     func end(_ number: Int, isSource: Bool) -> End {
         let tuple = self[number].tuple
@@ -18,7 +18,7 @@ struct Members: Sendable {
     }
 
     /// What is the same of all of them.
-    func common<Value: Equatable>(_ value: (ResetList.Head) -> Value) -> Value? {
+    func common<Value: Equatable>(_ value: (ResetRow) -> Value) -> Value? {
         let first = value(self[0])
         return heads.allSatisfy { value($0) == first } ? first : nil
     }
@@ -36,7 +36,7 @@ struct Members: Sendable {
     var steadySpan: (first: Int64, last: Int64)? { heads.steadySpan }
 }
 
-extension Sequence<ResetList.Head> {
+extension Sequence<ResetRow> {
     /// Of those with a wall clock, when the first and the last were by a clock that nobody set.
     var steadySpan: (first: Int64, last: Int64)? {
         var span: (first: Int64, last: Int64)?
@@ -49,7 +49,7 @@ extension Sequence<ResetList.Head> {
 }
 
 /// An address and a port.
-struct End: Bucketed, Hashable {
+struct End: GroupingKey, Hashable {
     let address: IPAddress
     let port: UInt16
 
@@ -79,10 +79,10 @@ struct Side: Sendable {
             top = [Finding.Endpoint(address: first.address, port: first.port, count: members.count)]
             return
         }
-        let ends = Buckets(members.count) { members.end($0, isSource: isSource) }
+        let ends = KeyGroups(members.count) { members.end($0, isSource: isSource) }
         // Different ends are fewer than members.
         let firsts = ends.firsts
-        let addresses = Buckets(firsts.count) { members.end(Int(firsts[$0]), isSource: isSource).address }
+        let addresses = KeyGroups(firsts.count) { members.end(Int(firsts[$0]), isSource: isSource).address }
         endCount = ends.count
         addressCount = addresses.count
         port =
@@ -107,7 +107,7 @@ struct Side: Sendable {
 
     /// Different addresses with their ports.
     static func endCount(_ members: Members, isSource: Bool) -> Int {
-        Buckets(members.count) { members.end($0, isSource: isSource) }.count
+        KeyGroups(members.count) { members.end($0, isSource: isSource) }.count
     }
 }
 

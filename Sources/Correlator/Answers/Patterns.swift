@@ -6,7 +6,7 @@ struct PatternFinder {
     /// Services that go down and come back, and how often.
     private let loops: [End: Int]
 
-    init(_ heads: [ResetList.Head], _ attributions: [Attribution], _ base: BaseGroups) {
+    init(_ heads: [ResetRow], _ attributions: [Attribution], _ base: BaseGroups) {
         self.attributions = attributions
         loops = Self.loops(heads, base)
     }
@@ -35,7 +35,7 @@ struct PatternFinder {
     private static let leastFalls = 3
 
     /// Services of which some RSTs show a connection, or its end, and then others that nobody listens any more.
-    private static func loops(_ heads: [ResetList.Head], _ base: BaseGroups) -> [End: Int] {
+    private static func loops(_ heads: [ResetRow], _ base: BaseGroups) -> [End: Int] {
         // Only a service with both is looked at.
         var kinds: [End: UInt8] = [:]
         for group in 0..<base.count {
@@ -141,7 +141,7 @@ struct PatternFinder {
     }
 }
 
-extension ResetList.Head {
+extension ResetRow {
     /// A connection was not let in.
     fileprivate var refuses: Bool { cause == .closedPort || cause == .connectionRefused }
 

@@ -8,8 +8,8 @@ struct Scanners: Sendable {
     private static let attemptsPerEnd = 8
     private let addresses: Set<IPAddress>
 
-    init(_ heads: [ResetList.Head]) {
-        let buckets = Buckets(heads.count) { heads[$0].turnsAway ? heads[$0].tuple.destination : nil }
+    init(_ heads: [ResetRow]) {
+        let buckets = KeyGroups(heads.count) { heads[$0].turnsAway ? heads[$0].tuple.destination : nil }
         var addresses: Set<IPAddress> = []
         if buckets.counts.contains(where: { $0 >= Self.scannedEnds }) {
             let groups = buckets.grouped()
@@ -26,7 +26,7 @@ struct Scanners: Sendable {
 
     /// The scanner that a RST has to do with: it was turned away, or its host itself answered what a port that is open had
     /// answered, or ended the connection that it had opened for nothing.
-    func scanner(of head: ResetList.Head) -> IPAddress? {
+    func scanner(of head: ResetRow) -> IPAddress? {
         guard !addresses.isEmpty else { return nil }
         if head.turnsAway, addresses.contains(head.tuple.destination) { return head.tuple.destination }
         guard head.service == .destination, addresses.contains(head.tuple.source) else { return nil }

@@ -19,7 +19,7 @@ extension Catalogue {
             basis: "RFC 9293, section 3.10.7.1; tcp_v4_rcv(), no_tcp_socket",
             reasons: ["NO_SOCKET"], fixture: "closed-port-v4"
         ) {
-            $0.answersWithoutSocket && $0.socket == .none && $0.trigger?.flags.isPlainSyn == true
+            $0.isSocketlessReply && $0.socket == .absent && $0.trigger?.flags.isPlainSyn == true
         },
         Rule(
             .acceptQueueOverflow, .refused,

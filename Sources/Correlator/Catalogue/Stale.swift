@@ -65,7 +65,7 @@ extension Catalogue {
                 }
             }
         ) {
-            $0.answersWithoutSocket && $0.socket == .none
+            $0.isSocketlessReply && $0.socket == .absent
                 && $0.trigger.map { $0.flags.contains(.ack) && !$0.flags.contains(.syn) } == true
         },
         Rule(
@@ -156,7 +156,7 @@ extension Catalogue {
                 return WireScore(wire.echoesForeignTimestamp ? 40 : 80, because)
             }
         ) {
-            $0.answersWithoutSocket && $0.socket == .none && $0.trigger?.flags.isSynAck == true
+            $0.isSocketlessReply && $0.socket == .absent && $0.trigger?.flags.isSynAck == true
         },
         Rule(
             .straySegment, .stale,
@@ -174,7 +174,7 @@ extension Catalogue {
                     ? WireScore(90, "the segment it answers has neither SYN nor ACK: no TCP in order sends that") : nil
             }
         ) {
-            $0.answersWithoutSocket && $0.socket == .none
+            $0.isSocketlessReply && $0.socket == .absent
                 && $0.trigger.map { $0.flags.isDisjoint(with: [.syn, .ack]) } == true
         },
         Rule(
@@ -211,7 +211,7 @@ extension Catalogue {
                 else { return nil }
                 return WireScore(55, "what it answers, and was not captured, acknowledged the sender's FIN")
             }
-        ) { $0.answersWithoutSocket && $0.state == .timeWait },
+        ) { $0.isSocketlessReply && $0.state == .timeWait },
     ]
 }
 

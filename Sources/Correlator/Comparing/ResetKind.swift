@@ -34,7 +34,7 @@ public struct ResetKind: Sendable, Hashable {
             let destinationPort: UInt16 = entry["dst_port"]?.integer(),
             let cause = entry["cause"]?.string, let certainty = entry["certainty"]?.string
         else { return nil }
-        let opener: FlowSummary.Opener? =
+        let opener: ConnectionSummary.Opener? =
             switch entry["flow"]?["opened_by"]?.string {
             case "src"?: .sender
             case "dst"?: .receiver
@@ -51,7 +51,7 @@ public struct ResetKind: Sendable, Hashable {
 }
 
 extension ResetKind.Place {
-    fileprivate init(_ tuple: FourTuple, opener: FlowSummary.Opener?) {
+    fileprivate init(_ tuple: FourTuple, opener: ConnectionSummary.Opener?) {
         source = tuple.source
         destination = tuple.destination
         let service = ServiceEnd(tuple, opener: opener, Evidence())

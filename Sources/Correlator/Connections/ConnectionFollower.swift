@@ -11,21 +11,21 @@ struct ConnectionKey: Sendable {
 
 /// A segment whose connection has no number yet.
 struct KeyedSegment: Sendable {
-    let segment: FlowSegment
+    let segment: ConnectionSegment
     let key: ConnectionKey
 }
 
 /// Follows all connections of a capture that can be read only once, since any of them may have a RST: a pipe, standard
 /// input, a file that is still being written.
 ///
-/// What it finds out of a RST is what `FlowTable.Builder` finds in a file, as long as the memory suffices. Where it does not,
+/// What it finds out of a RST is what `ConnectionTable.Builder` finds in a file, as long as the memory suffices. Where it does not,
 /// connections are let go; RSTs are not, nor are the connections that have one.
 public struct ConnectionFollower: SegmentSink {
     private let work: Work
 
     /// The segments of a part of the capture, for each shard its own.
     public struct Batch: Sendable {
-        fileprivate var shards = [[KeyedSegment]](repeating: [], count: FlowTable.shardCount)
+        fileprivate var shards = [[KeyedSegment]](repeating: [], count: ConnectionTable.shardCount)
         fileprivate var acknowledgments = TranslationIndex.Batch()
     }
 
@@ -51,7 +51,7 @@ public struct ConnectionFollower: SegmentSink {
         let hash = ConnectionHash(segment.segment.tuple)
         batch.shards[hash.shard].append(
             KeyedSegment(
-                segment: FlowSegment(segment), key: ConnectionKey(tuple: segment.segment.tuple, tag: hash.tag)))
+                segment: ConnectionSegment(segment), key: ConnectionKey(tuple: segment.segment.tuple, tag: hash.tag)))
         batch.acknowledgments.add(segment, hash)
     }
 
@@ -67,7 +67,7 @@ public struct ConnectionFollower: SegmentSink {
 
 /// What a capture has besides its RSTs.
 public struct FollowedCapture: Sendable {
-    public let flows: FlowTable
+    public let flows: ConnectionTable
     /// See `CaptureInput`.
     public let translationGaps: [Int: TranslationGap]
     public let listeners: Listeners
@@ -85,17 +85,17 @@ private final class Work: Sendable {
     private let room = DispatchSemaphore(value: 8)
 
     private final class Slot: Sendable {
-        let shard: Mutex<FlowShard>
-        init(_ shard: FlowShard) { self.shard = Mutex(shard) }
+        let shard: Mutex<ConnectionShard>
+        init(_ shard: ConnectionShard) { self.shard = Mutex(shard) }
     }
 
     /// - Parameter followedTogether: segments of a shard.
     init(mostConnections: Int, followedTogether: Int, lacksAllPast: Bool) {
         self.followedTogether = followedTogether
-        slots = (0..<FlowTable.shardCount).map {
+        slots = (0..<ConnectionTable.shardCount).map {
             Slot(
-                FlowShard(
-                    number: $0, mostFlows: max(1, mostConnections / FlowTable.shardCount),
+                ConnectionShard(
+                    number: $0, mostFlows: max(1, mostConnections / ConnectionTable.shardCount),
                     lacksAllPast: lacksAllPast))
         }
     }
@@ -128,7 +128,7 @@ private final class Work: Sendable {
     func finish() -> FollowedCapture {
         settle()
         return capture { shard in
-            defer { shard = FlowShard() }
+            defer { shard = ConnectionShard() }
             return shard.finish()
         }
     }
@@ -149,11 +149,11 @@ private final class Work: Sendable {
         }
     }
 
-    private func capture(_ finish: @Sendable (inout FlowShard) -> FollowedFlows) -> FollowedCapture {
+    private func capture(_ finish: @Sendable (inout ConnectionShard) -> FollowedConnections) -> FollowedCapture {
         let letGo = slots.reduce(0) { sum, slot in sum + slot.shard.withLock { $0.letGo } }
         let names = ConnectionNames.all(slots.map { $0.shard.withLock { $0.numbers ?? ConnectionNumbers() } })
         let shards = slots.concurrentMap(inPiecesOf: 1) { slot in slot.shard.withLock { finish(&$0) } }
-        let flows = FlowTable(names, shards)
+        let flows = ConnectionTable(names, shards)
         var listeners = flows.listeners
         return translations.withLock { translations in
             listeners.find(in: translations.listeners)

@@ -4,7 +4,7 @@ import PcapReader
 /// The connections behind the numbers of those that were followed.
 enum ConnectionNames: Sendable {
     /// Those that were asked for.
-    case selected(FlowFilter)
+    case selected(ConnectionFilter)
     /// All of a capture, of each shard its own.
     case all([ConnectionNumbers])
 
@@ -13,7 +13,7 @@ enum ConnectionNames: Sendable {
         switch self {
         case .selected(let filter): filter.tuple(connection)
         case .all(let shards):
-            shards[Self.shard(of: connection)].tuple(connection / Int32(FlowTable.shardCount))
+            shards[Self.shard(of: connection)].tuple(connection / Int32(ConnectionTable.shardCount))
         }
     }
 
@@ -28,11 +28,11 @@ enum ConnectionNames: Sendable {
         }
     }
 
-    static func shard(of connection: Int32) -> Int { Int(connection) & (FlowTable.shardCount - 1) }
+    static func shard(of connection: Int32) -> Int { Int(connection) & (ConnectionTable.shardCount - 1) }
 
     /// The number among all connections of one that has a number in its shard.
     static func connection(_ number: Int32, shard: Int) -> Int32 {
-        number &* Int32(FlowTable.shardCount) | Int32(truncatingIfNeeded: shard)
+        number &* Int32(ConnectionTable.shardCount) | Int32(truncatingIfNeeded: shard)
     }
 }
 
@@ -54,6 +54,6 @@ struct ConnectionHash: Sendable {
         secret.of(high: address.high, low: address.low, port: port)
     }
 
-    var shard: Int { Int(truncatingIfNeeded: both >> 61) & (FlowTable.shardCount - 1) }
+    var shard: Int { Int(truncatingIfNeeded: both >> 61) & (ConnectionTable.shardCount - 1) }
     var tag: UInt32 { UInt32(truncatingIfNeeded: both >> 16) }
 }

@@ -31,9 +31,9 @@ public struct ResetFilter: Sendable, Equatable {
     /// Everything is wanted.
     public var isEmpty: Bool { self == ResetFilter() }
 
-    public func accepts(_ reset: Reset) -> Bool { accepts(ResetList.Head(reset), Attribution(reset)) }
+    public func accepts(_ reset: Reset) -> Bool { accepts(ResetRow(reset), Attribution(reset)) }
 
-    func accepts(_ head: ResetList.Head, _ attribution: Attribution) -> Bool {
+    func accepts(_ head: ResetRow, _ attribution: Attribution) -> Bool {
         accepts(attribution) && accepts(head, isCandidate: isCandidate(attribution))
     }
 
@@ -42,7 +42,7 @@ public struct ResetFilter: Sendable, Equatable {
     }
 
     /// - Parameter isCandidate: a wanted cause is among its candidates, and that is enough.
-    func accepts(_ head: ResetList.Head, isCandidate: Bool) -> Bool {
+    func accepts(_ head: ResetRow, isCandidate: Bool) -> Bool {
         let tuple = head.tuple
         func isIn(_ prefixes: [IPPrefix], _ address: IPAddress) -> Bool { prefixes.contains { $0.contains(address) } }
         if !hosts.isEmpty, !isIn(hosts, tuple.source), !isIn(hosts, tuple.destination) { return false }

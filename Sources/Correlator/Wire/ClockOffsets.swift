@@ -78,7 +78,7 @@ struct SegmentKey: Hashable {
     }
 }
 
-extension FollowedFlows {
+extension FollowedConnections {
     /// The segments that are kept of the compared flows, with their times.
     func notes(in names: ConnectionNames) -> [(SegmentKey, Int64)] {
         comparedFlows.flatMap { number, flow in

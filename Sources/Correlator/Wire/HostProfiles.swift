@@ -39,7 +39,7 @@ struct HostProfiles: Sendable {
     }
 }
 
-extension FollowedFlows {
+extension FollowedConnections {
     /// Somebody refused a SYN in the name of an end that had sent nothing.
     var hasRefusals: Bool {
         packets.contains { refusesSyn(Int($0.place)) }

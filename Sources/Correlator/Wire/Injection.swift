@@ -34,7 +34,7 @@ struct Injection: Sendable {
     ///   - flow: its connection.
     ///   - trigger: the segment of the other end that it answers, if one fits.
     init(
-        _ reset: SegmentNote, _ flow: FlowContext, _ trigger: SegmentNote?, isIPv4: Bool, isFiltered: Bool,
+        _ reset: SegmentNote, _ flow: ConnectionContext, _ trigger: SegmentNote?, isIPv4: Bool, isFiltered: Bool,
         absentAtSender: String? = nil, hasUnknownPayload: Bool = false
     ) {
         guard flow.isKnown, !reset.isMalformed else { return }
@@ -55,7 +55,7 @@ struct Injection: Sendable {
 
     /// Its header is that of a REJECT rule on a router before the end (nf_send_reset()), which has another TTL than the end,
     /// is nearer, and cannot keep the end from going on.
-    private static func mayReject(_ reset: SegmentNote, _ flow: FlowContext, isIPv4: Bool) -> Bool {
+    private static func mayReject(_ reset: SegmentNote, _ flow: ConnectionContext, isIPv4: Bool) -> Bool {
         reset.isBareAnswer && (!isIPv4 || reset.ipID == 0) && SenderSignature.initialTTL(reset.ttl) == 64
             && reset.kinds == [] && (flow.own.segments == 0 || reset.ttl >= flow.own.lowestTTL)
     }
@@ -85,7 +85,7 @@ struct Injection: Sendable {
     }
 
     /// Whatever a stack sends, it starts with one TTL; a sender two of whose segments differ says nothing.
-    private static func otherTTL(_ reset: SegmentNote, _ flow: FlowContext) -> Sign? {
+    private static func otherTTL(_ reset: SegmentNote, _ flow: ConnectionContext) -> Sign? {
         // Who answers a SYN in another's name cannot keep that one from answering, too.
         let side = flow.own.segments > 0 ? flow.own : flow.after.fromSender > 0 ? flow.finalOwn : flow.own
         guard side.segments > 0, side.lowestTTL == side.highestTTL, side.lowestTTL != reset.ttl else { return nil }
@@ -93,13 +93,13 @@ struct Injection: Sendable {
     }
 
     /// The end counts its segments in IP identifications, and this one is not in that row; or it is in the other's.
-    private mutating func addIdentification(_ reset: SegmentNote, _ flow: FlowContext) {
+    private mutating func addIdentification(_ reset: SegmentNote, _ flow: ConnectionContext) {
         let own = flow.own
-        if flow.recollection.copied != 0 {
+        if flow.answerHistory.copied != 0 {
             let isWindow = reset.window != 0 && reset.window == flow.peer.last?.window
             signs.append(
                 .copied(
-                    reset.ipID, from: flow.recollection.copied, window: isWindow && own.last?.window != reset.window))
+                    reset.ipID, from: flow.answerHistory.copied, window: isWindow && own.last?.window != reset.window))
             return
         }
         // An answer is not the socket's, and has 0 or an identification from elsewhere (Linux before 4.19). Where one counter
@@ -108,13 +108,14 @@ struct Injection: Sendable {
             let last = own.last, last.ipID != 0, reset.time.distance(from: last.time) < 1_000_000_000
         else { return }
         let step = reset.ipID &- last.ipID
-        if step > FlowSide.usualIDStep, step < UInt16.max - FlowSide.usualIDStep {
+        if step > ConnectionSide.usualIDStep, step < UInt16.max - ConnectionSide.usualIDStep {
             signs.append(.otherID(reset.ipID, last: last.ipID))
         }
     }
 
-    private mutating func addTimes(_ reset: SegmentNote, _ flow: FlowContext) {
-        if let delay = flow.recollection.longestDelay, let roundTrip = flow.roundTrip, roundTrip >= Self.leastRoundTrip,
+    private mutating func addTimes(_ reset: SegmentNote, _ flow: ConnectionContext) {
+        if let delay = flow.answerHistory.longestDelay, let roundTrip = flow.roundTrip,
+            roundTrip >= Self.leastRoundTrip,
             delay < roundTrip / 4
         {
             signs.append(.tooFast(delay, roundTrip: roundTrip))
@@ -133,7 +134,7 @@ struct Injection: Sendable {
     private static let leastRoundTrip: UInt64 = 2_000_000
     private static let burst: UInt64 = 1_000_000
 
-    private mutating func addBehaviour(_ reset: SegmentNote, _ flow: FlowContext, _ trigger: SegmentNote?) {
+    private mutating func addBehaviour(_ reset: SegmentNote, _ flow: ConnectionContext, _ trigger: SegmentNote?) {
         if let next = Self.goesOn(reset, flow) { signs.append(.goesOn(next)) }
         if let number = Self.racesAnswer(reset, flow) { signs.append(.races(number)) }
         if let trigger, let last = flow.own.last, Self.deniesTaken(reset, flow, trigger, last) {
@@ -150,7 +151,7 @@ struct Injection: Sendable {
     /// It takes its number from a segment that the end had acknowledged, and answered since: that end has the connection,
     /// and the other one has had the answer.
     private static func deniesTaken(
-        _ reset: SegmentNote, _ flow: FlowContext, _ trigger: SegmentNote, _ last: SegmentNote
+        _ reset: SegmentNote, _ flow: ConnectionContext, _ trigger: SegmentNote, _ last: SegmentNote
     ) -> Bool {
         !reset.flags.contains(.ack) && trigger.length > 0 && last.number > trigger.number && last.flags.contains(.ack)
             && !trigger.end.follows(last.ack) && flow.own.nextSeq.follows(reset.seq)
@@ -158,14 +159,14 @@ struct Injection: Sendable {
     }
 
     /// The end that "sent" the RST goes on as if it had not.
-    private static func goesOn(_ reset: SegmentNote, _ flow: FlowContext) -> LaterNote? {
+    private static func goesOn(_ reset: SegmentNote, _ flow: ConnectionContext) -> LaterNote? {
         // A SYN that is pending is no connection that could be reset: what was refused belonged to another one.
         let isOpening = flow.own.syn?.isPlainSyn == true && !flow.own.hasMoreThanSyn
         guard flow.own.segments > 0 || flow.peer.syn == nil, !isOpening else { return nil }
         if let next = flow.after.senderFirstData, !next.flags.contains(.syn),
             // What had been sent before the RST may come in after it.
             next.time > reset.time, next.time.distance(from: reset.time) > 1_000_000,
-            !flow.recollection.hadBegun(at: next.seq),
+            !flow.answerHistory.hadBegun(at: next.seq),
             flow.own.segments == 0 || !flow.own.nextSeq.follows(next.seq)
         {
             return next
@@ -180,7 +181,7 @@ struct Injection: Sendable {
     }
 
     /// The RST refuses a SYN, and the SYN is then accepted all the same.
-    private static func racesAnswer(_ reset: SegmentNote, _ flow: FlowContext) -> Int? {
+    private static func racesAnswer(_ reset: SegmentNote, _ flow: ConnectionContext) -> Int? {
         guard let syn = flow.peer.syn, syn.isPlainSyn, flow.own.segments == 0, flow.peer.hasMoreThanSyn == false,
             let answer = flow.after.senderFirst, answer.isSynAck, answer.ack == syn.end,
             reset.ack == syn.end || reset.ack == syn.seq,
@@ -194,7 +195,7 @@ struct Injection: Sendable {
 
     /// Several RSTs in a row whose sequence numbers go up, so that one of them hits the window.
     private static func steps(
-        _ reset: SegmentNote, _ flow: FlowContext, _ trigger: SegmentNote?, isFiltered: Bool
+        _ reset: SegmentNote, _ flow: ConnectionContext, _ trigger: SegmentNote?, isFiltered: Bool
     ) -> Sign? {
         guard flow.hasOtherResetsOfSender else { return nil }
         let others = flow.own.resets.map(LaterNote.init) + [flow.after.nextReset].compactMap { $0 }
@@ -213,7 +214,7 @@ struct Injection: Sendable {
     /// The same from a device that nobody knows: three RSTs and more, each further into what the end has yet to send, and
     /// none but the first an answer to anything. What a host answers to takes its number from the segment it answers.
     private static func climb(
-        _ reset: SegmentNote, _ flow: FlowContext, _ trigger: SegmentNote?, isFiltered: Bool
+        _ reset: SegmentNote, _ flow: ConnectionContext, _ trigger: SegmentNote?, isFiltered: Bool
     ) -> Sign? {
         guard !isFiltered, flow.own.segments > 0, flow.own.holes == 0 else { return nil }
         let row = flow.resetsOfSender.filter { $0.time.distance(from: reset.time) < 1_000_000_000 }
@@ -231,12 +232,12 @@ struct Injection: Sendable {
     private static let maximumStep: UInt32 = 1 << 16
 }
 
-extension FlowSide {
+extension ConnectionSide {
     /// It has sent something else than its SYN or SYN+ACK.
     var hasMoreThanSyn: Bool { segments > (syn == nil ? 0 : 1 + synRepeats) }
 }
 
-extension FlowContext {
+extension ConnectionContext {
     /// Nanoseconds from the capture to the sender of the RST and back, as the handshake shows it; nil without one.
     var roundTrip: UInt64? {
         guard let mine = own.syn, let theirs = peer.syn, own.synRepeats == 0, peer.synRepeats == 0,

@@ -6,17 +6,17 @@ struct KnownInjectors: Sendable {
     /// In the order of the capture.
     private let claims: [Claim]
     /// The claims of each flow, by their place in `claims`.
-    private let byFlow: [Flow: [Int]]
+    private let byFlow: [Connection: [Int]]
 
     /// What a RST has of its maker.
     struct Claim: Sendable {
         let reset: SegmentNote
-        let flow: Flow
-        /// Of the RST, see `FlowShard.Moment`.
+        let flow: Connection
+        /// Of the RST, see `ConnectionShard.ResetSnapshot`.
         let sender: Int
     }
 
-    struct Flow: Hashable, Sendable {
+    struct Connection: Hashable, Sendable {
         let shard: Int
         let number: Int
     }
@@ -35,13 +35,13 @@ struct KnownInjectors: Sendable {
     ///
     /// - Parameters:
     ///   - own: the end that the RST names, before it.
-    func sibling(of reset: SegmentNote, in flow: Flow, sender: Int, own: FlowSide) -> Int? {
+    func sibling(of reset: SegmentNote, in flow: Connection, sender: Int, own: ConnectionSide) -> Int? {
         byFlow[flow]?.lazy.map { claims[$0] }.first {
             $0.sender == sender && $0.reset.number != reset.number && Self.isSame($0.reset, reset, own)
         }?.reset.number
     }
 
-    private static func isSame(_ known: SegmentNote, _ reset: SegmentNote, _ own: FlowSide) -> Bool {
+    private static func isSame(_ known: SegmentNote, _ reset: SegmentNote, _ own: ConnectionSide) -> Bool {
         guard known.ttl == reset.ttl, known.window == reset.window,
             known.flags.contains(.ack) == reset.flags.contains(.ack)
         else { return false }
@@ -57,12 +57,12 @@ struct KnownInjectors: Sendable {
     }
 
     /// A RST that a third party sent in this connection before; nil for none.
-    func claim(before number: Int, in flow: Flow) -> Int? {
+    func claim(before number: Int, in flow: Connection) -> Int? {
         byFlow[flow]?.lazy.map { claims[$0].reset.number }.first { $0 < number }
     }
 
     /// The packet of a RST in another connection that is like this one; nil for none.
-    func like(_ reset: SegmentNote, in flow: Flow) -> Int? {
+    func like(_ reset: SegmentNote, in flow: Connection) -> Int? {
         let next = claims.firstPlace { $0.reset.number < reset.number }
         // One row of identifications: those that are nearest in the capture tell.
         for place in max(0, next - 2)..<min(claims.count, next + 2) where claims[place].flow != flow {
@@ -85,7 +85,7 @@ struct KnownInjectors: Sendable {
     private static let compared = 64
 }
 
-extension FlowSide {
+extension ConnectionSide {
     /// The end may have sent that identification itself: it has just come there.
     func mayCountTo(_ id: UInt16) -> Bool {
         guard let lastID, lastID != 0 else { return false }

@@ -47,7 +47,7 @@ public struct Listeners: Sendable {
     subscript(place: Place) -> Listener? { refusing.contains(place) ? nil : listeners[place] }
 }
 
-extension FlowTable {
+extension ConnectionTable {
     /// Those of the connections that are followed, as far as RSTs without handshake ask for them.
     var listeners: Listeners {
         var listeners = Listeners()
@@ -63,7 +63,7 @@ extension FlowTable {
     }
 }
 
-extension FollowedFlows {
+extension FollowedConnections {
     /// Adds the senders of RSTs that answer as a listener does, or a host without one, where neither end's SYN was captured;
     /// and whether the ports leave open which end is the service.
     fileprivate func addAskedListeners(to asked: inout [Listeners.Place: Bool], _ names: ConnectionNames) {

@@ -62,9 +62,9 @@ enum Acceptance: String, Sendable {
     }
 }
 
-extension FlowSide {
+extension ConnectionSide {
     /// The latest window it has offered, bytes (RFC 7323, section 2.2); without both SYNs it is not scaled.
-    func scaledWindow(_ other: FlowSide) -> UInt32 {
+    func scaledWindow(_ other: ConnectionSide) -> UInt32 {
         guard let last else { return 0 }
         let isScaled =
             synOptions.kinds.contains(.windowScale) && other.synOptions.kinds.contains(.windowScale)

@@ -36,7 +36,7 @@ struct RecentSegments: Sendable {
         return false
     }
 
-    /// Looks at what is needed to find the latest one, and at that, and means nothing; see `FlowShard.add`.
+    /// Looks at what is needed to find the latest one, and at that, and means nothing; see `ConnectionShard.add`.
     func touchCount() -> Int { ring.count }
     func touch() -> Int { ring.isEmpty ? 0 : ring[newest].number }
 
@@ -52,7 +52,7 @@ struct RecentSegments: Sendable {
 }
 
 /// What the latest segments before a RST say of it: so little is kept of them for each RST.
-struct Recollection: Sendable, Equatable, StartsEmpty {
+struct AnswerHistory: Sendable, Equatable, StartsEmpty {
     /// The latest segment of the other end that the RST may answer.
     private var fitting: SegmentNote?
     /// Where each segment since the sender last spoke got a RST of its own, the one that is this RST's.
@@ -98,7 +98,7 @@ struct Recollection: Sendable, Equatable, StartsEmpty {
     ///   - own: the end that sends the RST, and its latest segments.
     ///   - peer: the latest segments of the other end, and its latest RST.
     init(
-        _ reset: SegmentNote, own: FlowSide, _ ownRecent: RecentSegments, peer: RecentSegments,
+        _ reset: SegmentNote, own: ConnectionSide, _ ownRecent: RecentSegments, peer: RecentSegments,
         peerReset: SegmentNote? = nil
     ) {
         let theirs = peer.inOrder
@@ -149,7 +149,7 @@ struct Recollection: Sendable, Equatable, StartsEmpty {
 
     /// The answer to a segment with ACK takes its sequence number from there; the answer to any other has sequence
     /// number 0 and acknowledges the segment (RFC 9293, section 3.5.2).
-    private mutating func rememberTriggers(_ reset: SegmentNote, _ own: FlowSide, _ theirs: [SegmentNote]) {
+    private mutating func rememberTriggers(_ reset: SegmentNote, _ own: ConnectionSide, _ theirs: [SegmentNote]) {
         let answersAck = !reset.flags.contains(.ack)
         // The segment need not be the last one: others may have been on their way when the RST was sent.
         let all = theirs.filter { note in
@@ -178,14 +178,14 @@ struct Recollection: Sendable, Equatable, StartsEmpty {
 
     /// An identification that is the same by chance proves nothing: not where all of one end are equal, nor where the
     /// sender's own have just come there.
-    private mutating func rememberCopy(_ reset: SegmentNote, _ own: FlowSide, _ theirs: [SegmentNote]) {
+    private mutating func rememberCopy(_ reset: SegmentNote, _ own: ConnectionSide, _ theirs: [SegmentNote]) {
         guard reset.ipID != 0, let copy = theirs.last(where: { $0.ipID == reset.ipID }) else { return }
         if theirs.count > 1, theirs.allSatisfy({ $0.ipID == reset.ipID }) { return }
-        if let last = own.lastID, last != 0, reset.ipID &- last <= FlowSide.usualIDStep { return }
+        if let last = own.lastID, last != 0, reset.ipID &- last <= ConnectionSide.usualIDStep { return }
         copied = copy.number
     }
 
-    private mutating func rememberDelay(_ reset: SegmentNote, _ own: FlowSide, _ theirs: [SegmentNote]) {
+    private mutating func rememberDelay(_ reset: SegmentNote, _ own: ConnectionSide, _ theirs: [SegmentNote]) {
         let first: SegmentNote?
         if reset.flags.contains(.ack) {
             // What the end had acknowledged before tells nothing of when it was received.

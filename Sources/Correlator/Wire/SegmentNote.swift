@@ -103,7 +103,7 @@ struct LaterNote: Sendable, Equatable {
 }
 
 /// A segment of a connection that is followed.
-struct FlowSegment: Sendable, Equatable {
+struct ConnectionSegment: Sendable, Equatable {
     var note: SegmentNote
     /// See `CapturedSegment`.
     var connection: Int32

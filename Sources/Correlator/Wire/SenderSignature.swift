@@ -61,7 +61,7 @@ struct SenderSignature: Sendable, Equatable {
     }
 }
 
-extension FlowSide {
+extension ConnectionSide {
     /// All its segments have the IP identification 0, its data, too: Linux counts from its first data on.
     fileprivate var neverIdentifies: Bool { segments > 2 && bytes > 0 && idPairs == 0 && lastID == 0 }
 }

@@ -128,7 +128,7 @@ public struct TranslationSearch: SegmentSink {
     }
 }
 
-extension FlowTable {
+extension ConnectionTable {
     /// For the connections that segments belong to which an end refused that had not been in connection with their sender; and
     /// for listeners of connections without a handshake.
     public var translationSearch: TranslationSearch {
@@ -136,7 +136,7 @@ extension FlowTable {
     }
 }
 
-extension FollowedFlows {
+extension FollowedConnections {
     /// - Parameter limit: no more of them are needed.
     func questions(_ names: ConnectionNames, atMost limit: Int) -> [TranslationSearch.Question] {
         var questions: [TranslationSearch.Question] = []

@@ -37,7 +37,7 @@ public struct UnfinishedConnections: Sendable, Equatable {
     /// - Parameters:
     ///   - flows: all connections of the capture.
     ///   - end: when the capture ended, nanoseconds since 1970-01-01 UTC.
-    public init(_ flows: FlowTable, end: Int64) {
+    public init(_ flows: ConnectionTable, end: Int64) {
         var found: [Kind: Group] = [:]
         for shard in flows.shards {
             for (connection, isReversed, ends) in shard.endsOfAllFlows {
@@ -59,7 +59,7 @@ public struct UnfinishedConnections: Sendable, Equatable {
     private static let silence: UInt64 = 10_000_000_000
 
     /// How the connection ended, if not in order: with the end that shows it, and the segment.
-    private static func kind(of ends: Ends, _ end: Int64) -> (Kind, side: Int, SegmentNote)? {
+    private static func kind(of ends: EndpointPair, _ end: Int64) -> (Kind, side: Int, SegmentNote)? {
         guard let last = latest(ends) else { return nil }
         let isSilent = end > last.time && end.distance(from: last.time) >= silence
         for side in 0..<2 where ends.counts(of: side).segments > 0 {
@@ -70,12 +70,12 @@ public struct UnfinishedConnections: Sendable, Equatable {
         return nil
     }
 
-    private static func latest(_ ends: Ends) -> SegmentNote? {
+    private static func latest(_ ends: EndpointPair) -> SegmentNote? {
         [ends[0].last, ends[1].last].compactMap(\.self).max { $0.number < $1.number }
     }
 
     /// What one end had begun when both fell silent for good.
-    private static func silenced(_ own: FlowSide, _ peer: FlowSide) -> (Kind, SegmentNote)? {
+    private static func silenced(_ own: ConnectionSide, _ peer: ConnectionSide) -> (Kind, SegmentNote)? {
         if peer.segments == 0 {
             guard let syn = own.syn, syn.isPlainSyn, own.synRepeats > 0, !own.hasMoreThanSyn else { return nil }
             return (.neverAnswered, syn)
@@ -91,7 +91,7 @@ public struct UnfinishedConnections: Sendable, Equatable {
     }
 
     /// The FIN of an end that had taken data of the other and not answered it, where that one waited for an answer.
-    private static func unanswered(_ own: FlowSide, _ peer: FlowSide) -> SegmentNote? {
+    private static func unanswered(_ own: ConnectionSide, _ peer: ConnectionSide) -> SegmentNote? {
         guard let fin = own.fin, let asked = peer.lastData, asked.number < fin.number,
             own.syn != nil || peer.syn != nil,
             own.holes == 0, peer.holes == 0, asked.last == .unknown, !asked.end.follows(fin.ack)
@@ -104,7 +104,7 @@ public struct UnfinishedConnections: Sendable, Equatable {
     }
 }
 
-extension FlowSide {
+extension ConnectionSide {
     /// The other end opened the connection: that one asks, and this one answers.
     fileprivate var isOpenedByPeer: Bool { syn?.isSynAck == true }
 }

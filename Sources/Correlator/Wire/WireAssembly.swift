@@ -31,8 +31,8 @@ extension ResetAssembly {
     }
 
     /// The packet whose capture has most of the connection, and what it has of it.
-    func bestContext(_ packets: FewReferences) -> (reference: Reference, flow: FlowContext?)? {
-        var best: (reference: Reference, flow: FlowContext?)?
+    func bestContext(_ packets: FewReferences) -> (reference: Reference, flow: ConnectionContext?)? {
+        var best: (reference: Reference, flow: ConnectionContext?)?
         var most = -2
         for reference in packets {
             let flow = inventory.captures[Int(reference.source)].flows.context(
@@ -76,12 +76,12 @@ extension ResetAssembly {
     }
 }
 
-extension FlowSide {
+extension ConnectionSide {
     /// Its segments have a TTL that stacks begin with: no router has passed them on.
     fileprivate var isUnrouted: Bool { lowestTTL == highestTTL && [64, 128, 255].contains(lowestTTL) }
 }
 
-extension FlowSummary {
+extension ConnectionSummary {
     init?(_ evidence: WireEvidence) {
         guard let flow = evidence.flow else { return nil }
         opener = flow.opener
@@ -95,8 +95,8 @@ extension FlowSummary {
     }
 }
 
-extension FlowSummary.Side {
-    fileprivate init(_ side: FlowSide) {
+extension ConnectionSummary.Side {
+    fileprivate init(_ side: ConnectionSide) {
         segments = side.segments
         bytes = side.bytes
         retransmissions = side.retransmissions

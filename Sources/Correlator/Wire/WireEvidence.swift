@@ -12,9 +12,9 @@ struct WireEvidence: Sendable {
     let options: TCPOptions
     let dontFragment: Bool
     /// Nil if the capture has nothing of the connection, or was not asked for it.
-    let flow: FlowContext?
+    let flow: ConnectionContext?
     /// The same, and nothing where that is nil.
-    private let context: FlowContext
+    private let context: ConnectionContext
     /// The RST's payload as far as it was captured.
     let payload: [UInt8]
     /// The capture was restricted to some segments (SYN, FIN, RST, say), or lost some of this connection.
@@ -66,7 +66,7 @@ struct WireEvidence: Sendable {
     }
 
     init(
-        _ captured: CapturedSegment, flow: FlowContext?, payload: [UInt8] = [], filter: String? = nil,
+        _ captured: CapturedSegment, flow: ConnectionContext?, payload: [UInt8] = [], filter: String? = nil,
         translationGap: TranslationGap? = nil, listener: Listeners.Listener? = nil, absentAtSender: String? = nil,
         isRead: Bool = true,
         clock: PacketClock? = nil
@@ -102,13 +102,13 @@ struct WireEvidence: Sendable {
     }
 
     /// Whether the numbers of the RST speak of bytes that the capture does not have.
-    private static func misses(_ flow: FlowContext, _ reset: SegmentNote) -> Bool {
+    private static func misses(_ flow: ConnectionContext, _ reset: SegmentNote) -> Bool {
         hasMovedOn(flow, reset) || flow.own.holes > 0 || flow.peer.holes > 0
     }
 
     /// The same for bytes since the last segment that the capture has.
-    private static func hasMovedOn(_ flow: FlowContext, _ reset: SegmentNote) -> Bool {
-        if flow.own.segments > 0, reset.seq.follows(flow.own.nextSeq), reset.seq != 0, flow.recollection.lookBacks == 0
+    private static func hasMovedOn(_ flow: ConnectionContext, _ reset: SegmentNote) -> Bool {
+        if flow.own.segments > 0, reset.seq.follows(flow.own.nextSeq), reset.seq != 0, flow.answerHistory.lookBacks == 0
         {
             return true
         }
@@ -118,13 +118,13 @@ struct WireEvidence: Sendable {
 
     /// Windows up to 2003 ends a connection with a RST without ACK whose acknowledgment field is that of the connection all
     /// the same; in an answer it is 0, or the sequence number once more.
-    private static func endsOpenConnection(_ reset: TCPSegment, _ flow: FlowContext) -> Bool {
+    private static func endsOpenConnection(_ reset: TCPSegment, _ flow: ConnectionContext) -> Bool {
         !reset.flags.contains(.ack) && reset.ack != 0 && reset.ack != reset.seq && flow.peer.segments > 0
             && reset.ack == flow.peer.nextSeq && flow.own.segments > 0 && reset.seq == flow.own.nextSeq
     }
 
     private static func situation(
-        _ reset: SegmentNote, _ flow: FlowContext?, _ trigger: SegmentNote?, _ clock: PacketClock?
+        _ reset: SegmentNote, _ flow: ConnectionContext?, _ trigger: SegmentNote?, _ clock: PacketClock?
     ) -> Situation {
         guard let flow else { return .isolated }
         if let trigger {
@@ -143,7 +143,7 @@ struct WireEvidence: Sendable {
     /// A RST without ACK has the form of an answer to a segment with ACK (RFC 9293, sections 3.5.2 and 3.10.7), whether the
     /// capture has that segment or not: Linux ends no connection of its own accord with it, and stacks that do give the
     /// window of the socket.
-    private static func answersWhatIsUnseen(_ reset: SegmentNote, _ flow: FlowContext) -> Situation? {
+    private static func answersWhatIsUnseen(_ reset: SegmentNote, _ flow: ConnectionContext) -> Situation? {
         guard !reset.flags.contains(.ack), reset.window == 0 || reset.window != flow.own.last?.window else {
             return nil
         }
@@ -155,14 +155,14 @@ struct WireEvidence: Sendable {
 
     /// The sender went on after it had received the segment: a RST that comes much later does not answer it.
     private static func isLate(
-        _ trigger: SegmentNote, _ reset: SegmentNote, _ flow: FlowContext, _ clock: PacketClock?
+        _ trigger: SegmentNote, _ reset: SegmentNote, _ flow: ConnectionContext, _ clock: PacketClock?
     ) -> Bool {
         guard let last = flow.own.last, last.number > trigger.number else { return false }
         return last.flags.contains(.ack) && !trigger.end.follows(last.ack)
             && Self.distance(reset, trigger, clock) > 200_000_000
     }
 
-    private static func answersAck(_ trigger: SegmentNote, _ flow: FlowContext) -> Situation {
+    private static func answersAck(_ trigger: SegmentNote, _ flow: ConnectionContext) -> Situation {
         if let syn = flow.own.otherSyn, flow.own.last == syn { return .answersHandshakeAck }
         if flow.own.fin != nil { return .answersAfterFin }
         if flow.own.segments == 0 { return .answersUnknown }
@@ -170,7 +170,7 @@ struct WireEvidence: Sendable {
         // In its handshake the sender has sent nothing but SYN or SYN+ACK.
         let onlySyn = flow.own.segments == 1 + flow.own.synRepeats
         if onlySyn, syn.isPlainSyn, flow.peer.syn?.isSynAck != true { return .answersHandshakeAck }
-        let earlierAck = flow.recollection.synWasAcknowledged(before: trigger.number)
+        let earlierAck = flow.answerHistory.synWasAcknowledged(before: trigger.number)
         if onlySyn || flow.own.syn?.isPlainSyn == true && flow.peer.syn?.isPlainSyn == true, !earlierAck {
             return .answersHandshakeAck
         }
@@ -181,8 +181,8 @@ struct WireEvidence: Sendable {
 extension WireEvidence {
     /// The end that sent the RST and the other one, as far as the capture has them; an end that it does not have is as
     /// good as one that never spoke.
-    var own: FlowSide { _read { yield context.own } }
-    var peer: FlowSide { _read { yield context.peer } }
+    var own: ConnectionSide { _read { yield context.own } }
+    var peer: ConnectionSide { _read { yield context.peer } }
 
     /// What the RST says itself, in a format that is known.
     var stated: ResetPayload? { payload.isEmpty ? nil : ResetPayload(payload, length: Int(reset.length)) }
@@ -197,7 +197,7 @@ extension WireEvidence {
     /// Nanoseconds since the last segment that the sender of the RST had sent or knew of; nil if that does not show.
     private var pause: UInt64? {
         guard hasCrossed(peer.last) else { return silence }
-        let known = [own.last, context.recollection.lastKnown].compactMap(\.self).max { $0.number < $1.number }
+        let known = [own.last, context.answerHistory.lastKnown].compactMap(\.self).max { $0.number < $1.number }
         guard let known, clock != nil || reset.time >= known.time else { return nil }
         return distance(reset, known)
     }
@@ -213,7 +213,7 @@ extension WireEvidence {
 
     /// The silence that the segment ended which the RST answers; it was measured by a clock that nobody set.
     var pauseBeforeTrigger: Pause? {
-        trigger == nil || clock != nil ? nil : context.recollection.pauseBeforeTrigger
+        trigger == nil || clock != nil ? nil : context.answerHistory.pauseBeforeTrigger
     }
 
     /// The silence that data ended which the RST came right after, and acknowledges: devices that have forgotten a connection
@@ -221,7 +221,7 @@ extension WireEvidence {
     var pauseBeforeData: Pause? {
         guard situation == .aborts, clock == nil, own.fin == nil, let data = peer.lastData, data.end == reset.ack,
             data.number > own.last?.number ?? 0, distance(reset, data) < 1_000_000_000,
-            let pause = context.recollection.pauseBeforeTrigger, pause.length >= Self.longSilence
+            let pause = context.answerHistory.pauseBeforeTrigger, pause.length >= Self.longSilence
         else { return nil }
         return pause
     }
@@ -265,7 +265,7 @@ extension WireEvidence {
 
     /// The last data of the other end that the sender of the RST had received, as its acknowledgment tells.
     var lastReceivedData: SegmentNote? {
-        hasCrossed(peer.lastData) ? context.recollection.lastKnownData : peer.lastData
+        hasCrossed(peer.lastData) ? context.answerHistory.lastKnownData : peer.lastData
     }
 
     /// The RST does not acknowledge the segment: its sender did not know of it.
@@ -281,7 +281,7 @@ extension WireEvidence {
 
     /// Keepalive probes of the sender that nothing answered before the RST.
     var unansweredProbes: Int {
-        own.probesSinceHeard > 0 || isFiltered ? own.probesSinceHeard : context.recollection.lookBacks
+        own.probesSinceHeard > 0 || isFiltered ? own.probesSinceHeard : context.answerHistory.lookBacks
     }
 
     /// There may have been more of them than are remembered.
@@ -311,7 +311,7 @@ extension WireEvidence {
     /// The sender has answered the other end's SYN, and nothing more has come of it.
     var isInHandshake: Bool {
         own.segments == 1 + own.synRepeats && own.bytes == 0 && peer.bytes == 0
-            && !context.recollection.synWasAcknowledged(before: trigger?.number ?? reset.number)
+            && !context.answerHistory.synWasAcknowledged(before: trigger?.number ?? reset.number)
     }
 
     /// The other end holds a connection that the sender has forgotten and opens anew with the same ports.
@@ -321,7 +321,7 @@ extension WireEvidence {
     /// own accord.
     var finWasAcknowledged: Bool {
         let answered = situation == .aborts ? nil : trigger?.number
-        return context.recollection.finWasAcknowledged(before: answered ?? .max)
+        return context.answerHistory.finWasAcknowledged(before: answered ?? .max)
     }
 
     /// The FIN was acknowledged, and the segment that the RST answers came while the end of the connection was still

@@ -164,7 +164,7 @@ struct WireFacts {
         return digits
     }
 
-    private mutating func handshake(_ flow: FlowContext) {
+    private mutating func handshake(_ flow: ConnectionContext) {
         let mine = flow.own.syn, theirs = flow.peer.syn
         switch (flow.opener, mine, theirs) {
         case (.sender, let syn?, let answer):
@@ -183,7 +183,7 @@ struct WireFacts {
         }
     }
 
-    private mutating func traffic(_ flow: FlowContext) {
+    private mutating func traffic(_ flow: ConnectionContext) {
         add(
             "before it: \(flow.own.segments) segments with \(flow.own.bytes) bytes of data from the end that sends the RST, "
                 + "\(flow.peer.segments) with \(flow.peer.bytes) from the other", from: flow.last?.number)
@@ -204,7 +204,7 @@ struct WireFacts {
         if flow.duplicates > 0 { add("\(flow.duplicates) segments were captured twice and count once") }
     }
 
-    private mutating func endings(_ flow: FlowContext) {
+    private mutating func endings(_ flow: ConnectionContext) {
         if let fin = flow.own.fin {
             let acknowledged = evidence.finWasAcknowledged ? ", acknowledged before the RST" : ""
             add("the sender of the RST had ended its side (FIN)\(acknowledged)", from: fin.number)
@@ -215,7 +215,7 @@ struct WireFacts {
         }
     }
 
-    private mutating func troubles(_ side: FlowSide, _ who: String) {
+    private mutating func troubles(_ side: ConnectionSide, _ who: String) {
         if side.synRepeats > 0, let syn = side.syn {
             add("\(who) sent its SYN \(side.synRepeats + 1) times", from: syn.number)
         }
@@ -248,7 +248,7 @@ struct WireFacts {
     }
 
     /// Segments that somebody else sent in the name of an end.
-    private mutating func strangers(_ side: FlowSide) {
+    private mutating func strangers(_ side: ConnectionSide) {
         if let suspect = side.injected {
             let signs = suspect.signs
             var parts: [String] = []
@@ -262,7 +262,7 @@ struct WireFacts {
         }
     }
 
-    private mutating func after(_ flow: FlowContext) {
+    private mutating func after(_ flow: ConnectionContext) {
         if let next = flow.after.senderFirst {
             add("its sender goes on after it: \(flow.after.fromSender) more segments", from: next.number)
         }
@@ -298,7 +298,7 @@ struct WireFacts {
     }
 
     /// Some files hold their packets twice, one after the other: the packet that is this one once more.
-    private static func copyInFile(_ evidence: WireEvidence, _ flow: FlowContext) -> Int? {
+    private static func copyInFile(_ evidence: WireEvidence, _ flow: ConnectionContext) -> Int? {
         let (number, time) = (evidence.reset.number, evidence.reset.time)
         guard flow.hasOtherResetsOfSender,
             let other = flow.resetsOfSender.first(where: {
@@ -317,7 +317,7 @@ struct WireFacts {
         return isRepetition ? other.number : nil
     }
 
-    private mutating func earlier(_ flow: FlowContext) {
+    private mutating func earlier(_ flow: ConnectionContext) {
         repeats()
         if flow.own.resetCount > 0, let reset = flow.own.resets.last {
             add(

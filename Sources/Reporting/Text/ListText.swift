@@ -31,7 +31,7 @@ struct ListText: Sendable {
         return page.text
     }
 
-    private func line(_ head: ResetList.Head, _ page: inout TextReport) {
+    private func line(_ head: ResetRow, _ page: inout TextReport) {
         let attribution = resets.attribution(of: head)
         let time =
             head.hasWallClock || page.options.time.form == .relative

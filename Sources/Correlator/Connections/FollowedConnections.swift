@@ -5,14 +5,14 @@ import PcapReader
 /// after it.
 ///
 /// A class, so that it is asked without a copy of it.
-final class FollowedFlows: Sendable {
+final class FollowedConnections: Sendable {
     private let flows: [EndedFlow]
     /// The places of those whose connection has a RST.
     private let resetFlows: [Int]
     /// The first of them as they were followed, to be compared with those of other captures.
-    let comparedFlows: [(place: Int, flow: FlowShard.Flow)]
+    let comparedFlows: [(place: Int, flow: ConnectionShard.Connection)]
     /// One for each RST.
-    private let moments: [FlowShard.Moment]
+    private let moments: [ConnectionShard.ResetSnapshot]
     /// The packets of all RSTs, in order, with the places of these. Some show a RST again.
     let packets: [(number: Int, place: Int32)]
     /// For each RST the next ones of both ends in the same connection, or -1.
@@ -22,7 +22,8 @@ final class FollowedFlows: Sendable {
 
     /// - Parameter isWhole: the flows are those of all connections, not of those with a RST.
     init(
-        _ flows: [FlowShard.Flow], _ moments: [FlowShard.Moment], _ repeats: [(number: Int, moment: Int32)],
+        _ flows: [ConnectionShard.Connection], _ moments: [ConnectionShard.ResetSnapshot],
+        _ repeats: [(number: Int, moment: Int32)],
         isWhole: Bool
     ) {
         self.flows = flows.map(EndedFlow.init)
@@ -33,7 +34,7 @@ final class FollowedFlows: Sendable {
         // A connection that was reset is one whatever interface showed the RST.
         let reset = isWhole ? Set(flows.lazy.filter(\.hasReset).map(\.connection)) : []
         resetFlows = flows.indices.filter { !isWhole || reset.contains(flows[$0].connection) }
-        comparedFlows = resetFlows.prefix(FlowTable.comparedFlows).map { ($0, flows[$0]) }
+        comparedFlows = resetFlows.prefix(ConnectionTable.comparedFlows).map { ($0, flows[$0]) }
         nextResets = Self.nextResets(moments, flowCount: flows.count)
         byConnection = flows.indices.filter { flows[$0].connection >= 0 }.map { (flows[$0].connection, Int32($0)) }
             .sorted { $0 < $1 }
@@ -47,10 +48,10 @@ final class FollowedFlows: Sendable {
         let duplicates: Int32
         let pending: Int32
         let lacksPast: Bool
-        let ends: Ends
-        let past: [(generation: Int32, ends: Ends)]
+        let ends: EndpointPair
+        let past: [(generation: Int32, ends: EndpointPair)]
 
-        init(_ flow: FlowShard.Flow) {
+        init(_ flow: ConnectionShard.Connection) {
             connection = flow.connection
             isReversed = flow.isReversed
             generation = flow.generation
@@ -64,7 +65,7 @@ final class FollowedFlows: Sendable {
 
     /// From the last RST to the first: of each flow the latest RSTs of both ends are known.
     private static func nextResets(
-        _ moments: [FlowShard.Moment], flowCount: Int
+        _ moments: [ConnectionShard.ResetSnapshot], flowCount: Int
     ) -> [(ofSender: Int32, ofPeer: Int32)] {
         var latest = [(Int32, Int32)](repeating: (-1, -1), count: flowCount)
         var nextResets = [(ofSender: Int32, ofPeer: Int32)](repeating: (-1, -1), count: moments.count)
@@ -96,22 +97,22 @@ final class FollowedFlows: Sendable {
     ///   - host: how the host accepts SYNs that the RST names.
     func context(
         at place: Int32, shard: Int = 0, knowing injectors: KnownInjectors? = nil, host: HostProfiles.Profile? = nil
-    ) -> FlowContext {
+    ) -> ConnectionContext {
         let moment = Int(place)
         let final = final(moment)
-        var strangers = FlowContext.Strangers()
+        var strangers = ConnectionContext.Strangers()
         strangers.host = host
         if let injectors, !injectors.isEmpty {
-            let flow = KnownInjectors.Flow(shard: shard, number: Int(moments[moment].flow))
+            let flow = KnownInjectors.Connection(shard: shard, number: Int(moments[moment].flow))
             let (reset, sender) = (moments[moment].note, Int(moments[moment].sender))
             strangers.sibling = injectors.sibling(
                 of: reset, in: flow, sender: sender, own: moments[moment].ends[sender])
             strangers.likeElsewhere = injectors.like(reset, in: flow)
             strangers.earlier = injectors.claim(before: reset.number, in: flow)
         }
-        return FlowContext(
+        return ConnectionContext(
             reset: moments[moment].note, ends: moments[moment].ends, sender: Int(moments[moment].sender),
-            recollection: moments[moment].recollection.value, previous: moments[moment].previous,
+            answerHistory: moments[moment].answerHistory.value, previous: moments[moment].previous,
             after: after(moment, final), final: final, duplicates: Int(flows[Int(moments[moment].flow)].duplicates),
             zeek: moments[moment].zeek, strangers: strangers,
             lacksPast: flows[Int(moments[moment].flow)].lacksPast && moments[moment].generation == 0)
@@ -133,7 +134,7 @@ final class FollowedFlows: Sendable {
             guard injection.claim == .claimed else { continue }
             claims.append(
                 KnownInjectors.Claim(
-                    reset: reset, flow: KnownInjectors.Flow(shard: shard, number: flow),
+                    reset: reset, flow: KnownInjectors.Connection(shard: shard, number: flow),
                     sender: Int(moments[place].sender)))
             if claims.count == KnownInjectors.kept { break }
         }
@@ -146,7 +147,7 @@ final class FollowedFlows: Sendable {
         guard !note.isMalformed else { return false }
         let (segments, lowest, highest) = moments[place].ends.ttls(of: Int(moments[place].sender))
         return segments > 0 && lowest == highest && lowest != note.ttl
-            || note.window != 0 && !note.flags.contains(.ack) || moments[place].recollection.value.copied != 0
+            || note.window != 0 && !note.flags.contains(.ack) || moments[place].answerHistory.value.copied != 0
     }
 
     /// Both ends when the capture ended or the next connection began.
@@ -166,13 +167,13 @@ final class FollowedFlows: Sendable {
         return FinalEnds(flows[flow].ends, last: (Int(moments[pending].sender), moments[pending].note))
     }
 
-    private func after(_ moment: Int, _ final: FinalEnds) -> FlowShard.After {
+    private func after(_ moment: Int, _ final: FinalEnds) -> ConnectionShard.After {
         let (own, peer) = (Int(moments[moment].sender), 1 - Int(moments[moment].sender))
         let followers = moments[moment].followers.value
         let next = nextResets[moment]
         let before = (own: moments[moment].ends.counts(of: own), peer: moments[moment].ends.counts(of: peer))
         let all = (own: final.counts(of: own), peer: final.counts(of: peer))
-        return FlowShard.After(
+        return ConnectionShard.After(
             fromSender: all.own.segments - before.own.segments, senderFirst: followers.ofSender,
             senderFirstData: followers.dataOfSender,
             fromPeer: all.peer.segments - before.peer.segments, peerFirst: followers.ofPeer,
@@ -213,27 +214,27 @@ final class FollowedFlows: Sendable {
     }
 
     /// Each flow with its connection, and whether the sender of its first segment comes second there.
-    var endsOfAllFlows: some Sequence<(Int32, Bool, Ends)> {
+    var endsOfAllFlows: some Sequence<(Int32, Bool, EndpointPair)> {
         flows.lazy.filter { $0.connection >= 0 }.map { ($0.connection, $0.isReversed, $0.ends) }
     }
 
     /// Each flow whose connection has a RST with its connection, and whether the sender of its first segment comes second there.
-    var endsOfFlows: some Sequence<(Int32, Bool, Ends)> {
+    var endsOfFlows: some Sequence<(Int32, Bool, EndpointPair)> {
         resetFlows.lazy.map { [flows] in (flows[$0].connection, flows[$0].isReversed, flows[$0].ends) }
     }
 
     // MARK: - Connections
 
     /// Both ends of a flow at the end of the capture, the sender of the first segment first.
-    func sides(_ flow: Int) -> [FlowSide] { currentEnds(flow).sides }
+    func sides(_ flow: Int) -> [ConnectionSide] { currentEnds(flow).sides }
 
     /// Of a connection that more interfaces saw, no more of them are looked at.
     private static let comparedInterfaces = 64
 
     /// What the shard has of a connection: its ends, in the direction of the filter; nil for nothing.
-    func ends(ofConnection connection: Int32) -> (source: FlowSide, destination: FlowSide)? {
+    func ends(ofConnection connection: Int32) -> (source: ConnectionSide, destination: ConnectionSide)? {
         let low = byConnection.firstPlace { $0.connection < connection }
-        var found: (source: FlowSide, destination: FlowSide)?
+        var found: (source: ConnectionSide, destination: ConnectionSide)?
         var most = 0
         for entry in byConnection[low...].prefix(Self.comparedInterfaces) where entry.connection == connection {
             let flow = Int(entry.flow)
@@ -246,23 +247,23 @@ final class FollowedFlows: Sendable {
     }
 }
 
-extension FlowShard.Moment {
+extension ConnectionShard.ResetSnapshot {
     /// The segment that the RST refuses, where its sender had sent nothing but a SYN to that address and port.
     var refused: SegmentNote? {
         guard note.isBareAnswer, !note.flags.contains(.ack) else { return nil }
         let side = Int(sender)
         guard ends.counts(of: side).segments == 0 || !ends[side].hasMoreThanSyn else { return nil }
-        return recollection.value.trigger(laterResets: 0)
+        return answerHistory.value.trigger(laterResets: 0)
     }
 }
 
 /// Both ends of a connection with all their RSTs, the last of which may not stand in `ends` yet: hardly anybody asks for
 /// the copy that this would cost.
 struct FinalEnds: Sendable {
-    private let ends: Ends
+    private let ends: EndpointPair
     private let last: (sender: Int, note: SegmentNote)?
 
-    init(_ ends: Ends, last: (sender: Int, note: SegmentNote)? = nil) {
+    init(_ ends: EndpointPair, last: (sender: Int, note: SegmentNote)? = nil) {
         self.ends = ends
         self.last = last
     }
@@ -278,9 +279,9 @@ struct FinalEnds: Sendable {
     func resets(of side: Int) -> [SegmentNote] { self.side(side).resets }
 
     /// The sender of the first segment first.
-    var sides: [FlowSide] { [side(0), side(1)] }
+    var sides: [ConnectionSide] { [side(0), side(1)] }
 
-    private func side(_ number: Int) -> FlowSide {
+    private func side(_ number: Int) -> ConnectionSide {
         var side = ends[number]
         if let last, last.sender == number { side.rememberReset(last.note) }
         return side

@@ -4,17 +4,17 @@ import NetworkTypes
 ///
 /// Keeps a few segments of each end and counts the rest: the memory is that of the connections and of their RSTs, however
 /// many segments there are. What two interfaces saw of one connection is kept apart.
-struct FlowShard: Sendable {
-    private var index = FlowIndex()
-    private var flows: [Flow] = []
+struct ConnectionShard: Sendable {
+    private var index = ConnectionIndex()
+    private var flows: [Connection] = []
     /// One for each RST.
-    private var moments: [Moment] = []
+    private var moments: [ResetSnapshot] = []
     /// RSTs that were captured twice: the packets that show them again, and the place of each in `moments`.
     private var repeats: [(number: Int, moment: Int32)] = []
     /// For each flow the latest of those segments that are being added, by its place among them, or -1.
     private var latest: [Int32] = []
     /// Segments that are to be followed.
-    private var queue: [FlowSegment] = []
+    private var queue: [ConnectionSegment] = []
     /// Of a capture that is read once: its connections, and of each segment of `queue` how to find its own.
     private(set) var numbers: ConnectionNumbers?
     private var keys: [ConnectionKey] = []
@@ -57,19 +57,19 @@ struct FlowShard: Sendable {
     }
 
     /// A connection as it was just before a RST.
-    struct Moment: Sendable {
+    struct ResetSnapshot: Sendable {
         /// The RST.
         let note: SegmentNote
         let flow: Int32
         /// 0 if the end that sent the first segment sent the RST, else 1.
         let sender: Int8
         let generation: Int32
-        let ends: Ends
-        let recollection: Seldom<Recollection>
-        let previous: Flow.Ended?
+        let ends: EndpointPair
+        let answerHistory: Seldom<AnswerHistory>
+        let previous: Connection.Ended?
         var followers = Seldom<Followers>()
-        /// In each of the lists of `Flow.Waiting` the next one, or -1.
-        var next = Flow.Waiting()
+        /// In each of the lists of `Connection.Waiting` the next one, or -1.
+        var next = Connection.Waiting()
         /// What Zeek makes of the connection in the end, and the RST of it that came before this one, or -1.
         var zeek = ZeekState.other
         var previousOfZeek: Int32
@@ -104,7 +104,7 @@ struct FlowShard: Sendable {
     /// Puts off the next segments of the capture until there are many, and `follow` is called.
     ///
     /// - Parameter preceding: what is added to the numbers of their packets.
-    mutating func enqueue(_ segments: [FlowSegment], precedingPackets preceding: Int) {
+    mutating func enqueue(_ segments: [ConnectionSegment], precedingPackets preceding: Int) {
         for var segment in segments {
             segment.note.number += preceding
             queue.append(segment)
@@ -135,7 +135,7 @@ struct FlowShard: Sendable {
     }
 
     private mutating func followQueue() {
-        var segments: [FlowSegment] = []
+        var segments: [ConnectionSegment] = []
         swap(&segments, &queue)
         follow(segments)
         segments.removeAll(keepingCapacity: true)
@@ -177,7 +177,7 @@ struct FlowShard: Sendable {
         // What a connection has at several interfaces stays together.
         var states = [ConnectionState](repeating: ConnectionState(), count: numbers?.limit ?? 0)
         for flow in flows where flow.connection >= 0 {
-            let place = Int(flow.connection) / FlowTable.shardCount
+            let place = Int(flow.connection) / ConnectionTable.shardCount
             states[place].flows += 1
             states[place].hasReset = states[place].hasReset || flow.hasReset
             states[place].isOpen = states[place].isOpen || !flow.isClosed
@@ -196,7 +196,7 @@ struct FlowShard: Sendable {
             count += 1
         }
         for place in flows.indices where flows[place].connection >= 0 {
-            guard states[Int(flows[place].connection) / FlowTable.shardCount].isLetGo else { continue }
+            guard states[Int(flows[place].connection) / ConnectionTable.shardCount].isLetGo else { continue }
             flows[place] = .nothing
             free.append(Int32(truncatingIfNeeded: place))
         }
@@ -221,7 +221,8 @@ struct FlowShard: Sendable {
             moment.refused.map { segment in
                 let flow = flows[Int(moment.flow)]
                 return TranslationSearch.Question(
-                    reset: moment.note.number, tuple: numbers.tuple(flow.connection / Int32(FlowTable.shardCount)),
+                    reset: moment.note.number,
+                    tuple: numbers.tuple(flow.connection / Int32(ConnectionTable.shardCount)),
                     isReversed: flow.isReversed != (moment.sender == 1), segment)
             }
         }
@@ -238,7 +239,7 @@ struct FlowShard: Sendable {
     /// processor's cache, nor is the state of its connection. Therefore the segments of each connection are taken together,
     /// of a few connections the state is looked for at the same time, so that the processor waits for all of them at once,
     /// and the next segment is asked for before it is its turn.
-    private mutating func follow(_ segments: [FlowSegment]) {
+    private mutating func follow(_ segments: [ConnectionSegment]) {
         // The segments of each connection as a chain, in the order of the capture.
         var next = [Int32](repeating: -1, count: segments.count)
         var chains: [(flow: Int, head: Int32)] = []
@@ -272,11 +273,11 @@ struct FlowShard: Sendable {
     private var touched = 0
 
     /// The connection at the interface of the segment, which may be a new one.
-    private mutating func flow(of segment: FlowSegment) -> Int {
+    private mutating func flow(of segment: ConnectionSegment) -> Int {
         let new = free.last ?? Int32(truncatingIfNeeded: flows.count)
-        let place = Int(segment.connection) / FlowTable.shardCount
+        let place = Int(segment.connection) / ConnectionTable.shardCount
         if let known = index.flow(of: segment, place: place, orNew: new) { return Int(known) }
-        var flow = Flow(
+        var flow = Connection(
             connection: segment.connection, isReversed: segment.isReversed, interface: segment.interface,
             ifindex: segment.ifindex)
         flow.lacksPast = numbers?.lacksPast(Int32(truncatingIfNeeded: place)) ?? false
@@ -291,7 +292,7 @@ struct FlowShard: Sendable {
 
     /// - Parameter number: that of the flow.
     private static func add(
-        _ segment: FlowSegment, to flow: inout Flow, _ number: Int, _ moments: inout [Moment],
+        _ segment: ConnectionSegment, to flow: inout Connection, _ number: Int, _ moments: inout [ResetSnapshot],
         _ repeats: inout [(number: Int, moment: Int32)]
     ) {
         let side = segment.isReversed == flow.isReversed ? 0 : 1
@@ -325,19 +326,19 @@ struct FlowShard: Sendable {
     }
 
     private static func addReset(
-        _ note: SegmentNote, to flow: inout Flow, _ number: Int, _ side: Int, _ moments: inout [Moment]
+        _ note: SegmentNote, to flow: inout Connection, _ number: Int, _ side: Int, _ moments: inout [ResetSnapshot]
     ) {
         flow.pending = Int32(truncatingIfNeeded: moments.count)
         moments.append(
-            Moment(
+            ResetSnapshot(
                 note: note, flow: Int32(truncatingIfNeeded: number), sender: Int8(truncatingIfNeeded: side),
-                generation: flow.generation, ends: flow.ends, recollection: flow.recollection(note, side: side),
+                generation: flow.generation, ends: flow.ends, answerHistory: flow.answerHistory(note, side: side),
                 previous: flow.previous, previousOfZeek: flow.latestOfZeek))
         flow.latestOfZeek = flow.pending
     }
 
     /// Tells the RSTs of a connection what Zeek makes of it, when nothing more comes.
-    private static func finishZeek(_ flow: inout Flow, _ moments: inout [Moment]) {
+    private static func finishZeek(_ flow: inout Connection, _ moments: inout [ResetSnapshot]) {
         while flow.latestOfZeek >= 0 {
             let place = Int(flow.latestOfZeek)
             moments[place].zeek = flow.zeek.state
@@ -346,7 +347,7 @@ struct FlowShard: Sendable {
     }
 
     /// Takes in the RST that was the latest until now.
-    private static func settle(_ flow: inout Flow, _ moments: inout [Moment]) {
+    private static func settle(_ flow: inout Connection, _ moments: inout [ResetSnapshot]) {
         guard flow.pending >= 0 else { return }
         let place = Int(flow.pending)
         let sender = Int(moments[place].sender)
@@ -361,8 +362,8 @@ struct FlowShard: Sendable {
     /// Tells the RSTs of a list of a segment that follows them.
     @inline(__always)
     private static func follow(
-        _ note: SegmentNote, _ side: Int, _ head: inout Int32, _ next: KeyPath<Flow.Waiting, Int32>,
-        _ moments: inout [Moment]
+        _ note: SegmentNote, _ side: Int, _ head: inout Int32, _ next: KeyPath<Connection.Waiting, Int32>,
+        _ moments: inout [ResetSnapshot]
     ) {
         while head >= 0 {
             let place = Int(head)
@@ -378,7 +379,8 @@ struct FlowShard: Sendable {
     /// The same for a segment with payload, and RSTs of its end.
     @inline(__always)
     private static func followData(
-        _ note: SegmentNote, _ head: inout Int32, _ next: KeyPath<Flow.Waiting, Int32>, _ moments: inout [Moment]
+        _ note: SegmentNote, _ head: inout Int32, _ next: KeyPath<Connection.Waiting, Int32>,
+        _ moments: inout [ResetSnapshot]
     ) {
         while head >= 0 {
             let place = Int(head)
@@ -388,26 +390,26 @@ struct FlowShard: Sendable {
     }
 
     /// What became of the connections, when all segments are added.
-    mutating func finish() -> FollowedFlows {
+    mutating func finish() -> FollowedConnections {
         follow(ifAtLeast: 1)
         queue = []
         for index in flows.indices { Self.finishZeek(&flows[index], &moments) }
-        return FollowedFlows(flows, moments, repeats, isWhole: numbers != nil)
+        return FollowedConnections(flows, moments, repeats, isWhole: numbers != nil)
     }
 }
 
-extension FlowShard.Flow {
+extension ConnectionShard.Connection {
     /// The place of an equal RST that came just before: one that was captured twice (a mirror port, a bridge).
     ///
     /// A host may well send equal RSTs, one for each segment that it refuses, and so may who forges them. Therefore the
     /// other segments of the connection have to tell that this capture has segments twice.
-    fileprivate func justSeen(_ reset: SegmentNote, side: Int, _ moments: [FlowShard.Moment]) -> Int32? {
+    fileprivate func justSeen(_ reset: SegmentNote, side: Int, _ moments: [ConnectionShard.ResetSnapshot]) -> Int32? {
         guard duplicates > 0, Int(duplicates) * 3 >= ends[0].segments + ends[1].segments else { return nil }
         var place = latestOfZeek
         // From the latest backwards, as few as of other segments.
         for _ in 0..<4 where place >= 0 {
             let moment = moments[Int(place)]
-            guard moment.note.time.distance(from: reset.time) <= FlowShard.duplicateWindow else { return nil }
+            guard moment.note.time.distance(from: reset.time) <= ConnectionShard.duplicateWindow else { return nil }
             if Int(moment.sender) == side, moment.note.isEqual(to: reset) { return place }
             place = moment.previousOfZeek
         }

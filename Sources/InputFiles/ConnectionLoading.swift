@@ -4,10 +4,10 @@ import PcapReader
 
 extension CaptureInput {
     /// Reads the capture once more, for what it has of some connections.
-    mutating func loadFlows(_ filter: FlowFilter, _ progress: ((_ done: Int, _ total: Int?) -> Void)?) {
+    mutating func loadFlows(_ filter: ConnectionFilter, _ progress: ((_ done: Int, _ total: Int?) -> Void)?) {
         do {
             let file = try InputFile(path: file)
-            var builder = FlowTable.Builder(filter, resets: resets.count)
+            var builder = ConnectionTable.Builder(filter, resets: resets.count)
             _ = try file.scan(selecting: .flows(filter), progress: progress, into: &builder)
             flows = builder.finish()
             hasFlows = true
@@ -30,6 +30,6 @@ extension CaptureInput {
         guard let file = try? InputFile(path: file),
             let summary = try? file.scan(selecting: .all, progress: progress, into: &all)
         else { return }
-        unfinished = UnfinishedConnections(FlowTable(all.finish()), end: summary.lastTime ?? 0)
+        unfinished = UnfinishedConnections(ConnectionTable(all.finish()), end: summary.lastTime ?? 0)
     }
 }

@@ -1,5 +1,5 @@
 /// Finds the flow of a connection at an interface.
-struct FlowIndex: Sendable {
+struct ConnectionIndex: Sendable {
     /// Of each connection the first flow there was: most have no other.
     private var first: [Entry] = []
     /// The others. An attacker may have one connection seen at any number of interfaces; the hash has a secret.
@@ -21,7 +21,7 @@ struct FlowIndex: Sendable {
     /// The flow of a segment, or nil once, after which it is `new`.
     ///
     /// - Parameter place: the number of its connection among those that the index is for.
-    mutating func flow(of segment: FlowSegment, place: Int, orNew new: Int32) -> Int32? {
+    mutating func flow(of segment: ConnectionSegment, place: Int, orNew new: Int32) -> Int32? {
         while place >= first.count {
             first.append(contentsOf: repeatElement(Entry(), count: max(64, first.count)))
         }
@@ -43,6 +43,6 @@ struct FlowIndex: Sendable {
     mutating func remove(where isGone: (_ place: Int) -> Bool) {
         for place in first.indices where first[place].flow >= 0 && isGone(place) { first[place] = Entry() }
         guard !others.isEmpty else { return }
-        others = others.filter { !isGone(Int($0.key.connection) / FlowTable.shardCount) }
+        others = others.filter { !isGone(Int($0.key.connection) / ConnectionTable.shardCount) }
     }
 }

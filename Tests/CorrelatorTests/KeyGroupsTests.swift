@@ -3,7 +3,7 @@ import Testing
 
 @testable import Correlator
 
-@Suite struct BucketsTests {
+@Suite struct KeyGroupsTests {
     /// From nothing to so many that they are put together in parts, with few different keys and with many.
     @Test(arguments: [0, 1, 1000, 40_000, 300_000], [1, 7, 5000, 1_000_000])
     func asADictionaryGroupsThem(count: Int, different: Int) {
@@ -14,7 +14,7 @@ import Testing
         }
         let expected = Dictionary(grouping: keys.indices.filter { keys[$0] != nil }) { keys[$0] }.values
             .sorted { $0[0] < $1[0] }
-        let buckets = Buckets(count) { keys[$0] }
+        let buckets = KeyGroups(count) { keys[$0] }
         #expect(buckets.count == expected.count)
         #expect(buckets.counts.map(Int.init) == expected.map(\.count))
         #expect(buckets.firsts.map(Int.init) == expected.map { $0[0] })
@@ -27,7 +27,7 @@ import Testing
         var sizes = [Int](repeating: 0, count: 16)
         for number in 0..<16_000 {
             let hash = IPAddress(ipv4: UInt32(number)).hash(SecretHash())
-            sizes[Buckets.PartialHash(SecretHash.finish(hash)).part(of: 16)] += 1
+            sizes[KeyGroups.PartialHash(SecretHash.finish(hash)).part(of: 16)] += 1
         }
         #expect(sizes.allSatisfy { $0 > 700 })
     }

@@ -4,20 +4,20 @@ public import PcapReader
 import Synchronization
 
 /// Connections of one capture, and for each of their RSTs what came before it and after it.
-public struct FlowTable: Sendable {
+public struct ConnectionTable: Sendable {
     private let content: Content
 
     /// A class, so that a table is asked without copies of its parts.
     private final class Content: Sendable {
         let names: ConnectionNames
         /// A connection is always in the same one, however many processors there are.
-        let shards: [FollowedFlows]
+        let shards: [FollowedConnections]
         /// Of each RST, in the order of the capture, its packet, its shard and its place there.
         let resets: [(number: Int, shard: Int32, place: Int32)]
         let injectors: KnownInjectors
         let hosts: HostProfiles
 
-        init(_ names: ConnectionNames, _ shards: [FollowedFlows]) {
+        init(_ names: ConnectionNames, _ shards: [FollowedConnections]) {
             self.names = names
             self.shards = shards
             resets = Self.merged(shards.map(\.packets))
@@ -55,13 +55,13 @@ public struct FlowTable: Sendable {
 
     static let shardCount = 8
 
-    public init() { self.init(.selected(FlowFilter([])), []) }
+    public init() { self.init(.selected(ConnectionFilter([])), []) }
 
-    init(_ names: ConnectionNames, _ shards: [FollowedFlows]) { content = Content(names, shards) }
+    init(_ names: ConnectionNames, _ shards: [FollowedConnections]) { content = Content(names, shards) }
 
     /// - Parameter segments: of one capture, in the order of the file.
     public init(_ segments: some Collection<CapturedSegment>) {
-        let filter = FlowFilter(segments.map(\.segment.tuple))
+        let filter = ConnectionFilter(segments.map(\.segment.tuple))
         var builder = Builder(filter)
         var batch = Builder.emptyBatch
         for var segment in segments {
@@ -75,12 +75,12 @@ public struct FlowTable: Sendable {
 
     /// Follows connections with all processors.
     public struct Builder: SegmentSink {
-        private let filter: FlowFilter
+        private let filter: ConnectionFilter
         private let slots: [Slot]
 
         private final class Slot: Sendable {
-            let shard: Mutex<FlowShard>
-            init(_ shard: FlowShard) { self.shard = Mutex(shard) }
+            let shard: Mutex<ConnectionShard>
+            init(_ shard: ConnectionShard) { self.shard = Mutex(shard) }
         }
 
         /// Segments of a shard that are followed together: the more, the more of them are of the same connection, and the
@@ -90,22 +90,22 @@ public struct FlowTable: Sendable {
 
         /// The segments of a part of the file, for each shard its own.
         public struct Batch: Sendable {
-            fileprivate var shards = [[FlowSegment]](repeating: [], count: FlowTable.shardCount)
+            fileprivate var shards = [[ConnectionSegment]](repeating: [], count: ConnectionTable.shardCount)
         }
 
         /// - Parameters:
         ///   - filter: the one that selects the segments.
         ///   - resets: how many of them are RSTs, as far as that is known.
-        public init(_ filter: FlowFilter, resets: Int = 0) {
+        public init(_ filter: ConnectionFilter, resets: Int = 0) {
             self.init(filter, resets: resets, followedTogether: 24_576)
         }
 
-        init(_ filter: FlowFilter, resets: Int, followedTogether: Int) {
+        init(_ filter: ConnectionFilter, resets: Int, followedTogether: Int) {
             self.filter = filter
             self.followedTogether = followedTogether
-            func share(_ count: Int) -> Int { count / FlowTable.shardCount * 17 / 16 }
-            slots = (0..<FlowTable.shardCount).map { _ in
-                Slot(FlowShard(connections: share(filter.count), resets: share(resets)))
+            func share(_ count: Int) -> Int { count / ConnectionTable.shardCount * 17 / 16 }
+            slots = (0..<ConnectionTable.shardCount).map { _ in
+                Slot(ConnectionShard(connections: share(filter.count), resets: share(resets)))
             }
         }
 
@@ -114,7 +114,7 @@ public struct FlowTable: Sendable {
         /// - Parameter segment: one that the filter selected; others are left out.
         public static func add(_ segment: CapturedSegment, to batch: inout Batch) {
             guard segment.connection >= 0 else { return }
-            batch.shards[ConnectionNames.shard(of: segment.connection)].append(FlowSegment(segment))
+            batch.shards[ConnectionNames.shard(of: segment.connection)].append(ConnectionSegment(segment))
         }
 
         public mutating func take(_ batches: [(batch: Batch, precedingPackets: Int)]) {
@@ -128,12 +128,12 @@ public struct FlowTable: Sendable {
             }
         }
 
-        public func finish() -> FlowTable {
-            FlowTable(
+        public func finish() -> ConnectionTable {
+            ConnectionTable(
                 .selected(filter),
                 slots.concurrentMap(inPiecesOf: 1) { slot in
                     slot.shard.withLock { shard in
-                        defer { shard = FlowShard() }
+                        defer { shard = ConnectionShard() }
                         return shard.finish()
                     }
                 })
@@ -145,7 +145,7 @@ public struct FlowTable: Sendable {
     /// - Parameters:
     ///   - number: of the packet.
     ///   - index: how many RSTs of the capture came before it, as far as that is known.
-    func context(ofPacket number: Int, index: Int = 0) -> FlowContext? {
+    func context(ofPacket number: Int, index: Int = 0) -> ConnectionContext? {
         let resets = content.resets
         var found = index
         if !resets.indices.contains(index) || resets[index].number != number {
@@ -164,7 +164,7 @@ public struct FlowTable: Sendable {
     }
 
     /// What the capture has of a connection: its ends, in the order of the tuple; nil for nothing.
-    func connection(of tuple: FourTuple) -> (source: FlowSide, destination: FlowSide, lastTime: Int64)? {
+    func connection(of tuple: FourTuple) -> (source: ConnectionSide, destination: ConnectionSide, lastTime: Int64)? {
         guard let place = content.names.number(of: tuple),
             let ends = content.shards[ConnectionNames.shard(of: place.connection)].ends(ofConnection: place.connection)
         else { return nil }
@@ -173,7 +173,7 @@ public struct FlowTable: Sendable {
     }
 
     /// All parts, with the filter that their connections were selected by.
-    var shards: [FollowedFlows] { content.shards }
+    var shards: [FollowedConnections] { content.shards }
     var names: ConnectionNames { content.names }
 
     func questions(atMost limit: Int) -> [TranslationSearch.Question] {

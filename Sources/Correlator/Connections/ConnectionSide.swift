@@ -5,7 +5,7 @@ import PcapReader
 /// `RecentSegments`.
 ///
 /// A copy of it is kept for each RST, so that it is small: what most ends never do stands elsewhere.
-struct FlowSide: Sendable, Equatable {
+struct ConnectionSide: Sendable, Equatable {
     // What every segment looks at or changes stands together, in few lines of the processor's cache; the connections of a
     // large capture take turns, and each line that is not there costs more than all the arithmetic.
     var segments = 0
@@ -43,8 +43,8 @@ struct FlowSide: Sendable, Equatable {
     private(set) var last: SegmentNote?
     /// The last segment with payload.
     private(set) var lastData: SegmentNote?
-    private var milestones = Seldom<Milestones>()
-    private var troubles = Seldom<Troubles>()
+    private var marks = Seldom<HandshakeMarks>()
+    private var losses = Seldom<LossCounters>()
     /// RSTs of this end, the latest at the end.
     private(set) var resets: [SegmentNote] = []
     var resetCount = 0
@@ -53,10 +53,10 @@ struct FlowSide: Sendable, Equatable {
     var suspects: [Suspect] = []
 
     /// How the end began and ended.
-    private struct Milestones: Sendable, Equatable, StartsEmpty {
+    private struct HandshakeMarks: Sendable, Equatable, StartsEmpty {
         var syn: SegmentNote?
         var synOptions = TCPOptions()
-        var otherSyns: [FlowSegment] = []
+        var otherSyns: [ConnectionSegment] = []
         var lastBeforeOtherSyn: SegmentNote?
         var synRepeats = 0
         var firstAckTime: Int64?
@@ -82,7 +82,7 @@ struct FlowSide: Sendable, Equatable {
         }
     }
 
-    private struct Troubles: Sendable, Equatable, StartsEmpty {
+    private struct LossCounters: Sendable, Equatable, StartsEmpty {
         var retransmissions = 0
         var lastRetransmission: SegmentNote?
         var retransmissionTimes: [Int64] = []
@@ -95,33 +95,33 @@ struct FlowSide: Sendable, Equatable {
     }
 
     /// The SYN or SYN+ACK that began the connection.
-    var syn: SegmentNote? { milestones.value.syn }
-    var synOptions: TCPOptions { milestones.value.synOptions }
+    var syn: SegmentNote? { marks.value.syn }
+    var synOptions: TCPOptions { marks.value.synOptions }
     /// A SYN or SYN+ACK with another sequence number than `syn`, the latest one.
-    var otherSyn: SegmentNote? { milestones.value.otherSyns.last?.note }
+    var otherSyn: SegmentNote? { marks.value.otherSyns.last?.note }
     /// The same, and what it repeats; at most `keptSyns`.
-    var otherSyns: [FlowSegment] { milestones.value.otherSyns }
+    var otherSyns: [ConnectionSegment] { marks.value.otherSyns }
     /// The last segment before the first of these.
-    var lastBeforeOtherSyn: SegmentNote? { milestones.value.lastBeforeOtherSyn }
-    var synRepeats: Int { milestones.value.synRepeats }
+    var lastBeforeOtherSyn: SegmentNote? { marks.value.lastBeforeOtherSyn }
+    var synRepeats: Int { marks.value.synRepeats }
     /// When an end that opened the connection first acknowledged something.
-    var firstAckTime: Int64? { milestones.value.firstAckTime }
-    var fin: SegmentNote? { milestones.value.fin }
+    var firstAckTime: Int64? { marks.value.firstAckTime }
+    var fin: SegmentNote? { marks.value.fin }
     /// How long neither end had sent anything when the FIN came, from `Pause.least` on.
-    var pauseBeforeFin: Pause? { milestones.value.pauseBeforeFin }
-    var retransmissions: Int { troubles.value.retransmissions }
-    var lastRetransmission: SegmentNote? { troubles.value.lastRetransmission }
+    var pauseBeforeFin: Pause? { marks.value.pauseBeforeFin }
+    var retransmissions: Int { losses.value.retransmissions }
+    var lastRetransmission: SegmentNote? { losses.value.lastRetransmission }
     /// Times of the latest retransmissions, at most `keptTimes`.
-    var retransmissionTimes: [Int64] { troubles.value.retransmissionTimes }
+    var retransmissionTimes: [Int64] { losses.value.retransmissionTimes }
     /// Keepalive probes (RFC 9293, section 3.8.4).
-    var probes: Int { troubles.value.probes }
-    var lastProbe: SegmentNote? { troubles.value.lastProbe }
+    var probes: Int { losses.value.probes }
+    var lastProbe: SegmentNote? { losses.value.lastProbe }
     /// Probes of a window that the other end had closed (RFC 9293, section 3.8.6.1).
-    var windowProbes: Int { troubles.value.windowProbes }
-    var lastWindowProbe: SegmentNote? { troubles.value.lastWindowProbe }
+    var windowProbes: Int { losses.value.windowProbes }
+    var lastWindowProbe: SegmentNote? { losses.value.lastWindowProbe }
     /// How often the end closed its window.
-    var zeroWindows: Int { troubles.value.zeroWindows }
-    var lastZeroWindow: SegmentNote? { troubles.value.lastZeroWindow }
+    var zeroWindows: Int { losses.value.zeroWindows }
+    var lastZeroWindow: SegmentNote? { losses.value.lastZeroWindow }
 
     /// An identification that is at most so much further on belongs to the same row.
     static let usualIDStep: UInt16 = 1024
@@ -172,7 +172,7 @@ struct FlowSide: Sendable, Equatable {
     }
 }
 
-extension FlowSide {
+extension ConnectionSide {
     /// The SYN+ACK cannot be the one of what this end has sent before.
     func opensAnother(_ note: SegmentNote) -> Bool {
         guard hasMoreThanSyn else { return false }
@@ -184,7 +184,7 @@ extension FlowSide {
     /// - Parameters:
     ///   - recent: the segments of this end before it.
     ///   - peer: the other end.
-    mutating func add(_ segment: FlowSegment, after recent: RecentSegments, peer: borrowing FlowSide) {
+    mutating func add(_ segment: ConnectionSegment, after recent: RecentSegments, peer: borrowing ConnectionSide) {
         let note = segment.note
         let begins = segments == 0
         let before = nextSeq
@@ -197,7 +197,7 @@ extension FlowSide {
         if note.flags.contains(.ack) {
             if firstAck == nil {
                 firstAck = note.ack
-                if syn?.isPlainSyn == true { milestones.value.firstAckTime = note.time }
+                if syn?.isPlainSyn == true { marks.value.firstAckTime = note.time }
             }
             if highestAck.map(note.ack.follows) ?? true { highestAck = note.ack }
         }
@@ -222,14 +222,14 @@ extension FlowSide {
         last = note
     }
 
-    private mutating func addFin(_ note: SegmentNote, _ peer: borrowing FlowSide) {
-        milestones.value.fin = note
+    private mutating func addFin(_ note: SegmentNote, _ peer: borrowing ConnectionSide) {
+        marks.value.fin = note
         var before = last
         if let theirs = peer.last, theirs.number > before?.number ?? 0 { before = theirs }
-        milestones.value.pauseBeforeFin = before.flatMap { Pause(from: $0, to: note) }
+        marks.value.pauseBeforeFin = before.flatMap { Pause(from: $0, to: note) }
     }
 
-    private mutating func countHeader(_ segment: FlowSegment) {
+    private mutating func countHeader(_ segment: ConnectionSegment) {
         let note = segment.note
         segments += 1
         kinds.formUnion(note.kinds)
@@ -245,31 +245,31 @@ extension FlowSide {
         lastFlowLabel = segment.flowLabel
         let closesWindow = note.window == 0 && !note.flags.contains(.syn)
         if closesWindow {
-            if !windowIsZero { troubles.value.zeroWindows += 1 }
-            troubles.value.lastZeroWindow = note
+            if !windowIsZero { losses.value.zeroWindows += 1 }
+            losses.value.lastZeroWindow = note
         }
         windowIsZero = closesWindow
     }
 
     /// - Returns: false for a SYN that opens another connection with the same addresses and ports, if anybody answers it.
-    private mutating func addSyn(_ segment: FlowSegment) -> Bool {
+    private mutating func addSyn(_ segment: ConnectionSegment) -> Bool {
         let note = segment.note
         if let syn, note.seq == syn.seq {
-            milestones.value.synRepeats += 1
+            marks.value.synRepeats += 1
             return true
         }
         // Where the connection is older than the capture: its own SYN may have been captured after what followed it.
         let isFirst = syn == nil && (!note.isPlainSyn || segments == 1 || nextSeq &- note.end < Self.shortlyAfter)
         if isFirst {
-            milestones.value.syn = note
-            milestones.value.synOptions = segment.options
+            marks.value.syn = note
+            marks.value.synOptions = segment.options
             synKinds = note.kinds
             return true
         }
-        if !hasOtherSyn { milestones.value.lastBeforeOtherSyn = last }
-        if otherSyn?.seq != note.seq { milestones.value.otherSyns = [] }
-        if otherSyns.count == Self.keptSyns { milestones.value.otherSyns.remove(at: 1) }
-        milestones.value.otherSyns.append(segment)
+        if !hasOtherSyn { marks.value.lastBeforeOtherSyn = last }
+        if otherSyn?.seq != note.seq { marks.value.otherSyns = [] }
+        if otherSyns.count == Self.keptSyns { marks.value.otherSyns.remove(at: 1) }
+        marks.value.otherSyns.append(segment)
         // Another SYN+ACK answers the same SYN (a SYN cookie, a load balancer).
         guard note.isPlainSyn else { return true }
         hasOtherSyn = true
@@ -283,21 +283,21 @@ extension FlowSide {
 
     /// Finds out whether the segment is new, a probe, or a repetition, and counts it.
     private mutating func place(
-        _ note: SegmentNote, _ recent: RecentSegments, _ peer: borrowing FlowSide
+        _ note: SegmentNote, _ recent: RecentSegments, _ peer: borrowing ConnectionSide
     ) -> Place {
         guard note.end != note.seq || note.seq == nextSeq &- 1 else { return .empty }
         if note.length <= 1, note.seq == nextSeq &- 1, note.flags.isDisjoint(with: [.syn, .fin]),
             note.flags.contains(.ack)
         {
             if peer.windowIsZero {
-                troubles.value.windowProbes += 1
-                troubles.value.lastWindowProbe = note
+                losses.value.windowProbes += 1
+                losses.value.lastWindowProbe = note
                 return .probe
             }
             if note.length == 0 || wasAcknowledged(note, by: peer) {
                 probesSinceHeard += 1
-                troubles.value.probes += 1
-                troubles.value.lastProbe = note
+                losses.value.probes += 1
+                losses.value.lastProbe = note
                 return .probe
             }
         }
@@ -310,16 +310,16 @@ extension FlowSide {
             return .new
         } else {
             retransmissionsSinceHeard += 1
-            troubles.value.retransmissions += 1
-            troubles.value.lastRetransmission = note
-            if retransmissionTimes.count == Self.keptTimes { troubles.value.retransmissionTimes.removeFirst() }
-            troubles.value.retransmissionTimes.append(note.time)
+            losses.value.retransmissions += 1
+            losses.value.lastRetransmission = note
+            if retransmissionTimes.count == Self.keptTimes { losses.value.retransmissionTimes.removeFirst() }
+            losses.value.retransmissionTimes.append(note.time)
             return .repetition
         }
     }
 
     /// Whether the other end has the last byte that this one sent: a byte that it lacks is sent again, and is no probe.
-    private func wasAcknowledged(_ note: SegmentNote, by peer: borrowing FlowSide) -> Bool {
+    private func wasAcknowledged(_ note: SegmentNote, by peer: borrowing ConnectionSide) -> Bool {
         guard let ack = peer.highestAck else {
             // Of the other end nothing was captured: a byte that was sent alone, and comes alone again, is most likely lost.
             return lastData.map { $0.seq != note.seq || $0.length != 1 } ?? true

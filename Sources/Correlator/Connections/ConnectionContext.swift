@@ -1,17 +1,17 @@
 /// What one observer saw of a connection before and after a RST.
 ///
 /// A class, so that a hundred rules can ask it without a copy.
-final class FlowContext: Sendable {
+final class ConnectionContext: Sendable {
     /// The RST; nil if nothing was seen. Of one that was captured twice, what was captured first.
     let reset: SegmentNote?
     /// The end that sent the RST, and the other one, before the RST.
-    let own: FlowSide
-    let peer: FlowSide
+    let own: ConnectionSide
+    let peer: ConnectionSide
     /// What the latest segments before the RST say of it.
-    let recollection: Recollection
+    let answerHistory: AnswerHistory
     /// An earlier connection with the same addresses and ports.
-    let previous: FlowShard.Flow.Ended?
-    let after: FlowShard.After
+    let previous: ConnectionShard.Connection.Ended?
+    let after: ConnectionShard.After
     /// When the capture ended or the next connection began.
     let final: FinalEnds
     private let sender: Int
@@ -36,21 +36,23 @@ final class FlowContext: Sendable {
     }
 
     /// Nothing was seen.
-    static let nothing = FlowContext(
-        reset: nil, ends: Ends(), sender: 0, recollection: Recollection(), previous: nil, after: FlowShard.After(),
-        final: FinalEnds(Ends()),
+    static let nothing = ConnectionContext(
+        reset: nil, ends: EndpointPair(), sender: 0, answerHistory: AnswerHistory(), previous: nil,
+        after: ConnectionShard.After(),
+        final: FinalEnds(EndpointPair()),
         duplicates: 0, zeek: .other, strangers: Strangers(), lacksPast: false)
 
     init(
-        reset: SegmentNote?, ends: Ends, sender: Int, recollection: Recollection, previous: FlowShard.Flow.Ended?,
-        after: FlowShard.After,
+        reset: SegmentNote?, ends: EndpointPair, sender: Int, answerHistory: AnswerHistory,
+        previous: ConnectionShard.Connection.Ended?,
+        after: ConnectionShard.After,
         final: FinalEnds, duplicates: Int, zeek: ZeekState, strangers: Strangers,
         lacksPast: Bool
     ) {
         self.reset = reset
         own = ends[sender]
         peer = ends[1 - sender]
-        self.recollection = recollection
+        self.answerHistory = answerHistory
         self.previous = previous
         self.after = after
         self.final = final
@@ -65,7 +67,7 @@ final class FlowContext: Sendable {
     var resetsOfSender: [SegmentNote] { final.resets(of: sender) }
 
     /// The end that sent the RST, with what it sent afterwards.
-    var finalOwn: FlowSide { final.sides[sender] }
+    var finalOwn: ConnectionSide { final.sides[sender] }
 
     /// The last data is an answer of the other end to all that the sender had sent.
     var ownIsAnswered: Bool {
@@ -75,8 +77,8 @@ final class FlowContext: Sendable {
 
     /// The segment of the other end that the RST answers, if one fits.
     var trigger: SegmentNote? {
-        guard let reset, hasOtherResetsOfSender else { return recollection.trigger(laterResets: 0) }
-        return recollection.trigger(
+        guard let reset, hasOtherResetsOfSender else { return answerHistory.trigger(laterResets: 0) }
+        return answerHistory.trigger(
             laterResets: resetsOfSender.count { $0.number > reset.number && $0.answersLike(reset) })
     }
 
@@ -86,7 +88,7 @@ final class FlowContext: Sendable {
     var isKnown: Bool { own.segments + peer.segments > 0 }
 
     /// Who opened the connection.
-    var opener: FlowSummary.Opener {
+    var opener: ConnectionSummary.Opener {
         if own.syn?.isPlainSyn == true { return peer.syn?.isPlainSyn == true ? .unknown : .sender }
         if peer.syn?.isPlainSyn == true { return .receiver }
         if own.syn?.isSynAck == true { return .receiver }

@@ -1,14 +1,14 @@
 import NetworkTypes
 
-extension FlowShard {
+extension ConnectionShard {
     /// A connection at one interface, as far as the segments of the capture are followed.
-    struct Flow: Sendable {
+    struct Connection: Sendable {
         /// Its number in the filter, and whether the sender of the first segment comes second there.
         let connection: Int32
         let isReversed: Bool
         let interface: Int32
         let ifindex: Int32
-        var ends = Ends()
+        var ends = EndpointPair()
         /// Of both ends, the sender of the first segment first.
         private(set) var firstRecent = RecentSegments()
         private(set) var secondRecent = RecentSegments()
@@ -16,7 +16,7 @@ extension FlowShard {
         var generation: Int32 = 0
         var duplicates: Int32 = 0
         /// Each connection that had a RST, at its end; the current one is not among them.
-        private(set) var past: [(generation: Int32, ends: Ends)] = []
+        private(set) var past: [(generation: Int32, ends: EndpointPair)] = []
         var previous: Ended?
         /// The latest RST, by its place in `moments`, as long as nothing follows it: until then `ends` and `waiting` are
         /// without it. Most RSTs are the last of their connection, many all there is of it, and cost no more than this.
@@ -32,7 +32,7 @@ extension FlowShard {
         var lacksPast = false
 
         /// The place of one that was let go.
-        static let nothing = Flow(connection: -1, isReversed: false, interface: 0, ifindex: 0)
+        static let nothing = Connection(connection: -1, isReversed: false, interface: 0, ifindex: 0)
 
         init(connection: Int32, isReversed: Bool, interface: Int32, ifindex: Int32) {
             self.connection = connection
@@ -71,7 +71,7 @@ extension FlowShard {
     }
 }
 
-extension FlowShard.Flow {
+extension ConnectionShard.Connection {
     /// The latest segments of an end.
     func recent(_ side: Int) -> RecentSegments { side == 0 ? firstRecent : secondRecent }
 
@@ -82,7 +82,7 @@ extension FlowShard.Flow {
     var lastPacket: Int { max(ends[0].last?.number ?? 0, ends[1].last?.number ?? 0) }
 
     /// Takes in a segment of one end that is no RST; false if it is one that was captured twice.
-    mutating func take(_ segment: FlowSegment, side: Int) -> Bool {
+    mutating func take(_ segment: ConnectionSegment, side: Int) -> Bool {
         let isNew =
             side == 0
             ? Self.take(segment, side, &ends, &firstRecent) : Self.take(segment, side, &ends, &secondRecent)
@@ -91,10 +91,10 @@ extension FlowShard.Flow {
     }
 
     private static func take(
-        _ segment: FlowSegment, _ side: Int, _ ends: inout Ends, _ recent: inout RecentSegments
+        _ segment: ConnectionSegment, _ side: Int, _ ends: inout EndpointPair, _ recent: inout RecentSegments
     ) -> Bool {
         let note = segment.note
-        guard !recent.hasJustSeen(note, within: FlowShard.duplicateWindow) else { return false }
+        guard !recent.hasJustSeen(note, within: ConnectionShard.duplicateWindow) else { return false }
         ends.withEnds(of: side) { own, peer in
             peer.probesSinceHeard = 0
             peer.retransmissionsSinceHeard = 0
@@ -109,18 +109,18 @@ extension FlowShard.Flow {
         return true
     }
 
-    /// Looks at what the next segments will need, one step after the other, and means nothing; see `FlowShard.add`.
+    /// Looks at what the next segments will need, one step after the other, and means nothing; see `ConnectionShard.add`.
     func touch() -> Int32 { pending &+ generation &+ connection &+ latestOfZeek }
     func touchEnds() -> Int { ends.touch() &+ firstRecent.touchCount() &+ secondRecent.touchCount() }
     func touchRecent() -> Int { firstRecent.touch() &+ secondRecent.touch() }
 
-    func recollection(_ reset: SegmentNote, side: Int) -> Seldom<Recollection> {
-        var recollection = Seldom<Recollection>()
+    func answerHistory(_ reset: SegmentNote, side: Int) -> Seldom<AnswerHistory> {
+        var answerHistory = Seldom<AnswerHistory>()
         if ends[0].segments + ends[1].segments > 0 {
-            recollection.value = Recollection(
+            answerHistory.value = AnswerHistory(
                 reset, own: ends[side], recent(side), peer: recent(1 - side), peerReset: ends[1 - side].resets.last)
         }
-        return recollection
+        return answerHistory
     }
 
     /// Begins another connection with the same addresses and ports if the segment, which is not taken in yet, shows that there
@@ -149,7 +149,7 @@ extension FlowShard.Flow {
     /// - Parameters:
     ///   - opening: the SYN with which it began, as often as it was sent.
     ///   - opener: the end that sent it.
-    private mutating func beginAnew(with opening: [FlowSegment] = [], of opener: Int = 0) {
+    private mutating func beginAnew(with opening: [ConnectionSegment] = [], of opener: Int = 0) {
         let first = opening.first?.note.number ?? .max
         let sides = [ends[0], ends[1]]
         let latest = sides.flatMap { [$0.last, $0.lastBeforeOtherSyn, $0.resets.last] }.compactMap(\.self)
@@ -159,7 +159,7 @@ extension FlowShard.Flow {
             Ended(time: $0.time, number: $0.number, how: wasReset ? .byReset : isInOrder ? .inOrder : .open)
         }
         if wasReset { past.append((generation, ends)) }
-        ends = Ends()
+        ends = EndpointPair()
         firstRecent = RecentSegments()
         secondRecent = RecentSegments()
         generation &+= 1

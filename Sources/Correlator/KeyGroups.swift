@@ -4,7 +4,7 @@ import NetworkTypes
 ///
 /// Keys fall into parts by their hashes, and each part is a table of its own: small enough for a processor's cache, and
 /// all processors work at the same time. What comes of it depends on neither.
-struct Buckets {
+struct KeyGroups {
     /// Of each bucket, how many elements are in it; buckets are in the order of their first elements.
     private(set) var counts: [Int32] = []
     /// Of each bucket, its first element.
@@ -18,7 +18,7 @@ struct Buckets {
 
     /// - Parameter key: of an element from 0 until `count`, or nil if it belongs into no bucket. It is asked for often, and
     ///   has to be at hand.
-    init<Key: Bucketed>(_ count: Int, key: @Sendable (Int) -> Key?) {
+    init<Key: GroupingKey>(_ count: Int, key: @Sendable (Int) -> Key?) {
         let secret = Self.secret
         let hashes = (0..<count).concurrentMap(inPiecesOf: Self.elementsOfPart) { element in
             key(element).map { PartialHash(SecretHash.finish($0.hash(secret))) } ?? .none
@@ -44,7 +44,7 @@ struct Buckets {
     }
 
     /// Of each element of a part, in order, the first one with the same key.
-    private static func firstEquals<Key: Bucketed>(
+    private static func firstEquals<Key: GroupingKey>(
         of part: ArraySlice<Int32>, _ hashes: [PartialHash], _ key: (Int) -> Key?
     ) -> [Int32] {
         var equals: [Int32] = []
@@ -146,15 +146,15 @@ struct Buckets {
     }
 }
 
-/// A key of `Buckets`.
-protocol Bucketed: Equatable, Sendable {
+/// A key of `KeyGroups`.
+protocol GroupingKey: Equatable, Sendable {
     func hash(_ secret: SecretHash) -> UInt64
 }
 
-extension IPAddress: Bucketed {
+extension IPAddress: GroupingKey {
     func hash(_ secret: SecretHash) -> UInt64 { secret.of(self) }
 }
 
-extension FourTuple: Bucketed {
+extension FourTuple: GroupingKey {
     func hash(_ secret: SecretHash) -> UInt64 { secret.of(self) }
 }
