@@ -52,7 +52,7 @@ extension ResetAssembly {
     /// Nil where the catalogue's advice for the cause is all there is.
     func advice(_ judged: Judged, _ process: Reset.Process?) -> Advice? {
         if let end = processEnd(judged.evidence.path, process, judged.observed.decision ?? judged.observed.origin),
-            judged.verdict.cause.isExplainedByProcessEnd
+            judged.verdict.traits.contains(.explainedByProcessEnd)
         {
             return .processEnded(isKilled: end.isKilled, signal: end.signal)
         }

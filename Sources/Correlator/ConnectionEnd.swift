@@ -82,59 +82,14 @@ extension ResetEvent.Ending {
     }
 }
 
-extension Cause {
-    /// What happened, where a process came to its end with the socket; nil where that is not the point.
-    private func sentence(ofProcessThat end: String) -> String? {
-        switch self {
-        case .abortOnClose: "The process \(end) while its socket held received data that it had not read."
-        case .lingerZero: "The process \(end); its socket had SO_LINGER set to zero seconds."
-        case .listenerClosed: "The process \(end) while connections waited in its queue that nobody had accepted."
-        default: nil
-        }
-    }
-
-    /// What happened, where the process exited or was killed by a signal; nil where that is not the point.
-    func meaning(isKilled: Bool, signal: UInt8?) -> String? {
-        sentence(ofProcessThat: isKilled ? "was killed by \(ResetEvent.Ending.name(ofSignal: signal))" : "exited")
-    }
-
-    /// How the process ended says what to do. SO_LINGER was set by the program, however the process ended.
-    var isExplainedByProcessEnd: Bool { self == .abortOnClose || self == .listenerClosed }
-
-    /// The RST answers a segment of a connection that this host may have had.
-    var isOfEndedConnection: Bool {
-        switch self {
-        case .staleConnection, .staleConnectionAtListener, .dataAfterFullClose, .unexpectedSynAck, .dataAfterClose,
-            .dataAfterShutdown, .linger2Expired, .finWait2Timeout:
-            true
-        default: false
-        }
-    }
-
-    /// The segment met no socket of its connection any more.
-    var isAnswerOfNoConnection: Bool {
-        switch self {
-        case .staleConnection, .staleConnectionAtListener, .dataAfterFullClose, .unexpectedSynAck: true
-        default: false
-        }
-    }
-
-    /// What happened, where the connection is known to have been here.
-    var afterTheEnd: String {
-        switch self {
-        case .dataAfterFullClose: "The peer sent more on a connection that was closed here"
-        case .unexpectedSynAck: "The answer to a connect came when it had been given up"
-        default: "The peer sent on a connection that was over here"
-        }
-    }
-}
-
 extension ResetAssembly {
     /// What is remembered of the end of the RST's connection, by the decision or else by the packet that left.
-    func connectionEnd(_ cause: Cause, _ evidence: Evidence, origin: Reference?, decision: Reference?)
+    func connectionEnd(_ verdict: Verdict, _ evidence: Evidence, origin: Reference?, decision: Reference?)
         -> (end: ConnectionEnd, reference: Reference)?
     {
-        guard cause.isOfEndedConnection || cause == .unknown && evidence.isSocketlessReply else { return nil }
+        guard
+            verdict.traits.contains(.answersEndedConnection) || verdict.cause == .unknown && evidence.isSocketlessReply
+        else { return nil }
         for reference in [decision, origin].compactMap(\.self) {
             let event = inventory.event(reference)
             guard let ending = event.ending,

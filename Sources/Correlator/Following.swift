@@ -58,12 +58,7 @@ extension ResetAssembly {
 extension ResetRow {
     /// It answers a segment that met no connection of its own.
     fileprivate var mayFollow: Bool {
-        switch cause {
-        case .staleConnection, .staleConnectionAtListener, .dataAfterFullClose: true
-        // The packets alone do not show what each segment met; a kernel refuses data after close() once.
-        case .dataAfterClose: outcome == .wireOnly
-        default: false
-        }
+        traits.contains(outcome == .wireOnly ? .mayFollowOnWire : .mayFollow)
     }
 }
 
@@ -75,7 +70,7 @@ extension Reset {
             Fact(
                 "follows from RST #\(follow.id) (\(follow.cause.rawValue)), which reset the connection \(before)",
                 from: .report))
-        guard end == nil, outcome != .wireOnly, cause.isAnswerOfNoConnection else { return }
+        guard end == nil, outcome != .wireOnly, cause.traits.contains(.meetsNoConnection) else { return }
         summary =
             "A segment of a connection that this end had reset \(before) (#\(follow.id), \(follow.cause.rawValue))."
     }

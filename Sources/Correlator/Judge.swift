@@ -1,30 +1,6 @@
 import KernelEvents
 import NetworkTypes
 
-/// What the catalogue says of one RST.
-public struct Verdict: Sendable, Equatable {
-    public var cause: Cause
-    public var category: Category
-    public var certainty: Certainty
-    public var summary: String
-    /// What speaks for the cause, a clause, where it is inferred from packets.
-    public var because: String?
-    /// What would have to be known to be sure.
-    public var missing: [String]
-    /// Causes that the evidence cannot tell apart, the likeliest first; empty when there is only one.
-    public var candidates: [Cause] = []
-    /// What to do, where it is another thing than the catalogue says.
-    public var advice: String?
-
-    /// Says of it that it came, and from where is not known.
-    mutating func becomeReceived() {
-        guard let rule = Catalogue.rule(for: .received) else { return }
-        cause = rule.cause
-        category = rule.category
-        summary = rule.meaning
-    }
-}
-
 /// Judges by stack, state and trigger; the kernel's reason can only confirm or cast doubt.
 public func judge(_ evidence: Evidence) -> Verdict {
     if evidence.path == nil, let reason = evidence.reason { return judge(reason: reason, evidence) }
@@ -38,85 +14,23 @@ public func judge(_ evidence: Evidence) -> Verdict {
         }
         return undecided(evidence, candidates: holding)
     }
-    var verdict = Verdict(
-        cause: rule.cause, category: rule.category, certainty: .proven, summary: rule.meaning, missing: [])
-    verdict.advice = advice(rule, evidence)
-    if let doubt = doubt(rule, evidence) {
+    var verdict = Verdict(rule, .proven)
+    verdict.advice = rule.remedy?(evidence)
+    if let doubt = rule.doubt?(evidence) {
         verdict.certainty = .inferred
-        verdict.missing = [doubt]
-        verdict.candidates = evidence.repeats == .seen ? [.forwarded, .userSpace] : alternatives(to: rule.cause)
+        verdict.missing = [doubt.missing]
+        verdict.candidates = doubt.candidates
     }
     if let reason = evidence.reason, reason != "NOT_SPECIFIED", !rule.reasons.isEmpty, !rule.reasons.contains(reason) {
         verdict.certainty = .inferred
         verdict.missing += ["the kernel's reason \(reason) does not fit this cause"]
     }
-    verdict.summary = sentence(rule, evidence, verdict.certainty)
+    verdict.summary = rule.summary(evidence, verdict.certainty)
     return verdict
-}
-
-/// What keeps the only rule that holds from being proven: the kernel sends the same RST on the same path for another reason,
-/// too, and what would tell them apart was not seen, or speaks against the rule.
-private func doubt(_ rule: Rule, _ evidence: Evidence) -> String? {
-    switch rule.cause {
-    case .acceptQueueOverflow:
-        guard let queue = evidence.acceptQueue else { return "how full the accept queue was" }
-        return queue.isFull
-            ? nil
-            : "why the listener took nothing: \(queue.queued) connections waited in its queue of \(queue.backlog), so that there was room, and the kernel may have had no memory or no route"
-    case .closedPort, .staleConnection:
-        switch evidence.listener {
-        case .fits?:
-            return
-                "why the listener on this address and port was not found: a BPF program (sk_lookup, SO_ATTACH_REUSEPORT_EBPF) may have refused the segment"
-        case .mayFit?: return "the address of the listener on this port"
-        case nil: return nil
-        }
-    case .dataAfterShutdown:
-        // __tcp_close() calls sk_stream_wait_close() before sock_orphan().
-        return evidence.linger == false
-            ? nil
-            : "whether the program had called shutdown(), or close(), which waits with the socket still open if SO_LINGER is on"
-    case .forwarded where evidence.repeats == .seen:
-        return "whether the program that wrote the segment had read it, or made one that is equal"
-    case .forwarded:
-        return evidence.calledFrom(.redirected)
-            ? "whether it was for this host: a device may hand it to another one (ifb, a mirror) before it is received"
-            : nil
-    case .userSpace where evidence.repeats == .possible:
-        return
-            "whether the program made it, or carries it for another host: a RST with the same numbers had been there shortly before"
-    case .userSpace where evidence.repeats == .unwatched:
-        return
-            "whether the program made it, or carries it for another host: its source is no address of this network namespace, and not all interfaces were captured"
-    case .userSpace:
-        return evidence.calledFrom(.tun)
-            ? "whether the program that wrote it into the tun or tap device made it, or carries it for another host"
-            : nil
-    default: return nil
-    }
-}
-
-/// The causes that such a doubt leaves, the likeliest first.
-private func alternatives(to cause: Cause) -> [Cause] {
-    switch cause {
-    case .userSpace: [.userSpace, .forwarded]
-    case .forwarded: [.forwarded, .received]
-    case .dataAfterShutdown: [.dataAfterShutdown, .dataAfterClose]
-    default: []
-    }
 }
 
 /// A program wrote what had come before: it passes on the segments of others, as a bridge or a tunnel does.
 private let carried = [Catalogue.rule(for: .forwarded)].compactMap(\.self)
-
-/// What to do where the evidence tells more than the cause does.
-private func advice(_ rule: Rule, _ evidence: Evidence) -> String? {
-    switch rule.cause {
-    case .staleConnection, .unexpectedSynAck, .straySegment: evidence.lostTranslation?.advice
-    case .netfilterReject: evidence.firewall.flatMap { $0.isCertain ? $0.rules.first?.advice : nil }
-    default: nil
-    }
-}
 
 private func rules(thatHoldFor evidence: Evidence) -> [Rule] {
     // A span: all processors ask all rules, and none counts references to them meanwhile.
@@ -146,9 +60,7 @@ private func judge(partial path: KernelPath, _ evidence: Evidence) -> Verdict {
 /// The only candidate, or all of them as candidates of none.
 private func inferred(_ evidence: Evidence, from candidates: [Rule], missing: String) -> Verdict {
     guard candidates.count == 1, let rule = candidates.first else { return undecided(evidence, candidates: candidates) }
-    return Verdict(
-        cause: rule.cause, category: rule.category, certainty: .inferred, summary: sentence(rule, evidence, .inferred),
-        missing: [missing])
+    return Verdict(rule, .inferred, summary: rule.summary(evidence, .inferred), missing: [missing])
 }
 
 /// What a function says by itself, where nothing is known of those that called it: `tcp_disconnect` is called by connect()
@@ -192,8 +104,8 @@ private func judgeWithoutSocket(_ evidence: Evidence) -> Verdict {
         return undecided(evidence, candidates: possible)
     }
     return Verdict(
-        cause: rule.cause, category: rule.category, certainty: .inferred, summary: sentence(rule, evidence, .inferred),
-        missing: [whatTheKernelOmits], candidates: possible.count == 1 ? [] : possible.map(\.cause))
+        rule, .inferred, summary: rule.summary(evidence, .inferred), missing: [whatTheKernelOmits],
+        candidates: possible.count == 1 ? [] : possible.map(\.cause))
 }
 
 private let whatTheKernelOmits =
@@ -237,46 +149,5 @@ private func undecided(_ evidence: Evidence, candidates: [Rule]) -> Verdict {
                     : "a rule for this kernel path")
     default: break
     }
-    let rule = Catalogue.byCause[.unknown]
-    return Verdict(
-        cause: .unknown, category: .unknown, certainty: .unknown, summary: rule?.meaning ?? "", missing: missing,
-        candidates: candidates.map(\.cause))
-}
-
-/// The meaning of the rule, with what this evidence adds to it; worded as a guess where it is one.
-private func sentence(_ rule: Rule, _ evidence: Evidence, _ certainty: Certainty) -> String {
-    switch rule.cause {
-    case .closedPort where evidence.listener == nil && evidence.askedElsewhere != nil:
-        if let (met, asked) = evidence.askedElsewhere {
-            return
-                "Nobody listened on \(met.sourceEnd), where this host's NAT (REDIRECT, DNAT) had sent the SYN for \(asked.sourceEnd)."
-        }
-    case .closedPort where evidence.listener == .fits:
-        return "The kernel found no socket for the SYN, although one listens on its address and port."
-    case .staleConnection where evidence.listener == .fits:
-        return "The kernel found no socket for the segment, although one listens on its address and port."
-    case .staleConnection, .unexpectedSynAck, .straySegment:
-        if let sentence = evidence.lostTranslation?.sentence { return sentence }
-    case .badAckInHandshake where certainty == .proven && evidence.reason == "TCP_RFC7323_PAWS":
-        return "The other end echoed a timestamp in the handshake that this host had not sent."
-    case .dataAfterFullClose where certainty == .proven && evidence.trigger?.flags.contains(.syn) == true:
-        return
-            "A SYN came on the ports of a connection that this host had just closed: the ports are used again too soon."
-    case .forwarded where evidence.repeats == .seen:
-        return "A program on this host passed the RST on: the same segment had come before the program wrote it."
-    case .userSpace where evidence.calledFrom(.tun):
-        return
-            "A program passed the RST to this host through a tun or tap device: it made it, or carries it for another host."
-    default: break
-    }
-    guard certainty == .proven else { return rule.guess }
-    guard rule.cause == .netfilterReject, let path = evidence.path else { return rule.meaning }
-    let kind = path.callers.contains(.xtables) ? "An iptables" : path.callers.contains(.nftables) ? "An nftables" : "A"
-    guard let hook = path.netfilterHook else {
-        return "\(kind) rule on this host rejected the segment with a TCP reset."
-    }
-    if let firewall = evidence.firewall, firewall.isCertain, let rule = firewall.rules.first {
-        return "\(kind) rule in \(hook) on this host rejected the segment with a TCP reset: \(rule.place): \(rule.text)"
-    }
-    return "\(kind) rule in \(hook) on this host rejected the segment with a TCP reset."
+    return Verdict(Catalogue.nothing, .unknown, missing: missing, candidates: candidates.map(\.cause))
 }

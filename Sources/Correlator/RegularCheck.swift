@@ -61,10 +61,7 @@ extension ResetRow {
     /// A client ended its connection, and not because of what an earlier RST had left.
     fileprivate var mayEndCheck: Bool {
         guard service == .destination, hasWallClock, followed == 0 else { return false }
-        switch cause {
-        case .lingerZero, .abortOnClose, .disconnect, .socketDestroyed, .userSpace, .dataAfterClose: return true
-        default: return false
-        }
+        return traits.contains(.mayEndCheck)
     }
 }
 

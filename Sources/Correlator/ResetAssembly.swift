@@ -126,7 +126,7 @@ final class ResetAssembly: Sendable {
         }
         return Judged(
             observed: observed, evidence: evidence, wire: wire, hasCapturedTrigger: hasCapturedTrigger,
-            verdict: verdict, end: connectionEnd(verdict.cause, evidence, origin: origin, decision: decision))
+            verdict: verdict, end: connectionEnd(verdict, evidence, origin: origin, decision: decision))
     }
 
     /// - Parameter members: not empty.
@@ -134,17 +134,20 @@ final class ResetAssembly: Sendable {
         let judged = judged(members, alwaysWire: false)
         let tuple = tuple(judged.observed, members)
         var flow = judged.wire?.evidence.flow
-        if flow == nil, judged.verdict.cause.mayBeCheck { flow = bestContext(judged.observed.packets)?.flow }
+        if flow == nil, !judged.verdict.traits.isDisjoint(with: .mayBeOfScan) {
+            flow = bestContext(judged.observed.packets)?.flow
+        }
         let known = flow.flatMap { $0.isKnown ? $0 : nil }
         let times = times(of: members)
         let head = ResetRow(
             id: id, time: times.wall, tuple: tuple, cause: judged.verdict.cause, certainty: judged.verdict.certainty,
             outcome: outcome(judged.observed), direction: direction(judged),
-            hasWallClock: hasWallClock(judged.observed),
+            hasWallClock: hasWallClock(judged.observed), traits: judged.verdict.traits,
             outsideEvents: eventGap(judged.observed)?.side, steadyTime: times.steady,
             service: ServiceEnd(tuple, opener: known?.opener, judged.evidence),
             // Nothing was seen of it, so that nothing speaks against it.
-            hasNoData: flow.map { $0.own.bytes == 0 && $0.peer.bytes == 0 } ?? judged.verdict.cause.turnsAway,
+            hasNoData: flow.map { $0.own.bytes == 0 && $0.peer.bytes == 0 }
+                ?? judged.verdict.traits.contains(.turnsAway),
             isAnswered: flow.map(\.ownIsAnswered) ?? false, silence: judged.wire?.evidence.silence)
         return (head, attribution(judged))
     }
@@ -167,7 +170,7 @@ final class ResetAssembly: Sendable {
 
     /// The connection was here before: what ended it says more than whoever listens on the port now.
     private func tell(of end: ConnectionEnd, _ judged: Judged, in attribution: inout Attribution) {
-        guard judged.verdict.cause.isAnswerOfNoConnection || attribution.process?.role != .owner else { return }
+        guard judged.verdict.traits.contains(.meetsNoConnection) || attribution.process?.role != .owner else { return }
         guard let process = process(of: end) else { return }
         attribution.process = process
         attribution.owner = process.role == .killer ? end.ending.owner.map(Reset.Process.init(owner:)) : nil
@@ -277,7 +280,8 @@ final class ResetAssembly: Sendable {
         addDetails(to: &reset.process, lead)
         addDetails(to: &reset.owner, lead)
         guard let end = processEnd(reset.path, reset.process, lead) else { return }
-        reset.summary = reset.cause.meaning(isKilled: end.isKilled, signal: end.signal) ?? reset.summary
+        let meaning = Catalogue.rule(for: reset.cause)?.meaning(isKilled: end.isKilled, signal: end.signal)
+        reset.summary = meaning ?? reset.summary
     }
 
     /// What the recording has of a process, at the time of the event.
@@ -291,9 +295,9 @@ final class ResetAssembly: Sendable {
     /// The connection was here before: what ended it says more than whoever listens on the port now.
     private func tell(of end: ConnectionEnd, in reset: inout Reset) {
         reset.end = end
-        reset.summary =
-            reset.cause.isAnswerOfNoConnection
-            ? reset.cause.afterTheEnd + ": \(end.history)." : "\(reset.summary.dropLast()): \(end.history)."
+        let rule = Catalogue.rule(for: reset.cause)
+        let happened = rule.flatMap { $0.traits.contains(.meetsNoConnection) ? $0.afterEnd : nil }
+        reset.summary = "\(happened ?? String(reset.summary.dropLast())): \(end.history)."
     }
 
     /// Why no kernel event tells of a RST that came from a host that was recorded.

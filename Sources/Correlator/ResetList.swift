@@ -126,21 +126,6 @@ extension Attribution {
     }
 }
 
-extension Cause {
-    /// Whether it is an answer to somebody who was not expected.
-    var turnsAway: Bool {
-        switch self {
-        case .closedPort, .connectionRefused, .netfilterReject, .straySegment, .staleConnection,
-            .staleConnectionAtListener:
-            true
-        default: false
-        }
-    }
-
-    /// Whether what a scanner or a health check does is judged so.
-    var mayBeCheck: Bool { turnsAway || self == .lingerZero || self == .disconnect || self == .unexpectedSynAck }
-}
-
 /// The observations of each RST, in the order of time.
 struct ResetGroups: Sendable {
     private var references: [Reference] = []

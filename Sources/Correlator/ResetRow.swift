@@ -11,6 +11,8 @@ public struct ResetRow: Sendable, Equatable {
     public let outcome: Outcome
     public let direction: Direction
     public let hasWallClock: Bool
+    /// Those of the cause.
+    let traits: CauseTraits
     /// It was captured while no hook was there to tell of it.
     public let outsideEvents: EventGapSide?
     /// When it was by a clock that nobody sets, nanoseconds: the order of the list.
@@ -29,7 +31,7 @@ public struct ResetRow: Sendable, Equatable {
     var check: Int32 = -1
 
     /// The RST refuses a connection in which no data was sent: what a scanner gets for an answer.
-    var turnsAway: Bool { hasNoData && cause.turnsAway }
+    var turnsAway: Bool { hasNoData && traits.contains(.turnsAway) }
     /// See `Reset`; 0 if it follows from none.
     var followed: Int32 = 0
     /// The first RST of the connection, from which this one follows.
@@ -39,12 +41,13 @@ public struct ResetRow: Sendable, Equatable {
 extension ResetRow {
     init(_ reset: Reset) {
         let opener = reset.flow?.opener
+        let traits = reset.cause.traits
         self.init(
             id: reset.id, time: reset.time, tuple: reset.tuple, cause: reset.cause, certainty: reset.certainty,
-            outcome: reset.outcome, direction: reset.direction, hasWallClock: reset.hasWallClock,
+            outcome: reset.outcome, direction: reset.direction, hasWallClock: reset.hasWallClock, traits: traits,
             outsideEvents: reset.outsideEvents, steadyTime: reset.time,
             service: ServiceEnd(reset.tuple, opener: opener, Evidence()),
-            hasNoData: reset.flow.map { $0.sender.bytes == 0 && $0.receiver.bytes == 0 } ?? reset.cause.turnsAway,
+            hasNoData: reset.flow.map { $0.sender.bytes == 0 && $0.receiver.bytes == 0 } ?? traits.contains(.turnsAway),
             isAnswered: false,
             silence: reset.flow?.silence, followed: Int32(truncatingIfNeeded: reset.follows ?? 0))
     }

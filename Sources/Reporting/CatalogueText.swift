@@ -28,14 +28,13 @@ public enum CatalogueText {
         var text = "\(rule.cause.rawValue) (\(rule.category.rawValue))\n"
         text += "\n" + filled(rule.meaning, head: "", indent: 2)
         text += "\nWhat to do\n" + filled(rule.advice, head: "", indent: 2)
-        let checks = Checks.commands(for: cause)
-        if !checks.isEmpty {
+        if !rule.checks.isEmpty {
             text += "\nCommands that check it\n"
-            for check in checks { text += "  \(check.command)\n" + filled(check.shows, head: "", indent: 6) }
+            for check in rule.checks { text += "  \(check.command)\n" + filled(check.shows, head: "", indent: 6) }
         }
-        if cause == .idleTimeout {
+        if !rule.limits.isEmpty {
             text += "\nKnown limits (defaults)\n"
-            for source in IdleLimits.sources {
+            for source in rule.limits {
                 text += filled("\(source.device): \(source.setting)", head: "  \(source.seconds) s", indent: 13)
                 if let page = source.page { text += String(repeating: " ", count: 13) + page + "\n" }
             }
@@ -102,14 +101,13 @@ extension CatalogueText {
             for rule in rules {
                 text += "\n### \(rule.cause.rawValue)\n\n\(rule.meaning)\n\n"
                 text += "- **What to do.** \(rule.advice)\n"
-                let checks = Checks.commands(for: rule.cause)
-                if !checks.isEmpty {
-                    let commands = checks.map { "`\($0.command)` (\($0.shows))" }
+                if !rule.checks.isEmpty {
+                    let commands = rule.checks.map { "`\($0.command)` (\($0.shows))" }
                     text += "- **Check with.** \(commands.joined(separator: "; "))\n"
                 }
-                if rule.cause == .idleTimeout {
+                if !rule.limits.isEmpty {
                     text += "- **Known limits (defaults).**\n"
-                    for source in IdleLimits.sources {
+                    for source in rule.limits {
                         let setting = source.page.map { "[\(source.setting)](\($0))" } ?? source.setting
                         text += "  - \(source.seconds) s: \(source.device), \(setting)\n"
                     }

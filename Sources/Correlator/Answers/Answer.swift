@@ -33,7 +33,7 @@ public struct Answer: Sendable, Equatable {
         let rule = Catalogue.rule(for: cause)
         guard certainty == .proven else { return rule?.guess }
         if case .processEnded(let isKilled, let signal)? = ownAdvice,
-            let sentence = cause.meaning(isKilled: isKilled, signal: signal)
+            let sentence = Catalogue.rule(for: cause)?.meaning(isKilled: isKilled, signal: signal)
         {
             return sentence
         }

@@ -143,16 +143,8 @@ struct PatternFinder {
 
 extension ResetRow {
     /// A connection was not let in.
-    fileprivate var refuses: Bool { cause == .closedPort || cause == .connectionRefused }
+    fileprivate var refuses: Bool { traits.contains(.refusesConnection) }
 
     /// Whether a RST of a service shows that it was there, or that it was not; nil if neither.
-    fileprivate var showsService: Bool? {
-        if refuses { return false }
-        switch cause {
-        case .abortOnClose, .lingerZero, .listenerClosed, .dataAfterClose, .dataAfterShutdown, .disconnect,
-            .acceptQueueOverflow:
-            return true
-        default: return nil
-        }
-    }
+    fileprivate var showsService: Bool? { refuses ? false : traits.contains(.showsService) ? true : nil }
 }

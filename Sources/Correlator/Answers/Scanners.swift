@@ -30,6 +30,7 @@ struct Scanners: Sendable {
         guard !addresses.isEmpty else { return nil }
         if head.turnsAway, addresses.contains(head.tuple.destination) { return head.tuple.destination }
         guard head.service == .destination, addresses.contains(head.tuple.source) else { return nil }
-        return head.cause == .unexpectedSynAck || head.hasNoData && head.cause.mayBeCheck ? head.tuple.source : nil
+        return head.traits.contains(.sentByScanner) || head.hasNoData && !head.traits.isDisjoint(with: .mayBeOfScan)
+            ? head.tuple.source : nil
     }
 }

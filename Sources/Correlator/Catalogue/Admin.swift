@@ -3,13 +3,20 @@ import PcapReader
 extension Catalogue {
     static let admin: [Rule] = [
         Rule(
-            .socketDestroyed, .admin,
+            .socketDestroyed, .admin, [.mayEndCheck],
             meaning: "An administrator killed the socket (SOCK_DESTROY).",
             guess: "An administrator may have killed the socket (SOCK_DESTROY).",
             advice: """
                 The report names the process that did it, which is not the one that owned the socket: "ss -K", or a \
                 program that uses the same request (Android's netd, some service meshes).
                 """,
+            checks: [
+                Check(
+                    "auditctl -a always,exit -F arch=b64 -S execve -F path=$(command -v ss)",
+                    "who calls ss from now on"
+                ),
+                Check("ausearch -sc execve -x ss", "who did since"),
+            ],
             recognition: "tcp_abort < tcp_diag_destroy above tcp_send_active_reset",
             basis: "tcp_diag_destroy(), sock_diag(7)",
             reasons: ["TCP_STATE"], fixture: "socket-destroyed-v4",
@@ -36,6 +43,9 @@ extension Catalogue {
             guess: "A BPF program may have destroyed the socket (bpf_sock_destroy).",
             advice:
                 "Find the program with \"bpftool prog\" and \"bpftool link\": a CNI that moves connections off a backend, for one.",
+            checks: [
+                Check("bpftool prog", "the programs that are loaded"), Check("bpftool link", "and who attached them"),
+            ],
             recognition: "tcp_abort < BPF program < bpf_iter_run_prog above tcp_send_active_reset",
             basis: "bpf_sock_destroy()",
             reasons: ["TCP_STATE"], fixture: "bpf-sock-destroy-v4"

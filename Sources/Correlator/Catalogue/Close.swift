@@ -4,16 +4,18 @@ import NetworkTypes
 extension Catalogue {
     static let close: [Rule] = [
         Rule(
-            .abortOnClose, .close,
+            .abortOnClose, .close, [.mayEndCheck, .showsService, .explainedByProcessEnd],
             meaning: "The application closed the socket while received data was still unread.",
             guess: "The application may have closed the socket while received data was still unread.",
             advice: """
                 Read until the end of the stream before close(), or shutdown(SHUT_WR) and drain; in a proxy or a web \
                 server look for requests that are refused before their body is read.
                 """,
+            checks: [.sockets, .calls],
             recognition: "__tcp_close above tcp_send_active_reset, socket not yet orphaned",
             basis: "RFC 2525, section 2.17; __tcp_close()",
             reasons: ["TCP_ABORT_ON_CLOSE"], fixture: "abort-on-close-v4",
+            processEnd: { "The process \($0) while its socket held received data that it had not read." },
             wire: { wire in
                 guard wire.abortsItself, !wire.usesMultipath else { return nil }
                 guard wire.silenceIsShort else {
@@ -42,16 +44,20 @@ extension Catalogue {
             }
         ) { $0.resetsFromClose && $0.dead == false },
         Rule(
-            .lingerZero, .close,
+            .lingerZero, .close, [.mayEndScan, .mayEndCheck, .showsService],
             meaning: "The application closed the socket with SO_LINGER set to zero seconds.",
             guess: "The application may have closed the socket with SO_LINGER set to zero seconds.",
             advice: """
                 The program asked for it (often to avoid TIME_WAIT, or in a health check): remove the option where \
                 the peer should see an orderly end.
                 """,
+            checks: [
+                Check("strace -f -e trace=setsockopt -p PID", "who sets SO_LINGER or TCP_LINGER2, and to what"), .calls,
+            ],
             recognition: "tcp_disconnect < __tcp_close above tcp_send_active_reset",
             basis: "socket(7), SO_LINGER; __tcp_close()",
             reasons: ["TCP_STATE", "TCP_DISCONNECT_WITH_DATA"], fixture: "linger-zero-v4",
+            processEnd: { "The process \($0); its socket had SO_LINGER set to zero seconds." },
             wire: { wire in
                 switch wire.situation {
                 case .isolated where wire.reset.flags.contains(.ack) && wire.reset.seq != 0:
@@ -77,25 +83,31 @@ extension Catalogue {
                 && $0.callersLack([.listenStop, .connect, .mptcp, .abort, .smc])
         },
         Rule(
-            .disconnect, .close,
+            .disconnect, .close, [.mayEndScan, .mayEndCheck, .showsService],
             meaning: "The application disconnected the socket with connect(AF_UNSPEC).",
             guess: "The application may have disconnected the socket with connect(AF_UNSPEC).",
             advice: "The program reuses the socket on purpose; close it in order if the peer should not see a reset.",
+            checks: [Check("strace -f -e trace=connect -p PID", "connect() with AF_UNSPEC")],
             recognition: "tcp_disconnect < __inet_stream_connect above tcp_send_active_reset",
             basis: "connect(2), AF_UNSPEC; tcp_disconnect()",
             reasons: ["TCP_STATE", "TCP_DISCONNECT_WITH_DATA"], fixture: "disconnect-v4"
         ) { $0.origin == .active && $0.calledFrom([.disconnect, .connect]) && $0.callersLack([.listenStop, .mptcp]) },
         Rule(
-            .listenerClosed, .close,
+            .listenerClosed, .close, [.showsService, .explainedByProcessEnd],
             meaning: "The listening socket was closed while connections waited in its queue that nobody had accepted.",
             guess: "The listening socket may have been closed before this connection was accepted.",
             advice: """
                 The service stopped or restarted under load: stop sending it connections first, drain the queue, or \
                 hand the listening socket over. With SO_REUSEPORT look at net.ipv4.tcp_migrate_req.
                 """,
+            checks: [
+                Check("journalctl -u UNIT --since -1h", "when and why the service stopped"), .listeners,
+                Check("sysctl net.ipv4.tcp_migrate_req", "whether waiting connections move to another listener"),
+            ],
             recognition: "inet_csk_listen_stop above tcp_send_active_reset",
             basis: "inet_csk_listen_stop(), inet_child_forget()",
             reasons: ["TCP_STATE"], fixture: "listener-closed-v4",
+            processEnd: { "The process \($0) while connections waited in its queue that nobody had accepted." },
             wire: { wire in
                 guard wire.abortsItself, wire.silenceIsShort, !wire.usesMultipath, wire.flow?.opener == .receiver,
                     wire.own.bytes == 0, wire.own.fin == nil, !wire.peerSentData,
@@ -107,11 +119,14 @@ extension Catalogue {
             }
         ) { $0.origin == .active && $0.calledFrom(.listenStop) && $0.callersLack(.abort) },
         Rule(
-            .linger2Expired, .close,
+            .linger2Expired, .close, [.answersEndedConnection],
             meaning: "TCP_LINGER2 is negative: the closed connection did not wait for the peer's FIN.",
             guess:
                 "The sender may have closed the connection without waiting for its peer's FIN (a negative TCP_LINGER2).",
             advice: "The program set TCP_LINGER2 below zero; remove it where the peer may still send.",
+            checks: [
+                Check("strace -f -e trace=setsockopt -p PID", "who sets SO_LINGER or TCP_LINGER2, and to what"), .calls,
+            ],
             recognition: """
                 __tcp_close above tcp_send_active_reset with an orphaned socket and linger2 < 0; or the ACK of its FIN \
                 to an orphan with linger2 < 0
@@ -142,7 +157,7 @@ extension Catalogue {
             return $0.meetsDataAfterEnd && $0.dead == true && $0.isLinger2Answer
         },
         Rule(
-            .dataAfterClose, .close,
+            .dataAfterClose, .close, [.answersEndedConnection, .mayFollowOnWire, .mayEndCheck, .showsService],
             meaning: "The peer sent data after the application here had closed the socket.",
             guess: "The peer probably sent data after the application at the sender had closed the socket.",
             advice: """
@@ -150,6 +165,7 @@ extension Catalogue {
                 the exchange. Compare the application's timeouts on both ends; a proxy's idle timeout should be \
                 shorter than its backend's.
                 """,
+            checks: [.sockets, .calls],
             recognition: """
                 tcp_v4_do_rcv below tcp_v4_send_reset, state CLOSE, before it FIN_WAIT1 or FIN_WAIT2, socket orphaned
                 """,
@@ -184,17 +200,26 @@ extension Catalogue {
             }
         ) { $0.meetsDataAfterEnd && $0.dead == true && !$0.isLinger2Answer && ($0.trigger?.length ?? 0) > 0 },
         Rule(
-            .dataAfterShutdown, .close,
+            .dataAfterShutdown, .close, [.answersEndedConnection, .showsService],
             meaning: "The peer sent data after the application here had shut down its receiving side.",
             guess: "The peer may have sent data after the application had shut down its receiving side.",
             advice:
                 "shutdown(SHUT_RD or SHUT_RDWR) says that nothing more is wanted: use SHUT_WR to end one's own side only.",
+            checks: [.sockets, .calls],
             recognition: """
                 tcp_v4_do_rcv below tcp_v4_send_reset, state CLOSE, before it FIN_WAIT1 or FIN_WAIT2, socket still open; \
                 proven if SO_LINGER is off
                 """,
             basis: "shutdown(2); tcp_rcv_state_process(), step 7",
             reasons: ["TCP_ABORT_ON_DATA"], fixture: "data-after-shutdown-v4",
+            doubt: { evidence in
+                // __tcp_close() calls sk_stream_wait_close() before sock_orphan().
+                evidence.linger == false
+                    ? nil
+                    : Doubt(
+                        "whether the program had called shutdown(), or close(), which waits with the socket still open if SO_LINGER is on",
+                        between: [.dataAfterShutdown, .dataAfterClose])
+            },
             wire: { wire in
                 guard wire.situation == .answersAfterFin, !wire.bothEnded, wire.answersData != false,
                     !wire.hasResetBefore
@@ -206,11 +231,15 @@ extension Catalogue {
             }
         ) { $0.meetsDataAfterEnd && $0.dead == false },
         Rule(
-            .finWait2Timeout, .close,
+            .finWait2Timeout, .close, [.answersEndedConnection],
             meaning: "The peer never closed its side after the application here had closed: FIN_WAIT2 timed out.",
             guess: "The peer probably never closed its side, so that FIN_WAIT2 timed out at the sender.",
             advice:
                 "The peer leaks connections, or its FIN was lost; net.ipv4.tcp_fin_timeout is how long this host waits.",
+            checks: [
+                Check("ss -tano state fin-wait-2", "connections that wait for their peer's FIN"),
+                Check("sysctl net.ipv4.tcp_fin_timeout", "for how long"),
+            ],
             recognition: "tcp_keepalive_timer above tcp_send_active_reset, state FIN_WAIT2, socket orphaned",
             basis: "tcp_keepalive_timer()",
             reasons: ["TCP_STATE"], fixture: "fin-wait2-timeout-v4",

@@ -7,20 +7,49 @@ extension Catalogue {
             meaning: "The RST was not made on this host: it passed through.",
             guess: "The RST probably only passed through this host.",
             advice: "Record on the host it came from, or look at the devices on the path.",
+            checks: [Check("ip route get ADDRESS", "where it comes from and goes to"), .interfaces],
             recognition: "ip_forward, br_forward or another forwarding function at the root of the stack",
-            basis: "ip_forward(), br_handle_frame()", fixture: "forwarded-v4"
+            basis: "ip_forward(), br_handle_frame()", fixture: "forwarded-v4",
+            doubt: { evidence in
+                if evidence.repeats == .seen {
+                    return Doubt(
+                        "whether the program that wrote the segment had read it, or made one that is equal",
+                        between: [.forwarded, .userSpace])
+                }
+                return evidence.calledFrom(.redirected)
+                    ? Doubt(
+                        "whether it was for this host: a device may hand it to another one (ifb, a mirror) before it is received",
+                        between: [.forwarded, .received])
+                    : nil
+            },
+            sentence: { evidence, _ in
+                evidence.repeats == .seen
+                    ? "A program on this host passed the RST on: the same segment had come before the program wrote it."
+                    : nil
+            }
         ) { $0.origin == .forwarded && $0.callersLack(.tun) },
         Rule(
-            .userSpace, .elsewhere,
+            .userSpace, .elsewhere, [.mayEndCheck],
             meaning: "A program wrote the RST into a raw or packet socket, bypassing kernel TCP.",
             guess: "A program may have written the RST itself, bypassing kernel TCP, or carried it for another host.",
             advice:
                 "The report names the process where it can: a scanner, an intrusion-prevention system, a VPN or a user-space stack.",
+            checks: [
+                Check("ss -0pan", "packet sockets and their processes"),
+                Check("ss -wpan", "raw sockets and theirs"),
+                Check("ip tuntap", "tun and tap devices"),
+            ],
             recognition: """
                 raw_sendmsg, packet_sendmsg or tun_get_user in the stack; proven by the first two if the same RST was not \
                 there before and could not have come unseen
                 """,
             basis: "raw(7), packet(7)", fixture: "raw-socket-v4",
+            doubt: { evidence in evidence.doubtOfAuthor.map { Doubt($0, between: [.userSpace, .forwarded]) } },
+            sentence: { evidence, _ in
+                evidence.calledFrom(.tun)
+                    ? "A program passed the RST to this host through a tun or tap device: it made it, or carries it for another host."
+                    : nil
+            },
             wire: { wire in
                 if wire.situation == .aborts, wire.isOnlyOpening {
                     return WireScore(45, "no stack resets a connection that it is only opening: half-open scanners do")
@@ -40,6 +69,10 @@ extension Catalogue {
                 firewall or load balancer that forgot an idle connection, an intrusion-prevention system, a traffic shaper, \
                 a censor. The TTL tells how far away it is.
                 """,
+            checks: [
+                Check("tcpdump -nvi IFACE 'tcp[tcpflags] & tcp-rst != 0'", "TTL and IP id, at both ends at once"),
+                Check("traceroute -T -p PORT ADDRESS", "the devices on the path"),
+            ],
             recognition: "no kernel event; the RST does not fit the flow it claims to belong to",
             basis: "RFC 5961, section 3",
             wire: { wire in
@@ -73,4 +106,20 @@ extension Catalogue {
             basis: "none"
         ) { _ in false },
     ]
+}
+
+extension Evidence {
+    /// Why a program that wrote a RST need not have made it.
+    fileprivate var doubtOfAuthor: String? {
+        switch repeats {
+        case .possible?:
+            "whether the program made it, or carries it for another host: a RST with the same numbers had been there shortly before"
+        case .unwatched?:
+            "whether the program made it, or carries it for another host: its source is no address of this network namespace, and not all interfaces were captured"
+        case .seen?, nil:
+            calledFrom(.tun)
+                ? "whether the program that wrote it into the tun or tap device made it, or carries it for another host"
+                : nil
+        }
+    }
 }

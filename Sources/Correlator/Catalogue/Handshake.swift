@@ -39,6 +39,10 @@ extension Catalogue {
             reasons: [
                 "TCP_INVALID_ACK_SEQUENCE", "TCP_OLD_ACK", "TCP_TOO_OLD_ACK", "TCP_ACK_UNSENT_DATA", "TCP_RFC7323_PAWS",
             ], fixture: "bad-ack-in-handshake-v4",
+            sentence: { evidence, certainty in
+                certainty == .proven && evidence.reason == "TCP_RFC7323_PAWS"
+                    ? "The other end echoed a timestamp in the handshake that this host had not sent." : nil
+            },
             wire: { wire in
                 guard let trigger = wire.trigger, let syn = wire.pendingSyn else { return nil }
                 switch wire.situation {

@@ -9,6 +9,7 @@ extension Catalogue {
             guess: "The application may have aborted a Multipath TCP connection, which resets its subflows.",
             advice:
                 "As for abort-on-close and linger-zero: the program closed with unread data or with SO_LINGER zero.",
+            checks: .multipath,
             recognition: "mptcp_do_fastclose above tcp_send_active_reset",
             basis: "RFC 8684, section 3.5; mptcp_do_fastclose()",
             reasons: ["TCP_ABORT_ON_CLOSE", "TCP_STATE", "MPTCP_RST_EMPTCP"], fixture: "mptcp-fastclose-v4",
@@ -26,6 +27,7 @@ extension Catalogue {
             meaning: "One subflow of a Multipath TCP connection was reset by the protocol.",
             guess: "The protocol may have reset one subflow of a Multipath TCP connection.",
             advice: "Look at the MPTCP reset reason (RFC 8684, section 3.6) in the packet's MP_TCPRST option.",
+            checks: .multipath,
             recognition: "mptcp_subflow_reset or mptcp_worker above tcp_send_active_reset",
             basis: "RFC 8684, section 3.6; mptcp_subflow_reset()", fixture: "mptcp-subflow-reset-v4",
             wire: { wire in
@@ -47,6 +49,7 @@ extension Catalogue {
             guess: "The host may have refused to add a subflow to a Multipath TCP connection.",
             advice:
                 "The token or HMAC of the MP_JOIN did not fit, or the path manager's limits are reached: \"ip mptcp limits\".",
+            checks: .multipath,
             recognition: "subflow_* between tcp_v4_send_reset and tcp_v4_rcv",
             basis: "RFC 8684, section 3.2; subflow_syn_recv_sock()", fixture: "mptcp-join-refused-v4",
             wire: { wire in
@@ -66,6 +69,7 @@ extension Catalogue {
             meaning: "SMC gave up and reset the TCP connection under it.",
             guess: "SMC may have given up and reset the TCP connection under it.",
             advice: "Look at \"smcss\" and the SMC statistics (smcr, smcd) for the reason.",
+            checks: [Check("smcss -a", "connections of SMC"), Check("smcr stats", "why they fell back or ended")],
             recognition: "tcp_abort < smc_* above tcp_send_active_reset",
             basis: "RFC 7609; smc_conn_abort()",
             reasons: ["TCP_STATE"]

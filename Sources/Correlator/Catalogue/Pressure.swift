@@ -10,6 +10,11 @@ extension Catalogue {
                 Look at "cat /proc/net/sockstat" against net.ipv4.tcp_mem and net.ipv4.tcp_max_orphans, and at \
                 TcpExtTCPAbortOnMemory in nstat: too many connections wait after close(), or their buffers are large.
                 """,
+            checks: [
+                Check("cat /proc/net/sockstat", "orphans and memory (pages) of TCP"),
+                Check("sysctl net.ipv4.tcp_mem net.ipv4.tcp_max_orphans", "their limits"),
+                Check("nstat -az TcpExtTCPAbortOnMemory", "how often they were reached"),
+            ],
             recognition: """
                 tcp_out_of_resources above tcp_send_active_reset; or __tcp_close with an orphaned socket, and not \
                 TCP_LINGER2 below zero in FIN_WAIT2

@@ -1,10 +1,11 @@
+import KernelEvents
 import NetworkTypes
 import PcapReader
 
 extension Catalogue {
     static let refused: [Rule] = [
         Rule(
-            .closedPort, .refused,
+            .closedPort, .refused, [.turnsAway, .refusesConnection],
             meaning: "No socket listened on the port: the kernel answered the SYN with a RST.",
             guess: "Probably no socket listened on the port.",
             advice: """
@@ -12,17 +13,27 @@ extension Catalogue {
                 same network namespace: a service that listens on 127.0.0.1 only, or on the other IP version, is \
                 closed to everybody else.
                 """,
+            checks: [.namespaces, .enter, .listeners],
             recognition: """
                 tcp_v4_send_reset (tcp_v6_send_reset) straight from tcp_v4_rcv, no socket, trigger is a SYN; proven if no \
                 listener is bound to that address and port
                 """,
             basis: "RFC 9293, section 3.10.7.1; tcp_v4_rcv(), no_tcp_socket",
-            reasons: ["NO_SOCKET"], fixture: "closed-port-v4"
+            reasons: ["NO_SOCKET"], fixture: "closed-port-v4",
+            doubt: { $0.doubtOfListener },
+            sentence: { evidence, _ in
+                if evidence.listener == .fits {
+                    return "The kernel found no socket for the SYN, although one listens on its address and port."
+                }
+                guard evidence.listener == nil, let (met, asked) = evidence.askedElsewhere else { return nil }
+                return
+                    "Nobody listened on \(met.sourceEnd), where this host's NAT (REDIRECT, DNAT) had sent the SYN for \(asked.sourceEnd)."
+            }
         ) {
             $0.isSocketlessReply && $0.socket == .absent && $0.trigger?.flags.isPlainSyn == true
         },
         Rule(
-            .acceptQueueOverflow, .refused,
+            .acceptQueueOverflow, .refused, [.showsService],
             meaning: """
                 The accept queue of the listener was full when the handshake ended, and \
                 net.ipv4.tcp_abort_on_overflow is 1.
@@ -33,12 +44,26 @@ extension Catalogue {
                 net.core.somaxconn, and watch Recv-Q of the listener in "ss -ltn". Set tcp_abort_on_overflow to 0 to \
                 let clients retry.
                 """,
+            checks: [
+                .listeners,
+                Check("nstat -az TcpExtListenOverflows TcpExtListenDrops", "connections that found no room"),
+                Check("sysctl net.core.somaxconn net.ipv4.tcp_abort_on_overflow", "the limits"),
+                Check("strace -f -e trace=accept4,listen -p PID", "how often the program accepts, and its backlog"),
+            ],
             recognition: """
                 tcp_check_req below tcp_v4_send_reset, listener, trigger is an ACK without SYN; proven if the accept queue \
                 was full
                 """,
             basis: "tcp_check_req(), listen_overflow",
             reasons: ["INVALID_SYN"], fixture: "accept-queue-overflow-v4",
+            doubt: { evidence in
+                guard let queue = evidence.acceptQueue else { return Doubt("how full the accept queue was") }
+                return queue.isFull
+                    ? nil
+                    : Doubt(
+                        "why the listener took nothing: \(queue.queued) connections waited in its queue of \(queue.backlog), so that there was room, and the kernel may have had no memory or no route"
+                    )
+            },
             wire: { wire in
                 guard wire.situation == .answersHandshakeAck, let trigger = wire.trigger, let syn = wire.own.syn,
                     syn.isSynAck, trigger.ack == syn.end, wire.endsHandshakeInTime
@@ -53,16 +78,22 @@ extension Catalogue {
                 && $0.trigger.map { $0.flags.contains(.ack) && !$0.flags.contains(.syn) } == true
         },
         Rule(
-            .netfilterReject, .refused,
+            .netfilterReject, .refused, [.turnsAway],
             meaning: "A firewall rule on this host rejected the segment with a TCP reset.",
             guess: "A firewall rule may have rejected the segment with a TCP reset.",
             advice: """
                 Find the rule: "nft list ruleset" or "iptables -S" (and "ip6tables -S") in the network namespace of \
                 the report, in the chain of the hook it names; look for "reject with tcp reset".
                 """,
+            checks: [
+                .namespaces, Check("nsenter -n -t PID nft list ruleset", "the rules of that network namespace"),
+                Check("nsenter -n -t PID iptables-save -c", "the same of iptables, with counters"),
+            ],
             recognition: "nf_send_reset, nf_send_reset6 or nf_reject_skb_* below reject_tg or nft_reject_*_eval",
             basis: "nf_send_reset() in net/ipv4/netfilter/nf_reject_ipv4.c",
             fixture: "netfilter-reject-nft-input-v4",
+            sentence: { evidence, certainty in certainty == .proven ? evidence.path.map(evidence.rejection) : nil },
+            remedy: { evidence in evidence.firewall.flatMap { $0.isCertain ? $0.rules.first?.advice : nil } },
             wire: { wire in
                 guard wire.injection.claim != .claimed else { return nil }
                 if wire.situation == .answersOpen, wire.senderGoesOn {
@@ -81,13 +112,17 @@ extension Catalogue {
             }
         ) { $0.origin == .netfilter },
         Rule(
-            .connectionRefused, .refused,
+            .connectionRefused, .refused, [.turnsAway, .refusesConnection],
             meaning: "A SYN was answered with a RST: the port is closed, or a firewall rejects it.",
             guess: "A SYN was answered with a RST: the port is probably closed, or a firewall rejects it.",
             advice: """
                 Record on the host that sent the RST to learn which: the wire looks the same for both. Check there \
                 with "ss -ltn" and "nft list ruleset".
                 """,
+            checks: [
+                .listeners,
+                Check("nft list ruleset", "rules with \"reject with tcp reset\", on the host that sent the RST"),
+            ],
             recognition: "no kernel event; a RST with ACK answers a SYN",
             basis: "RFC 9293, section 3.10.7.1",
             wire: { wire in
@@ -111,4 +146,30 @@ extension Catalogue {
             }
         ) { _ in false },
     ]
+}
+
+extension Evidence {
+    /// What it means that somebody listens on the port all the same.
+    var doubtOfListener: Doubt? {
+        switch listener {
+        case .fits?:
+            Doubt(
+                "why the listener on this address and port was not found: a BPF program (sk_lookup, SO_ATTACH_REUSEPORT_EBPF) may have refused the segment"
+            )
+        case .mayFit?: Doubt("the address of the listener on this port")
+        case nil: nil
+        }
+    }
+
+    /// Which rule of a firewall rejected the segment, as far as it is known.
+    fileprivate func rejection(_ path: KernelPath) -> String {
+        let kind =
+            path.callers.contains(.xtables) ? "An iptables" : path.callers.contains(.nftables) ? "An nftables" : "A"
+        let place = path.netfilterHook.map { " in \($0)" } ?? ""
+        let sentence = "\(kind) rule\(place) on this host rejected the segment with a TCP reset"
+        guard !place.isEmpty, let firewall, firewall.isCertain, let rule = firewall.rules.first else {
+            return sentence + "."
+        }
+        return "\(sentence): \(rule.place): \(rule.text)"
+    }
 }

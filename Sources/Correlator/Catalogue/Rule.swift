@@ -1,59 +1,87 @@
+import KernelEvents
+
 /// One cause of the catalogue: how it is recognised, what it means, what to do about it.
 ///
 /// A class, though it never changes: every RST is held against all rules, and nothing is copied.
 public final class Rule: Sendable {
     public let cause: Cause
     public let category: Category
+    /// What a report asks of the cause.
+    let traits: CauseTraits
     /// One sentence for a person: what happened.
     public let meaning: String
     /// The same where it is not proven, worded as a guess.
     public let guess: String
     /// What an operator does next.
     public let advice: String
+    /// In the order in which one would type them; none where no command of the recorded host tells more.
+    public let checks: [Check]
     /// How the evidence shows it, in words.
     public let recognition: String
     /// The kernel function or the RFC section it rests on.
     public let basis: String
+    /// Well-known limits that it may be; empty for most.
+    public let limits: [IdleLimits.Source]
     /// The kernel's own reasons (6.10 and later) that agree with it; empty if it gives none.
     public let reasons: Set<String>
     /// The recording that proves the rule, a directory in fixtures/.
     public let fixture: String?
-    /// Whether the evidence is of this cause. At most one rule of the catalogue holds for any evidence.
-    public let holds: @Sendable (Evidence) -> Bool
+    /// What happened, where the connection is known to have been here: a clause.
+    let afterEnd: String
+    /// What happened, where the process that had the socket came to its end ("exited", "was killed by ..."); nil where that
+    /// is not the point.
+    let processEnd: (@Sendable (String) -> String)?
+    /// What keeps it from being proven although no other rule holds; nil if nothing ever does.
+    let doubt: (@Sendable (Evidence) -> Doubt?)?
+    /// What happened in this case, a sentence, where the evidence tells more than `meaning` or `guess`.
+    let sentence: (@Sendable (Evidence, Certainty) -> String?)?
+    /// What to do in this case, where the evidence tells more than `advice`.
+    let remedy: (@Sendable (Evidence) -> String?)?
     /// How well the packets alone fit the cause, where no kernel event tells; nil if they do not. Several may fit.
     let wire: (@Sendable (WireEvidence) -> WireScore?)?
+    /// Whether the evidence is of this cause. At most one rule of the catalogue holds for any evidence.
+    public let holds: @Sendable (Evidence) -> Bool
 
     init(
-        _ cause: Cause, _ category: Category, meaning: String, guess: String, advice: String, recognition: String,
-        basis: String,
+        _ cause: Cause, _ category: Category, _ traits: CauseTraits = [], meaning: String, guess: String,
+        advice: String, checks: [Check] = [], recognition: String, basis: String, limits: [IdleLimits.Source] = [],
         reasons: Set<String> = [], fixture: String? = nil,
+        afterEnd: String = "The peer sent on a connection that was over here",
+        processEnd: (@Sendable (String) -> String)? = nil,
+        doubt: (@Sendable (Evidence) -> Doubt?)? = nil,
+        sentence: (@Sendable (Evidence, Certainty) -> String?)? = nil,
+        remedy: (@Sendable (Evidence) -> String?)? = nil,
         wire: (@Sendable (WireEvidence) -> WireScore?)? = nil,
         holds: @escaping @Sendable (Evidence) -> Bool
     ) {
         self.cause = cause
         self.category = category
+        self.traits = traits
         self.meaning = meaning
         self.guess = guess
         self.advice = advice
+        self.checks = checks
         self.recognition = recognition
         self.basis = basis
+        self.limits = limits
         self.reasons = reasons
         self.fixture = fixture
+        self.afterEnd = afterEnd
+        self.processEnd = processEnd
+        self.doubt = doubt
+        self.sentence = sentence
+        self.remedy = remedy
         self.wire = wire
         self.holds = holds
     }
-}
 
-/// Every cause this program knows.
-public enum Catalogue {
-    public static let rules: [Rule] =
-        refused + stale + handshake + close + timeout + pressure + admin + multipath + elsewhere
+    /// The meaning, with what this evidence adds to it; worded as a guess where it is one.
+    func summary(_ evidence: Evidence, _ certainty: Certainty) -> String {
+        sentence?(evidence, certainty) ?? (certainty == .proven ? meaning : guess)
+    }
 
-    /// Those that packets alone can speak for.
-    static let wireRules = rules.filter { $0.wire != nil }
-
-    static let byCause = Dictionary(uniqueKeysWithValues: rules.map { ($0.cause, $0) })
-
-    /// The catalogue's entry for a cause.
-    public static func rule(for cause: Cause) -> Rule? { byCause[cause] }
+    /// What happened, where the process that had the socket exited or was killed; nil where that is not the point.
+    func meaning(isKilled: Bool, signal: UInt8?) -> String? {
+        processEnd?(isKilled ? "was killed by \(ResetEvent.Ending.name(ofSignal: signal))" : "exited")
+    }
 }

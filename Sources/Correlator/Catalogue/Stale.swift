@@ -4,6 +4,7 @@ extension Catalogue {
     static let stale: [Rule] = [
         Rule(
             .staleConnection, .stale,
+            [.turnsAway, .answersEndedConnection, .meetsNoConnection, .mayFollow, .mayFollowOnWire],
             meaning: "A segment of a connection that this host does not have, on a port where nobody listens.",
             guess:
                 "The segment probably belongs to a connection that the sender of the RST no longer has, on a port where nobody listens.",
@@ -12,9 +13,17 @@ extension Catalogue {
                 container restarted, or the address moved. If NAT is in the path, look for segments that conntrack \
                 called INVALID and let through untranslated (net.netfilter.nf_conntrack_tcp_be_liberal).
                 """,
+            checks: .conntrack,
             recognition: "tcp_v4_send_reset straight from tcp_v4_rcv, no socket, trigger has ACK and no SYN",
             basis: "RFC 9293, section 3.5.2, group 1; tcp_v4_rcv(), no_tcp_socket",
             reasons: ["NO_SOCKET"], fixture: "stale-connection-v4",
+            doubt: { $0.doubtOfListener },
+            sentence: { evidence, _ in
+                evidence.listener == .fits
+                    ? "The kernel found no socket for the segment, although one listens on its address and port."
+                    : evidence.lostTranslation?.sentence
+            },
+            remedy: { $0.lostTranslation?.advice },
             wire: { wire in
                 switch wire.situation {
                 case .answersAfterFin where wire.bothEnded:
@@ -70,6 +79,7 @@ extension Catalogue {
         },
         Rule(
             .staleConnectionAtListener, .stale,
+            [.turnsAway, .answersEndedConnection, .meetsNoConnection, .mayFollow, .mayFollowOnWire],
             meaning: """
                 A segment arrived at a listening port that belongs to no connection of this host, or acknowledges what its \
                 handshake had not sent.
@@ -81,6 +91,7 @@ extension Catalogue {
                 backend, or it is an ACK scan. After accept-queue trouble the client's first data ends so, too: look at \
                 "nstat -az TcpExtListenOverflows".
                 """,
+            checks: .conntrack,
             recognition: "tcp_v4_do_rcv below tcp_v4_send_reset, socket in LISTEN, trigger has ACK",
             basis: "RFC 9293, section 3.10.7.2; tcp_rcv_state_process()",
             reasons: ["TCP_FLAGS"], fixture: "stale-connection-at-listener-v4",
@@ -126,7 +137,7 @@ extension Catalogue {
                 && $0.socket == .listener && $0.trigger?.flags.contains(.ack) == true
         },
         Rule(
-            .unexpectedSynAck, .stale,
+            .unexpectedSynAck, .stale, [.answersEndedConnection, .meetsNoConnection, .mayEndScan, .sentByScanner],
             meaning: "A SYN+ACK arrived for a connection that this host is not opening.",
             guess: "A SYN+ACK probably arrived for a connection that its receiver was not opening.",
             advice: """
@@ -135,9 +146,13 @@ extension Catalogue {
                 Otherwise this host cancelled connect() before the answer came, a program opens connections bypassing \
                 the kernel (a scanner, a user-space stack), or somebody sends SYNs with this host's address (backscatter).
                 """,
+            checks: .conntrack,
             recognition: "tcp_v4_send_reset straight from tcp_v4_rcv, no socket, trigger is a SYN+ACK",
             basis: "RFC 9293, section 3.10.7.1",
             reasons: ["NO_SOCKET"], fixture: "unexpected-syn-ack-v4",
+            afterEnd: "The answer to a connect came when it had been given up",
+            sentence: { evidence, _ in evidence.lostTranslation?.sentence },
+            remedy: { $0.lostTranslation?.advice },
             wire: { wire in
                 guard wire.situation == .answersSynAck, let trigger = wire.trigger else { return nil }
                 if wire.translationGap != nil {
@@ -159,13 +174,15 @@ extension Catalogue {
             $0.isSocketlessReply && $0.socket == .absent && $0.trigger?.flags.isSynAck == true
         },
         Rule(
-            .straySegment, .stale,
+            .straySegment, .stale, [.turnsAway],
             meaning: "A segment without ACK and without SYN (FIN only, null, xmas) for no connection: a scan.",
             guess: "A segment without ACK and SYN probably met no connection: a scan.",
             advice: "No working TCP sends these. Look at the peer: it scans ports, or a device mangles flags.",
             recognition: "tcp_v4_send_reset straight from tcp_v4_rcv, no socket, trigger has neither SYN nor ACK",
             basis: "RFC 9293, section 3.10.7.1",
             reasons: ["NO_SOCKET"], fixture: "stray-xmas-v4",
+            sentence: { evidence, _ in evidence.lostTranslation?.sentence },
+            remedy: { $0.lostTranslation?.advice },
             wire: { wire in
                 if wire.situation == .isolated, wire.hasAllSyns, wire.answersUnseenSyn {
                     return WireScore(45, "it answers a segment without ACK, and the capture should have every SYN")
@@ -178,7 +195,7 @@ extension Catalogue {
                 && $0.trigger.map { $0.flags.isDisjoint(with: [.syn, .ack]) } == true
         },
         Rule(
-            .dataAfterFullClose, .stale,
+            .dataAfterFullClose, .stale, [.answersEndedConnection, .meetsNoConnection, .mayFollow, .mayFollowOnWire],
             meaning:
                 "The peer sent more after this host had closed the connection and had only a TIME_WAIT entry left.",
             guess:
@@ -188,9 +205,16 @@ extension Catalogue {
                 proxy or load balancer) an idle limit that is shorter than this end's keep-alive timeout, or make this \
                 end's longer. Otherwise the application closed while its peer still sent: finish the protocol's exchange.
                 """,
+            checks: [.calls],
             recognition: "tcp_v4_send_reset straight from tcp_v4_rcv, socket in TIME_WAIT (substate FIN_WAIT2)",
             basis: "RFC 9293, section 3.6.1; tcp_timewait_state_process()",
             reasons: ["TCP_TIMEWAIT_SOCKET"], fixture: "data-after-full-close-v4",
+            afterEnd: "The peer sent more on a connection that was closed here",
+            sentence: { evidence, certainty in
+                certainty == .proven && evidence.trigger?.flags.contains(.syn) == true
+                    ? "A SYN came on the ports of a connection that this host had just closed: the ports are used again too soon."
+                    : nil
+            },
             wire: { wire in
                 guard wire.situation == .answersAfterFin, !wire.bothEnded, wire.answersData != false,
                     wire.labelSpeaksOfSocket != false

@@ -10,6 +10,7 @@ extension Catalogue {
                 The peer is gone, or something between drops the probes: a firewall, NAT or load balancer that forgot \
                 the idle connection. Compare its idle limit with TCP_KEEPIDLE (net.ipv4.tcp_keepalive_time).
                 """,
+            checks: .timers,
             recognition: "tcp_keepalive_timer above tcp_send_active_reset, connected, TCP_USER_TIMEOUT not set",
             basis: "RFC 9293, section 3.8.4; tcp_keepalive_timer()",
             reasons: ["TCP_KEEPALIVE_TIMEOUT"], fixture: "keepalive-timeout-v4",
@@ -34,6 +35,7 @@ extension Catalogue {
                 As for keepalive-timeout: the peer is gone or the path drops the probes. The limit was set by the \
                 application with TCP_USER_TIMEOUT.
                 """,
+            checks: .timers,
             recognition: "tcp_keepalive_timer above tcp_send_active_reset, connected, TCP_USER_TIMEOUT set",
             basis: "RFC 5482; tcp_keepalive_timer()",
             reasons: ["TCP_KEEPALIVE_TIMEOUT"], fixture: "user-timeout-v4",
@@ -67,8 +69,12 @@ extension Catalogue {
             guess: "The RST ended a long silence: probably an idle limit, on the path or in an application.",
             advice:
                 "Find the limit that fits the silence, and keep the connection busy with keepalives shorter than it.",
+            checks: [
+                Check("ss -tanoi", "lastsnd and lastrcv: how long each connection has been idle"),
+                Check("sysctl net.netfilter.nf_conntrack_tcp_timeout_established", "the limit of a Linux NAT"),
+            ],
             recognition: "no kernel event; a RST after long silence",
-            basis: "wire only",
+            basis: "wire only", limits: IdleLimits.sources,
             wire: { wire in
                 guard wire.situation != .answersSyn, wire.situation != .isolated, wire.unansweredProbes == 0 else {
                     return nil

@@ -34,6 +34,11 @@ public struct UnfinishedConnections: Sendable, Equatable {
     /// More segments are not looked at: this takes several times as long as to find no RST among them.
     public static let mostSegments = 250_000
 
+    init(_ groups: [Group], connections: Int) {
+        self.groups = groups
+        self.connections = connections
+    }
+
     /// - Parameters:
     ///   - flows: all connections of the capture.
     ///   - end: when the capture ended, nanoseconds since 1970-01-01 UTC.

@@ -63,10 +63,9 @@ func judge(_ evidence: WireEvidence, _ scores: WireScores) -> Verdict {
     if near.count == 1, !best.score.standsFor.isEmpty { candidates = best.score.standsFor }
     guard best.score.points >= WireScore.likely else { return undecided(evidence, candidates: candidates) }
     var verdict = Verdict(
-        cause: best.rule.cause, category: best.rule.category, certainty: .inferred,
-        summary: best.score.summary ?? best.rule.guess,
-        missing: candidates.count > 1 ? [whatDecides(candidates, evidence)] : [])
-    verdict.candidates = candidates.count > 1 ? candidates : []
+        best.rule, .inferred, summary: best.score.summary ?? best.rule.guess,
+        missing: candidates.count > 1 ? [whatDecides(candidates, evidence)] : [],
+        candidates: candidates.count > 1 ? candidates : [])
     verdict.because = best.score.because
     if let earlier = evidence.flow?.strangers.earlier, evidence.trigger != nil, best.rule.category == .stale {
         verdict.summary +=
@@ -79,12 +78,7 @@ func judge(_ evidence: WireEvidence, _ scores: WireScores) -> Verdict {
 }
 
 private func undecided(_ evidence: WireEvidence, candidates: [Cause]) -> Verdict {
-    let rule = Catalogue.byCause[.unknown]
-    var verdict = Verdict(
-        cause: .unknown, category: .unknown, certainty: .unknown, summary: rule?.meaning ?? "",
-        missing: [whatDecides(candidates, evidence)])
-    verdict.candidates = candidates
-    return verdict
+    Verdict(Catalogue.nothing, .unknown, missing: [whatDecides(candidates, evidence)], candidates: candidates)
 }
 
 private func whatDecides(_ candidates: [Cause], _ evidence: WireEvidence) -> String {

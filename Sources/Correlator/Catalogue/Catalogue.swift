@@ -1,0 +1,21 @@
+/// Every cause this program knows.
+public enum Catalogue {
+    public static let rules: [Rule] =
+        refused + stale + handshake + close + timeout + pressure + admin + multipath + elsewhere
+
+    /// Those that packets alone can speak for.
+    static let wireRules = rules.filter { $0.wire != nil }
+
+    static let byCause = Dictionary(uniqueKeysWithValues: rules.map { ($0.cause, $0) })
+
+    /// What a verdict has that names no cause.
+    static let nothing = elsewhere.first { $0.cause == .unknown } ?? elsewhere[0]
+
+    /// The catalogue's entry for a cause.
+    public static func rule(for cause: Cause) -> Rule? { byCause[cause] }
+}
+
+extension Cause {
+    /// Looked up: where there is a verdict or a row, ask that.
+    var traits: CauseTraits { Catalogue.rule(for: self)?.traits ?? [] }
+}
