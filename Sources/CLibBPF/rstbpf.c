@@ -5,6 +5,7 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,14 +16,74 @@
 
 #define REASON_PREFIX "SK_RST_REASON_"
 
-enum {
-	NET_DEV_QUEUE,
-	TCP_SEND_RESET,
-	INET_SOCK_SET_STATE,
-	TCP_V4_SEND_RESET,
-	TCP_V6_SEND_RESET,
-	TASK_FILE
+/* What the recorder does where the kernel refuses a hook. */
+enum need {
+	NEEDED,	 /* gives up */
+	USEFUL,	 /* records without it, and says so */
+	OPTIONAL /* the same; and does not load it where another hook reports the same, or the caller did not ask for it */
 };
+
+enum place { TRACEPOINT, FUNCTION, ITERATOR };
+
+#define DECISION "tcp_send_reset"
+
+/*
+ * All hooks, in the order in which a recording lists them. They are attached from the last to the first, so that what remembers
+ * sockets is in place before what asks about them.
+ */
+static const struct descriptor {
+	const char *name; /* in recordings, and in the kernel's BTF */
+	enum place place;
+	enum need need;
+	/* The hook's programs: the one whose number of arguments the tracepoint has is loaded. FUNCTION and ITERATOR have one. */
+	struct {
+		const char *name;
+		int fewest, most;
+	} program[2];
+	/* OPTIONAL hooks: needed only if this tracepoint has that many arguments. */
+	struct {
+		const char *tracepoint;
+		int arguments;
+	} where;
+	int reason_from; /* with so many arguments, the kernel passes the reason of the reset; 0: never */
+	bool records; /* a run that was missed is an event that was lost */
+	bool stays;   /* can be used after the hooks were detached */
+} descriptors[] = {
+    {.name = "net_dev_queue",
+     .place = TRACEPOINT,
+     .need = NEEDED,
+     .program = {{"net_dev_queue", 1, INT_MAX}},
+     .records = true},
+    {.name = DECISION,
+     .place = TRACEPOINT,
+     .need = NEEDED,
+     .program = {{"tcp_send_reset2", 2, 2}, {"tcp_send_reset3", 3, INT_MAX}},
+     .reason_from = 3,
+     .records = true},
+    {.name = "inet_sock_set_state",
+     .place = TRACEPOINT,
+     .need = NEEDED,
+     .program = {{"inet_sock_set_state", 3, 3}}},
+    {.name = "tcp_v4_send_reset",
+     .place = FUNCTION,
+     .need = OPTIONAL,
+     .program = {{"tcp_v4_send_reset"}},
+     .where = {DECISION, 2},
+     .records = true},
+    {.name = "tcp_v6_send_reset",
+     .place = FUNCTION,
+     .need = OPTIONAL,
+     .program = {{"tcp_v6_send_reset"}},
+     .where = {DECISION, 2},
+     .records = true},
+    {.name = "task_file",
+     .place = ITERATOR,
+     .need = USEFUL,
+     .program = {{"socket_holders"}},
+     .stays = true},
+};
+
+_Static_assert(sizeof(descriptors) / sizeof(descriptors[0]) == RSTBPF_HOOKS, "RSTBPF_HOOKS");
 
 struct rstbpf {
 	struct bpf_object *object;
@@ -33,6 +94,7 @@ struct rstbpf {
 	struct rstbpf_hook hook[RSTBPF_HOOKS];
 	struct ring_buffer *ring;
 	int counters;
+	enum need least; /* the least needed hooks that the caller wants */
 	struct rst_scope scope;
 	rstbpf_sink sink;
 	void *context;
@@ -145,84 +207,82 @@ const char *rstbpf_reason_name(const struct rstbpf *self, uint32_t reason)
 	return NULL;
 }
 
-static int is_optional(int hook)
+/* Whether an optional hook reports what no other does on this kernel. */
+static bool adds_something(const struct rstbpf *self, const struct descriptor *descriptor)
 {
-	return hook == TCP_V4_SEND_RESET || hook == TCP_V6_SEND_RESET;
+	return !descriptor->where.tracepoint ||
+	       tracepoint_arguments(self->kernel, descriptor->where.tracepoint) ==
+		   descriptor->where.arguments;
 }
 
-static int can_attach(const struct rstbpf *self, int hook)
+/* The name of the hook's program that this kernel can load; NULL, with `detail`, if there is none. */
+static const char *fitting_program(const struct rstbpf *self, const struct descriptor *descriptor,
+				   char *detail)
 {
-	return !self->hook[hook].unneeded && !self->hook[hook].detail[0];
-}
+	const char *name = descriptor->program[0].name;
+	char iterator[64];
+	int arguments;
 
-/* Which of the optional hooks tell more than the others do: those of a kernel that keeps silent about answers without a
- * socket. */
-static void choose_optional(struct rstbpf *self, bool wanted, int arguments)
-{
-	for (int i = 0; i < RSTBPF_HOOKS; i++) {
-		if (!is_optional(i))
-			continue;
-		self->hook[i].unneeded = !wanted || arguments != 2;
-		if (self->hook[i].unneeded)
-			continue;
-		if (btf__find_by_name_kind(self->kernel, self->hook[i].name, BTF_KIND_FUNC) < 0)
-			say(self->hook[i].detail, "this kernel's BTF has no function %s",
-			    self->hook[i].name);
+	switch (descriptor->place) {
+	case TRACEPOINT:
+		arguments = tracepoint_arguments(self->kernel, descriptor->name);
+		for (int i = 0; i < 2 && descriptor->program[i].name; i++)
+			if (arguments >= descriptor->program[i].fewest &&
+			    arguments <= descriptor->program[i].most)
+				return descriptor->program[i].name;
+		say(detail, "this kernel has no tracepoint %s of a form that is known",
+		    descriptor->name);
+		return NULL;
+	case FUNCTION:
+		if (btf__find_by_name_kind(self->kernel, descriptor->name, BTF_KIND_FUNC) >= 0)
+			return name;
+		say(detail, "this kernel's BTF has no function %s", descriptor->name);
+		return NULL;
+	case ITERATOR:
+		snprintf(iterator, sizeof(iterator), "bpf_iter_%s", descriptor->name);
+		if (btf__find_by_name_kind(self->kernel, iterator, BTF_KIND_FUNC) > 0)
+			return name;
+		say(detail, "this kernel does not take the iterator %s", descriptor->name);
+		return NULL;
 	}
+	return NULL;
 }
 
-/* Decides which programs this kernel can take, before any is loaded. */
-static void choose_programs(struct rstbpf *self, bool optional, bool with_iterator)
+/* Decides which programs to load, before any is: those that this kernel can take, of the hooks that are needed at most as little
+ * as that. */
+static void choose_programs(struct rstbpf *self, enum need least)
 {
-	static const char *const names[RSTBPF_HOOKS] = {"net_dev_queue",       "tcp_send_reset",
-							"inet_sock_set_state", "tcp_v4_send_reset",
-							"tcp_v6_send_reset",   "task_file"};
-	int arguments = tracepoint_arguments(self->kernel, "tcp_send_reset");
-	const char *variant = arguments >= 3 ? "tcp_send_reset3" : "tcp_send_reset2";
 	struct bpf_program *program;
 
-	for (int i = 0; i < RSTBPF_HOOKS; i++)
-		self->hook[i].name = names[i];
-	self->hook[TCP_SEND_RESET].reason = arguments >= 3;
-	choose_optional(self, optional, arguments);
 	bpf_object__for_each_program(program, self->object)
-	{
-		const char *name = bpf_program__name(program);
+	    bpf_program__set_autoload(program, false);
+	for (int i = 0; i < RSTBPF_HOOKS; i++) {
+		const struct descriptor *descriptor = &descriptors[i];
+		struct rstbpf_hook *hook = &self->hook[i];
+		const char *name;
 
-		if (!strcmp(name, "net_dev_queue"))
-			self->program[NET_DEV_QUEUE] = program;
-		else if (!strcmp(name, variant) && arguments >= 2)
-			self->program[TCP_SEND_RESET] = program;
-		else if (!strcmp(name, "inet_sock_set_state") &&
-			 tracepoint_arguments(self->kernel, "inet_sock_set_state") == 3)
-			self->program[INET_SOCK_SET_STATE] = program;
-		else if (!strcmp(name, "socket_holders") && with_iterator &&
-			 btf__find_by_name_kind(self->kernel, "bpf_iter_task_file", BTF_KIND_FUNC) >
-			     0)
-			self->program[TASK_FILE] = program;
-		else if (!strcmp(name, names[TCP_V4_SEND_RESET]) &&
-			 can_attach(self, TCP_V4_SEND_RESET))
-			self->program[TCP_V4_SEND_RESET] = program;
-		else if (!strcmp(name, names[TCP_V6_SEND_RESET]) &&
-			 can_attach(self, TCP_V6_SEND_RESET))
-			self->program[TCP_V6_SEND_RESET] = program;
-		else
-			bpf_program__set_autoload(program, false);
+		hook->name = descriptor->name;
+		if (hook->detail[0]) /* refused before */
+			continue;
+		hook->unneeded = descriptor->need == OPTIONAL &&
+				 (self->least < OPTIONAL || !adds_something(self, descriptor));
+		if (hook->unneeded || descriptor->need > least)
+			continue;
+		name = fitting_program(self, descriptor, hook->detail);
+		hook->reason =
+		    descriptor->reason_from &&
+		    tracepoint_arguments(self->kernel, descriptor->name) >= descriptor->reason_from;
+		if (!name)
+			continue;
+		self->program[i] = bpf_object__find_program_by_name(self->object, name);
+		bpf_program__set_autoload(self->program[i], true);
 	}
-	for (int i = 0; i < RSTBPF_HOOKS; i++)
-		if (!self->program[i] && !is_optional(i))
-			say(self->hook[i].detail,
-			    i == TASK_FILE
-				? "this kernel does not take the iterator %s"
-				: "this kernel has no tracepoint %s of a form that is known",
-			    names[i]);
 }
 
 int rstbpf_attach(struct rstbpf *self, char message[RSTBPF_MESSAGE_LENGTH])
 {
 	int error = -ENOENT;
 
-	/* The memory of states first, so that it knows what the other two ask it. */
 	for (int i = RSTBPF_HOOKS - 1; i >= 0; i--) {
 		if (!self->program[i])
 			continue;
@@ -233,10 +293,10 @@ int rstbpf_attach(struct rstbpf *self, char message[RSTBPF_MESSAGE_LENGTH])
 		if (!self->link[i])
 			explain(error, self->hook[i].detail);
 	}
-	if (self->link[NET_DEV_QUEUE])
+	if (self->link[0])
 		return 0;
-	say(message, "the hook net_dev_queue cannot be attached: %.400s",
-	    self->hook[NET_DEV_QUEUE].detail);
+	say(message, "the hook %s cannot be attached: %.400s", descriptors[0].name,
+	    self->hook[0].detail);
 	return error;
 }
 
@@ -258,15 +318,15 @@ static uint32_t ring_size(uint32_t bytes)
 	return size;
 }
 
-/* Opens the object and loads what is wanted of it: 0, or -1 with errno. */
-static int load(struct rstbpf *self, uint32_t ring_bytes, bool optional, bool with_iterator)
+/* Opens the object and loads the hooks that are needed as little as that: 0, or -1 with errno. */
+static int load(struct rstbpf *self, uint32_t ring_bytes, enum need least)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = "rst_analyze");
 
 	self->object = bpf_object__open_mem(rst_object, rst_object_size, &options);
 	if (!self->object)
 		return -1;
-	choose_programs(self, optional, with_iterator);
+	choose_programs(self, least);
 	bpf_map__set_max_entries(bpf_object__find_map_by_name(self->object, "events"),
 				 ring_size(ring_bytes));
 	if (bpf_map__set_initial_value(bpf_object__find_map_by_name(self->object, ".rodata.scope"),
@@ -275,42 +335,29 @@ static int load(struct rstbpf *self, uint32_t ring_bytes, bool optional, bool wi
 	return bpf_object__load(self->object) ? -1 : 0;
 }
 
-static void unload(struct rstbpf *self)
+/* After a failure: does without the hooks that are needed as little as that. */
+static void give_up(struct rstbpf *self, enum need refused)
 {
+	int error = errno;
+
+	for (int i = 0; i < RSTBPF_HOOKS; i++)
+		if (self->program[i] && descriptors[i].need == refused)
+			say(self->hook[i].detail, "the kernel refuses %s: %s%s%.400s",
+			    descriptors[i].place == FUNCTION ? "fentry" : "it", strerror(error),
+			    last_warning[0] ? ": " : "", last_warning);
 	bpf_object__close(self->object);
 	self->object = NULL;
 	memset(self->program, 0, sizeof(self->program));
 	last_warning[0] = 0;
 }
 
-/* The hooks that must be, and no more: 0, or -1 with errno. */
-static int load_again(struct rstbpf *self, uint32_t ring_bytes)
+/* One program that is refused makes the whole object fail: without the least needed ones, it may load. 0, or -1 with errno. */
+static int load_most(struct rstbpf *self, uint32_t ring_bytes)
 {
-	unload(self);
-	self->hook[TASK_FILE].detail[0] = 0;
-	return load(self, ring_bytes, false, false);
-}
-
-/* Once more, where the reason may be a hook that need not be: 0, or -1 with errno. */
-static int load_without_optional(struct rstbpf *self, uint32_t ring_bytes)
-{
-	char detail[RSTBPF_MESSAGE_LENGTH];
-	int error = errno, tried[RSTBPF_HOOKS];
-
-	if (!self->program[TCP_V4_SEND_RESET] && !self->program[TCP_V6_SEND_RESET])
-		return -1;
-	say(detail, "the kernel refuses fentry: %s%s%.400s", strerror(error),
-	    last_warning[0] ? ": " : "", last_warning);
-	for (int i = 0; i < RSTBPF_HOOKS; i++)
-		tried[i] = is_optional(i) && self->program[i];
-	unload(self);
-	if (load(self, ring_bytes, false, true))
-		return -1;
-	for (int i = 0; i < RSTBPF_HOOKS; i++) {
-		if (!tried[i])
-			continue;
-		self->hook[i].unneeded = false;
-		say(self->hook[i].detail, "%s", detail);
+	for (enum need least = self->least; load(self, ring_bytes, least); least--) {
+		if (least == NEEDED)
+			return -1;
+		give_up(self, least);
 	}
 	return 0;
 }
@@ -331,15 +378,14 @@ struct rstbpf *rstbpf_open(uint32_t ring_bytes, bool optional, const struct rst_
 	last_warning[0] = 0;
 	self->sink = sink;
 	self->context = context;
+	self->least = optional ? OPTIONAL : USEFUL;
 	if (scope)
 		self->scope = *scope;
 	self->kernel = load_kernel_btf(error, message);
 	if (!self->kernel)
 		goto failed;
 	find_reasons(self);
-	/* One program that is refused makes the whole object fail: the optional hooks and the iterator can be done without. */
-	if (load(self, ring_bytes, optional, true) &&
-	    !(optional && !load_without_optional(self, ring_bytes)) && load_again(self, ring_bytes))
+	if (load_most(self, ring_bytes))
 		goto failed_with_errno;
 	self->counters = bpf_object__find_map_fd_by_name(self->object, "counters");
 	self->ring = ring_buffer__new(bpf_object__find_map_fd_by_name(self->object, "events"),
@@ -365,7 +411,7 @@ static void detach(struct rstbpf *self, int hook)
 void rstbpf_detach(struct rstbpf *self)
 {
 	for (int i = 0; i < RSTBPF_HOOKS; i++)
-		if (i != TASK_FILE)
+		if (!descriptors[i].stays)
 			detach(self, i);
 }
 
@@ -373,8 +419,8 @@ void rstbpf_close(struct rstbpf *self)
 {
 	if (!self)
 		return;
-	rstbpf_detach(self);
-	detach(self, TASK_FILE);
+	for (int i = 0; i < RSTBPF_HOOKS; i++)
+		detach(self, i);
 	ring_buffer__free(self->ring);
 	bpf_object__close(self->object);
 	btf__free(self->kernel);
@@ -405,12 +451,16 @@ int rstbpf_holders(struct rstbpf *self, rstbpf_holder_sink sink, void *context)
 {
 	/* The kernel hands over whole records: a read may be short, but never ends inside one. */
 	struct rst_holder holders[1024];
+	const struct bpf_link *link = NULL;
 	int iterator, error = 0;
 	ssize_t length;
 
-	if (!self->link[TASK_FILE])
+	for (int i = 0; i < RSTBPF_HOOKS; i++)
+		if (descriptors[i].place == ITERATOR)
+			link = self->link[i];
+	if (!link)
 		return -ENOENT;
-	iterator = bpf_iter_create(bpf_link__fd(self->link[TASK_FILE]));
+	iterator = bpf_iter_create(bpf_link__fd(link));
 	if (iterator < 0)
 		return iterator;
 	while ((length = read(iterator, holders, sizeof(holders))) != 0) {
@@ -459,7 +509,7 @@ int rstbpf_count(const struct rstbpf *self, struct rstbpf_counts *counts)
 		struct bpf_prog_info info = {};
 		uint32_t length = sizeof(info);
 
-		if (self->program[i] && i != INET_SOCK_SET_STATE && i != TASK_FILE &&
+		if (self->program[i] && descriptors[i].records &&
 		    !bpf_obj_get_info_by_fd(bpf_program__fd(self->program[i]), &info, &length))
 			counts->recursion += info.recursion_misses;
 	}

@@ -13,6 +13,12 @@ package struct JSONWriter: Sendable {
 
     package var isEmpty: Bool { count == 0 }
 
+    /// Whether an object or a list has just begun, or nothing has been written yet.
+    @inline(__always)
+    package var isAtStart: Bool {
+        count == 0 || room[count - 1] == UInt8(ascii: "{") || room[count - 1] == UInt8(ascii: "[")
+    }
+
     /// A copy of what was written.
     package var bytes: [UInt8] { Array(room[..<count]) }
 

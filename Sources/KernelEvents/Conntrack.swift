@@ -32,50 +32,15 @@ extension ResetEvent {
 }
 
 extension EventEncoder {
-    mutating func append(conntrack: ResetEvent.Conntrack) {
-        json.raw(#","conntrack":{"#)
-        var isFirst = true
-        func separate(_ json: inout JSONWriter) {
-            if !isFirst { json.raw(",") }
-            isFirst = false
+    mutating func append(conntrack: ResetEvent.Conntrack?) {
+        guard let conntrack else { return }
+        json.object(.conntrack) { json in
+            json.member(.atWork, conntrack.isAtWork)
+            json.member(.segment, conntrack.segment?.rawValue)
+            if let original = conntrack.original { json.object(.original) { $0.members(original) } }
+            if let reply = conntrack.reply { json.object(.reply) { $0.members(reply) } }
+            json.mark(.lookedUp, conntrack.isLookedUp)
         }
-        if let isAtWork = conntrack.isAtWork {
-            separate(&json)
-            json.raw(#""at_work":"#)
-            json.boolean(isAtWork)
-        }
-        if let segment = conntrack.segment {
-            separate(&json)
-            json.raw(#""segment":"#)
-            json.string(segment.rawValue)
-        }
-        if let original = conntrack.original {
-            separate(&json)
-            json.raw(#""original":{"#)
-            append(ends: original)
-        }
-        if let reply = conntrack.reply {
-            separate(&json)
-            json.raw(#""reply":{"#)
-            append(ends: reply)
-        }
-        if conntrack.isLookedUp {
-            separate(&json)
-            json.raw(#""looked_up":true"#)
-        }
-        json.raw("}")
-    }
-
-    private mutating func append(ends tuple: FourTuple) {
-        json.raw(#""src":"#)
-        json.address(tuple.source)
-        json.raw(#","sport":"#)
-        json.number(tuple.sourcePort)
-        json.raw(#","dst":"#)
-        json.address(tuple.destination)
-        json.raw(#","dport":"#)
-        json.number(tuple.destinationPort)
-        json.raw("}")
     }
 }
 

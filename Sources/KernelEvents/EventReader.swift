@@ -51,7 +51,7 @@ struct EventReader {
             case .ack: event.ack = try scanner.integer()
             case .flags: event.flags = try scanner.flags()
             case .window: event.window = try scanner.integer()
-            case .ipID: event.ipID = try scanner.integer()
+            case .ipId: event.ipID = try scanner.integer()
             case .ttl: event.ttl = try scanner.integer()
             case .stack: event.stack = try scanner.stackID()
             case .task: event.sharedTask = try task(&scanner)

@@ -21,7 +21,7 @@ extension LineScanner {
             case .tool: header.tool = try string() ?? ""
             case .host: header.host = try string() ?? ""
             case .kernel: header.kernel = try string() ?? ""
-            case .bootID: header.bootID = try string() ?? ""
+            case .bootId: header.bootID = try string() ?? ""
             case .arch: header.arch = try string() ?? ""
             case .started: header.started = try string() ?? ""
             case .clock: clock = try clockSample(marksSteps: &header.marksClockSteps)
@@ -165,7 +165,7 @@ extension LineScanner {
         while let key = try nextKey(&isFirst) {
             switch key {
             case .monoNs: loss.monotonic = try nanoseconds() ?? 0
-            case .place: loss.place = try string() ?? ""
+            case .where: loss.place = try string() ?? ""
             case .count: count = try self.count()
             default: try skipValue()
             }

@@ -93,25 +93,10 @@ extension LineScanner {
 extension JSONWriter {
     /// `{"netns":[…],"hosts":[…],"ports":[…]}`, without the lists that are empty.
     package mutating func append(scope: RecordingScope) {
-        var isFirst = true
-        func list<Element>(
-            _ key: StaticString, _ values: [Element], into json: inout JSONWriter,
-            _ write: (Element, inout JSONWriter) -> Void
-        ) {
-            guard !values.isEmpty else { return }
-            if !isFirst { json.raw(",") }
-            isFirst = false
-            json.raw(key)
-            for (index, value) in values.enumerated() {
-                if index > 0 { json.raw(",") }
-                write(value, &json)
-            }
-            json.raw("]")
+        object { json in
+            if !scope.netns.isEmpty { json.list(.netns, scope.netns) { $0.number($1) } }
+            if !scope.hosts.isEmpty { json.list(.hosts, scope.hosts) { $0.string($1.description) } }
+            if !scope.ports.isEmpty { json.list(.ports, scope.ports) { $0.number($1) } }
         }
-        raw("{")
-        list(#""netns":["#, scope.netns, into: &self) { $1.number($0) }
-        list(#""hosts":["#, scope.hosts, into: &self) { $1.string($0.description) }
-        list(#""ports":["#, scope.ports, into: &self) { $1.number($0) }
-        raw("}")
     }
 }

@@ -2,10 +2,9 @@ import CPcap
 import Glibc
 import KernelEvents
 import PcapReader
-import Synchronization
 
-/// Writes the packets of all interfaces into one pcapng file, on a thread of its own.
-final class CaptureLoop: @unchecked Sendable {
+/// Writes the packets of all interfaces into one pcapng file. The thread that runs it owns it meanwhile (`OwnedThread`).
+final class CaptureLoop {
     private let sources: [PacketSource]
     private let file: OutputFile
     private var writer = PcapngWriter(reserving: 1 << 20)
@@ -14,8 +13,7 @@ final class CaptureLoop: @unchecked Sendable {
     let opened: Int64
     private let limit: Int
     private let limitReached: @Sendable () -> Void
-    private let stopping = Atomic<Bool>(false)
-    // Used by the thread, and by others only after it has ended.
+    private let stopping: StopFlag
     /// Packets that are in the file.
     private(set) var packets = 0
     /// The same, and those that are not written yet.
@@ -27,9 +25,12 @@ final class CaptureLoop: @unchecked Sendable {
 
     private static let flushAt = 1 << 18
 
+    /// - Parameter stopping: set when no more packets are to be taken; those that were taken are still written.
     init(
-        _ options: RecorderOptions, host: String, limitReached: @escaping @Sendable () -> Void
+        _ options: RecorderOptions, host: String, until stopping: StopFlag,
+        limitReached: @escaping @Sendable () -> Void
     ) throws(RecorderError) {
+        self.stopping = stopping
         var sources: [PacketSource] = []
         for interface in options.interfaces {
             let source = try NetworkNamespace.run(in: interface.namespace) { () throws(RecorderError) in
@@ -55,15 +56,12 @@ final class CaptureLoop: @unchecked Sendable {
 
     var warnings: [String] { sources.flatMap(\.warnings) }
 
-    /// Asks the thread to take no more packets, to write what was taken, and to end.
-    func stop() { stopping.store(true, ordering: .releasing) }
-
     /// Writes the beginning of the file, which may have been another recording's until now.
     func begin() throws(RecorderError) { try flush() }
 
     func run() {
         do {
-            while !stopping.load(ordering: .acquiring) {
+            while !stopping.isSet {
                 wait()
                 try readAll()
                 try flush()

@@ -1,15 +1,13 @@
 import CLibBPF
 import Glibc
 import KernelEvents
-import Synchronization
 
-/// Writes the kernel's events into events.jsonl, on a thread of its own.
-final class EventLoop: @unchecked Sendable {
+/// Writes the kernel's events into events.jsonl. The thread that runs it owns it meanwhile (`OwnedThread`).
+final class EventLoop {
     private let file: OutputFile
     private var programs: OpaquePointer?
     private var converter: EventConverter
-    private let stopping = Atomic<Bool>(false)
-    // Used by the thread, and by others only before it starts and after it has ended.
+    private let stopping: StopFlag
     private(set) var failure: String?
     private(set) var lost = 0
     /// Events whose lines are in the file.
@@ -32,8 +30,13 @@ final class EventLoop: @unchecked Sendable {
 
     /// Loads and attaches the BPF programs.
     ///
-    /// - Parameter failed: called on the thread when it can write no more.
-    init(_ options: RecorderOptions, failed: @escaping @Sendable () -> Void) throws(RecorderError) {
+    /// - Parameters:
+    ///   - stopping: set when the recording is to end.
+    ///   - failed: called on the thread when it can write no more.
+    init(
+        _ options: RecorderOptions, until stopping: StopFlag, failed: @escaping @Sendable () -> Void
+    ) throws(RecorderError) {
+        self.stopping = stopping
         self.failed = failed
         firstClock = clocks.last
         file = try OutputFile(path: options.eventsPath)
@@ -51,13 +54,13 @@ final class EventLoop: @unchecked Sendable {
                 loop.received += 1
                 loop.converter.append(event)
             }, context, &error, &message)
-        guard let opened else { throw RecorderError(Self.text(message)) }
+        guard let opened else { throw RecorderError.noHooks(reason: Self.text(message)) }
         programs = opened
         converter.close()
         // What takes long comes before the hooks are there: the names of the programs' own functions are known by now.
         let symbols = LiveSymbols(
             kallsyms: { readFile("/proc/kallsyms") }, modules: { readFile("/proc/modules") })
-        guard rstbpf_attach(opened, &message) == 0 else { throw RecorderError(Self.text(message)) }
+        guard rstbpf_attach(opened, &message) == 0 else { throw RecorderError.noHooks(reason: Self.text(message)) }
         attached = clockNanoseconds(CLOCK_MONOTONIC)
         let hooks = Self.hooks(opened)
         let reportsSocketlessResets = hooks.contains { hook in
@@ -145,11 +148,9 @@ final class EventLoop: @unchecked Sendable {
         try flush()
     }
 
-    func stop() { stopping.store(true, ordering: .releasing) }
-
     func run() {
         do {
-            while !stopping.load(ordering: .acquiring) {
+            while !stopping.isSet {
                 wait()
                 rstbpf_drain(programs)
                 try afterPoll()

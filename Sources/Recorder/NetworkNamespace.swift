@@ -72,8 +72,7 @@ public struct NetworkNamespace: Sendable, Equatable {
             if target >= 0 { close(target) }
         }
         guard home >= 0, target >= 0, linux_enter_network_namespace(target) == 0 else {
-            throw RecorderError(
-                "cannot enter the network namespace \(namespace.path): \(String(cString: strerror(errno)))")
+            throw RecorderError.cannotEnterNamespace(path: namespace.path, reason: RecorderError.systemReason)
         }
         // A thread that cannot go home must not go on in a foreign place.
         defer { precondition(linux_enter_network_namespace(home) == 0, "cannot return to the network namespace") }

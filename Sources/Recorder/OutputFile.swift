@@ -11,11 +11,11 @@ final class OutputFile {
         self.path = path
         descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else {
-            throw RecorderError("cannot write \(path): \(String(cString: strerror(errno)))")
+            throw RecorderError.cannotWrite(path: path, reason: RecorderError.systemReason)
         }
         guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK else {
             close(descriptor)
-            throw RecorderError("cannot write \(path): a recorder is writing it")
+            throw RecorderError.cannotWrite(path: path, reason: "a recorder is writing it")
         }
     }
 
@@ -30,7 +30,7 @@ final class OutputFile {
             let count = bytes[done...].withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
             if count < 0, errno == EINTR { continue }
             guard count > 0 else {
-                throw RecorderError("cannot write \(path): \(String(cString: strerror(errno)))")
+                throw RecorderError.cannotWrite(path: path, reason: RecorderError.systemReason)
             }
             done += count
         }

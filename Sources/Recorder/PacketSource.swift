@@ -21,7 +21,7 @@ final class PacketSource {
     init(name: String, filter: String, snaplen: Int32, bufferBytes: Int32) throws(RecorderError) {
         var errors = [CChar](repeating: 0, count: Int(PCAP_ERRBUF_SIZE))
         guard let handle = pcap_create(name, &errors) else {
-            throw RecorderError("cannot capture on \(name): \(Self.text(errors))")
+            throw RecorderError.noCapture(interface: name, reason: Self.text(errors))
         }
         pcap_set_snaplen(handle, snaplen)
         pcap_set_promisc(handle, 0)
@@ -32,26 +32,26 @@ final class PacketSource {
         guard status >= 0 else {
             let reason = Self.explain(status, handle: handle, name: name)
             pcap_close(handle)
-            throw RecorderError("cannot capture on \(name): \(reason)")
+            throw RecorderError.noCapture(interface: name, reason: reason)
         }
         if status > 0 { warnings.append("\(name): \(String(cString: pcap_geterr(handle)))") }
         // Cooked v2 carries the interface's index; v1 does not.
         if pcap_datalink(handle) == DLT_LINUX_SLL { _ = pcap_set_datalink(handle, DLT_LINUX_SLL2) }
         if pcap_setnonblock(handle, 1, &errors) != 0 {
             pcap_close(handle)
-            throw RecorderError("cannot capture on \(name): \(Self.text(errors))")
+            throw RecorderError.noCapture(interface: name, reason: Self.text(errors))
         }
         var program = bpf_program()
         guard pcap_compile(handle, &program, filter, 1, bpf_u_int32(PCAP_NETMASK_UNKNOWN)) == 0 else {
             let reason = String(cString: pcap_geterr(handle))
             pcap_close(handle)
-            throw RecorderError("the filter \"\(filter)\" is not valid on \(name): \(reason)")
+            throw RecorderError.invalidFilter(expression: filter, interface: name, reason: reason)
         }
         defer { pcap_freecode(&program) }
         guard pcap_setfilter(handle, &program) == 0 else {
             let reason = String(cString: pcap_geterr(handle))
             pcap_close(handle)
-            throw RecorderError("cannot set the filter on \(name): \(reason)")
+            throw RecorderError.filterRefused(interface: name, reason: reason)
         }
         // Where that cannot be, what is dropped on lo counts twice.
         let loopback = if_nametoindex("lo")
@@ -81,7 +81,7 @@ final class PacketSource {
             let status = pcap_next_ex(handle, &header, &data)
             if status == 0 { return }
             guard status == 1, let header, let data else {
-                throw RecorderError("\(name): \(String(cString: pcap_geterr(handle)))")
+                throw RecorderError.interfaceLost(interface: name, reason: String(cString: pcap_geterr(handle)))
             }
             let stamp = header.pointee.ts
             let time = Int64(stamp.tv_sec) * 1_000_000_000 + Int64(stamp.tv_usec) * (nanoseconds ? 1 : 1000)

@@ -8,7 +8,7 @@ extension rst_scope {
         self.init()
         func check(_ count: Int, _ limit: Int32, _ what: String) throws(RecorderError) -> UInt32 {
             guard count <= limit else {
-                throw RecorderError("\(count) \(what) are too many to record: at most \(limit)")
+                throw RecorderError.scopeTooLarge(count: count, of: what, limit: Int(limit))
             }
             return UInt32(count)
         }

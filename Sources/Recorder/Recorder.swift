@@ -6,10 +6,10 @@ import PcapReader
 
 /// A recording in progress: packets and kernel events, each on a thread of its own.
 public final class Recorder {
-    private let capture: CaptureLoop
-    private let events: EventLoop
-    private let captureDone = DispatchGroup()
-    private let eventsDone = DispatchGroup()
+    private let capture: OwnedThread<CaptureLoop>
+    private let captureStop = StopFlag()
+    private let events: OwnedThread<EventLoop>
+    private let eventsStop = StopFlag()
     private let rules: RulesetWatch
     private let rulesDone = DispatchGroup()
     private let started = clockNanoseconds(CLOCK_MONOTONIC)
@@ -26,9 +26,9 @@ public final class Recorder {
         uname(&system)
         let kernel = text(system.release)
         // The hooks first, and to the end: of each packet in the capture they have seen the RST.
-        events = try EventLoop(options, failed: wantsToStop)
-        capture = try CaptureLoop(
-            options, host: "\(text(system.sysname)) \(kernel)", limitReached: wantsToStop)
+        let events = try EventLoop(options, until: eventsStop, failed: wantsToStop)
+        let capture = try CaptureLoop(
+            options, host: "\(text(system.sysname)) \(kernel)", until: captureStop, limitReached: wantsToStop)
         events.seeProcesses()
         rules = RulesetWatch(options, kallsyms: readFile("/proc/kallsyms"))
         events.rules = rules
@@ -52,8 +52,8 @@ public final class Recorder {
         header.scope = options.scope.isEmpty ? nil : options.scope
         try capture.begin()
         try events.write(header: header)
-        start("capture", captureDone, capture.run)
-        start("events", eventsDone, events.run)
+        self.capture = OwnedThread("capture", capture) { $0.run() }
+        self.events = OwnedThread("events", events) { $0.run() }
         DispatchQueue(label: "rules").async(group: rulesDone, execute: rules.run)
     }
 
@@ -79,20 +79,17 @@ public final class Recorder {
         return found
     }
 
-    private func start(_ label: String, _ group: DispatchGroup, _ body: @escaping @Sendable () -> Void) {
-        DispatchQueue(label: label, qos: .userInitiated).async(group: group, execute: body)
-    }
-
     /// Ends the recording: nothing that the kernel had handed over is lost, and both files are complete.
     public func stop() -> RecordingSummary {
-        capture.stop()
-        captureDone.wait()
-        events.stop()
-        eventsDone.wait()
+        captureStop.set()
+        let capture = self.capture.join()
+        eventsStop.set()
+        let events = self.events.join()
         // Only now: a rejection may have been the last event.
         rules.stop()
         rulesDone.wait()
         var summary = RecordingSummary()
+        guard let capture, let events else { return summary }
         summary.packets = capture.packets
         summary.events = events.events
         summary.packetsDropped = capture.dropped

@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 @testable import KernelEvents
@@ -29,5 +30,41 @@ import Testing
         }
         #expect(RecordKey(name: "?") == nil)
         #expect(Set(RecordKey.allCases.map(\.name)).count == RecordKey.allCases.count)
+    }
+
+    private static let docs = URL(filePath: #filePath).appending(path: "../../../docs").standardizedFileURL
+
+    /// The keys of all objects of the schema.
+    private func properties(of value: Any) -> Set<String> {
+        if let list = value as? [Any] { return list.reduce(into: []) { $0.formUnion(properties(of: $1)) } }
+        guard let object = value as? [String: Any] else { return [] }
+        return object.reduce(into: []) { names, member in
+            if member.key == "properties", let fields = member.value as? [String: Any] { names.formUnion(fields.keys) }
+            names.formUnion(properties(of: member.value))
+        }
+    }
+
+    @Test func theSchemaHasTheSameKeys() throws {
+        let text = try Data(contentsOf: Self.docs.appending(path: "schema/rst-events-1.schema.json"))
+        let schema = properties(of: try JSONSerialization.jsonObject(with: text))
+        let keys = Set(RecordKey.allCases.filter { $0 != .unknown }.map(\.name))
+        #expect(schema.subtracting(keys).isEmpty)
+        #expect(keys.subtracting(schema).isEmpty)
+    }
+
+    /// In the first column of a table: `hooks[].name`, `.ifindex`, `task.pid`.
+    @Test func theDocumentationNamesThem() throws {
+        let text = try String(contentsOf: Self.docs.appending(path: "events.md"), encoding: .utf8)
+        let tables = text.prefix(upTo: try #require(text.range(of: "## Recordings of other tools")).lowerBound)
+        var documented: Set<String> = ["type"]
+        for row in tables.split(separator: "\n") where row.hasPrefix("| `") {
+            for (index, field) in row.split(separator: "|")[0].split(separator: "`").enumerated() where index % 2 == 1 {
+                documented.formUnion(field.replacing("[]", with: "").split(separator: ".").map(String.init))
+            }
+        }
+        let keys = Set(RecordKey.allCases.filter { $0 != .unknown }.map(\.name))
+        #expect(keys.subtracting(documented).isEmpty)
+        // The names of lines stand before their fields.
+        #expect(documented.subtracting(keys).subtracting(["end"]).isEmpty)
     }
 }

@@ -40,33 +40,16 @@ public struct Ruleset: Sendable, Equatable {
 extension EventEncoder {
     /// The rules of a network namespace.
     public mutating func append(ruleset: Ruleset) {
-        json.raw(#"{"type":"ruleset","mono_ns":"#)
-        json.number(ruleset.monotonic)
-        json.raw(#","netns":"#)
-        json.number(ruleset.netns)
-        json.raw(#","tool":"#)
-        json.string(ruleset.tool.rawValue)
-        if let since = ruleset.changedSince {
-            json.raw(#","since_mono_ns":"#)
-            json.number(since)
-        }
-        if let until = ruleset.changedUntil {
-            json.raw(#","until_mono_ns":"#)
-            json.number(until)
-        }
-        if let content = ruleset.content {
-            json.raw(#","content":"#)
-            json.string(content)
-        }
-        if let listing = ruleset.listing {
-            json.raw(#","listing":"#)
-            json.string(listing)
-        }
-        if let problem = ruleset.problem {
-            json.raw(#","detail":"#)
-            json.string(problem)
-        }
-        json.raw("}\n")
+        begin("ruleset")
+        json.member(.monoNs, ruleset.monotonic)
+        json.member(.netns, ruleset.netns)
+        json.member(.tool, ruleset.tool.rawValue)
+        json.member(.sinceMonoNs, ruleset.changedSince)
+        json.member(.untilMonoNs, ruleset.changedUntil)
+        json.member(.content, ruleset.content)
+        json.member(.listing, ruleset.listing)
+        json.member(.detail, ruleset.problem)
+        endLine()
     }
 }
 
