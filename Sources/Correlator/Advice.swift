@@ -48,9 +48,9 @@ public enum Advice: Sendable, Hashable {
     }
 }
 
-extension ResetAssembly {
+extension EntryBuilder {
     /// Nil where the catalogue's advice for the cause is all there is.
-    func advice(_ judged: Judged, _ process: Reset.Process?) -> Advice? {
+    func advice(_ judged: JudgedReset, _ process: Reset.Process?) -> Advice? {
         if let end = processEnd(judged.evidence.path, process, judged.observed.decision ?? judged.observed.origin),
             judged.verdict.traits.contains(.explainedByProcessEnd)
         {

@@ -1,7 +1,7 @@
 import NetworkTypes
 import PcapReader
 
-extension ResetAssembly {
+extension EntryBuilder {
     /// A file may have thousands of names for an address; so many are shown.
     private static let shownNames = 3
 

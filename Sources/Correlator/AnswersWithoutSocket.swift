@@ -43,7 +43,7 @@ extension WireEvidence {
     private var hasAllFins: Bool { !isFiltered || filterNamesFins }
 }
 
-extension ResetAssembly {
+extension EvidenceBuilder {
     /// What the silence of a kernel means that does not tell of answers without a full socket, and what the capture adds.
     ///
     /// - Returns: whether the trigger comes from the capture.

@@ -82,7 +82,7 @@ extension ResetEvent.Ending {
     }
 }
 
-extension ResetAssembly {
+extension EvidenceBuilder {
     /// What is remembered of the end of the RST's connection, by the decision or else by the packet that left.
     func connectionEnd(_ verdict: Verdict, _ evidence: Evidence, origin: Reference?, decision: Reference?)
         -> (end: ConnectionEnd, reference: Reference)?
@@ -99,7 +99,9 @@ extension ResetAssembly {
         }
         return nil
     }
+}
 
+extension EntryBuilder {
     /// The process that ended the connection, or whose it was.
     func process(of end: ConnectionEnd) -> Reset.Process? {
         let ending = end.ending

@@ -7,7 +7,7 @@ import NetworkTypes
 public func correlate(captures: [CaptureInput], recordings: [EventInput]) -> Report {
     let found = Correlation(captures: captures, recordings: recordings)
     let inventory = found.inventory
-    let resets = ResetList(ResetGroups(found.groups), found.assembly)
+    let resets = ResetList(ResetGroups(found.groups), found.builder)
     var report = Report(inputs: reportInputs(inventory), losses: losses(inventory), resets: resets)
     report.clocks = inventory.clockOffsets
     report.unfinished = captures.compactMap { capture in capture.unfinished.map { (capture.file, $0) } }
@@ -23,7 +23,7 @@ public func correlate(captures: [CaptureInput], recordings: [EventInput]) -> Rep
 /// Which observations are of one RST.
 struct Correlation {
     let inventory: Inventory
-    let assembly: ResetAssembly
+    let builder: EntryBuilder
     /// The observations of each RST, in the order of time.
     let groups: [FewReferences]
 
@@ -33,20 +33,19 @@ struct Correlation {
         clusterExact(inventory, into: &clusters)
         DecisionJoin(inventory).run(into: &clusters)
         let echoes = TranslationJoin(inventory).run(into: &clusters)
-        let assembly = ResetAssembly(inventory, echoes: echoes)
-        self.assembly = assembly
-        groups = clusters.inOrder(assembly).map { [members = clusters.members] in members[Int($0)] }
+        builder = EntryBuilder(ResetJudge(EvidenceBuilder(inventory, echoes: echoes)))
+        groups = clusters.inOrder(inventory).map { [members = clusters.members] in members[Int($0)] }
     }
 }
 
 extension Clusters {
     /// Those that are not empty, in the order of time.
-    fileprivate func inOrder(_ assembly: ResetAssembly) -> [Int32] {
+    fileprivate func inOrder(_ inventory: Inventory) -> [Int32] {
         var entries: [(time: Int64, first: Reference, cluster: Int32)] = []
         entries.reserveCapacity(members.count)
         for (cluster, references) in members.enumerated() {
             guard let first = references.min() else { continue }
-            entries.append((assembly.times(of: references).steady, first, Int32(cluster)))
+            entries.append((inventory.times(of: references).steady, first, Int32(cluster)))
         }
         entries.sort { a, b in a.time != b.time ? a.time < b.time : a.first < b.first }
         return entries.map(\.cluster)

@@ -2,7 +2,7 @@ import KernelEvents
 import NetworkTypes
 import PcapReader
 
-extension ResetAssembly {
+extension EntryBuilder {
     /// What the verdict stands on, each fact with the packet or the event it comes from.
     func facts(
         _ evidence: Evidence, verdict: Verdict, process: Reset.Process?, socket: ResetEvent.Socket?,

@@ -12,7 +12,7 @@ public struct Finding: Sendable, Equatable {
     }
 
     /// An address, with its port where the port is the same in all of them.
-    public struct Endpoint: Sendable, Equatable {
+    public struct EndpointCount: Sendable, Equatable {
         public var address: IPAddress
         public var port: UInt16?
         public var count: Int
@@ -30,8 +30,8 @@ public struct Finding: Sendable, Equatable {
     /// RSTs in 1000 seconds, over the time from the first to the last; nil if that is no time at all.
     public var perThousandSeconds: UInt64?
     /// The most frequent, at most `keptEndpoints`.
-    public var sources: [Endpoint]
-    public var destinations: [Endpoint]
+    public var sources: [EndpointCount]
+    public var destinations: [EndpointCount]
     /// The id of the first of them.
     public var example: Int
     public var summary: String
@@ -55,10 +55,10 @@ extension Finding {
         if case .scan = pattern { kind = .scan } else { kind = lead.service == .source ? .endpoint : .client }
         self.pattern = pattern
         count = members.count
-        example = members.heads.lazy.map { $0.id }.min() ?? lead.id
+        example = members.rows.lazy.map { $0.id }.min() ?? lead.id
         let span = members.wallClockSpan ?? (0, 0)
         (first, last) = span
-        let causes = tally(members.heads.lazy.map { $0.cause })
+        let causes = tally(members.rows.lazy.map { $0.cause })
         cause = causes.max { ($0.count, $1.key.rawValue) < ($1.count, $0.key.rawValue) }?.key ?? .unknown
         perThousandSeconds = members.steadySpan.flatMap { ratePerThousandSeconds(members.count, $0) }
         sources = from.top

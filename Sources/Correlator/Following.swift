@@ -14,28 +14,28 @@ struct Follow: Sendable, Equatable {
     let age: UInt64
 }
 
-extension ResetAssembly {
+extension EntryBuilder {
     /// By the ids of those that follow from another one.
     ///
-    /// - Parameter heads: of all RSTs, by their ids less one.
-    func follows(_ heads: [ResetRow], _ groups: ResetGroups) -> [Int: Follow] {
-        guard heads.contains(where: \.mayFollow) else { return [:] }
-        let connections = KeyGroups(heads.count) { heads[$0].tuple }.grouped()
+    /// - Parameter rows: of all RSTs, by their ids less one.
+    func follows(_ rows: [ResetRow], _ groups: ResetGroups) -> [Int: Follow] {
+        guard rows.contains(where: \.mayFollow) else { return [:] }
+        let connections = KeyGroups(rows.count) { rows[$0].tuple }.grouped()
         var follows: [Int: Follow] = [:]
         for connection in connections.indices where connections[connection].count > 1 {
             let places = connections[connection]
-            guard places.contains(where: { heads[Int($0)].mayFollow }) else { continue }
-            var first: (head: ResetRow, seq: UInt32)?
+            guard places.contains(where: { rows[Int($0)].mayFollow }) else { continue }
+            var first: (row: ResetRow, seq: UInt32)?
             for place in places {
-                let head = heads[Int(place)]
+                let row = rows[Int(place)]
                 guard let seq = seq(groups[Int(place)]) else { continue }
-                if let first, head.mayFollow, Self.isOfOneConnection(first.seq, seq) {
-                    let age = head.time.saturatingSubtract(first.head.time).magnitude
-                    follows[head.id] = Follow(id: first.head.id, cause: first.head.cause, age: age)
-                } else if head.cause != .injected {
+                if let first, row.mayFollow, Self.isOfOneConnection(first.seq, seq) {
+                    let age = row.time.saturatingSubtract(first.row.time).magnitude
+                    follows[row.id] = Follow(id: first.row.id, cause: first.row.cause, age: age)
+                } else if row.cause != .injected {
                     // What a third party sent ends no connection of the end that it pretends to be. The answer to a segment
                     // without ACK refuses what was none yet.
-                    first = seq == 0 ? nil : (head, seq)
+                    first = seq == 0 ? nil : (row, seq)
                 }
             }
         }

@@ -8,6 +8,8 @@ import PcapReader
 final class Inventory: Sendable {
     let captures: [CaptureInput]
     let recordings: [EventInput]
+    /// Addresses of the recording hosts.
+    let localAddresses: Set<IPAddress>
     /// Between captures that have segments in common.
     let clockOffsets: [ClockOffset]
     /// By capture, what to subtract from its times before they are compared with those of other captures.
@@ -27,6 +29,7 @@ final class Inventory: Sendable {
     init(captures: [CaptureInput], recordings: [EventInput]) {
         self.captures = captures
         self.recordings = recordings
+        localAddresses = Set(recordings.flatMap { $0.recording.header?.interfaces.flatMap(\.addresses) ?? [] })
         let clocks = HostClocks(captures, recordings)
         self.clocks = clocks
         eventCoverage = EventCoverage(recordings, clocks.models)

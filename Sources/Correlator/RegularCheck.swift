@@ -33,12 +33,12 @@ struct RegularCheck: Sendable, Equatable {
     }
 
     /// Those in a list, each with the places of its RSTs.
-    static func all(in heads: [ResetRow]) -> [(check: RegularCheck, places: ArraySlice<Int32>)] {
-        guard heads.count(where: \.mayEndCheck) > 2 else { return [] }
+    static func all(in rows: [ResetRow]) -> [(check: RegularCheck, places: ArraySlice<Int32>)] {
+        guard rows.count(where: \.mayEndCheck) > 2 else { return [] }
         // Without the client's port, which is another one each time.
-        let pairs = KeyGroups(heads.count) { place -> FourTuple? in
-            guard heads[place].mayEndCheck else { return nil }
-            let tuple = heads[place].tuple
+        let pairs = KeyGroups(rows.count) { place -> FourTuple? in
+            guard rows[place].mayEndCheck else { return nil }
+            let tuple = rows[place].tuple
             return FourTuple(
                 source: tuple.source, sourcePort: 0, destination: tuple.destination,
                 destinationPort: tuple.destinationPort)
@@ -46,7 +46,7 @@ struct RegularCheck: Sendable, Equatable {
         return pairs.indices.compactMap { pair in
             let places = pairs[pair]
             guard places.count > 2 else { return nil }
-            let compared = places.prefix(mostCompared).map { heads[Int($0)] }
+            let compared = places.prefix(mostCompared).map { rows[Int($0)] }
             let gaps = zip(compared, compared.dropFirst()).map { $1.time.distance(from: $0.time) }
             let hasNoData = compared.allSatisfy(\.hasNoData)
             let interval = interval(of: gaps, hasNoData: hasNoData, isAnswered: compared.allSatisfy(\.isAnswered))

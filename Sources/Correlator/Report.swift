@@ -47,7 +47,7 @@ public struct Report: Sendable {
 
     /// How many RSTs were captured while no hook was there to tell of them.
     public func count(outsideEvents side: EventGapSide) -> Int {
-        resets.heads.reduce(0) { $0 + ($1.outsideEvents == side ? 1 : 0) }
+        resets.rows.reduce(0) { $0 + ($1.outsideEvents == side ? 1 : 0) }
     }
 
     /// What `answers(by:)` has in the order of size, where that is known already.

@@ -25,12 +25,12 @@ public struct ReportSummary: Sendable, Equatable {
     public let followUps: Int
 
     public init(_ report: Report) {
-        let heads = report.resets.heads
+        let rows = report.resets.rows
         var causes: [Cause: CauseCount] = [:]
         var outcomes: [Outcome: Int] = [:]
         var certainties: [Certainty: Int] = [:]
         var followUps = 0
-        let kinds = heads.lazy.map {
+        let kinds = rows.lazy.map {
             Kind(cause: $0.cause, outcome: $0.outcome, certainty: $0.certainty, follows: $0.followed != 0)
         }
         for (kind, count) in tally(kinds) {
@@ -47,9 +47,9 @@ public struct ReportSummary: Sendable, Equatable {
         byCause = causes.values.sorted { ($1.count, $0.cause.rawValue) < ($0.count, $1.cause.rawValue) }
         byOutcome = Outcome.allCases.compactMap { word in outcomes[word].map { (word, $0) } }
         byCertainty = Certainty.allCases.compactMap { word in certainties[word].map { (word, $0) } }
-        connections = KeyGroups(heads.count) { heads[$0].tuple.either }.count
-        span = heads.wallClockSpan
-        perThousandSeconds = heads.steadySpan.flatMap { ratePerThousandSeconds(heads.count, $0) }
+        connections = KeyGroups(rows.count) { rows[$0].tuple.either }.count
+        span = rows.wallClockSpan
+        perThousandSeconds = rows.steadySpan.flatMap { ratePerThousandSeconds(rows.count, $0) }
     }
 
     private struct Kind: Equatable {

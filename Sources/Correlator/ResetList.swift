@@ -2,14 +2,14 @@
 /// evidence is made when it is asked for, so that a million of them need not be in memory at once.
 public struct ResetList: Sendable, RandomAccessCollection {
     /// Of each RST, in the order of time.
-    public private(set) var heads: [ResetRow]
+    public private(set) var rows: [ResetRow]
     private let source: Source
-    /// What heads refer to by number.
+    /// What rows refer to by number.
     let attributions: [Attribution]
 
     /// A class, so that all processors may ask it without a copy of it.
     private final class Source: Sendable {
-        let assembly: ResetAssembly?
+        let builder: EntryBuilder?
         /// What the entries are made of, by their ids less one.
         let groups: ResetGroups
         /// Entries that exist already, by their ids.
@@ -19,11 +19,11 @@ public struct ResetList: Sendable, RandomAccessCollection {
         let checks: [RegularCheck]
 
         init(
-            _ assembly: ResetAssembly?, _ groups: ResetGroups, follows: [Int: Follow] = [:],
+            _ builder: EntryBuilder?, _ groups: ResetGroups, follows: [Int: Follow] = [:],
             checks: [RegularCheck] = [], made: [Int: Reset] = [:]
         ) {
             self.checks = checks
-            self.assembly = assembly
+            self.builder = builder
             self.groups = groups
             self.follows = follows
             self.made = made
@@ -33,86 +33,86 @@ public struct ResetList: Sendable, RandomAccessCollection {
     /// A list of entries that exist already.
     public init(_ resets: [Reset]) {
         var table = AttributionTable()
-        heads = resets.map { reset in
-            var head = ResetRow(reset)
-            head.attribution = table.number(of: Attribution(reset))
-            return head
+        rows = resets.map { reset in
+            var row = ResetRow(reset)
+            row.attribution = table.number(of: Attribution(reset))
+            return row
         }
         attributions = table.all
         source = Source(nil, ResetGroups([]), made: Dictionary(resets.map { ($0.id, $0) }) { first, _ in first })
     }
 
-    init(_ groups: ResetGroups, _ assembly: ResetAssembly) {
+    init(_ groups: ResetGroups, _ builder: EntryBuilder) {
         let size = 2048
         let pieces = (0..<(groups.indices.count + size - 1) / size).concurrentMap(inPiecesOf: 1) { piece in
-            Piece(groups, piece * size..<Swift.min((piece + 1) * size, groups.indices.count), assembly)
+            Piece(groups, piece * size..<Swift.min((piece + 1) * size, groups.indices.count), builder)
         }
         var table = AttributionTable()
-        var heads: [ResetRow] = []
-        heads.reserveCapacity(groups.indices.count)
+        var rows: [ResetRow] = []
+        rows.reserveCapacity(groups.indices.count)
         for piece in pieces {
             let numbers = piece.attributions.map { table.number(of: $0) }
-            for var head in piece.heads {
-                head.attribution = numbers[Int(head.attribution)]
-                heads.append(head)
+            for var row in piece.rows {
+                row.attribution = numbers[Int(row.attribution)]
+                rows.append(row)
             }
         }
-        let follows = assembly.follows(heads, groups)
-        for (id, follow) in follows { heads[id - 1].followed = Int32(truncatingIfNeeded: follow.id) }
-        let checks = RegularCheck.all(in: heads)
+        let follows = builder.follows(rows, groups)
+        for (id, follow) in follows { rows[id - 1].followed = Int32(truncatingIfNeeded: follow.id) }
+        let checks = RegularCheck.all(in: rows)
         for (number, (_, places)) in checks.enumerated() {
-            for place in places { heads[Int(place)].check = Int32(truncatingIfNeeded: number) }
+            for place in places { rows[Int(place)].check = Int32(truncatingIfNeeded: number) }
         }
-        self.heads = heads
+        self.rows = rows
         attributions = table.all
-        source = Source(assembly, groups, follows: follows, checks: checks.map(\.check))
+        source = Source(builder, groups, follows: follows, checks: checks.map(\.check))
     }
 
     /// As many as a processor makes at a time.
     private struct Piece: Sendable {
-        private(set) var heads: [ResetRow] = []
-        /// What these heads refer to.
+        private(set) var rows: [ResetRow] = []
+        /// What these rows refer to.
         let attributions: [Attribution]
 
-        init(_ groups: ResetGroups, _ range: Range<Int>, _ assembly: ResetAssembly) {
-            heads.reserveCapacity(range.count)
+        init(_ groups: ResetGroups, _ range: Range<Int>, _ builder: EntryBuilder) {
+            rows.reserveCapacity(range.count)
             var table = AttributionTable()
             for index in range {
-                var (head, attribution) = assembly.head(of: groups[index], id: index + 1)
-                head.attribution = table.number(of: attribution)
-                heads.append(head)
+                var (row, attribution) = builder.row(of: groups[index], id: index + 1)
+                row.attribution = table.number(of: attribution)
+                rows.append(row)
             }
             attributions = table.all
         }
     }
 
     /// Whom a RST is laid to.
-    public func attribution(of head: ResetRow) -> Attribution { attributions[Int(head.attribution)] }
+    public func attribution(of row: ResetRow) -> Attribution { attributions[Int(row.attribution)] }
 
     public var startIndex: Int { 0 }
-    public var endIndex: Int { heads.count }
+    public var endIndex: Int { rows.count }
 
     /// Makes the entry.
     public subscript(position: Int) -> Reset {
-        let head = heads[position]
-        guard let assembly = source.assembly else { return source.made[head.id]! }
-        var reset = assembly.reset(head, attributions[Int(head.attribution)], of: source.groups[head.id - 1])
-        if head.followed != 0, let follow = source.follows[head.id] { reset.tell(of: follow) }
-        if head.check >= 0 { reset.tell(of: source.checks[Int(head.check)]) }
+        let row = rows[position]
+        guard let builder = source.builder else { return source.made[row.id]! }
+        var reset = builder.entry(row, attributions[Int(row.attribution)], of: source.groups[row.id - 1])
+        if row.followed != 0, let follow = source.follows[row.id] { reset.tell(of: follow) }
+        if row.check >= 0 { reset.tell(of: source.checks[Int(row.check)]) }
         return reset
     }
 
     /// Of those with a wall clock, when the first and the last were, nanoseconds since 1970-01-01 UTC.
-    public var span: (first: Int64, last: Int64)? { heads.wallClockSpan }
+    public var span: (first: Int64, last: Int64)? { rows.wallClockSpan }
 
     /// Leaves out what is not wanted; the others keep their ids.
-    mutating func keep(where isWanted: (ResetRow) -> Bool) { heads.removeAll { !isWanted($0) } }
+    mutating func keep(where isWanted: (ResetRow) -> Bool) { rows.removeAll { !isWanted($0) } }
 
     /// The entry of the RST with that id; nil if it was left out.
     public func entry(id: Int) -> Reset? {
         // Ids ascend, and are their places unless some were left out.
-        let place = heads.firstPlace { $0.id < id }
-        return place < heads.count && heads[place].id == id ? self[place] : nil
+        let place = rows.firstPlace { $0.id < id }
+        return place < rows.count && rows[place].id == id ? self[place] : nil
     }
 }
 

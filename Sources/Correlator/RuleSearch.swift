@@ -250,7 +250,7 @@ extension FirewallRule {
     }
 }
 
-extension ResetAssembly {
+extension EntryBuilder {
     /// Which rules can have made a RST.
     func ruleFacts(_ firewall: RuleFinding, from place: Fact.Place) -> [Fact] {
         var facts = firewall.rules.map { rule in

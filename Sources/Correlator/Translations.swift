@@ -54,7 +54,7 @@ extension Evidence {
     }
 }
 
-extension ResetAssembly {
+extension EntryBuilder {
     /// What connection tracking had of the segment that provoked a RST.
     func conntrackFacts(_ conntrack: ResetEvent.Conntrack, from place: Fact.Place) -> [Fact] {
         var facts: [Fact] = []

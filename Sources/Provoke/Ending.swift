@@ -8,7 +8,7 @@ import NetworkTypes
 /// It takes the socket over, waits with the event loop for what its way needs, and has closed the socket when it tells
 /// how it went.
 final class Ending: EventHandler {
-    enum Outcome {
+    enum Result {
         case reset
         /// With the reason.
         case missed(String)
@@ -19,13 +19,13 @@ final class Ending: EventHandler {
     private let how: How
     private let local: Endpoint
     private let remote: Endpoint
-    private var report: ((Outcome) -> Void)?
+    private var report: ((Result) -> Void)?
     private let deadline = Deadline(milliseconds: Deadline.patience)
 
     /// - Parameter how: one that is not of a listener.
     init(
         _ loop: EventLoop, _ socket: Socket, _ how: How, local: Endpoint, remote: Endpoint,
-        report: @escaping (Outcome) -> Void
+        report: @escaping (Result) -> Void
     ) {
         self.loop = loop
         self.socket = socket
@@ -140,7 +140,7 @@ final class Ending: EventHandler {
         }
     }
 
-    private func finish(_ outcome: Outcome) {
+    private func finish(_ outcome: Result) {
         guard let report else { return }
         self.report = nil
         loop.remove(socket.number)

@@ -106,7 +106,7 @@ struct JSONAnswers {
         json.raw("}")
     }
 
-    private mutating func append(_ head: StaticString, _ ends: Answer.Ends) {
+    private mutating func append(_ head: StaticString, _ ends: Answer.EndpointSummary) {
         json.raw(head)
         json.number(ends.addresses)
         json.raw(",\"ends\":")
@@ -152,7 +152,7 @@ struct JSONAnswers {
 
 extension JSONWriter {
     /// - Parameter head: what comes before them, with its bracket.
-    mutating func endpoints(_ head: StaticString, _ endpoints: [Finding.Endpoint]) {
+    mutating func endpoints(_ head: StaticString, _ endpoints: [Finding.EndpointCount]) {
         raw(head)
         for (index, endpoint) in endpoints.enumerated() {
             raw(index == 0 ? "{\"address\":" : ",{\"address\":")

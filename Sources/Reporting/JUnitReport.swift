@@ -1,7 +1,7 @@
 /// Renders checks in the XML that CI systems read for the results of tests (JUnit's, as Jenkins, GitLab and others take it).
 public struct JUnitReport: Sendable {
     public struct Check: Sendable {
-        public enum Outcome: Sendable {
+        public enum Result: Sendable {
             case passed
             /// In one sentence, and line by line.
             case failed(String, [String])
@@ -10,10 +10,10 @@ public struct JUnitReport: Sendable {
         }
 
         public var name: String
-        public var outcome: Outcome
-        public init(name: String, outcome: Outcome) {
+        public var result: Result
+        public init(name: String, result: Result) {
             self.name = name
-            self.outcome = outcome
+            self.result = result
         }
     }
 
@@ -23,7 +23,7 @@ public struct JUnitReport: Sendable {
         var cases = ""
         for check in checks {
             cases += "  <testcase classname=\"rst-analyze\" name=\"\(escaped(check.name))\""
-            switch check.outcome {
+            switch check.result {
             case .passed: cases += "/>\n"
             case .failed(let message, let lines):
                 failures += 1

@@ -29,9 +29,9 @@ struct FailCondition {
     func met(by resets: ResetList, most: Int) -> (count: Int, first: [ResetRow])? {
         var count = 0
         var first: [ResetRow] = []
-        for head in resets.heads where causes.contains(head.cause) && head.certainty >= least {
+        for row in resets.rows where causes.contains(row.cause) && row.certainty >= least {
             count += 1
-            if first.count < most { first.append(head) }
+            if first.count < most { first.append(row) }
         }
         return count > tolerated ? (count, first) : nil
     }

@@ -75,11 +75,11 @@ struct GateOptions: ParsableArguments {
         resets.leaveOut(filters)
         for condition in failOn.joined() { checks.append(check(condition, resets)) }
         if let expected = prepared.expected { checks.append(compare(report.resets, with: expected)) }
-        let isAlarming = checks.contains { if case .failed = $0.outcome { true } else { false } }
+        let isAlarming = checks.contains { if case .failed = $0.result { true } else { false } }
         checks.append(
             JUnitReport.Check(
                 name: "nothing was lost",
-                outcome: report.isComplete ? .passed : .error("the report is incomplete; see its warnings")))
+                result: report.isComplete ? .passed : .error("the report is incomplete; see its warnings")))
         if let junit { try write(JUnitReport.render(checks), to: junit) }
         return isAlarming
     }
@@ -87,26 +87,26 @@ struct GateOptions: ParsableArguments {
     private func check(_ condition: FailCondition, _ resets: ResetList) -> JUnitReport.Check {
         let name = "--fail-on \(condition.typed)"
         guard let met = condition.met(by: resets, most: Self.listed) else {
-            return JUnitReport.Check(name: name, outcome: .passed)
+            return JUnitReport.Check(name: name, result: .passed)
         }
-        let lines = met.first.map { head in
-            let (from, to) = (head.tuple.source, head.tuple.destination)
+        let lines = met.first.map { row in
+            let (from, to) = (row.tuple.source, row.tuple.destination)
             return
-                "#\(head.id) \(from.text(port: head.tuple.sourcePort)) > \(to.text(port: head.tuple.destinationPort)), "
-                + "\(head.cause.rawValue), \(head.certainty.rawValue)"
+                "#\(row.id) \(from.text(port: row.tuple.sourcePort)) > \(to.text(port: row.tuple.destinationPort)), "
+                + "\(row.cause.rawValue), \(row.certainty.rawValue)"
         }
         let message = "\(name): \(met.count.counted("RST"))"
         tell(message, lines, count: met.count)
-        return JUnitReport.Check(name: name, outcome: .failed(message, lines))
+        return JUnitReport.Check(name: name, result: .failed(message, lines))
     }
 
     private func compare(_ resets: ResetList, with expected: ResetKinds) -> JUnitReport.Check {
         let name = "--expect \(expect ?? "")"
         let differences = ReportDifference.between(expected, ResetKinds(resets)).map(\.description)
-        guard !differences.isEmpty else { return JUnitReport.Check(name: name, outcome: .passed) }
+        guard !differences.isEmpty else { return JUnitReport.Check(name: name, result: .passed) }
         let message = "\(name): \(differences.count.counted("difference"))"
         tell(message, differences, count: differences.count)
-        return JUnitReport.Check(name: name, outcome: .failed(message, Array(differences.prefix(Self.listed))))
+        return JUnitReport.Check(name: name, result: .failed(message, Array(differences.prefix(Self.listed))))
     }
 
     private func tell(_ message: String, _ lines: [String], count: Int) {

@@ -21,7 +21,7 @@ struct RecordingSession {
         self.duration = duration
     }
 
-    struct Outcome {
+    struct Result {
         var summary: RecordingSummary
         /// As a shell has it; nil without a command, or if it was ended because a limit was reached.
         var commandStatus: Int32?
@@ -33,7 +33,7 @@ struct RecordingSession {
     /// Logs why nothing could be recorded, and throws the exit status.
     ///
     /// - Parameter stop: what ends it; nobody else has asked it to yet.
-    func run(until stop: StopConditions = StopConditions()) throws -> Outcome {
+    func run(until stop: StopConditions = StopConditions()) throws -> Result {
         let recorder: Recorder
         do {
             recorder = try Recorder(options, wantsToStop: { stop.stop(.limit) })
@@ -66,7 +66,7 @@ struct RecordingSession {
             }
             usleep(Self.grace)
         }
-        return Outcome(summary: recorder.stop(), commandStatus: status)
+        return Result(summary: recorder.stop(), commandStatus: status)
     }
 
     private var names: String {

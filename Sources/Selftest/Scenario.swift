@@ -83,7 +83,7 @@ public struct ExpectedReset: Sendable, Hashable {
     }
 
     /// How a connection had ended before one of its segments was answered with a RST.
-    public struct End: Sendable, Hashable {
+    public struct ConnectionEnd: Sendable, Hashable {
         /// A word of events.jsonl: `close`, `timeout`.
         public var how: String
         /// Who ended it, and that process's name.
@@ -97,7 +97,7 @@ public struct ExpectedReset: Sendable, Hashable {
         public var leastIdle: Int64 = 0
         public var leastAge: UInt64 = 0
 
-        init(_ how: String, adjust: (inout End) -> Void = { _ in }) {
+        init(_ how: String, adjust: (inout ConnectionEnd) -> Void = { _ in }) {
             self.how = how
             adjust(&self)
         }
@@ -138,7 +138,7 @@ public struct ExpectedReset: Sendable, Hashable {
     /// Words that the report's sentence must contain.
     public var sentence: String?
     /// How the connection had ended before.
-    public var end: End?
+    public var end: ConnectionEnd?
     /// Words that one of the report's facts must contain.
     public var fact: String?
     /// The first kernel that tells it; nil for all.

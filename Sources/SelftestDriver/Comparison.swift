@@ -121,7 +121,7 @@ struct Comparison {
     }
 
     private func compare(
-        _ expected: ExpectedReset.End, _ got: ConnectionEnd?, _ differ: (String, String, String) -> Void
+        _ expected: ExpectedReset.ConnectionEnd, _ got: ConnectionEnd?, _ differ: (String, String, String) -> Void
     ) {
         guard let got else { return differ("end", expected.how, "not told") }
         let ending = got.ending

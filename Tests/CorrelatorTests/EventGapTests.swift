@@ -19,7 +19,7 @@ import Testing
         for addresses in [[], [World.tuple.source]] {
             let report = world.report(addresses: addresses)
             let reset = try #require(report.resets.first)
-            #expect(reset.outsideEvents == side && report.resets.heads[0].outsideEvents == side)
+            #expect(reset.outsideEvents == side && report.resets.rows[0].outsideEvents == side)
             #expect(reset.outcome == .wireOnly && reset.certainty != .proven)
             #expect(facts(reset).contains("nothing is known of it from the kernel") == (side != nil))
             // Where no hook was, its silence means nothing.

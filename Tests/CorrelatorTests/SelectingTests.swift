@@ -22,7 +22,7 @@ import Testing
 }
 
 @Suite struct PatternTests {
-    private func head(
+    private func reset(
         _ id: Int, seconds: Double, _ cause: Cause, port: UInt16 = 80, client: UInt32 = 0x0a00_0002,
         clientPort: UInt16 = 40000, sentByClient: Bool = false, silence: UInt64? = nil, hasData: Bool = true,
         pid: Int32? = nil
@@ -50,24 +50,24 @@ import Testing
 
     @Test func anIdleLimitIsASilenceThatRecurs() {
         let limit = (1...6).map {
-            head($0, seconds: Double($0 * 1000), .idleTimeout, silence: 900_000_000_000 + UInt64($0) * 1_000_000_000)
+            reset($0, seconds: Double($0 * 1000), .idleTimeout, silence: 900_000_000_000 + UInt64($0) * 1_000_000_000)
         }
         #expect(patterns(limit) == [.idleLimit(silence: 904_000_000_000, count: 6)])
         let none = (1...6).map {
-            head($0, seconds: Double($0 * 1000), .idleTimeout, silence: UInt64($0) * 120_000_000_000)
+            reset($0, seconds: Double($0 * 1000), .idleTimeout, silence: UInt64($0) * 120_000_000_000)
         }
         #expect(patterns(none) == [nil])
     }
 
     @Test func aHealthCheckIsRegular() {
         let regular = (1...6).map {
-            head(
+            reset(
                 $0, seconds: Double($0) * 5, .lingerZero, clientPort: 40000 + UInt16($0), sentByClient: true,
                 hasData: false)
         }
         #expect(patterns(regular) == [.healthCheck(every: 5_000_000_000)])
         let irregular = (1...6).map {
-            head(
+            reset(
                 $0, seconds: Double($0 * $0) * 5, .lingerZero, clientPort: 40000 + UInt16($0), sentByClient: true,
                 hasData: false)
         }
@@ -79,11 +79,11 @@ import Testing
         for turn in 0..<5 {
             for place in 0..<4 {
                 resets.append(
-                    head(
+                    reset(
                         resets.count + 1, seconds: Double(turn * 100 + place), .abortOnClose,
                         clientPort: UInt16(41000 + place)))
                 resets.append(
-                    head(
+                    reset(
                         resets.count + 1, seconds: Double(turn * 100 + 20 + place), .connectionRefused,
                         clientPort: UInt16(42000 + place)))
             }
@@ -92,21 +92,21 @@ import Testing
         #expect(findings(in: ResetList(resets.sorted { $0.time < $1.time })).map(\.count) == [40])
         // Two hosts behind one address, one of which is down: both come in no order.
         let mixed = (1...40).map {
-            head($0, seconds: Double($0), $0 * 7919 % 11 % 2 == 0 ? .abortOnClose : .connectionRefused)
+            reset($0, seconds: Double($0), $0 * 7919 % 11 % 2 == 0 ? .abortOnClose : .connectionRefused)
         }
         #expect(patterns(mixed).allSatisfy { if case .crashLoop = $0 { false } else { true } })
     }
 
     @Test func processesThatReplaceEachOtherAreALoop() {
-        let loop = (0..<12).map { head($0 + 1, seconds: Double($0), .abortOnClose, pid: Int32(100 + $0 / 3)) }
+        let loop = (0..<12).map { reset($0 + 1, seconds: Double($0), .abortOnClose, pid: Int32(100 + $0 / 3)) }
         #expect(patterns(loop) == [.crashLoop(times: 4)])
-        let workers = (0..<12).map { head($0 + 1, seconds: Double($0), .abortOnClose, pid: Int32(100 + $0 % 3)) }
+        let workers = (0..<12).map { reset($0 + 1, seconds: Double($0), .abortOnClose, pid: Int32(100 + $0 % 3)) }
         #expect(patterns(workers) == [nil])
     }
 
     @Test func aDeadBackendLetsNobodyIn() {
         let dead = (1...4).map {
-            head($0, seconds: Double($0 * $0), .connectionRefused, clientPort: UInt16(40000 + $0))
+            reset($0, seconds: Double($0 * $0), .connectionRefused, clientPort: UInt16(40000 + $0))
         }
         #expect(patterns(dead) == [.deadBackend])
     }
@@ -115,7 +115,7 @@ import Testing
     @Test func oneIncidentIsFewAnswers() {
         var resets: [Reset] = []
         for number in 0..<1478 {
-            var reset = head(
+            var reset = reset(
                 number + 1, seconds: Double(number), [.abortOnClose, .lingerZero, .connectionRefused][number % 3],
                 port: 8080, client: 0x0a00_0100 + UInt32(number % 700), clientPort: UInt16(20000 + number))
             if number % 2 == 0 {

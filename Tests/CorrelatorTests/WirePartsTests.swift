@@ -293,8 +293,8 @@ import Testing
         #expect(finding.kind == .scan)
         #expect(finding.count == 40)
         #expect(finding.perThousandSeconds == 10_000)
-        #expect(finding.destinations == [Finding.Endpoint(address: Conversation.client, port: 50000, count: 40)])
-        #expect(finding.sources == [Finding.Endpoint(address: Conversation.server, port: nil, count: 40)])
+        #expect(finding.destinations == [Finding.EndpointCount(address: Conversation.client, port: 50000, count: 40)])
+        #expect(finding.sources == [Finding.EndpointCount(address: Conversation.server, port: nil, count: 40)])
     }
 
     @Test func aDeadBackendIsOneFinding() throws {

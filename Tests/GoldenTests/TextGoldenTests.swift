@@ -137,9 +137,9 @@ import Testing
             #expect(answer.timeline.reduce(0, +) == answer.count)
             for place in places {
                 #expect(seen.insert(place).inserted)
-                let head = report.resets.heads[Int(place)]
-                #expect((head.cause, head.certainty) == (answer.cause, answer.certainty))
-                #expect(report.resets.attribution(of: head).candidates == answer.candidates)
+                let row = report.resets.rows[Int(place)]
+                #expect((row.cause, row.certainty) == (answer.cause, answer.certainty))
+                #expect(report.resets.attribution(of: row).candidates == answer.candidates)
             }
         }
         #expect(seen.count == report.resets.count)

@@ -6,8 +6,8 @@ import Testing
 @Suite struct JUnitReportTests {
     @Test func checksAreCountedAndNamed() throws {
         let text = JUnitReport.render([
-            .init(name: "a", outcome: .passed), .init(name: "b", outcome: .failed("2 RSTs", ["#1 x", "#2 y"])),
-            .init(name: "c", outcome: .error("incomplete")),
+            .init(name: "a", result: .passed), .init(name: "b", result: .failed("2 RSTs", ["#1 x", "#2 y"])),
+            .init(name: "c", result: .error("incomplete")),
         ])
         let root = try #require(try XMLDocument(xmlString: text).rootElement())
         #expect(root.name == "testsuite")
@@ -33,7 +33,7 @@ import Testing
     /// Names come from whoever made a process or a file.
     @Test(arguments: ["a\"b<c>&d'", "]]>", "<!--", "\u{1}\u{1b}[31m", "\u{feff}\u{202e}", "né 漢 🦀", "&amp;"])
     func whatIsNoXMLIsEscaped(_ name: String) throws {
-        let text = JUnitReport.render([.init(name: name, outcome: .failed(name, [name, name]))])
+        let text = JUnitReport.render([.init(name: name, result: .failed(name, [name, name]))])
         #expect(!text.unicodeScalars.contains { $0.value < 0x20 && $0 != "\n" })
         let element = try #require(try XMLDocument(xmlString: text).rootElement()?.elements(forName: "testcase").first)
         let read = try #require(element.attribute(forName: "name")?.stringValue)

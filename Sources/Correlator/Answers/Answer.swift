@@ -14,8 +14,8 @@ public struct Answer: Sendable, Equatable {
     public var direction: Direction?
     public var sender: Sender
     /// The ends that were connected to, and those that connected.
-    public var services: Ends
-    public var clients: Ends
+    public var services: EndpointSummary
+    public var clients: EndpointSummary
     /// Which of both sent the RSTs.
     public var sentBy: ServiceEnd
     /// Nanoseconds since 1970-01-01 UTC, of those with a wall clock; nil if none has one.
@@ -82,12 +82,12 @@ public struct Answer: Sendable, Equatable {
     }
 
     /// Of one side.
-    public struct Ends: Sendable, Equatable {
+    public struct EndpointSummary: Sendable, Equatable {
         /// Different addresses, and different addresses with their ports.
         public var addresses: Int
         public var ends: Int
         /// The most frequent addresses, at most `Finding.keptEndpoints`.
-        public var top: [Finding.Endpoint]
+        public var top: [Finding.EndpointCount]
         /// The port, if it is the same in all of them.
         public var port: UInt16?
     }

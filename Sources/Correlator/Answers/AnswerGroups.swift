@@ -3,9 +3,9 @@ import Synchronization
 
 /// The RSTs of a list, put together by what a person would fix. Each RST is in one group.
 ///
-/// Groups are made of heads, and few of them are looked at closer: an `Answer` is made when it is asked for.
+/// Groups are made of rows, and few of them are looked at closer: an `Answer` is made when it is asked for.
 public struct AnswerGroups: Sendable {
-    private let heads: [ResetRow]
+    private let rows: [ResetRow]
     private let attributions: [Attribution]
     /// The groups' members, group by group and each in the order of time.
     private let places: [Int32]
@@ -25,10 +25,10 @@ public struct AnswerGroups: Sendable {
     }
 
     public init(_ list: ResetList) {
-        let heads = list.heads
+        let rows = list.rows
         let labels = Labels(list.attributions)
-        let base = BaseGroups(heads, labels)
-        let merged = base.merged(heads, labels)
+        let base = BaseGroups(rows, labels)
+        let merged = base.merged(rows, labels)
         // Members in the order of their groups.
         var counts = [Int32](repeating: 0, count: merged.count)
         for group in base.groupOf { counts[Int(merged.groupOf[Int(group)])] += 1 }
@@ -44,34 +44,34 @@ public struct AnswerGroups: Sendable {
             places[ends[group]] = Int32(truncatingIfNeeded: place)
             ends[group] += 1
         }
-        let finder = PatternFinder(heads, list.attributions, base)
+        let finder = PatternFinder(rows, list.attributions, base)
         var groups = merged.indices.map { number in
             let range = ends[number] - Int(counts[number])..<ends[number]
-            let members = Members(resets: heads, places: places[range])
+            let members = Members(resets: rows, places: places[range])
             return Group(
                 range: range, first: places[range.lowerBound],
                 pattern: finder.pattern(of: members, merged.kinds[number]),
-                isConsequence: members.heads.allSatisfy { $0.followed != 0 }, problem: merged.problems[number])
+                isConsequence: members.rows.allSatisfy { $0.followed != 0 }, problem: merged.problems[number])
         }
         // A loop is one finding, whatever it makes of connections.
-        var loops: [End: Int32] = [:]
+        var loops: [Endpoint: Int32] = [:]
         for number in groups.indices {
             guard case .crashLoop = groups[number].pattern else { continue }
-            let lead = heads[Int(groups[number].first)]
+            let lead = rows[Int(groups[number].first)]
             let (address, port) = lead.service.end(of: lead.tuple)
-            let problem = loops[End(address, port)] ?? groups[number].problem
-            loops[End(address, port)] = problem
+            let problem = loops[Endpoint(address, port)] ?? groups[number].problem
+            loops[Endpoint(address, port)] = problem
             groups[number].problem = problem
         }
         groups.sort {
             if $0.isConsequence != $1.isConsequence { return $1.isConsequence }
             return ($1.range.count, $0.first) < ($0.range.count, $1.first)
         }
-        self.heads = heads
+        self.rows = rows
         self.attributions = list.attributions
         self.places = places
         self.groups = groups
-        span = heads.wallClockSpan
+        span = rows.wallClockSpan
     }
 
     /// The same, what is asked for first.
@@ -83,8 +83,8 @@ public struct AnswerGroups: Sendable {
         case .last: sorted.groups.sort { places[$0.range.upperBound - 1] > places[$1.range.upperBound - 1] }
         case .name:
             sorted.groups.sort {
-                (heads[Int($0.first)].cause.rawValue, $1.range.count, $0.first)
-                    < (heads[Int($1.first)].cause.rawValue, $0.range.count, $1.first)
+                (rows[Int($0.first)].cause.rawValue, $1.range.count, $0.first)
+                    < (rows[Int($1.first)].cause.rawValue, $0.range.count, $1.first)
             }
         }
         return sorted
@@ -100,7 +100,7 @@ public struct AnswerGroups: Sendable {
 
     public func hasPattern(_ group: Int) -> Bool { groups[group].pattern != nil }
 
-    private func members(_ group: Int) -> Members { Members(resets: heads, places: places[groups[group].range]) }
+    private func members(_ group: Int) -> Members { Members(resets: rows, places: places[groups[group].range]) }
 
     /// The places of a group's RSTs in the list.
     package func places(of group: Int) -> ArraySlice<Int32> { places[groups[group].range] }
@@ -111,11 +111,11 @@ public struct AnswerGroups: Sendable {
         let lead = members[0]
         let attribution = attributions[Int(lead.attribution)]
         let (from, to) = sides.of(members)
-        let ends = (Answer.Ends(from), Answer.Ends(to))
+        let ends = (Answer.EndpointSummary(from), Answer.EndpointSummary(to))
         let times = members.wallClockSpan
         return Answer(
             cause: lead.cause, certainty: lead.certainty, candidates: attribution.candidates, count: members.count,
-            followUps: members.heads.lazy.filter { $0.followed != 0 }.count, pattern: groups[number].pattern,
+            followUps: members.rows.lazy.filter { $0.followed != 0 }.count, pattern: groups[number].pattern,
             direction: members.common { $0.direction },
             sender: sender(members, attribution), services: lead.service == .source ? ends.0 : ends.1,
             clients: lead.service == .source ? ends.1 : ends.0, sentBy: lead.service, first: times?.first,
@@ -126,9 +126,9 @@ public struct AnswerGroups: Sendable {
     private func commonAdvice(_ members: Members) -> Advice? {
         var latest = members[0].attribution
         var common = attributions[Int(latest)].advice
-        for head in members.heads where head.attribution != latest {
+        for row in members.rows where row.attribution != latest {
             guard let advice = common else { return nil }
-            latest = head.attribution
+            latest = row.attribution
             common = attributions[Int(latest)].advice.flatMap(advice.merged)
         }
         return common
@@ -136,7 +136,7 @@ public struct AnswerGroups: Sendable {
 
     private func sender(_ members: Members, _ attribution: Attribution) -> Answer.Sender {
         var pids: Set<Int32> = []
-        for number in Set(members.heads.lazy.map(\.attribution)) {
+        for number in Set(members.rows.lazy.map(\.attribution)) {
             if let pid = attributions[Int(number)].process?.pid { pids.insert(pid) }
         }
         return Answer.Sender(
@@ -171,19 +171,19 @@ public struct AnswerGroups: Sendable {
             found.append(
                 Finding(
                     members, sides.of(members, isGroup: isGroup), pattern: lead.pattern,
-                    name: attributions[Int(heads[Int(lead.first)].attribution)].process?.comm))
+                    name: attributions[Int(rows[Int(lead.first)].attribution)].process?.comm))
         }
         return found.sorted { ($1.count, $0.first, $0.example) < ($0.count, $1.first, $1.example) }
     }
 
     /// The RSTs of groups in the order of time, without those whose time is not known, and whether they are one whole group.
     private func withWallClock(_ numbers: [Int]) -> (Members, isGroup: Bool) {
-        if let only = numbers.first, numbers.count == 1, members(only).heads.allSatisfy({ $0.hasWallClock }) {
+        if let only = numbers.first, numbers.count == 1, members(only).rows.allSatisfy({ $0.hasWallClock }) {
             return (members(only), true)
         }
-        var together = numbers.flatMap { places[groups[$0].range] }.filter { heads[Int($0)].hasWallClock }
+        var together = numbers.flatMap { places[groups[$0].range] }.filter { rows[Int($0)].hasWallClock }
         together.sort()
-        return (Members(resets: heads, places: together[...]), false)
+        return (Members(resets: rows, places: together[...]), false)
     }
 }
 
@@ -207,7 +207,7 @@ private final class Sides: Sendable {
     }
 }
 
-extension Answer.Ends {
+extension Answer.EndpointSummary {
     fileprivate init(_ side: Side) {
         self.init(addresses: side.addressCount, ends: side.endCount, top: side.top, port: side.port)
     }

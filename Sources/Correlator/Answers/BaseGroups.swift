@@ -9,10 +9,10 @@ struct BaseGroups: Sendable {
     let counts: [Int32]
     private let scanners: Scanners
 
-    init(_ heads: [ResetRow], _ labels: Labels) {
-        let scanners = Scanners(heads)
-        let buckets = KeyGroups(heads.count) { Key(heads[$0], labels, scanners) }
-        groupOf = heads.indices.map { buckets.bucket(of: $0) }
+    init(_ rows: [ResetRow], _ labels: Labels) {
+        let scanners = Scanners(rows)
+        let buckets = KeyGroups(rows.count) { Key(rows[$0], labels, scanners) }
+        groupOf = rows.indices.map { buckets.bucket(of: $0) }
         firsts = buckets.firsts
         counts = buckets.counts
         self.scanners = scanners
@@ -29,19 +29,19 @@ struct BaseGroups: Sendable {
         let certainty: Certainty
         let label: Int32
 
-        init(_ head: ResetRow, _ labels: Labels, _ scanners: Scanners) {
-            if let scanner = scanners.scanner(of: head) {
+        init(_ row: ResetRow, _ labels: Labels, _ scanners: Scanners) {
+            if let scanner = scanners.scanner(of: row) {
                 isScan = true
                 address = scanner
                 port = 0
             } else {
                 isScan = false
-                (address, port) = head.service.end(of: head.tuple)
+                (address, port) = row.service.end(of: row.tuple)
             }
-            service = head.service
-            cause = head.cause
-            certainty = head.certainty
-            label = labels.number(of: head)
+            service = row.service
+            cause = row.cause
+            certainty = row.certainty
+            label = labels.number(of: row)
         }
 
         func hash(_ secret: SecretHash) -> UInt64 {
@@ -75,10 +75,10 @@ struct BaseGroups: Sendable {
     /// Fewer groups that have a client or a host in common stay apart.
     private static let leastMerged = 3
 
-    func merged(_ heads: [ResetRow], _ labels: Labels) -> Merged {
-        let isOneClient = oneClient(heads)
+    func merged(_ rows: [ResetRow], _ labels: Labels) -> Merged {
+        let isOneClient = oneClient(rows)
         var kinds = [Kind](repeating: .service, count: count)
-        for group in 0..<count where scanners.scanner(of: heads[Int(firsts[group])]) != nil { kinds[group] = .scanner }
+        for group in 0..<count where scanners.scanner(of: rows[Int(firsts[group])]) != nil { kinds[group] = .scanner }
         // A group that was put with others is represented by the first of them.
         var leader = (0..<count).map { Int32(truncatingIfNeeded: $0) }
         func put(_ kind: Kind, atLeast least: Int, by key: @Sendable (Int) -> MergeKey?) {
@@ -93,17 +93,17 @@ struct BaseGroups: Sendable {
         }
         let isScan = kinds.map { $0 == .scanner }
         put(.program, atLeast: 2) { group in
-            let head = heads[Int(firsts[group])]
-            guard !isScan[group], labels.isNamed(labels.number(of: head)) else { return nil }
-            return MergeKey(head, labels, port: head.service.end(of: head.tuple).port)
+            let row = rows[Int(firsts[group])]
+            guard !isScan[group], labels.isNamed(labels.number(of: row)) else { return nil }
+            return MergeKey(row, labels, port: row.service.end(of: row.tuple).port)
         }
-        var isFree = (0..<count).map { !isScan[$0] && !labels.isNamed(labels.number(of: heads[Int(firsts[$0])])) }
+        var isFree = (0..<count).map { !isScan[$0] && !labels.isNamed(labels.number(of: rows[Int(firsts[$0])])) }
         put(.client, atLeast: Self.leastMerged) { [isFree] group in
-            let head = heads[Int(firsts[group])]
+            let row = rows[Int(firsts[group])]
             guard isFree[group], isOneClient[group] else { return nil }
             return MergeKey(
-                head, labels, address: head.service.clientEnd(of: head.tuple).address,
-                port: head.service.end(of: head.tuple).port)
+                row, labels, address: row.service.clientEnd(of: row.tuple).address,
+                port: row.service.end(of: row.tuple).port)
         }
         // What is left and told one by one.
         func takeFree() {
@@ -113,25 +113,25 @@ struct BaseGroups: Sendable {
         }
         takeFree()
         put(.host, atLeast: Self.leastMerged) { [isFree] group in
-            let head = heads[Int(firsts[group])]
+            let row = rows[Int(firsts[group])]
             guard isFree[group] else { return nil }
-            return MergeKey(head, labels, address: head.service.end(of: head.tuple).address)
+            return MergeKey(row, labels, address: row.service.end(of: row.tuple).address)
         }
         takeFree()
         put(.client, atLeast: Self.leastMerged) { [isFree] group in
-            let head = heads[Int(firsts[group])]
+            let row = rows[Int(firsts[group])]
             guard isFree[group], isOneClient[group] else { return nil }
-            return MergeKey(head, labels, address: head.service.clientEnd(of: head.tuple).address)
+            return MergeKey(row, labels, address: row.service.clientEnd(of: row.tuple).address)
         }
-        return numbered(heads, leader, kinds)
+        return numbered(rows, leader, kinds)
     }
 
     /// By group, whether all its RSTs have the same client.
-    private func oneClient(_ heads: [ResetRow]) -> [Bool] {
+    private func oneClient(_ rows: [ResetRow]) -> [Bool] {
         var isOne = [Bool](repeating: true, count: count)
         for (place, group) in groupOf.enumerated() {
-            let (head, first) = (heads[place], heads[Int(firsts[Int(group)])])
-            if head.service.clientEnd(of: head.tuple).address != first.service.clientEnd(of: first.tuple).address {
+            let (row, first) = (rows[place], rows[Int(firsts[Int(group)])])
+            if row.service.clientEnd(of: row.tuple).address != first.service.clientEnd(of: first.tuple).address {
                 isOne[Int(group)] = false
             }
         }
@@ -147,14 +147,14 @@ struct BaseGroups: Sendable {
         let label: Int32
 
         init(
-            _ head: ResetRow, _ labels: Labels, address: IPAddress = IPAddress(high: 0, low: 0), port: UInt16 = 0
+            _ row: ResetRow, _ labels: Labels, address: IPAddress = IPAddress(high: 0, low: 0), port: UInt16 = 0
         ) {
             self.address = address
             self.port = port
-            service = head.service
-            cause = head.cause
-            certainty = head.certainty
-            label = labels.number(of: head)
+            service = row.service
+            cause = row.cause
+            certainty = row.certainty
+            label = labels.number(of: row)
         }
 
         func hash(_ secret: SecretHash) -> UInt64 {
@@ -175,7 +175,7 @@ struct BaseGroups: Sendable {
         func hash(_ secret: SecretHash) -> UInt64 { secret.of(high: address.high, low: address.low, port: port) }
     }
 
-    private func numbered(_ heads: [ResetRow], _ leader: [Int32], _ kinds: [Kind]) -> Merged {
+    private func numbered(_ rows: [ResetRow], _ leader: [Int32], _ kinds: [Kind]) -> Merged {
         var groupOf = [Int32](repeating: -1, count: count)
         var leaders: [Int] = []
         for group in 0..<count {
@@ -188,25 +188,25 @@ struct BaseGroups: Sendable {
             }
         }
         let problems = KeyGroups(leaders.count) { [leaders] number in
-            let head = heads[Int(firsts[leaders[number]])]
+            let row = rows[Int(firsts[leaders[number]])]
             let kind = kinds[leaders[number]]
-            let service = head.service.end(of: head.tuple)
-            let client = head.service.clientEnd(of: head.tuple)
+            let service = row.service.end(of: row.tuple)
+            let client = row.service.clientEnd(of: row.tuple)
             switch kind {
             case .scanner:
                 return Problem(
-                    kind: kind, address: scanners.scanner(of: head) ?? client.address, port: 0, service: .source,
+                    kind: kind, address: scanners.scanner(of: row) ?? client.address, port: 0, service: .source,
                     cause: nil)
             case .service, .program:
                 return Problem(
-                    kind: .service, address: service.address, port: service.port, service: head.service,
-                    cause: head.cause)
+                    kind: .service, address: service.address, port: service.port, service: row.service,
+                    cause: row.cause)
             case .client:
                 return Problem(
-                    kind: kind, address: client.address, port: service.port, service: head.service, cause: head.cause)
+                    kind: kind, address: client.address, port: service.port, service: row.service, cause: row.cause)
             case .host:
                 return Problem(
-                    kind: kind, address: service.address, port: 0, service: head.service, cause: head.cause)
+                    kind: kind, address: service.address, port: 0, service: row.service, cause: row.cause)
             }
         }
         return Merged(

@@ -46,17 +46,17 @@ public struct Grouping: Sendable, Equatable {
 
     /// In the order of their first RSTs.
     public func groups(of list: ResetList) -> [Group] {
-        let heads = list.heads
+        let rows = list.rows
         let words = Words(fields, list.attributions)
-        let buckets = KeyGroups(heads.count) { [fields] in Key(heads[$0], fields, words) }
+        let buckets = KeyGroups(rows.count) { [fields] in Key(rows[$0], fields, words) }
         let grouped = buckets.grouped()
         return grouped.indices.map { number in
-            let members = Members(resets: heads, places: grouped[number])
+            let members = Members(resets: rows, places: grouped[number])
             let span = members.wallClockSpan
             let lead = members[0]
             return Group(
                 values: fields.map { value($0, of: lead, words) }, count: members.count,
-                proven: members.heads.reduce(0) { $0 + ($1.certainty == .proven ? 1 : 0) }, first: span?.first,
+                proven: members.rows.reduce(0) { $0 + ($1.certainty == .proven ? 1 : 0) }, first: span?.first,
                 last: span?.last, example: lead.id)
         }
     }
@@ -90,28 +90,28 @@ public struct Grouping: Sendable, Equatable {
 
     private static let hour: Int64 = 3_600_000_000_000
 
-    private static func hour(of head: ResetRow) -> Int64? {
-        guard head.hasWallClock else { return nil }
-        let rest = head.time % hour
-        return head.time.saturatingSubtract(rest < 0 ? rest + hour : rest)
+    private static func hour(of row: ResetRow) -> Int64? {
+        guard row.hasWallClock else { return nil }
+        let rest = row.time % hour
+        return row.time.saturatingSubtract(rest < 0 ? rest + hour : rest)
     }
 
-    private func value(_ field: Field, of head: ResetRow, _ words: Words) -> Value? {
+    private func value(_ field: Field, of row: ResetRow, _ words: Words) -> Value? {
         switch field {
-        case .cause: .word(head.cause.rawValue)
-        case .category: (Catalogue.rule(for: head.cause)?.category).map { .word($0.rawValue) }
-        case .certainty: .word(head.certainty.rawValue)
-        case .direction: .word(head.direction.rawValue)
+        case .cause: .word(row.cause.rawValue)
+        case .category: (Catalogue.rule(for: row.cause)?.category).map { .word($0.rawValue) }
+        case .certainty: .word(row.certainty.rawValue)
+        case .direction: .word(row.direction.rawValue)
         case .service:
             {
-                let end = head.service.end(of: head.tuple)
+                let end = row.service.end(of: row.tuple)
                 return .end(end.address, port: end.port)
             }()
-        case .port: .number(UInt32(head.service.end(of: head.tuple).port))
-        case .src: .address(head.tuple.source)
-        case .dst: .address(head.tuple.destination)
-        case .hour: Self.hour(of: head).map { .hour($0) }
-        case .process, .container, .unit, .netns: words.value(field, of: head)
+        case .port: .number(UInt32(row.service.end(of: row.tuple).port))
+        case .src: .address(row.tuple.source)
+        case .dst: .address(row.tuple.destination)
+        case .hour: Self.hour(of: row).map { .hour($0) }
+        case .process, .container, .unit, .netns: words.value(field, of: row)
         }
     }
 
@@ -153,12 +153,12 @@ public struct Grouping: Sendable, Equatable {
             }
         }
 
-        func number(_ field: Field, of head: ResetRow) -> Int32 {
-            numbers[field].map { $0[Int(head.attribution)] } ?? -1
+        func number(_ field: Field, of row: ResetRow) -> Int32 {
+            numbers[field].map { $0[Int(row.attribution)] } ?? -1
         }
 
-        func value(_ field: Field, of head: ResetRow) -> Value? {
-            let number = number(field, of: head)
+        func value(_ field: Field, of row: ResetRow) -> Value? {
+            let number = number(field, of: row)
             return number < 0 ? nil : values[field]?[Int(number)]
         }
     }
@@ -179,22 +179,22 @@ public struct Grouping: Sendable, Equatable {
         private var unit: Int32 = -1
         private var netns: Int32 = -1
 
-        init(_ head: ResetRow, _ fields: [Field], _ words: Words) {
+        init(_ row: ResetRow, _ fields: [Field], _ words: Words) {
             for field in fields {
                 switch field {
-                case .cause: cause = head.cause
-                case .category: category = Catalogue.rule(for: head.cause)?.category
-                case .certainty: certainty = head.certainty
-                case .direction: direction = head.direction
-                case .service: (service, port) = head.service.end(of: head.tuple)
-                case .port: port = head.service.end(of: head.tuple).port
-                case .src: source = head.tuple.source
-                case .dst: destination = head.tuple.destination
-                case .hour: hour = Grouping.hour(of: head)
-                case .process: process = words.number(field, of: head)
-                case .container: container = words.number(field, of: head)
-                case .unit: unit = words.number(field, of: head)
-                case .netns: netns = words.number(field, of: head)
+                case .cause: cause = row.cause
+                case .category: category = Catalogue.rule(for: row.cause)?.category
+                case .certainty: certainty = row.certainty
+                case .direction: direction = row.direction
+                case .service: (service, port) = row.service.end(of: row.tuple)
+                case .port: port = row.service.end(of: row.tuple).port
+                case .src: source = row.tuple.source
+                case .dst: destination = row.tuple.destination
+                case .hour: hour = Grouping.hour(of: row)
+                case .process: process = words.number(field, of: row)
+                case .container: container = words.number(field, of: row)
+                case .unit: unit = words.number(field, of: row)
+                case .netns: netns = words.number(field, of: row)
                 }
             }
         }

@@ -20,7 +20,7 @@ struct Labels: Sendable {
         self.named = named
     }
 
-    func number(of head: ResetRow) -> Int32 { numbers[Int(head.attribution)] }
+    func number(of row: ResetRow) -> Int32 { numbers[Int(row.attribution)] }
 
     /// A process has a part in it.
     func isNamed(_ number: Int32) -> Bool { named[Int(number)] }

@@ -10,38 +10,38 @@ struct Members: Sendable {
 
     subscript(number: Int) -> ResetRow { resets[Int(places[places.startIndex + number])] }
 
-    var heads: some Sequence<ResetRow> { places.lazy.map { resets[Int($0)] } }
+    var rows: some Sequence<ResetRow> { places.lazy.map { resets[Int($0)] } }
 
-    func end(_ number: Int, isSource: Bool) -> End {
+    func end(_ number: Int, isSource: Bool) -> Endpoint {
         let tuple = self[number].tuple
-        return isSource ? End(tuple.source, tuple.sourcePort) : End(tuple.destination, tuple.destinationPort)
+        return isSource ? Endpoint(tuple.source, tuple.sourcePort) : Endpoint(tuple.destination, tuple.destinationPort)
     }
 
     /// What is the same of all of them.
     func common<Value: Equatable>(_ value: (ResetRow) -> Value) -> Value? {
         let first = value(self[0])
-        return heads.allSatisfy { value($0) == first } ? first : nil
+        return rows.allSatisfy { value($0) == first } ? first : nil
     }
 
     /// Of those with a wall clock, when the first and the last were.
     var wallClockSpan: (first: Int64, last: Int64)? {
         var span: (first: Int64, last: Int64)?
-        for head in heads where head.hasWallClock {
-            span = span.map { (min($0.first, head.time), max($0.last, head.time)) } ?? (head.time, head.time)
+        for row in rows where row.hasWallClock {
+            span = span.map { (min($0.first, row.time), max($0.last, row.time)) } ?? (row.time, row.time)
         }
         return span
     }
 
     /// The same by a clock that nobody set.
-    var steadySpan: (first: Int64, last: Int64)? { heads.steadySpan }
+    var steadySpan: (first: Int64, last: Int64)? { rows.steadySpan }
 }
 
 extension Sequence<ResetRow> {
     /// Of those with a wall clock, when the first and the last were by a clock that nobody set.
     var steadySpan: (first: Int64, last: Int64)? {
         var span: (first: Int64, last: Int64)?
-        for head in self where head.hasWallClock {
-            let time = head.steadyTime
+        for row in self where row.hasWallClock {
+            let time = row.steadyTime
             span = span.map { (Swift.min($0.first, time), Swift.max($0.last, time)) } ?? (time, time)
         }
         return span
@@ -49,7 +49,7 @@ extension Sequence<ResetRow> {
 }
 
 /// An address and a port.
-struct End: GroupingKey, Hashable {
+struct Endpoint: GroupingKey, Hashable {
     let address: IPAddress
     let port: UInt16
 
@@ -69,14 +69,14 @@ struct Side: Sendable {
     /// The port, if it is the same in all of them.
     let port: UInt16?
     /// The most frequent by address and port if a port comes again, by address alone if every port is another one.
-    let top: [Finding.Endpoint]
+    let top: [Finding.EndpointCount]
 
     init(_ members: Members, isSource: Bool) {
         let first = members.end(0, isSource: isSource)
         // One end in all of them: a service, mostly.
         if (1..<members.count).allSatisfy({ members.end($0, isSource: isSource) == first }) {
             (endCount, addressCount, port) = (1, 1, first.port)
-            top = [Finding.Endpoint(address: first.address, port: first.port, count: members.count)]
+            top = [Finding.EndpointCount(address: first.address, port: first.port, count: members.count)]
             return
         }
         let ends = KeyGroups(members.count) { members.end($0, isSource: isSource) }
@@ -92,14 +92,14 @@ struct Side: Sendable {
         if byPort {
             for (count, first) in zip(ends.counts, firsts) where top.takes(Int(count)) {
                 let end = members.end(Int(first), isSource: isSource)
-                top.add(Finding.Endpoint(address: end.address, port: end.port, count: Int(count)))
+                top.add(Finding.EndpointCount(address: end.address, port: end.port, count: Int(count)))
             }
         } else {
             var counts = [Int](repeating: 0, count: addresses.count)
             for (end, count) in ends.counts.enumerated() { counts[Int(addresses.bucket(of: end))] += Int(count) }
             for (count, first) in zip(counts, addresses.firsts) where top.takes(count) {
                 let end = members.end(Int(firsts[Int(first)]), isSource: isSource)
-                top.add(Finding.Endpoint(address: end.address, port: nil, count: count))
+                top.add(Finding.EndpointCount(address: end.address, port: nil, count: count))
             }
         }
         self.top = top.all
@@ -113,19 +113,19 @@ struct Side: Sendable {
 
 /// The first few endpoints, the more frequent first.
 private struct TopEndpoints {
-    private(set) var all: [Finding.Endpoint] = []
+    private(set) var all: [Finding.EndpointCount] = []
 
     /// Whether one that is so frequent may be among them. Most are not, and need not be looked at.
     func takes(_ count: Int) -> Bool { all.count < Finding.keptEndpoints || count >= all[all.count - 1].count }
 
-    mutating func add(_ endpoint: Finding.Endpoint) {
+    mutating func add(_ endpoint: Finding.EndpointCount) {
         if all.count == Finding.keptEndpoints, let last = all.last, !endpoint.precedes(last) { return }
         all.insert(endpoint, at: all.firstIndex { endpoint.precedes($0) } ?? all.count)
         if all.count > Finding.keptEndpoints { all.removeLast() }
     }
 }
 
-extension Finding.Endpoint {
+extension Finding.EndpointCount {
     /// The more frequent first, equals by address and port.
     fileprivate func precedes(_ other: Self) -> Bool {
         (other.count, address.high, address.low, port ?? 0)

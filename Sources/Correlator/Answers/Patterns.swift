@@ -4,11 +4,11 @@ import NetworkTypes
 struct PatternFinder {
     private let attributions: [Attribution]
     /// Services that go down and come back, and how often.
-    private let loops: [End: Int]
+    private let loops: [Endpoint: Int]
 
-    init(_ heads: [ResetRow], _ attributions: [Attribution], _ base: BaseGroups) {
+    init(_ rows: [ResetRow], _ attributions: [Attribution], _ base: BaseGroups) {
         self.attributions = attributions
-        loops = Self.loops(heads, base)
+        loops = Self.loops(rows, base)
     }
 
     func pattern(of members: Members, _ kind: BaseGroups.Kind) -> Answer.Pattern? {
@@ -20,7 +20,7 @@ struct PatternFinder {
         }
         if lead.service == .source {
             let (address, port) = lead.service.end(of: lead.tuple)
-            if kind != .host, let times = loops[End(address, port)] { return .crashLoop(times: times) }
+            if kind != .host, let times = loops[Endpoint(address, port)] { return .crashLoop(times: times) }
             if let times = restarts(members) { return .crashLoop(times: times) }
         }
         guard members.count >= Finding.least else { return nil }
@@ -35,22 +35,22 @@ struct PatternFinder {
     private static let leastFalls = 3
 
     /// Services of which some RSTs show a connection, or its end, and then others that nobody listens any more.
-    private static func loops(_ heads: [ResetRow], _ base: BaseGroups) -> [End: Int] {
+    private static func loops(_ rows: [ResetRow], _ base: BaseGroups) -> [Endpoint: Int] {
         // Only a service with both is looked at.
-        var kinds: [End: UInt8] = [:]
+        var kinds: [Endpoint: UInt8] = [:]
         for group in 0..<base.count {
-            let head = heads[Int(base.firsts[group])]
-            guard head.service == .source, let isUp = head.showsService else { continue }
-            let (address, port) = head.service.end(of: head.tuple)
-            kinds[End(address, port), default: 0] |= isUp ? 1 : 2
+            let row = rows[Int(base.firsts[group])]
+            guard row.service == .source, let isUp = row.showsService else { continue }
+            let (address, port) = row.service.end(of: row.tuple)
+            kinds[Endpoint(address, port), default: 0] |= isUp ? 1 : 2
         }
         let suspects = kinds.filter { $0.value == 3 }
         guard !suspects.isEmpty else { return [:] }
-        var lives: [End: Life] = [:]
-        for head in heads where head.hasWallClock && head.service == .source {
-            guard let isUp = head.showsService else { continue }
-            let (address, port) = head.service.end(of: head.tuple)
-            let end = End(address, port)
+        var lives: [Endpoint: Life] = [:]
+        for row in rows where row.hasWallClock && row.service == .source {
+            guard let isUp = row.showsService else { continue }
+            let (address, port) = row.service.end(of: row.tuple)
+            let end = Endpoint(address, port)
             if suspects[end] != nil { lives[end, default: Life()].note(isUp: isUp) }
         }
         return lives.compactMapValues(\.falls)
@@ -86,8 +86,8 @@ struct PatternFinder {
         guard members.count >= 2 * Self.leastFalls else { return nil }
         var seen: Set<Int32> = []
         var latest: Int32?
-        for head in members.heads {
-            guard let pid = attributions[Int(head.attribution)].process?.pid else { return nil }
+        for row in members.rows {
+            guard let pid = attributions[Int(row.attribution)].process?.pid else { return nil }
             if pid == latest { continue }
             // One that comes back was not replaced.
             guard seen.insert(pid).inserted else { return nil }
@@ -102,7 +102,7 @@ struct PatternFinder {
 
     /// The most frequent silence before these RSTs, if it is one at all.
     private func idleLimit(_ members: Members) -> Answer.Pattern? {
-        let silences = members.heads.lazy.compactMap(\.silence).filter { $0 >= WireEvidence.longSilence }
+        let silences = members.rows.lazy.compactMap(\.silence).filter { $0 >= WireEvidence.longSilence }
         let sorted = silences.prefix(Self.mostCompared).sorted()
         guard sorted.count >= Finding.least else { return nil }
         // The window of 5 % in both directions that holds most of them.
@@ -120,24 +120,24 @@ struct PatternFinder {
 
     /// The nanoseconds between RSTs of one client to one service, if they come regularly.
     private func interval(_ members: Members) -> UInt64? {
-        let hasNoData = members.heads.prefix(Self.mostCompared).allSatisfy(\.hasNoData)
+        let hasNoData = members.rows.prefix(Self.mostCompared).allSatisfy(\.hasNoData)
         var latest: [Pair: Int64] = [:]
         var gaps: [UInt64] = []
-        for head in members.heads.prefix(Self.mostCompared) where head.hasWallClock {
-            let (client, service) = (head.service.clientEnd(of: head.tuple), head.service.end(of: head.tuple))
-            let pair = Pair(client: client.address, service: End(service.address, service.port))
-            if let before = latest.updateValue(head.time, forKey: pair) {
-                gaps.append(head.time.distance(from: before))
+        for row in members.rows.prefix(Self.mostCompared) where row.hasWallClock {
+            let (client, service) = (row.service.clientEnd(of: row.tuple), row.service.end(of: row.tuple))
+            let pair = Pair(client: client.address, service: Endpoint(service.address, service.port))
+            if let before = latest.updateValue(row.time, forKey: pair) {
+                gaps.append(row.time.distance(from: before))
             }
         }
         return RegularCheck.interval(
             of: gaps, hasNoData: hasNoData,
-            isAnswered: members.heads.prefix(Self.mostCompared).allSatisfy(\.isAnswered))
+            isAnswered: members.rows.prefix(Self.mostCompared).allSatisfy(\.isAnswered))
     }
 
     private struct Pair: Hashable {
         let client: IPAddress
-        let service: End
+        let service: Endpoint
     }
 }
 

@@ -8,17 +8,17 @@ struct Scanners: Sendable {
     private static let attemptsPerEnd = 8
     private let addresses: Set<IPAddress>
 
-    init(_ heads: [ResetRow]) {
-        let buckets = KeyGroups(heads.count) { heads[$0].turnsAway ? heads[$0].tuple.destination : nil }
+    init(_ rows: [ResetRow]) {
+        let buckets = KeyGroups(rows.count) { rows[$0].turnsAway ? rows[$0].tuple.destination : nil }
         var addresses: Set<IPAddress> = []
         if buckets.counts.contains(where: { $0 >= Self.scannedEnds }) {
             let groups = buckets.grouped()
             for group in groups.indices where groups[group].count >= Self.scannedEnds {
-                let ends = Side.endCount(Members(resets: heads, places: groups[group]), isSource: true)
+                let ends = Side.endCount(Members(resets: rows, places: groups[group]), isSource: true)
                 guard ends >= Self.scannedEnds, groups[group].count <= ends * Self.attemptsPerEnd,
                     let first = groups[group].first
                 else { continue }
-                addresses.insert(heads[Int(first)].tuple.destination)
+                addresses.insert(rows[Int(first)].tuple.destination)
             }
         }
         self.addresses = addresses
@@ -26,11 +26,11 @@ struct Scanners: Sendable {
 
     /// The scanner that a RST has to do with: it was turned away, or its host itself answered what a port that is open had
     /// answered, or ended the connection that it had opened for nothing.
-    func scanner(of head: ResetRow) -> IPAddress? {
+    func scanner(of row: ResetRow) -> IPAddress? {
         guard !addresses.isEmpty else { return nil }
-        if head.turnsAway, addresses.contains(head.tuple.destination) { return head.tuple.destination }
-        guard head.service == .destination, addresses.contains(head.tuple.source) else { return nil }
-        return head.traits.contains(.sentByScanner) || head.hasNoData && !head.traits.isDisjoint(with: .mayBeOfScan)
-            ? head.tuple.source : nil
+        if row.turnsAway, addresses.contains(row.tuple.destination) { return row.tuple.destination }
+        guard row.service == .destination, addresses.contains(row.tuple.source) else { return nil }
+        return row.traits.contains(.sentByScanner) || row.hasNoData && !row.traits.isDisjoint(with: .mayBeOfScan)
+            ? row.tuple.source : nil
     }
 }

@@ -134,7 +134,7 @@ public struct LiveCorrelator {
             ids.append(known)
         }
         guard ids.contains(0) else { return [] }
-        let list = ResetList(ResetGroups(groups), found.assembly)
+        let list = ResetList(ResetGroups(groups), found.builder)
         for place in ids.indices where ids[place] == 0 {
             count += 1
             ids[place] = -count

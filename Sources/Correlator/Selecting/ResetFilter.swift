@@ -33,8 +33,8 @@ public struct ResetFilter: Sendable, Equatable {
 
     public func accepts(_ reset: Reset) -> Bool { accepts(ResetRow(reset), Attribution(reset)) }
 
-    func accepts(_ head: ResetRow, _ attribution: Attribution) -> Bool {
-        accepts(attribution) && accepts(head, isCandidate: isCandidate(attribution))
+    func accepts(_ row: ResetRow, _ attribution: Attribution) -> Bool {
+        accepts(attribution) && accepts(row, isCandidate: isCandidate(attribution))
     }
 
     func isCandidate(_ attribution: Attribution) -> Bool {
@@ -42,8 +42,8 @@ public struct ResetFilter: Sendable, Equatable {
     }
 
     /// - Parameter isCandidate: a wanted cause is among its candidates, and that is enough.
-    func accepts(_ head: ResetRow, isCandidate: Bool) -> Bool {
-        let tuple = head.tuple
+    func accepts(_ row: ResetRow, isCandidate: Bool) -> Bool {
+        let tuple = row.tuple
         func isIn(_ prefixes: [IPPrefix], _ address: IPAddress) -> Bool { prefixes.contains { $0.contains(address) } }
         if !hosts.isEmpty, !isIn(hosts, tuple.source), !isIn(hosts, tuple.destination) { return false }
         if !sources.isEmpty, !isIn(sources, tuple.source) { return false }
@@ -54,12 +54,12 @@ public struct ResetFilter: Sendable, Equatable {
             return false
         }
         if since != nil || until != nil {
-            guard head.hasWallClock, since.map({ head.time >= $0 }) ?? true, until.map({ head.time < $0 }) ?? true
+            guard row.hasWallClock, since.map({ row.time >= $0 }) ?? true, until.map({ row.time < $0 }) ?? true
             else { return false }
         }
-        if !causes.isEmpty, !isCandidate, !causes.contains(head.cause) { return false }
-        if !certainties.isEmpty, !certainties.contains(head.certainty) { return false }
-        return directions.isEmpty || directions.contains(head.direction)
+        if !causes.isEmpty, !isCandidate, !causes.contains(row.cause) { return false }
+        if !certainties.isEmpty, !certainties.contains(row.certainty) { return false }
+        return directions.isEmpty || directions.contains(row.direction)
     }
 
     func accepts(_ attribution: Attribution) -> Bool {
@@ -91,9 +91,9 @@ extension ResetList {
     public mutating func keep(_ filter: ResetFilter) {
         guard !filter.isEmpty else { return }
         let accepted = attributions.map { (isWanted: filter.accepts($0), isCandidate: filter.isCandidate($0)) }
-        keep { head in
-            let attribution = accepted[Int(head.attribution)]
-            return attribution.isWanted && filter.accepts(head, isCandidate: attribution.isCandidate)
+        keep { row in
+            let attribution = accepted[Int(row.attribution)]
+            return attribution.isWanted && filter.accepts(row, isCandidate: attribution.isCandidate)
         }
     }
 
@@ -101,6 +101,6 @@ extension ResetList {
     public mutating func leaveOut(_ filters: [ResetFilter]) {
         guard !filters.isEmpty else { return }
         let attributions = attributions
-        keep { head in !filters.contains { $0.accepts(head, attributions[Int(head.attribution)]) } }
+        keep { row in !filters.contains { $0.accepts(row, attributions[Int(row.attribution)]) } }
     }
 }

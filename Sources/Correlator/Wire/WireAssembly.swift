@@ -9,7 +9,7 @@ struct WireSighting {
     let scores: WireScores?
 }
 
-extension ResetAssembly {
+extension EvidenceBuilder {
     /// What the captures say of a RST; nil if none has it.
     ///
     /// - Parameters:
@@ -64,15 +64,6 @@ extension ResetAssembly {
             return capture.file
         }
         return nil
-    }
-
-    /// The verdict on a RST of which no kernel tells.
-    func wireVerdict(_ sighting: WireSighting?) -> Verdict {
-        guard let sighting else { return judge(Evidence()) }
-        var verdict = judge(sighting.evidence, sighting.scores ?? WireScores(sighting.evidence))
-        // The host that recorded did not send it, that much is sure.
-        if verdict.cause == .unknown, isReceived(sighting.evidence.tuple) { verdict.becomeReceived() }
-        return verdict
     }
 }
 

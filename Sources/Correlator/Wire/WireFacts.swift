@@ -1,7 +1,7 @@
 import NetworkTypes
 import PcapReader
 
-extension ResetAssembly {
+extension EntryBuilder {
     /// What the packets show, each with the packet it is seen in.
     func wireFacts(_ sighting: WireSighting, _ packets: FewReferences) -> [Fact] {
         let evidence = sighting.evidence

@@ -33,18 +33,18 @@ public struct Metrics: Sendable {
     ///
     /// - Parameter time: when, nanoseconds since 1970-01-01 UTC.
     public mutating func add(_ resets: ResetList, at time: Int64) {
-        for head in resets.heads {
-            let identity = resets.attribution(of: head).location?.identity
+        for row in resets.rows {
+            let identity = resets.attribution(of: row).location?.identity
             var series = Series(
-                direction: head.direction.rawValue, cause: head.cause.rawValue, certainty: head.certainty.rawValue,
+                direction: row.direction.rawValue, cause: row.cause.rawValue, certainty: row.certainty.rawValue,
                 unit: identity?.unit ?? "", container: identity?.container ?? "")
             if counts[series] == nil, counts.count >= Self.mostSeries {
                 if !series.unit.isEmpty { series.unit = Self.others }
                 if !series.container.isEmpty { series.container = Self.others }
             }
             counts[series, default: 0] += 1
-            if head.hasWallClock {
-                let (lag, overflow) = time.subtractingReportingOverflow(head.time)
+            if row.hasWallClock {
+                let (lag, overflow) = time.subtractingReportingOverflow(row.time)
                 if !overflow { longestLag = max(longestLag, lag) }
             }
         }

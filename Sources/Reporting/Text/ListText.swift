@@ -14,32 +14,32 @@ struct ListText: Sendable {
         base = TextReport(options: report.options)
         self.resets = resets
         self.earlier = earlier
-        idWidth = "#\(resets.heads.last?.id ?? 0)".count
+        idWidth = "#\(resets.rows.last?.id ?? 0)".count
     }
 
     func text(of places: some Sequence<Int>) -> String {
         var page = base
-        let heads = resets.heads
+        let rows = resets.rows
         for index in places {
-            if heads[index].hasWallClock {
-                let previous = index > 0 && heads[index - 1].hasWallClock ? heads[index - 1].time : earlier
-                if let day = page.options.time.day(heads[index].time, after: previous) { page.text += day + "\n" }
+            if rows[index].hasWallClock {
+                let previous = index > 0 && rows[index - 1].hasWallClock ? rows[index - 1].time : earlier
+                if let day = page.options.time.day(rows[index].time, after: previous) { page.text += day + "\n" }
             }
-            line(heads[index], &page)
+            line(rows[index], &page)
             if page.options.verbose { page.details(resets[index]) }
         }
         return page.text
     }
 
-    private func line(_ head: ResetRow, _ page: inout TextReport) {
-        let attribution = resets.attribution(of: head)
+    private func line(_ row: ResetRow, _ page: inout TextReport) {
+        let attribution = resets.attribution(of: row)
         let time =
-            head.hasWallClock || page.options.time.form == .relative
-            ? page.options.time.stamp(head.time) : "--:--:--.------"
+            row.hasWallClock || page.options.time.form == .relative
+            ? page.options.time.stamp(row.time) : "--:--:--.------"
         var parts: [String] = []
-        if head.direction != .unknown { parts.append(head.direction.rawValue) }
-        if let first = head.follows { parts.append("follows #\(first)") }
-        if head.outcome != .matched, page.options.showsOutcome { parts.append(head.outcome.rawValue) }
+        if row.direction != .unknown { parts.append(row.direction.rawValue) }
+        if let first = row.follows { parts.append("follows #\(first)") }
+        if row.outcome != .matched, page.options.showsOutcome { parts.append(row.outcome.rawValue) }
         if let name = attribution.process?.comm {
             let role: String =
                 switch attribution.process?.role {
@@ -49,11 +49,11 @@ struct ListText: Sendable {
                 }
             parts.append("\(role)\(name.printable)" + (attribution.process?.pid.map { " (pid \($0))" } ?? ""))
         }
-        let id = "#\(head.id)"
-        let start = id + String(repeating: " ", count: idWidth - id.utf8.count + 1) + "\(time) \(page.flow(head.tuple))"
-        let words = verdict(head.cause, attribution.candidates, head.certainty)
+        let id = "#\(row.id)"
+        let start = id + String(repeating: " ", count: idWidth - id.utf8.count + 1) + "\(time) \(page.flow(row.tuple))"
+        let words = verdict(row.cause, attribution.candidates, row.certainty)
         let rest = parts.isEmpty ? "" : "; " + parts.joined(separator: ", ")
-        let color = TextReport.color(head.certainty)
+        let color = TextReport.color(row.certainty)
         guard start.columns <= page.options.width else {
             page.wrap(start, indent: 0, hanging: 4)
             page.wrap(words + rest, indent: 4, color: color)

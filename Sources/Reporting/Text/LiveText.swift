@@ -22,22 +22,22 @@ public struct LiveText: Sendable {
 
     /// The lines of RSTs that came together, and those that say how many of a kind are not shown.
     public mutating func lines(of resets: ResetList) -> String {
-        if !hasOrigin, let first = resets.heads.first(where: \.hasWallClock) {
+        if !hasOrigin, let first = resets.rows.first(where: \.hasWallClock) {
             options.time.origin = first.time
             hasOrigin = true
         }
         var counts: [Kind: Int] = [:]
         var kinds: [Kind] = []
         var shown: [Int] = []
-        for (place, head) in resets.heads.enumerated() {
-            let kind = Kind(cause: head.cause, certainty: head.certainty, source: head.tuple.source)
+        for (place, row) in resets.rows.enumerated() {
+            let kind = Kind(cause: row.cause, certainty: row.certainty, source: row.tuple.source)
             if counts[kind] == nil { kinds.append(kind) }
             counts[kind, default: 0] += 1
             if counts[kind, default: 0] <= Self.shownOfKind || options.list { shown.append(place) }
         }
         let list = ListText(TextReport(options: options), resets, after: lastTime)
         var text = list.text(of: shown)
-        lastTime = shown.last.map { resets.heads[$0] }.flatMap { $0.hasWallClock ? $0.time : nil } ?? lastTime
+        lastTime = shown.last.map { resets.rows[$0] }.flatMap { $0.hasWallClock ? $0.time : nil } ?? lastTime
         guard !options.list else { return text }
         for kind in kinds {
             let more = (counts[kind] ?? 0) - Self.shownOfKind

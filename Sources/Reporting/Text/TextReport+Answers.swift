@@ -194,7 +194,7 @@ extension TextReport {
         }
     }
 
-    private static func text(_ ends: Answer.Ends, _ noun: String) -> String {
+    private static func text(_ ends: Answer.EndpointSummary, _ noun: String) -> String {
         if let only = ends.top.first, ends.addresses == 1 {
             if ends.ends == 1, let port = ends.port { return only.address.text(port: port) }
             if let port = ends.port { return only.address.text(port: port) }

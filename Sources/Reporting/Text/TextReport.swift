@@ -39,7 +39,7 @@ public struct TextReport: Sendable {
     /// Hands out the text in pieces.
     public mutating func render(_ report: Report, to sink: (String) throws -> Void) rethrows {
         let resets = report.resets
-        options.time.origin = resets.heads.first { $0.hasWallClock }?.time ?? resets.heads.first?.time ?? 0
+        options.time.origin = resets.rows.first { $0.hasWallClock }?.time ?? resets.rows.first?.time ?? 0
         headline(report)
         warnings(report)
         if options.verbose { comments(report) }

@@ -45,7 +45,7 @@ extension Scenarios {
                     $0.reason = "TCP_ABORT_ON_DATA"
                     $0.state = .finWait2
                     $0.ownedBy(server.pid)
-                    $0.end = ExpectedReset.End("close") {
+                    $0.end = ExpectedReset.ConnectionEnd("close") {
                         $0.pid = server.pid
                         afterIdling(&$0)
                     }
@@ -122,7 +122,7 @@ extension Scenarios {
                     $0.withoutSocket()
                     $0.role = .owner
                     $0.pid = server.pid
-                    $0.end = ExpectedReset.End("reset") {
+                    $0.end = ExpectedReset.ConnectionEnd("reset") {
                         $0.owner = server.pid
                         $0.errno = UInt16(ECONNRESET)
                     }
@@ -161,7 +161,7 @@ extension Scenarios {
                     $0.role = .killer
                     $0.pid = killer.pid
                     $0.owner = owner.pid
-                    $0.end = ExpectedReset.End("destroyed") {
+                    $0.end = ExpectedReset.ConnectionEnd("destroyed") {
                         $0.pid = killer.pid
                         $0.owner = owner.pid
                     }
@@ -176,7 +176,7 @@ extension Scenarios {
 
     private static func idle() throws { usleep(silence * 1000) }
 
-    @Sendable private static func afterIdling(_ end: inout ExpectedReset.End) {
+    @Sendable private static func afterIdling(_ end: inout ExpectedReset.ConnectionEnd) {
         end.comm = actorName
         end.leastIdle = Int64(silence)
         end.leastAge = UInt64(silence)

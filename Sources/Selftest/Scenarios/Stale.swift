@@ -174,10 +174,10 @@ extension ExpectedReset {
     }
 
     /// The process that ended the connection before, and how.
-    mutating func closedBy(_ pid: Int32, _ how: String, adjust: (inout End) -> Void = { _ in }) {
+    mutating func closedBy(_ pid: Int32, _ how: String, adjust: (inout ConnectionEnd) -> Void = { _ in }) {
         role = .closer
         self.pid = pid
-        end = End(how) {
+        end = ConnectionEnd(how) {
             $0.pid = pid
             adjust(&$0)
         }

@@ -36,7 +36,7 @@ extension Scenarios {
                     $0.withoutSocket()
                     $0.role = .owner
                     $0.pid = lab.ownPID
-                    $0.end = ExpectedReset.End("timeout") {
+                    $0.end = ExpectedReset.ConnectionEnd("timeout") {
                         $0.owner = lab.ownPID
                         $0.errno = UInt16(ETIMEDOUT)
                     }

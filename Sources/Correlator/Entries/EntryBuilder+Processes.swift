@@ -1,0 +1,108 @@
+import KernelEvents
+
+extension EntryBuilder {
+    /// Whom the RST is laid to.
+    func attribution(_ judged: JudgedReset) -> Attribution {
+        let (origin, decision) = (judged.observed.origin, judged.observed.decision)
+        let socket = socket(origin: origin, decision: decision)
+        var attribution = Attribution(candidates: judged.verdict.candidates)
+        attribution.process = process(judged.evidence, lead: decision ?? origin, socket)
+        if attribution.process?.role == .killer {
+            attribution.owner = socket?.owner.map(Reset.Process.init(owner:))
+        }
+        attribution.location = location(
+            of: attribution.process, netns: netns(judged.observed), lead: decision ?? origin, socket)
+        if let end = judged.end?.end { tell(of: end, judged, in: &attribution) }
+        attribution.advice = advice(judged, attribution.process)
+        return attribution
+    }
+
+    /// The connection was here before: what ended it says more than whoever listens on the port now.
+    private func tell(of end: ConnectionEnd, _ judged: JudgedReset, in attribution: inout Attribution) {
+        guard judged.verdict.traits.contains(.meetsNoConnection) || attribution.process?.role != .owner else { return }
+        guard let process = process(of: end) else { return }
+        attribution.process = process
+        attribution.owner = process.role == .killer ? end.ending.owner.map(Reset.Process.init(owner:)) : nil
+        guard process.role == .closer, let cgroup = end.ending.cgroupPath else { return }
+        attribution.location = Reset.Location(
+            netns: netns(judged.observed), cgroup: cgroup, identity: identities[cgroup] ?? CgroupIdentity(path: ""))
+    }
+
+    func netns(_ observed: ObservedReset) -> UInt32? {
+        observed.decision.flatMap { inventory.event($0).netns } ?? observed.lead.flatMap { inventory.event($0).netns }
+    }
+
+    /// What the recording has of the processes, and how one of them came to its end.
+    func tell(of lead: Reference, in reset: inout Reset) {
+        addDetails(to: &reset.process, lead)
+        addDetails(to: &reset.owner, lead)
+        guard let end = processEnd(reset.path, reset.process, lead) else { return }
+        let meaning = Catalogue.rule(for: reset.cause)?.meaning(isKilled: end.isKilled, signal: end.signal)
+        reset.summary = meaning ?? reset.summary
+    }
+
+    /// What the recording has of a process, at the time of the event.
+    private func addDetails(to process: inout Reset.Process?, _ lead: Reference) {
+        guard let pid = process?.pid, let comm = process?.comm else { return }
+        // Not bound to a name: a recording is large to copy, and all processors would count references to the same one.
+        process?.details = inventory.recordings[inventory.recordingIndex(lead)].recording.process(
+            pid, comm, line: inventory.event(lead).line)
+    }
+
+    /// What is recorded of the socket that the RST comes from, by the decision or else by the packet that left.
+    func socket(origin: Reference?, decision: Reference?) -> ResetEvent.Socket? {
+        switch (origin ?? decision).flatMap(inventory.path)?.origin {
+        case .active, .passive, .userSpace, .unknown, nil: break
+        // Whoever's socket it is, it did not make this RST.
+        case .forwarded, .netfilter: return nil
+        }
+        return decision.flatMap { inventory.event($0).socket } ?? origin.flatMap { inventory.event($0).socket }
+    }
+
+    /// Whose doing it was. The task that happened to run owns the socket only in process context; a reset without a
+    /// socket is nobody's.
+    private func process(
+        _ evidence: Evidence, lead: Reference?, _ socket: ResetEvent.Socket?
+    ) -> Reset.Process? {
+        guard let lead, let path = evidence.path else { return nil }
+        let current = path.context == .process && !path.runsInKernelThread ? inventory.event(lead).task : nil
+        switch path.origin {
+        case .active:
+            // tcp_abort() is called on somebody else's socket, also where the caller's name is not known.
+            let isKilled = path.callers.contains(.abort) && !path.callers.contains(.smc)
+            if let current { return Reset.Process(task: current, role: isKilled ? .killer : .owner, socket) }
+        case .userSpace:
+            if let current { return Reset.Process(task: current, role: .owner, socket) }
+        case .passive where evidence.socket == .absent: return Reset.Process(pid: nil, comm: nil, role: .none)
+        case .forwarded, .netfilter, .unknown, .passive: break
+        }
+        guard path.origin == .active || path.origin == .passive else { return nil }
+        return socket?.owner.map(Reset.Process.init(owner:))
+    }
+
+    /// Where the socket lives, or else the task that is the owner.
+    private func location(
+        of process: Reset.Process?, netns: UInt32?, lead: Reference?, _ socket: ResetEvent.Socket?
+    ) -> Reset.Location? {
+        var cgroup = socket?.cgroupPath
+        if cgroup == nil, process?.role == .owner, let lead {
+            let task = inventory.event(lead).task
+            if task?.pid == process?.pid { cgroup = task?.cgroupPath }
+        }
+        guard netns != nil || cgroup != nil else { return nil }
+        return Reset.Location(
+            netns: netns, cgroup: cgroup,
+            identity: cgroup.flatMap { identities[$0] } ?? CgroupIdentity(path: ""))
+    }
+}
+
+extension Reset.Process {
+    fileprivate init(owner: ResetEvent.Owner) { self.init(pid: owner.pid, comm: owner.comm, role: .owner) }
+
+    /// A process is called as the leader of its thread group. Older recordings have that name of an owner only.
+    fileprivate init(task: ResetEvent.Task, role: Role, _ socket: ResetEvent.Socket?) {
+        let owner = socket?.owner.flatMap { $0.pid == task.pid && task.tid != task.pid ? $0.comm : nil }
+        self.init(pid: task.pid, comm: task.process ?? owner ?? task.comm, role: role)
+        thread = comm == task.comm ? nil : task.comm
+    }
+}

@@ -1,0 +1,33 @@
+import KernelEvents
+import NetworkTypes
+import PcapReader
+
+extension Inventory {
+    /// When a RST was, by a steady clock and by the wall clock: its first packet, or else its first event, one of what left
+    /// before one of what was decided.
+    func times(of members: some Collection<Reference>) -> (steady: Int64, wall: Int64) {
+        func earliest(_ accepts: (Reference) -> Bool) -> (steady: Int64, wall: Int64)? {
+            var first: (steady: Int64, member: Reference)?
+            for member in members where accepts(member) {
+                let time = self.time(member)
+                // A time beyond the range is the last there is.
+                if first.map({ time < $0.steady }) ?? true { first = (time, member) }
+            }
+            return first.map { ($0.steady, wallTime($0.member)) }
+        }
+        return earliest { !isEvent($0) } ?? earliest { event($0).kind == .emit }
+            ?? earliest { _ in true } ?? (0, 0)
+    }
+
+    /// It came to a host that was recorded, from one that was not.
+    func isReceived(_ tuple: FourTuple) -> Bool {
+        localAddresses.contains(tuple.destination) && !localAddresses.contains(tuple.source)
+    }
+
+    func interfaceName(_ packet: Reference) -> String? {
+        let (names, index) = (
+            captures[Int(packet.source)].interfaces, Int(self.packet(packet).interface)
+        )
+        return names.indices.contains(index) ? names[index] : nil
+    }
+}
