@@ -24,9 +24,9 @@ public struct ClockSetting: Sendable, Equatable {
         let rounded = size.magnitude < 10_000_000 ? size.magnitude : (size.magnitude + 500_000) / 1_000_000 * 1_000_000
         let span = TimeSpan(nanoseconds: rounded)
         if let suspended, suspended.distance(from: size) <= max(size.magnitude / 100, 10_000_000) {
-            return "the host was suspended for \(span), and its clock set forward"
+            return "the host was suspended for \(span), and its clock was set forward"
         }
-        let how = mayBeSlewed ? "was set, or made to run \(size < 0 ? "slower" : "faster"): it went" : "was set"
+        let how = mayBeSlewed ? "was set or slewed" : "was set"
         return "the clock \(how) \(size < 0 ? "back" : "forward") by \(span)"
     }
 }

@@ -21,27 +21,27 @@ public struct ConnectionEnd: Sendable, Equatable {
 
     /// Who ended it, how, and how long before: `nginx (pid 812) closed it 5.0 s before, after 5.0 s without data`.
     var history: String {
-        let before = "\(TimeSpan(nanoseconds: age)) before"
+        let before = "\(TimeSpan(nanoseconds: age)) earlier"
         let process = ending.process.map(Self.name)
         let owner = ending.owner.map(Self.name)
         switch ending.how {
         case .close where ending.state == .synSent:
-            return "\(process ?? owner ?? "a program that is not known") gave it up \(before)"
-        case .close: return "\(process ?? owner ?? "a program that is not known") closed it \(before)\(silence)"
-        case .exit: return "\(process ?? "its process") exited \(before) and left it\(silence)"
+            return "\(process ?? owner ?? "an unknown program") cancelled connect() \(before)"
+        case .close: return "\(process ?? owner ?? "an unknown program") closed it \(before)\(silence)"
+        case .exit: return "\(process ?? "its process") exited \(before) without closing it\(silence)"
         case .killed:
             return "\(process ?? "its process") was killed by \(ending.signalName) \(before)\(silence)"
         case .shutdown: return "\(process ?? "a program") shut it down \(before)\(silence)"
         case .disconnect: return "\(process ?? "a program") disconnected it \(before)\(silence)"
-        case .listener: return "\(process ?? "a program") closed its listener \(before) and had not accepted it"
+        case .listener: return "\(process ?? "a program") closed its listener \(before) without accepting it"
         case .destroyed:
             return "\(process ?? "somebody") destroyed the socket\(owner.map { " of \($0)" } ?? "") \(before)"
-        case .reset: return "its peer had reset it \(before)\(owner.map { "; it was a connection of \($0)" } ?? "")"
+        case .reset: return "its peer had reset it \(before)\(owner.map { "; it belonged to \($0)" } ?? "")"
         case .timeout, .error:
             let limit = ending.userTimeout.map { ", TCP_USER_TIMEOUT is \($0) ms" } ?? ""
-            let left = (ending.unacknowledged ?? 0) > 0 ? " with \(ending.unacknowledged!) bytes not acknowledged" : ""
+            let left = (ending.unacknowledged ?? 0) > 0 ? " with \(ending.unacknowledged!) unacknowledged bytes" : ""
             let what = ending.how == .timeout ? "had timed out" : "had failed with error \(ending.errno ?? 0)"
-            return "it \(what) \(before)\(left)\(limit)\(owner.map { "; it was a connection of \($0)" } ?? "")"
+            return "it \(what) \(before)\(left)\(limit)\(owner.map { "; it belonged to \($0)" } ?? "")"
         }
     }
 
@@ -118,7 +118,7 @@ extension EntryBuilder {
             let header = inventory.recordings[inventory.recordingIndex(lead)].recording.header
         else { return nil }
         return (header.endings ?? 0) > 0
-            ? "who had closed the connection is not known: it was closed before the recording began, or too many were since"
-            : "who had closed the connection: the recorder did not note it"
+            ? "who had closed the connection: it was closed before the recording began, or too many others were closed since"
+            : "who had closed the connection: the recorder did not note that"
     }
 }

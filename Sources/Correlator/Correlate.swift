@@ -88,7 +88,7 @@ private func reportInputs(_ inventory: Inventory) -> [Report.Input] {
 private func notes(_ capture: CaptureInput) -> [String] {
     guard capture.connectionsLetGo > 0 else { return capture.notes }
     return capture.notes + [
-        "\(capture.connectionsLetGo) connections without a RST were let go to keep within the memory (--memory): what came before a RST in one of them is not known"
+        "\(capture.connectionsLetGo) connections without a RST were dropped to stay within --memory: if one was reset later, what came before is unknown"
     ]
 }
 
@@ -103,11 +103,11 @@ private func notes(_ recording: Recording) -> [String] {
     }
     if let lost = recording.footer?.endingsLost, lost > 0 {
         notes.append(
-            "\(lost) ends of connections were forgotten within a minute, since there were too many: who had closed them is not known"
+            "\(lost) closed connections were forgotten within a minute, since there were too many: who had closed them is unknown"
         )
     }
     if recording.ignoredLines > 0 {
-        notes.append("\(recording.ignoredLines) lines are of a type that this version does not know")
+        notes.append("\(recording.ignoredLines) lines have a type that this version does not know")
     }
     return notes
 }

@@ -21,9 +21,9 @@ struct EventGap: Equatable {
     var words: String {
         let span = TimeSpan(nanoseconds: distance)
         switch side {
-        case .before: return "they begin \(span) later"
-        case .after where isStated: return "they ended \(span) before"
-        case .after: return "they are known to reach no further than \(span) before"
+        case .before: return "which begin \(span) later"
+        case .after where isStated: return "which ended \(span) earlier"
+        case .after: return "which are known to continue only until \(span) earlier"
         }
     }
 }

@@ -15,13 +15,13 @@ extension EntryBuilder {
         if let path = evidence.path, let lead = witness {
             if !path.leading.isEmpty { facts.append(Fact("kernel path \(path.leading)", from: place(lead))) }
             if let hook = path.netfilterHook, path.origin == .netfilter {
-                facts.append(Fact("the rule stands in \(hook)", from: place(lead)))
+                facts.append(Fact("the rule is in \(hook)", from: place(lead)))
             }
             if let firewall = evidence.firewall { facts += ruleFacts(firewall, from: place(lead)) }
             if path.origin == .active, let release = path.release { facts.append(Fact(release, from: place(lead))) }
             if path.context == .softirq, path.origin == .active || path.origin == .passive {
                 facts.append(
-                    Fact("sent from a softirq: the task that was running has no part in it", from: place(lead)))
+                    Fact("sent from a softirq: the running task has nothing to do with it", from: place(lead)))
             }
         }
         if let trigger {
@@ -31,12 +31,12 @@ extension EntryBuilder {
                     from: .packet(trigger.number)))
         }
         if evidence.socket == .noneOrTimeWait, let origin {
-            facts.append(Fact("no full socket: tcp_send_reset did not tell of it", from: place(origin)))
+            facts.append(Fact("no full socket: tcp_send_reset did not report one", from: place(origin)))
         }
         if let decision, let tuple = evidence.untranslated {
             facts.append(
                 Fact(
-                    "decided on as \(tuple), and translated by this host on its way out", from: place(decision)))
+                    "decided on as \(tuple), then translated by this host on its way out", from: place(decision)))
         }
         if let decision {
             facts += decisionFacts(evidence, from: place(decision))
@@ -49,7 +49,7 @@ extension EntryBuilder {
         if let decision, let origin, inventory.hasWaited(origin), let path = inventory.path(origin) {
             let delay = inventory.event(origin).monotonic.distance(from: inventory.event(decision).monotonic)
             facts.append(
-                Fact("it left \(TimeSpan(nanoseconds: delay)) later: not until \(path.waitedFor)", from: place(origin)))
+                Fact("it left \(TimeSpan(nanoseconds: delay)) later, not until \(path.waitedFor)", from: place(origin)))
         }
         if let lead = decision ?? origin, let socket, let fact = Self.ownership(socket, process) {
             facts.append(Fact(fact, from: place(lead)))
@@ -83,8 +83,8 @@ extension EntryBuilder {
             let time = inventory.event(lead).monotonic
             return watched == true && recording.isComplete && isAnyWanted
                 && inventory.eventCoverage.watchesPackets(around: time, recording)
-                ? "decided, but no device was given it as a plain TCP segment: dropped on its way out, no route, no link address of the next hop (ARP), or sent inside a tunnel or IPsec"
-                : "decided; whether a segment left was not recorded"
+                ? "decided on, but no device was given it as a plain TCP segment: it was dropped on its way out, had no route or no link address for the next hop (ARP), or was sent inside a tunnel or IPsec"
+                : "decided on; whether a segment left was not recorded"
         }
         let event = inventory.event(origin)
         let name = event.ifname ?? "a device"
@@ -103,7 +103,7 @@ extension EntryBuilder {
         switch device?.captured {
         case true?:
             return
-                "given to \(name), which was captured, but not in the capture: dropped behind the hook, filtered out, or lost"
+                "given to \(name), which was captured, but not in the capture: dropped after the hook, filtered out, or lost"
         case false?: return "given to \(name), which was not captured"
         case nil: return "given to \(name), but not in any capture"
         }
@@ -121,12 +121,12 @@ extension EntryBuilder {
         case .listener: facts.append(Fact("the socket listens", from: place))
         case .connection:
             if let state = evidence.state {
-                let before = evidence.previousState.map { ", before that \($0.name)" } ?? ""
+                let before = evidence.previousState.map { ", previously \($0.name)" } ?? ""
                 facts.append(Fact("socket in \(state.name)\(before)", from: place))
             }
         case .notRecorded, .noneOrTimeWait: break
         }
-        if evidence.dead == true { facts.append(Fact("the application had let go of the socket", from: place)) }
+        if evidence.dead == true { facts.append(Fact("the application had already closed the socket", from: place)) }
         if let timeout = evidence.userTimeout, timeout > 0 {
             facts.append(Fact("TCP_USER_TIMEOUT is \(timeout) ms", from: place))
         }
@@ -145,7 +145,7 @@ extension EntryBuilder {
         let inode = socket.inode.map { "inode \($0)" }
         let uid = socket.uid.map { "uid \($0)" }
         let known = [inode, uid].compactMap(\.self).joined(separator: ", ")
-        return known.isEmpty ? nil : "the owner of the socket is not known; \(known)"
+        return known.isEmpty ? nil : "the owner of the socket is unknown; \(known)"
     }
 
     func place(_ reference: Reference) -> Fact.Place {
@@ -171,6 +171,6 @@ extension ResetEvent.Listener {
         }
         let age = time.saturatingSubtract(closed)
         let before = age < 0 ? "a moment" : TimeSpan(nanoseconds: age.magnitude).description
-        return "\(name) listened on this port until \(before) before"
+        return "\(name) listened on this port until \(before) earlier"
     }
 }

@@ -85,7 +85,7 @@ extension Finding {
         case .scan(let ports, let hosts)?:
             let who = lead.turnsAway ? lead.tuple.destination : lead.tuple.source
             return
-                "\(who) tried \(ports.counted("port")) on \(hosts.counted("host")), and was turned away: a port scan, or a program that looks for a service"
+                "\(who) tried \(ports.counted("port")) on \(hosts.counted("host")), all refused: a port scan, or a program looking for a service"
         case .crashLoop(let times)?:
             return
                 "\(name.map { "\($0), " } ?? "")\(place) went down \(times) times and came back: a crash loop, or repeated restarts"
@@ -94,7 +94,7 @@ extension Finding {
                 "\(place) refused all \(count.grouped) attempts from \(whom): nothing listens there, or a firewall rejects them"
         case .healthCheck(let interval)?:
             return
-                "\(whom) connects to \(place) every \(TimeSpan(nanoseconds: interval)) and resets the connection: probably a health check of a load balancer or a monitor"
+                "\(whom) connects to \(place) every \(TimeSpan(nanoseconds: interval)) and resets the connection: probably a health check of a load balancer or monitor"
         case .idleLimit(let silence, let number)?:
             return
                 "\(number.grouped) of \(count.grouped) connections to \(place) were reset after the same silence, \(TimeSpan(nanoseconds: silence)): an idle limit"

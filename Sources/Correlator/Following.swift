@@ -65,13 +65,13 @@ extension ResetRow {
 extension Reset {
     mutating func tell(of follow: Follow) {
         follows = follow.id
-        let before = "\(TimeSpan(nanoseconds: follow.age)) before"
+        let before = "\(TimeSpan(nanoseconds: follow.age)) earlier"
         evidence.append(
             Fact(
-                "follows from RST #\(follow.id) (\(follow.cause.rawValue)), which reset the connection \(before)",
+                "follows from RST #\(follow.id) (\(follow.cause.rawValue)), which had reset the connection \(before)",
                 from: .report))
         guard end == nil, outcome != .wireOnly, cause.traits.contains(.meetsNoConnection) else { return }
         summary =
-            "A segment of a connection that this end had reset \(before) (#\(follow.id), \(follow.cause.rawValue))."
+            "A segment arrived for a connection that this end had reset \(before) (#\(follow.id), \(follow.cause.rawValue))."
     }
 }

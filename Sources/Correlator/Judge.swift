@@ -23,7 +23,7 @@ public func judge(_ evidence: Evidence) -> Verdict {
     }
     if let reason = evidence.reason, reason != "NOT_SPECIFIED", !rule.reasons.isEmpty, !rule.reasons.contains(reason) {
         verdict.certainty = .inferred
-        verdict.missing += ["the kernel's reason \(reason) does not fit this cause"]
+        verdict.missing += ["why the kernel gave the reason \(reason), which does not fit this cause"]
     }
     verdict.summary = rule.summary(evidence, verdict.certainty)
     return verdict
@@ -54,7 +54,7 @@ private func judge(partial path: KernelPath, _ evidence: Evidence) -> Verdict {
     let causes = path.names.lazy.reversed().compactMap { NamedFunction.causes[$0] }.first ?? []
     return inferred(
         evidence, from: causes.compactMap(Catalogue.rule(for:)),
-        missing: "the functions that the recording does not name")
+        missing: "the kernel functions that the recording does not name")
 }
 
 /// The only candidate, or all of them as candidates of none.
@@ -109,7 +109,7 @@ private func judgeWithoutSocket(_ evidence: Evidence) -> Verdict {
 }
 
 private let whatTheKernelOmits =
-    "the socket that the segment met: tcp_send_reset of this kernel tells of full sockets only (Linux 6.10 tells of all)"
+    "the socket that the segment met: tcp_send_reset of this kernel reports full sockets only (since Linux 6.10, all)"
 
 /// RFC 9293, section 3.10.7.1: an answer with ACK is one to a segment without.
 private func conceivableTriggers(flags: TCPFlags?) -> [Evidence.Trigger] {
@@ -125,7 +125,7 @@ private func conceivableTriggers(flags: TCPFlags?) -> [Evidence.Trigger] {
 private func undecided(_ evidence: Evidence, candidates: [Rule]) -> Verdict {
     var missing: [String] = []
     if !candidates.isEmpty {
-        missing.append("what would tell \(candidates.map(\.cause.rawValue).joined(separator: " from "))")
+        missing.append("what would distinguish \(candidates.map(\.cause.rawValue).joined(separator: " from "))")
     }
     if evidence.path == nil { missing.append("the kernel's stack") }
     switch evidence.origin {
@@ -143,7 +143,7 @@ private func undecided(_ evidence: Evidence, candidates: [Rule]) -> Verdict {
         let isNameless = evidence.path?.names.allSatisfy { $0.hasPrefix("0x") } == true
         missing.append(
             evidence.path?.hasWaited == true
-                ? "what made it: it did not leave until \(evidence.path?.waitedFor ?? "")"
+                ? "what made the RST: it did not leave until \(evidence.path?.waitedFor ?? "")"
                 : isNameless
                     ? "the names of the kernel's functions (recorded without CAP_SYSLOG, or kernel.kptr_restrict is 2)"
                     : "a rule for this kernel path")

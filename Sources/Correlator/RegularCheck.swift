@@ -73,6 +73,6 @@ extension Reset {
             Fact(
                 "one of \(check.count) RSTs from \(tuple.source) to \(tuple.destination.text(port: tuple.destinationPort)), \(every), \(what): probably a health check",
                 from: .report))
-        summary += " Probably a health check: its client does so at regular intervals, \(every)."
+        summary += " Probably a health check: its client does this at regular intervals, \(every)."
     }
 }

@@ -74,12 +74,13 @@ struct RuleSearch: Sendable {
                 let delay = later.ruleset.monotonic.distance(from: reset.monotonic)
                 guard delay <= Self.soon, later.ruleset.mayHaveBeen(at: reset.monotonic) else { continue }
                 finding.doubt =
-                    "whether that was a rule by then: the rules were first read \(TimeSpan(nanoseconds: delay)) later"
+                    "whether the rule existed by then: the rules were first read \(TimeSpan(nanoseconds: delay)) later"
                 add(later)
                 continue
             }
             if valid.count > 1 || Self.mayHaveChanged(valid[0], readings, at: reset.monotonic) {
-                finding.doubt = "whether the rules were the recorded ones at that moment: they changed about then"
+                finding.doubt =
+                    "whether the recorded rules were in force at that moment: they changed at about that time"
                 isCertain = false
             }
             for reading in valid { add(reading) }
@@ -90,12 +91,12 @@ struct RuleSearch: Sendable {
         finding.rules = Array(found.prefix(RuleFinding.kept))
         finding.isCertain = isCertain && found.count == 1 && translated.isEmpty
         if found.isEmpty, finding.doubt == nil {
-            finding.doubt = "the rule: none of the recorded ones can have rejected this segment"
+            finding.doubt = "which rule it was: none of the recorded ones can have rejected this segment"
         } else if found.count == 1, !finding.isCertain, finding.doubt == nil {
             finding.doubt =
                 translated.isEmpty
-                ? "whether another rule did, which is for another interface than the RST shows"
-                : "what the addresses and ports were before a translation: this rule is for others than the RST shows"
+                ? "whether it was another rule, whose interface does not fit the RST"
+                : "what the addresses and ports were before a translation: those of this rule are not those that the RST shows"
         }
         return finding
     }
@@ -246,7 +247,7 @@ extension FirewallRule {
             ? "nft -a list chain \(family) \(table) \(chain)"
             : "\(tool.rawValue) -L \(chain) -n -v --line-numbers"
         return
-            "Change that rule, or let the connection pass before it, if it should be allowed; \"\(command)\" in the network namespace of the report shows what stands around it."
+            "If the connection should be allowed, change that rule or accept the connection before it; \"\(command)\", run in the network namespace that the report names, shows the rule in its place."
     }
 }
 
@@ -255,11 +256,11 @@ extension EntryBuilder {
     func ruleFacts(_ firewall: RuleFinding, from place: Fact.Place) -> [Fact] {
         var facts = firewall.rules.map { rule in
             Fact(
-                "\(firewall.isCertain ? "the rule" : "a rule that can have rejected it"): \(rule.place): \(rule.text)",
+                "\(firewall.isCertain ? "the rule" : "a rule that may have rejected it"): \(rule.place): \(rule.text)",
                 from: place)
         }
         if firewall.count > firewall.rules.count {
-            facts.append(Fact("\(firewall.count - firewall.rules.count) more rules can have rejected it", from: place))
+            facts.append(Fact("\(firewall.count - firewall.rules.count) more rules may have rejected it", from: place))
         }
         if !firewall.isCertain {
             let doubt = firewall.doubt ?? "which of these rules it was"

@@ -36,19 +36,19 @@ extension Evidence {
 
         var sentence: String {
             isExempt
-                ? "A rule exempts the segment from conntrack (notrack), so NAT did not pass it on to \(end), and this host answered in its place."
-                : "conntrack took the segment for INVALID, so NAT did not pass it on to \(end), and this host answered in its place."
+                ? "A rule exempts the segment from conntrack (notrack), so NAT did not pass it on to \(end), and this host answered instead."
+                : "conntrack found the segment INVALID, so NAT did not pass it on to \(end), and this host answered instead."
         }
 
         var advice: String {
             isExempt
-                ? "Let the rule that says notrack (table raw) spare this connection, or translate it without conntrack."
+                ? "Exclude this connection from the notrack rule (table raw), or translate it without conntrack."
                 : """
-                Keep segments that conntrack takes for INVALID from this host, so that the connection survives: nft add rule \
-                inet FILTER INPUT ct state invalid drop, or iptables -I INPUT -m conntrack --ctstate INVALID -j DROP; or let \
-                conntrack take what is outside of the window: sysctl -w net.netfilter.nf_conntrack_tcp_be_liberal=1. Why it is \
-                INVALID (out of the window, a late or reordered segment) net.netfilter.nf_conntrack_log_invalid=6 logs, and \
-                "conntrack -S" counts.
+                Drop segments that conntrack finds INVALID before they reach this host, so that the connection survives: nft \
+                add rule inet FILTER INPUT ct state invalid drop, or iptables -I INPUT -m conntrack --ctstate INVALID -j DROP. \
+                Or let conntrack accept segments outside the window: sysctl -w net.netfilter.nf_conntrack_tcp_be_liberal=1. To \
+                see why a segment is INVALID (outside the window, late or reordered), set \
+                net.netfilter.nf_conntrack_log_invalid=6, which logs it; "conntrack -S" counts such segments.
                 """
         }
     }
@@ -62,7 +62,7 @@ extension EntryBuilder {
         case .none? where conntrack.isAtWork == true:
             facts.append(
                 Fact(
-                    "conntrack is at work in this network namespace, and the segment had no entry: to netfilter it was INVALID",
+                    "conntrack is active in this network namespace, but the segment had no entry: to netfilter it was INVALID",
                     from: place))
         case .untracked?: facts.append(Fact("a rule exempted the segment from conntrack (notrack)", from: place))
         case .tracked?, .none?, nil: break

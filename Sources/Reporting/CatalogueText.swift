@@ -5,7 +5,7 @@ public enum CatalogueText {
     /// One line per cause, by category.
     public static var overview: String {
         list(Category.allCases)
-            + "\n\"rst-analyze explain CAUSE\" says what to do about one, and how to read a kernel path.\n"
+            + "\n\"rst-analyze explain CAUSE\" says what to do about a cause, and how to read a kernel path.\n"
     }
 
     /// One line per cause of a category.
@@ -29,7 +29,7 @@ public enum CatalogueText {
         text += "\n" + filled(rule.meaning, head: "", indent: 2)
         text += "\nWhat to do\n" + filled(rule.advice, head: "", indent: 2)
         if !rule.checks.isEmpty {
-            text += "\nCommands that check it\n"
+            text += "\nCommands to check it with\n"
             for check in rule.checks { text += "  \(check.command)\n" + filled(check.shows, head: "", indent: 6) }
         }
         if !rule.limits.isEmpty {
@@ -40,9 +40,9 @@ public enum CatalogueText {
             }
         }
         text += "\nHow it is recognised\n" + filled(rule.recognition, head: "", indent: 2)
-        text += "\nWhat that rests on\n" + filled(rule.basis, head: "", indent: 2)
+        text += "\nBasis\n" + filled(rule.basis, head: "", indent: 2)
         if !rule.reasons.isEmpty {
-            text += "\nThe kernel's reasons that agree with it\n"
+            text += "\nReset reasons of the kernel that agree\n"
             text += filled(rule.reasons.sorted().joined(separator: ", "), head: "", indent: 2)
         }
         text += "\nHow to read a kernel path\n"
@@ -53,16 +53,16 @@ public enum CatalogueText {
     /// Of the functions that a report shows with -v, and of "recognised by".
     private static let legend = [
         """
-        The innermost function comes first: "a < b < c" means that c called b, and b called a. "a above b" means that b \
-        comes right before a, further in.
+        The innermost function comes first: "a < b < c" means that c called b, and b called a. "a called from b" leaves \
+        open how many functions are between them.
         """,
         """
         tcp_send_active_reset: this host ended a connection of its own. tcp_v4_send_reset, tcp_v6_send_reset: it answered \
         a segment. nf_send_reset: a firewall rule answered.
         """,
         """
-        Below them stands what led there: __tcp_close (a program closed), tcp_v4_rcv (a segment came in), a timer \
-        (tcp_keepalive_timer, tcp_write_timer), ip_forward (the RST only passed through).
+        The functions after these show what led there: __tcp_close (a program closed), tcp_v4_rcv (a segment arrived), a \
+        timer (tcp_keepalive_timer, tcp_write_timer), ip_forward (the RST only passed through).
         """,
     ]
 
@@ -91,7 +91,7 @@ extension CatalogueText {
             # Causes
 
             Every cause that a report can name. Generated from the catalogue in the source by `make causes`; do not edit.
-            A verdict is `proven` only if exactly one of these fits the kernel's evidence.
+            A verdict is `proven` only if exactly one of these causes fits the kernel's evidence.
 
             """
         for category in Category.allCases {
@@ -113,13 +113,13 @@ extension CatalogueText {
                     }
                 }
                 text += "- **Recognised by.** \(rule.recognition)\n"
-                text += "- **Rests on.** \(rule.basis)\n"
+                text += "- **Basis.** \(rule.basis)\n"
                 if !rule.reasons.isEmpty {
                     let reasons = rule.reasons.sorted().map { "`\($0)`" }.joined(separator: ", ")
-                    text += "- **Kernel reasons that agree.** \(reasons)\n"
+                    text += "- **Reset reasons of the kernel that agree.** \(reasons)\n"
                 }
                 if let fixture = rule.fixture {
-                    text += "- **Recording that proves it.** [fixtures/\(fixture)](../fixtures/\(fixture)/README.md)\n"
+                    text += "- **Recording.** [fixtures/\(fixture)](../fixtures/\(fixture)/README.md)\n"
                 }
             }
         }

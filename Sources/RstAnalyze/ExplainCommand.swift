@@ -15,7 +15,7 @@ struct ExplainCommand: ParsableCommand {
         transform: Subject.init(typed:))
     var subject: Subject?
 
-    @Option(help: "What to print: text or, of the whole catalogue, markdown.")
+    @Option(help: "Output format: text, or markdown for the whole catalogue.")
     var format = Format.text
 
     func run() {

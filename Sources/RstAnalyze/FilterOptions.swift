@@ -14,27 +14,28 @@ struct FilterOptions: ParsableArguments {
     var hosts: [Prefixes] = []
 
     @Option(
-        name: .customLong("src"), help: ArgumentHelp("Only RSTs that come from there.", valueName: "addr[/len]"),
+        name: .customLong("src"),
+        help: ArgumentHelp("Only RSTs from this address or network.", valueName: "addr[/len]"),
         transform: Prefixes.init)
     var sources: [Prefixes] = []
 
     @Option(
-        name: .customLong("dst"), help: ArgumentHelp("Only RSTs that go there.", valueName: "addr[/len]"),
+        name: .customLong("dst"), help: ArgumentHelp("Only RSTs to this address or network.", valueName: "addr[/len]"),
         transform: Prefixes.init)
     var destinations: [Prefixes] = []
 
     @Option(
         name: .customLong("port"),
         help: ArgumentHelp(
-            "Only RSTs of connections with this port, or one of a range, at either end.", valueName: "port[-port]"),
+            "Only RSTs with this port, or a port in this range, at either end.", valueName: "port[-port]"),
         transform: Ports.init)
     var ports: [Ports] = []
 
     @Option(
         help: ArgumentHelp(
             """
-            Only RSTs from this time on: 14:30, "2026-11-20 14:30:05" (in the zone of --tz), RFC 3339, @SECONDS since 1970, \
-            +1m30s after the first RST, or =-10m before the last one.
+            Only RSTs at or after this time: 14:30 or "2026-11-20 14:30:05" (in the zone of --tz), RFC 3339, @SECONDS since \
+            1970, +1m30s (after the first RST), or -10m (before the last one, written --since=-10m).
             """, valueName: "time"), transform: TimeBound.init)
     var since: TimeBound?
 
@@ -44,38 +45,41 @@ struct FilterOptions: ParsableArguments {
     @Option(
         name: .customLong("cause"),
         help: ArgumentHelp(
-            "Only RSTs of these causes or categories: abort-on-close,refused. \"rst-analyze explain\" lists them.",
+            "Only RSTs with these causes or categories, as in abort-on-close,refused; \"rst-analyze explain\" lists them.",
             valueName: "causes"), transform: CauseWords.init)
     var causes: [CauseWords] = []
 
-    @Flag(name: .customLong("or-candidate"), help: "--cause also takes RSTs that have the cause as a candidate.")
+    @Flag(name: .customLong("or-candidate"), help: "With --cause, also RSTs that have the cause as a candidate.")
     var orCandidate = false
 
     @Option(
-        name: .customLong("certainty"), help: ArgumentHelp("Only proven, inferred or unknown.", valueName: "words"),
+        name: .customLong("certainty"),
+        help: ArgumentHelp("Only RSTs with this certainty: proven, inferred or unknown.", valueName: "words"),
         transform: { try words($0, "a certainty", Certainty.self) })
     var certainties: [[Certainty]] = []
 
     @Option(
         name: .customLong("direction"),
-        help: ArgumentHelp("Only sent, received or forwarded, as the recorded hosts see it.", valueName: "words"),
+        help: ArgumentHelp(
+            "Only RSTs with this direction, as the recorded hosts see it: sent, received or forwarded.",
+            valueName: "words"),
         transform: { try words($0, "a direction", Direction.self) })
     var directions: [[Direction]] = []
 
     @Option(
         name: .customLong("process"),
         help: ArgumentHelp(
-            "Only RSTs of a process with this name; * and ? stand for any text and letter.", valueName: "name"))
+            "Only RSTs of a process with this name; * matches any text, ? any character.", valueName: "name"))
     var processes: [String] = []
 
     @Option(
-        name: .customLong("pid"), help: ArgumentHelp("Only RSTs of this process.", valueName: "number"),
-        transform: { try parts($0).map { try number($0, "the number of a process") } })
+        name: .customLong("pid"), help: ArgumentHelp("Only RSTs of the process with this PID.", valueName: "number"),
+        transform: { try parts($0).map { try number($0, "a process ID") } })
     var pids: [[Int32]] = []
 
     @Option(
         name: .customLong("container"),
-        help: ArgumentHelp("Only RSTs of this container, by its name or the beginning of its id.", valueName: "id"))
+        help: ArgumentHelp("Only RSTs of this container: its name, or the beginning of its ID.", valueName: "id"))
     var containers: [String] = []
 
     @Option(
@@ -86,7 +90,7 @@ struct FilterOptions: ParsableArguments {
     @Option(
         name: .customLong("netns"),
         help: ArgumentHelp(
-            "Only RSTs of this network namespace: its inode number, its name (ip netns), or own for the recorder's.",
+            "Only RSTs of this network namespace: an inode number, a name (ip netns), or own for the recorder's own.",
             valueName: "namespace"))
     var namespaces: [String] = []
 
@@ -149,7 +153,7 @@ struct FilterOptions: ParsableArguments {
             default:
                 guard let inode = inode(ofNamespace: name) else {
                     throw ValidationError(
-                        "--netns \(name.printable): no such network namespace on this host (ip netns); use its inode number."
+                        "--netns \(name.printable): no such network namespace on this host (ip netns); give its inode number instead."
                     )
                 }
                 filter.namespaces.insert(inode)
@@ -212,7 +216,7 @@ struct Ports {
                 try number(String($0), "a port (0 to 65535) or a range of ports")
             }
             guard let low = ends.first, let high = ends.last, low <= high else {
-                throw ValidationError("\"\(part.printable)\" is not a range of ports: the lower one comes first.")
+                throw ValidationError("\"\(part.printable)\" is not a range of ports: the lower port comes first.")
             }
             return low...high
         }

@@ -10,28 +10,29 @@ struct GateOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             """
-            Exit with status 3 if there is a RST of this cause or category, or any; closed-port@proven counts only those \
-            that are at least so sure, "abort-on-close>10" needs more than 10. Several with commas.
+            Exit with status 3 if there is a RST with this cause or category, or any RST (any); closed-port@proven counts \
+            only those that are at least that certain, "abort-on-close>10" needs more than 10. Separate several with commas.
             """, valueName: "what"), transform: FailCondition.list)
     var failOn: [[FailCondition]] = []
 
     @Option(
         help: ArgumentHelp(
             """
-            RSTs that --fail-on is not to count: one kind per line of the file, in the words of the options that narrow a \
-            report, as in "--cause closed-port --port 8080"; # begins a comment.
+            Do not count the RSTs that this file lists for --fail-on: one kind per line, written as the options that \
+            narrow a report, as in "--cause closed-port --port 8080"; # begins a comment.
             """, valueName: "file"))
     var allow: [String] = []
 
     @Option(
         help: ArgumentHelp(
             """
-            Exit with status 3 if the RSTs are not those of this earlier report (--format json), and say which appeared, \
-            vanished or changed; times, ports of clients and process numbers do not count.
+            Exit with status 3 if the RSTs differ from those of this earlier report (--format json), and say which \
+            appeared, vanished or changed; times, client ports and process IDs are ignored.
             """, valueName: "report"))
     var expect: String?
 
-    @Option(help: ArgumentHelp("Write what was checked as JUnit XML into this file.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp("Write the results of --fail-on and --expect to this file as JUnit XML.", valueName: "file"))
     var junit: String?
 
     /// Something is not to be.
@@ -56,7 +57,7 @@ struct GateOptions: ParsableArguments {
             do {
                 prepared.expected = try ResetKinds(json: try wholeFile(expect))
             } catch let error as ResetKinds.NotAReport {
-                log.error("\(expect) cannot be compared with: \(error.problem)")
+                log.error("cannot compare with \(expect): \(error.problem)")
                 throw ExitCode(1)
             }
         }

@@ -17,11 +17,11 @@ struct LineOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Show times as clock, relative to the first RST, or epoch (seconds since 1970).", valueName: "form"),
+            "Show times as clock, relative (to the first RST) or epoch (seconds since 1970).", valueName: "form"),
         transform: { try word($0, "a form of time") })
     var time = TimeDisplay.Form.clock
 
-    @Option(help: "Colour: auto, always or never. The certainties have the colours of the headline.")
+    @Option(help: "Use colour: auto, always or never. Each certainty has its own colour, as in the headline.")
     var color = Color.auto
 
     /// - Parameter descriptor: where the text goes.

@@ -8,7 +8,7 @@ import Reporting
 struct OutputOptions: ParsableArguments {
     enum Format: String, ExpressibleByArgument, CaseIterable { case text, json }
 
-    @Option(help: "What to write: text or json (rst-report/1).")
+    @Option(help: "Output format: text or json (rst-report/1).")
     var format = Format.text
 
     @Option(

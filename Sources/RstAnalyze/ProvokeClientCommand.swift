@@ -31,7 +31,7 @@ struct ProvokeClientCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Send the contents of this file instead of a small HTTP request.", valueName: "file"))
     var send: String?
 
-    @Option(help: "How long silence lasts.")
+    @Option(help: "How long --how silence lasts.")
     var pause = TimeLength(argument: "10s")!
 
     @Option(help: ArgumentHelp("Connections per second, at most 1000.", valueName: "n"))

@@ -54,7 +54,7 @@ struct FaultOptions: ParsableArguments {
         }
         if ownsNetwork { throw ValidationError("--i-own-this-network needs --interface") }
         if command.isEmpty {
-            throw ValidationError("there is no COMMAND to run behind a router, and no --interface")
+            throw ValidationError("name a COMMAND to run behind a router, or an --interface")
         }
         if count != nil { throw ValidationError("--count needs --interface: behind a router, COMMAND runs to its end") }
     }

@@ -44,7 +44,7 @@ struct ProvokeRunCommand: ParsableCommand {
     func validate() throws {
         guard perSecond >= 2, perSecond <= 1000 else { throw ValidationError("--per-second must be from 2 to 1000") }
         if ip != 4, ip != 6 { throw ValidationError("--ip must be 4 or 6") }
-        if command.isEmpty { throw ValidationError("there is no COMMAND") }
+        if command.isEmpty { throw ValidationError("name the COMMAND to run after --") }
     }
 
     func run() throws {

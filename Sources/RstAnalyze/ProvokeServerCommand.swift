@@ -33,7 +33,8 @@ struct ProvokeServerCommand: ParsableCommand {
     var respond: String?
 
     @Option(
-        help: "How long the port stays closed (closed-port), or a connection idle before it is closed (keepalive-race)."
+        help:
+            "How long the port stays closed (closed-port), or a connection stays idle before it is closed (keepalive-race)."
     )
     var pause = TimeLength(argument: "1s")!
 

@@ -14,14 +14,14 @@ struct RecordCommand: ParsableCommand {
             capture and the kernel's events. Needs root, or CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN, CAP_NET_RAW and \
             CAP_SYSLOG.
 
-            The exit status is that of COMMAND (127: not found, 126: cannot be run, 128+N: killed by signal N). A \
-            recorder that is ended ends COMMAND and its process group, first with the same signal and 5 seconds later \
-            with SIGKILL.
+            The exit status is that of COMMAND (127: not found, 126: cannot be run, 128+N: killed by signal N). When the \
+            recorder is ended by a signal, it ends COMMAND and its process group with the same signal, and 5 seconds \
+            later with SIGKILL.
 
-            By default the capture holds TCP segments with SYN, FIN or RST, of IPv4 and IPv6. That leaves out data and \
-            pure acknowledgments, TCP inside tunnels, and IPv6 segments behind a hop-by-hop header: the kernel's events \
-            name the cause without them, but what the packets alone could tell about a RST that this host did not send \
-            is in them. Use --full to capture everything, or --filter for a filter of your own.
+            By default the capture holds only TCP segments with SYN, FIN or RST, over IPv4 and IPv6. That leaves out data \
+            and pure acknowledgments, TCP inside tunnels, and IPv6 segments with a hop-by-hop header. The kernel's events \
+            name the cause without them, but a RST that this host did not send can only be judged by such packets. Use \
+            --full to capture everything, or --filter for a filter of your own.
             """)
 
     @OptionGroup(title: "What to record")
@@ -38,16 +38,16 @@ struct RecordCommand: ParsableCommand {
     @Option(help: ArgumentHelp("The events' path, instead of DIR/events.jsonl.", valueName: "file"))
     var events: String?
 
-    @Flag(help: "Replace a recording that is there already.")
+    @Flag(help: "Replace an existing recording.")
     var force = false
 
     @Option(name: [.customShort("c"), .long], help: "Stop after this many packets.")
     var count: Int?
 
-    @Option(help: ArgumentHelp("Create this file once everything is recorded.", valueName: "path"))
+    @Option(help: ArgumentHelp("Create this file once recording has begun.", valueName: "path"))
     var readyFile: String?
 
-    @Argument(parsing: .postTerminator, help: "Run this, and stop when it ends.")
+    @Argument(parsing: .postTerminator, help: "Run this command, and stop when it ends.")
     var command: [String] = []
 
     func validate() throws {

@@ -11,7 +11,7 @@ struct RecordingOptions: ParsableArguments {
         help: "Interface to capture on; lo and any also work. Repeat for several. (default: any)")
     var interfaces: [String] = []
 
-    @Option(help: ArgumentHelp("Capture what this pcap-filter(7) expression accepts.", valueName: "expression"))
+    @Option(help: ArgumentHelp("Capture only what this pcap-filter(7) expression accepts.", valueName: "expression"))
     var filter: String?
 
     @Flag(help: "Capture every packet.")
@@ -20,7 +20,7 @@ struct RecordingOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             """
-            Record this network namespace only: own, all, a name as in "ip netns", or an inode number. Repeat for \
+            Record only this network namespace: own, all, a name as in "ip netns", or an inode number. Repeat for \
             several. (default: own inside a namespace or container, all on the host)
             """, valueName: "namespace"))
     var netns: [String] = []
@@ -30,7 +30,7 @@ struct RecordingOptions: ParsableArguments {
         transform: Prefixes.init)
     var host: [Prefixes] = []
 
-    @Option(help: "Record only what has this port at either end.")
+    @Option(help: "Record only connections with this port at either end.")
     var port: [UInt16] = []
 
     @Option(help: "Stop after this time: 500ms, 30s, 1m30s, 2h.")
@@ -39,13 +39,14 @@ struct RecordingOptions: ParsableArguments {
     @Option(name: [.customShort("s"), .long], help: "Bytes to keep of each packet.")
     var snaplen: Int32 = 262_144
 
-    @Option(name: [.customShort("B"), .long], help: "libpcap's buffer for each interface, KiB.")
+    @Option(name: [.customShort("B"), .long], help: "Size of libpcap's buffer for each interface, in KiB.")
     var bufferSize: Int32 = 16_384
 
-    @Option(help: "Ring buffer for kernel events, KiB.")
+    @Option(help: "Size of the ring buffer for kernel events, in KiB.")
     var ringSize: UInt32 = 32_768
 
-    @Flag(name: .customLong("no-arguments"), help: "Leave out the arguments of processes, which may hold secrets.")
+    @Flag(
+        name: .customLong("no-arguments"), help: "Do not record the arguments of processes, which may contain secrets.")
     var noArguments = false
 
     func validate() throws {

@@ -10,31 +10,32 @@ import Reporting
 struct ReportCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "report",
-        abstract: "Say who reset whom, why, how sure that is, and what to do.",
+        abstract: "Explain who reset whom, why, how sure that is, and what to do.",
         discussion: """
-            Takes any number of captures (pcap, pcapng) and event files in any order and tells them apart by content; a \
-            directory means all files directly in it (-R: and in the directories in it), - is standard input.
+            Reads any number of captures (pcap, pcapng) and event files, in any order, and recognises them by their content. \
+            A directory means all files directly in it (with -R, also those in its subdirectories); - is standard input.
 
-            First come the answers: RSTs with one explanation, the largest group first. Options that narrow the report may \
-            be combined; one that is repeated takes either.
+            The answers come first: groups of RSTs with the same explanation, the largest first. Options that narrow the \
+            report can be combined: RSTs must match all of them, but only one of the values of an option that is repeated.
             """)
 
     @Argument(help: ArgumentHelp("Captures, event files, or directories with both.", valueName: "file"))
     var files: [String]
 
-    @Flag(name: [.customShort("R"), .long], help: "Also read the directories in directories.")
+    @Flag(name: [.customShort("R"), .long], help: "Read directories recursively.")
     var recursive = false
 
     @Flag(
         name: .shortAndLong,
         help: """
-            Print each RST of recordings that are still being written as it settles, and the report at the end (Ctrl-C).
+            Follow recordings that are still being written: print each RST once its verdict is settled, and the report at \
+            the end (Ctrl-C).
             """)
     var follow = false
 
     @Option(
         help: ArgumentHelp(
-            "Keep so much of the connections without a RST where a capture can be read only once, as from a pipe: 256M, 1G.",
+            "Memory for connections without a RST where a capture can be read only once, as from a pipe: 256M, 1G.",
             valueName: "size"))
     var memory = MemorySize(bytes: InputLoader.defaultMemory)
 
@@ -52,9 +53,12 @@ struct ReportCommand: ParsableCommand {
 
     mutating func validate() throws {
         guard !files.isEmpty else { throw ValidationError("name a capture, an event file, or a directory with both.") }
-        if follow, files.contains("-") || recursive { throw ValidationError("--follow takes neither - nor -R.") }
+        if follow, files.contains("-") || recursive {
+            throw ValidationError("--follow cannot be combined with - or -R.")
+        }
         if follow, output.format != .text || output.output != nil {
-            throw ValidationError("--follow writes text to standard output.")
+            throw ValidationError(
+                "--follow writes text to standard output: it cannot be combined with --format json or --output.")
         }
     }
 

@@ -15,8 +15,8 @@ struct RstAnalyze: ParsableCommand {
             or both at once, around a command: rst-analyze run -- COMMAND
             or as it happens: rst-analyze watch
 
-            Exit status: 0 complete, 1 failed, 2 reported but something was lost or damaged on the way, 3 a --fail-on \
-            condition was met or --expect found a difference, 64 usage. With a COMMAND: its own.
+            Exit status: 0 complete; 1 failed; 2 reported, but something was lost or damaged; 3 a --fail-on condition was \
+            met or --expect found a difference; 64 usage error. With a COMMAND, the status is its own.
             """,
         version: Version.current,
         subcommands: [

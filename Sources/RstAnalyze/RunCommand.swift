@@ -8,15 +8,15 @@ import Recorder
 struct RunCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "run",
-        abstract: "Run a command, and say which RSTs there were meanwhile and why.",
+        abstract: "Run a command, and explain the RSTs that occur meanwhile.",
         usage: "rst-analyze run [-i INTERFACE ...] [--fail-on WHAT] [OPTIONS] -- COMMAND ...",
         discussion: """
-            Records while COMMAND runs, then reports: to standard error, since standard output is the command's own, or \
-            into a file with -o. Needs root, as record does.
+            Records while COMMAND runs, then writes the report to standard error, since standard output belongs to the \
+            command, or with -o to a file. Needs root, as record does.
 
             The exit status is that of COMMAND (127: not found, 126: cannot be run, 128+N: killed by signal N), but 3 if a \
-            --fail-on condition is met or --expect finds a difference, and 2 if COMMAND succeeded, one of the two was \
-            asked for, and something was lost.
+            --fail-on condition is met or --expect finds a difference, and 2 if COMMAND succeeded, one of these options \
+            was given, and something was lost.
             """)
 
     @OptionGroup(title: "What to record")

@@ -8,24 +8,24 @@ import SelftestDriver
 struct SelftestCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "selftest",
-        abstract: "Provoke resets of every cause on this kernel, record them, report them and compare.",
+        abstract: "Provoke resets of every cause on this kernel, record and report them, and compare.",
         discussion: """
-            Needs root. All traffic stays in network namespaces that the program makes itself and that vanish with it. \
-            Without SCENARIO, runs all of them. Exit status 1 if any report differs from what was provoked.
+            Needs root. All traffic stays in network namespaces that the program creates and that vanish when it ends. \
+            Without SCENARIO, runs all of them. The exit status is 1 if any report differs from what was provoked.
             """)
 
     enum Format: String, ExpressibleByArgument, CaseIterable { case text, json }
 
-    @Argument(help: ArgumentHelp("Which to run; --list names them.", valueName: "scenario"))
+    @Argument(help: ArgumentHelp("Scenarios to run; --list names them.", valueName: "scenario"))
     var scenarios: [String] = []
 
     @Flag(help: "List the scenarios and what each needs.")
     var list = false
 
-    @Option(help: "IP version: 4 or 6; both if not given.")
+    @Option(help: "IP version, 4 or 6. (default: both)")
     var ip: Int?
 
-    @Option(help: "What to print: text or json.")
+    @Option(help: "Output format: text or json.")
     var format = Format.text
 
     @Option(help: ArgumentHelp("Keep each recording in DIR/<scenario>-v4 or -v6.", valueName: "dir"))
@@ -34,23 +34,26 @@ struct SelftestCommand: ParsableCommand {
     @Flag(help: "Capture every packet, not only segments with SYN, FIN or RST.")
     var full = false
 
-    @Flag(help: "Record without the hooks that not every kernel has (fentry).")
+    @Flag(help: "Record without the hooks that some kernels lack (fentry).")
     var basicHooks = false
 
-    @Flag(help: "Allow scenarios that change a setting of the whole host for a moment.")
+    @Flag(help: "Allow scenarios that briefly change a setting of the whole host.")
     var allowHostWide = false
 
     @Option(
-        help: ArgumentHelp("Instead of scenarios: so many connections to closed ports over lo.", valueName: "count"))
+        help: ArgumentHelp(
+            "Instead of scenarios, make this many connections to closed ports over lo.", valueName: "count"))
     var burst: Int?
 
-    @Flag(help: "With --burst: resets of mixed causes across a bridge and a masquerading router.")
+    @Flag(help: "With --burst, make resets of mixed causes across a bridge and a masquerading router instead.")
     var masqueraded = false
 
     func validate() throws {
-        if masqueraded, burst == nil { throw ValidationError("--masqueraded goes with --burst") }
-        if let burst, !(1...1_000_000).contains(burst) { throw ValidationError("--burst is 1 to 1000000") }
-        if let ip, ip != 4, ip != 6 { throw ValidationError("--ip is 4 or 6") }
+        if masqueraded, burst == nil { throw ValidationError("--masqueraded needs --burst") }
+        if let burst, !(1...1_000_000).contains(burst) {
+            throw ValidationError("--burst must be between 1 and 1000000")
+        }
+        if let ip, ip != 4, ip != 6 { throw ValidationError("--ip must be 4 or 6") }
         for id in scenarios where Scenarios.named(id) == nil {
             throw ValidationError("there is no scenario \(id); \"rst-analyze selftest --list\" names them")
         }
@@ -62,12 +65,12 @@ struct SelftestCommand: ParsableCommand {
             return
         }
         guard geteuid() == 0 else {
-            log.error("selftest makes network namespaces and loads BPF programs: run it as root")
+            log.error("selftest creates network namespaces and loads BPF programs: run it as root")
             throw ExitCode(1)
         }
         if let keep { mkdir(keep, 0o755) }
         guard let scratch = Scratch() else {
-            log.error("cannot make a directory for temporary files: \(String(cString: strerror(errno)))")
+            log.error("cannot create a directory for temporary files: \(String(cString: strerror(errno)))")
             throw ExitCode(1)
         }
         let stop = StopConditions()
@@ -100,7 +103,7 @@ struct SelftestCommand: ParsableCommand {
         for scenario in Scenarios.all {
             print(scenario.id)
             print("    \(scenario.summary)")
-            if let obstacle = scenario.obstacle() { print("    not here: \(obstacle)") }
+            if let obstacle = scenario.obstacle() { print("    cannot run here: \(obstacle)") }
         }
     }
 }

@@ -33,7 +33,7 @@ struct SelftestTable {
 
     func finish() {
         guard !isJSON else { return }
-        let open = ambiguous > 0 ? "\(ambiguous) not to be told apart here, " : ""
+        let open = ambiguous > 0 ? "\(ambiguous) ambiguous on this kernel, " : ""
         print("\(passed) passed, \(failed) failed, \(open)\(unsupported) unsupported here")
     }
 

@@ -4,7 +4,7 @@ import Reporting
 
 /// How a report is shown to a person.
 struct TextOptions: ParsableArguments {
-    @Flag(help: "List all RSTs, one line per RST; without it only up to 20 are listed.")
+    @Flag(help: "List all RSTs, one per line; without this option they are listed only if there are at most 20.")
     var list = false
 
     @Option(
@@ -17,13 +17,13 @@ struct TextOptions: ParsableArguments {
     @Option(
         name: .customLong("group-by"),
         help: ArgumentHelp(
-            "Count RSTs by \(Grouping.Field.allCases.map(\.rawValue).joined(separator: ", ")) instead of giving answers; several with commas.",
+            "Instead of giving answers, count RSTs by one or more of these, separated by commas: \(Grouping.Field.allCases.map(\.rawValue).joined(separator: ", ")).",
             valueName: "fields"), transform: { try words($0, "a field", Grouping.Field.self) })
     var groupBy: [[Grouping.Field]] = []
 
     @Option(
         help: ArgumentHelp(
-            "What comes first: the largest (count), the earliest (first), the latest (last), or by name.",
+            "Order of answers or groups: the largest first (count), the earliest (first), the latest (last), or by name (name).",
             valueName: "order"),
         transform: { try word($0, "an order") })
     var sort = AnswerOrder.count

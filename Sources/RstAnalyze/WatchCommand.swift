@@ -16,8 +16,8 @@ struct WatchCommand: ParsableCommand {
             Examples: rst-analyze watch
                       rst-analyze watch -i eth0 --port 443 --certainty proven
 
-            Without -i the kernel's events alone are watched, which tell of what this host sends; with it also RSTs that \
-            come from elsewhere, judged by their packets. Nothing is written to disk. Needs root.
+            Without -i, only the kernel's events are watched, which show what this host sends; with it, also RSTs that come \
+            from elsewhere, judged by their packets. Nothing is written to disk. Needs root.
             """)
 
     @Option(
@@ -27,33 +27,33 @@ struct WatchCommand: ParsableCommand {
 
     enum Format: String, ExpressibleByArgument, CaseIterable { case text, ndjson }
 
-    @Option(help: "What to write: text, or ndjson (rst-record/1, one JSON object per line).")
+    @Option(help: "Output format: text, or ndjson (rst-record/1, one JSON object per line).")
     var format = Format.text
 
     @Option(
         help: ArgumentHelp(
-            "Write records into files of this directory instead, each renamed from .tmp when it is complete.",
+            "Write records to files in this directory instead, each renamed from .tmp when it is complete.",
             valueName: "dir"))
     var spool: String?
 
-    @Option(help: ArgumentHelp("Complete a file of the spool when it has this size.", valueName: "size"))
+    @Option(help: ArgumentHelp("Complete a spool file when it reaches this size.", valueName: "size"))
     var spoolFileSize = MemorySize(bytes: Spool.Limits().fileSize)
 
-    @Option(help: ArgumentHelp("Complete it after this time, too.", valueName: "time"))
+    @Option(help: ArgumentHelp("Complete a spool file after this time at the latest.", valueName: "time"))
     var spoolFileTime = TimeLength(nanoseconds: Spool.Limits().fileTime)
 
     @Option(
         help: ArgumentHelp(
-            "Keep so much in the spool: with more the oldest files go, and are counted.", valueName: "size"))
+            "Limit the spool to this size: beyond it, the oldest files are deleted and counted.", valueName: "size"))
     var spoolSize = MemorySize(bytes: Spool.Limits().totalSize)
 
     @Option(
         help: ArgumentHelp(
-            "Keep counts for Prometheus in this file, as node_exporter's textfile collector reads it.",
+            "Keep counts for Prometheus in this file, for node_exporter's textfile collector.",
             valueName: "file"))
     var metricsFile: String?
 
-    @Option(help: "Show a RST when nothing new was seen of it for so long.")
+    @Option(help: "Show a RST once nothing new has been seen of it for this long.")
     var settle = TimeLength(nanoseconds: LiveSession.settlingTime)
 
     @Option(help: "Stop after this time: 30s, 1m30s, 2h.")
@@ -62,7 +62,7 @@ struct WatchCommand: ParsableCommand {
     @Option(name: [.customShort("c"), .long], help: "Stop after this many RSTs.")
     var count: Int?
 
-    @Option(help: "Ring buffer for kernel events, KiB.")
+    @Option(help: "Size of the ring buffer for kernel events, in KiB.")
     var ringSize: UInt32 = 32_768
 
     @OptionGroup(title: "Narrowing")
@@ -71,7 +71,7 @@ struct WatchCommand: ParsableCommand {
     @OptionGroup(title: "Text")
     var text: LineOptions
 
-    @Flag(help: "Show every line of a flood.")
+    @Flag(help: "Show every RST of a flood, not only the first of each kind.")
     var list = false
 
     func validate() throws {

@@ -118,7 +118,7 @@ public struct SelftestDriver: Sendable {
     private func temporaryDirectory() throws -> String {
         guard let directory = makeTemporaryDirectory(in: scratch) else {
             throw LabError.unsupported(
-                "cannot make a directory for temporary files: \(String(cString: strerror(errno)))")
+                "cannot create a directory for temporary files: \(String(cString: strerror(errno)))")
         }
         return directory
     }

@@ -26,7 +26,7 @@ import Testing
     @Test(arguments: [
         ("", "it is not JSON"), ("{}", "not a report of rst-analyze"), ("[1", "it is not JSON"),
         (#"{"schema":"rst-report/2","resets":[]}"#, "its schema is not rst-report/1"),
-        (#"{"schema":"rst-report/1","resets":[{"src":"10.0.0.1"}]}"#, "the 1. of its resets lacks"),
+        (#"{"schema":"rst-report/1","resets":[{"src":"10.0.0.1"}]}"#, "its reset number 1 lacks"),
     ])
     func whatCannotBeComparedWithIsSaid(_ text: String, _ message: String) throws {
         try Program.withFolder { folder in

@@ -250,7 +250,7 @@ import Testing
         (["--time", "epcoh"], "did you mean epoch?"), (["--fail-on", "linger-zro"], "did you mean linger-zero?"),
         (["--fail-on", "any@prooven"], "did you mean proven?"), (["--caus", "x"], "Did you mean '--cause'?"),
         (["--host", "example.org"], "names are not looked up"), (["--host", "10.0.0.0/33"], "not an IP address"),
-        (["--port", "65536"], "not a port"), (["--port", "9-1"], "the lower one comes first"),
+        (["--port", "65536"], "not a port"), (["--port", "9-1"], "the lower port comes first"),
         (["--since", "yesterday"], "not a time"), (["--since", "2026-02-30"], "not a time"),
         (["--tz", "Europe/Atlantis"], "not a time zone"), (["--tz", "../etc/passwd"], "not a time zone"),
         (["--or-candidate"], "needs --cause"), (["--cause", "a,,b"], "missing before or after a comma"),

@@ -68,7 +68,7 @@ struct RunCommandTests {
             let less = try Self.run(["--expect", "before.json", "--junit", "j.xml"] + Self.connecting(1), in: folder)
             #expect(less.status == 3)
             let change =
-                "changed: 127.0.0.1:9 > 127.0.0.1: 1 closed-port, proven, before that 2 closed-port, proven"
+                "changed: 127.0.0.1:9 > 127.0.0.1: 1 closed-port, proven, previously 2 closed-port, proven"
             #expect(less.errors.contains(change), "\(less.errors)")
             let checks = try String(contentsOf: folder.appending(path: "j.xml"), encoding: .utf8)
             #expect(checks.contains(#"<testsuite name="rst-analyze" tests="2" failures="1" errors="0">"#), "\(checks)")

@@ -48,7 +48,7 @@ import Testing
         #expect(reset.cause == .dataAfterFullClose)
         #expect(reset.certainty == .proven)
         #expect(reset.process == Reset.Process(pid: 812, comm: "nginx", role: .closer))
-        #expect(reset.summary.hasSuffix(": nginx (pid 812) closed it 5.0 s before, after 5.0 s without data."))
+        #expect(reset.summary.hasSuffix(": nginx (pid 812) closed it 5.0 s earlier, after 5.0 s without data."))
         #expect(reset.location?.identity.unit == "nginx.service")
         #expect(reset.end?.age == 5_000_000_000)
     }
@@ -64,7 +64,7 @@ import Testing
         #expect(reset.process == Reset.Process(pid: 812, comm: "nginx", role: .owner))
         #expect(
             reset.summary.contains(
-                "it had timed out 5.0 s before with 10 bytes not acknowledged, TCP_USER_TIMEOUT is 100 ms"))
+                "it had timed out 5.0 s earlier with 10 unacknowledged bytes, TCP_USER_TIMEOUT is 100 ms"))
     }
 
     @Test func whoDestroyedASocketIsItsKiller() throws {
@@ -78,7 +78,7 @@ import Testing
     @Test func aSignalIsCalledByItsName() throws {
         var ending = ending(.killed)
         ending.signal = 9
-        #expect(try reset(ending).summary.contains("nginx (pid 812) was killed by SIGKILL 5.0 s before"))
+        #expect(try reset(ending).summary.contains("nginx (pid 812) was killed by SIGKILL 5.0 s earlier"))
         ending.signal = 62
         #expect(try reset(ending).summary.contains("was killed by signal 62"))
     }

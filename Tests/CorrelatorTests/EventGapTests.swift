@@ -21,9 +21,9 @@ import Testing
             let reset = try #require(report.resets.first)
             #expect(reset.outsideEvents == side && report.resets.rows[0].outsideEvents == side)
             #expect(reset.outcome == .wireOnly && reset.certainty != .proven)
-            #expect(facts(reset).contains("nothing is known of it from the kernel") == (side != nil))
+            #expect(facts(reset).contains("they say nothing about this RST") == (side != nil))
             // Where no hook was, its silence means nothing.
-            let isHeld = facts(reset).contains("no kernel event tells of it")
+            let isHeld = facts(reset).contains("it has no kernel event")
             #expect(isHeld == (side == nil && !addresses.isEmpty))
             #expect(report.count(outsideEvents: .before) == (side == .before ? 1 : 0))
             #expect(report.count(outsideEvents: .after) == (side == .after ? 1 : 0))
@@ -39,14 +39,14 @@ import Testing
         world.packet(at: 50)
         world.packet(at: 1020, Self.other)
         let report = world.report()
-        #expect(facts(report.resets[0]).contains("they begin 137 ms later"))
-        #expect(facts(report.resets[1]).contains("they ended 20 ms before"))
+        #expect(facts(report.resets[0]).contains("which begin 137 ms later"))
+        #expect(facts(report.resets[1]).contains("which ended 20 ms earlier"))
         // An older recorder says neither; its header is written when the hooks are there.
         world.hooks = nil
         world.emit(at: 1000, seq: 9)
         let older = world.report()
         #expect(older.resets.map(\.outsideEvents) == [nil, nil, .after])
-        #expect(facts(older.resets[2]).contains("known to reach no further than 20 ms before"))
+        #expect(facts(older.resets[2]).contains("known to continue only until 20 ms earlier"))
     }
 
     /// Of two recorders the one whose host has the address of the sender would know; else either.

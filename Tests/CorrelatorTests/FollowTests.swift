@@ -37,7 +37,7 @@ import Testing
     @Test func laterAnswersFollowFromTheFirstReset() {
         let report = report([event(1, at: 1, seq: 5000), event(2, at: 3, seq: 5000), event(2, at: 4, seq: 4900)])
         #expect(report.resets.map(\.follows) == [nil, 1, 1])
-        #expect(report.resets[1].summary.contains("had reset 2.0 s before (#1, socket-destroyed)"))
+        #expect(report.resets[1].summary.contains("had reset 2.0 s earlier (#1, socket-destroyed)"))
         let summary = ReportSummary(report)
         #expect(summary.byCause.map(\.cause) == [.socketDestroyed])
         #expect(summary.followUps == 2)

@@ -96,7 +96,7 @@ import Testing
     @Test func aRowThatGoesUpIsASign() {
         let flow = climbing(9000, ttl: 90)
         #expect(flow.resets.map(\.cause) == [.injected, .injected, .injected])
-        #expect(flow.resets.allSatisfy { $0.evidence.contains { $0.fact.contains("go up by 9000, 9000, ahead") } })
+        #expect(flow.resets.allSatisfy { $0.evidence.contains { $0.fact.contains("increase by 9000, 9000, ahead") } })
         // The same number again and again is a retransmission; and a row alone is not enough.
         #expect(climbing(0, ttl: 90).resets.allSatisfy { $0.cause != .injected })
         #expect(climbing(9000, ttl: 64).resets.allSatisfy { $0.cause != .injected })
@@ -194,7 +194,7 @@ import Testing
         #expect(
             alone.evidence.contains {
                 $0.fact.contains(
-                    "it comes 100 µs after what it answers, and from here to that end and back it takes 20 ms")
+                    "it comes 100 µs after what it answers, but the round trip from here to that end takes 20 ms")
             })
         var other = distant()
         other.time -= 900_000
@@ -216,7 +216,7 @@ import Testing
         #expect(reset.cause != .injected && !reset.candidates.contains(.injected))
         #expect(!reset.evidence.contains { $0.fact.contains("does not fit the end") })
         #expect(
-            reset.evidence.contains { $0.fact.contains("TTL 53, but 52") && $0.fact.contains("the way has changed") })
+            reset.evidence.contains { $0.fact.contains("TTL 53, but 52") && $0.fact.contains("the path has changed") })
     }
 
     @Test func aRuleOnARouterIsNoInjector() throws {
@@ -306,7 +306,8 @@ import Testing
         }
         let reset = try #require(flow.resets.first)
         #expect(reset.cause == .injected)
-        #expect(reset.evidence.contains { $0.fact.contains("it denies packet 4, which that end had taken (packet 5)") })
+        #expect(
+            reset.evidence.contains { $0.fact.contains("it refuses packet 4, which that end had accepted (packet 5)") })
     }
 
     @Test func nothingIsResetAfterTheOtherEndsReset() throws {
@@ -377,7 +378,7 @@ import Testing
     }
 
     @Test(arguments: [
-        (UInt16(0), true, UInt8(64), "as Linux answers a segment"), (4711, true, 64, "as Linux answers before 4.19"),
+        (UInt16(0), true, UInt8(64), "as Linux answers a segment"), (4711, true, 64, "as Linux answered before 4.19"),
         (4711, false, 64, "not Linux"), (4711, true, 128, "fits Windows (nmap"),
         (4711, false, 128, "fits Windows XP and 2003"),
         (0, true, 128, "fits no stack"),
@@ -429,7 +430,7 @@ import Testing
         var told = input
         told.flows = ConnectionTable()
         let reset = try #require(correlate(captures: [told], recordings: []).resets.first)
-        #expect(reset.evidence.contains { $0.fact.contains("beyond what can be told") })
+        #expect(reset.evidence.contains { $0.fact.contains("outside the years 1677 to 2262") })
         #expect(correlate(captures: [input], recordings: []).resets.count == 1)
     }
 }

@@ -152,7 +152,7 @@ struct World {
         let reset = world.report(addresses: ends.flatMap(\.self)).resets[0]
         #expect(reset.direction == direction)
         #expect((reset.cause == .received) == (direction == .received))
-        #expect(reset.evidence.contains { $0.fact.contains("no kernel event tells of it") } == (direction == .sent))
+        #expect(reset.evidence.contains { $0.fact.contains("it has no kernel event") } == (direction == .sent))
     }
 
     @Test func manyInterfacesAreSightingsOfOneEntry() {
@@ -272,7 +272,7 @@ struct World {
         #expect(reset.cause == .unknown && reset.direction == .unknown)
         #expect(
             reset.missing == [
-                "what made it: it did not leave until the link address of the next hop was known (ARP, neighbour discovery)"
+                "what made the RST: it did not leave until the link address of the next hop was known (ARP, neighbour discovery)"
             ])
     }
 

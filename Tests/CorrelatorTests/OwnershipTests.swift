@@ -76,9 +76,9 @@ import Testing
     }
 
     @Test(arguments: [
-        (Int64(1_800_000_000), "until 3.2 s before"), (4_999_756_000, "until 244 µs before"),
-        (4_500_000_000, "until 500 ms before"), (4_999_999_999, "until 1 ns before"),
-        (5_000_000_001, "until a moment before"), (.min, "until 2562047 h 47 min before"),
+        (Int64(1_800_000_000), "until 3.2 s earlier"), (4_999_756_000, "until 244 µs earlier"),
+        (4_500_000_000, "until 500 ms earlier"), (4_999_999_999, "until 1 ns earlier"),
+        (5_000_000_001, "until a moment earlier"), (.min, "until 2562047 h 47 min earlier"),
     ])
     func aListenerThatIsGoneIsToldOf(_ closed: Int64, _ text: String) throws {
         let reset = try reset(Self.refusing, owner: nil, state: nil) {
@@ -102,7 +102,7 @@ import Testing
             $0.socket?.inode = 99
             $0.socket?.uid = 33
         }
-        #expect(reset.evidence.map(\.fact).contains("the owner of the socket is not known; inode 99, uid 33"))
+        #expect(reset.evidence.map(\.fact).contains("the owner of the socket is unknown; inode 99, uid 33"))
     }
 
     @Test(arguments: [(Int32(1), ""), (2, ", and so had 1 other"), (4, ", and so had 3 others")])

@@ -48,10 +48,10 @@ import Testing
                 == ["vanished: 10.0.0.1:80 > 10.0.0.2: 1 closed-port, proven; 1 linger-zero, proven (app)"])
         #expect(
             differences([reset(), reset()], [reset()])
-                == ["changed: 10.0.0.1:80 > 10.0.0.2: 1 closed-port, proven, before that 2 closed-port, proven"])
+                == ["changed: 10.0.0.1:80 > 10.0.0.2: 1 closed-port, proven, previously 2 closed-port, proven"])
         #expect(
             differences([reset()], [reset(certainty: .inferred)])
-                == ["changed: 10.0.0.1:80 > 10.0.0.2: 1 closed-port, inferred, before that 1 closed-port, proven"])
+                == ["changed: 10.0.0.1:80 > 10.0.0.2: 1 closed-port, inferred, previously 1 closed-port, proven"])
     }
 
     @Test func theyAreSortedByChangeAndPlace() {

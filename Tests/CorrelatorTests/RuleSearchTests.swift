@@ -132,7 +132,7 @@ import Testing
         let text = Self.nft([("entrance", Self.match(Self.port, "80")), ("sub", Self.match(Self.port, "81"))])
         let finding = Self.find([Self.ruleset(text, at: 40_000_100)])
         #expect(finding.rules.map(\.handle) == [10] && !finding.isCertain)
-        #expect(finding.doubt == "whether that was a rule by then: the rules were first read 40 ms later")
+        #expect(finding.doubt == "whether the rule existed by then: the rules were first read 40 ms later")
     }
 
     /// iptables translates, and nft rejects by what is left of the addresses.

@@ -34,7 +34,8 @@ import Testing
         let reset = try #require(resetList(ofCapture: segments).first)
         #expect(reset.cause == .unexpectedSynAck)
         let says = reset.evidence.contains {
-            $0.fact == "packet 1 is the SYN that it answers, to 198.51.100.10:8080: the answer was not translated back"
+            $0.fact
+                == "packet 1 is the SYN that the SYN+ACK answers, to 198.51.100.10:8080: the answer was not translated back"
         }
         // Another initial sequence number is another connection.
         #expect(says == isAnswered)
@@ -76,7 +77,7 @@ import Testing
         #expect(
             far.evidence.contains {
                 $0.fact.contains(
-                    "already acknowledged, 86,880 bytes below the window: conntrack calls such a segment INVALID")
+                    "already acknowledged, 86,880 bytes below the window: conntrack finds such a segment INVALID")
             })
         // A repetition of what was just acknowledged is none of that.
         let near = try answered(below: 100)
@@ -91,7 +92,7 @@ import Testing
         flow.answer(from: .client, to: flow.last)
         let reset = try #require(flow.resets.first)
         #expect(reset.cause == .unexpectedSynAck)
-        #expect(reset.evidence.contains { $0.fact.contains("refused by another host than the one that sent it") })
+        #expect(reset.evidence.contains { $0.fact.contains("refused by a host other than the one that sent the SYN") })
         #expect(reset.evidence.contains { $0.fact.contains("TTL 64, but 63") })
     }
 }

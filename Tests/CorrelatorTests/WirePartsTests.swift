@@ -221,7 +221,7 @@ import Testing
         #expect(resets.map { $0.flow?.senderAfter } == [Int?](repeating: 1, count: 50) + [0])
         #expect(resets[0].evidence.contains { $0.fact.contains("49 more RSTs") })
         #expect(resets[49].evidence.allSatisfy { !$0.fact.contains("more RST") })
-        #expect(resets[49].evidence.contains { $0.fact.contains("the other end sends a RST, too") })
+        #expect(resets[49].evidence.contains { $0.fact.contains("the other end sends a RST too") })
         #expect(resets[50].evidence.allSatisfy { !$0.fact.contains("the other end sends a RST") })
     }
 

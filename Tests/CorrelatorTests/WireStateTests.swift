@@ -290,7 +290,7 @@ import Testing
         let reset = try #require(flow.resets.first)
         #expect(reset.flow?.sender.keepaliveProbes == 0)
         #expect(
-            reset.evidence.contains { $0.fact == "the sender of the RST probed the closed window of the other 1 time" })
+            reset.evidence.contains { $0.fact == "the sender of the RST probed the other end's closed window 1 time" })
     }
 
     /// A byte that was not acknowledged is sent again; one that was is a keepalive probe, and no data.

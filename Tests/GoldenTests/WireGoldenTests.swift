@@ -55,7 +55,7 @@ struct WireGoldenTests {
     func injectedSegmentsAreNamed(_ name: String) throws {
         for reset in try Self.report(name).resets {
             #expect(reset.cause != .injected)
-            #expect(reset.summary.contains("A third party had put a segment into this connection (packet 5)."))
+            #expect(reset.summary.contains("A third party had injected a segment into this connection (packet 5)."))
             #expect(reset.evidence.contains { $0.fact.hasPrefix("an injected segment") && $0.from == .packet(5) })
         }
     }

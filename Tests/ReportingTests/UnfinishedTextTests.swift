@@ -15,8 +15,8 @@ import Testing
     }
 
     @Test func aCaptureThatWasTooLargeIsSaidSo() {
-        #expect(text { $0.tooLarge = ["big\u{1b}.pcap"] }.contains("not looked for"))
+        #expect(text { $0.tooLarge = ["big\u{1b}.pcap"] }.contains("not examined"))
         #expect(!text { $0.tooLarge = ["big\u{1b}.pcap"] }.contains("\u{1b}"))
-        #expect(!text { _ in }.contains("looked"))
+        #expect(!text { _ in }.contains("examined"))
     }
 }

@@ -7,17 +7,17 @@ extension Catalogue {
             meaning: "An administrator killed the socket (SOCK_DESTROY).",
             guess: "An administrator may have killed the socket (SOCK_DESTROY).",
             advice: """
-                The report names the process that did it, which is not the one that owned the socket: "ss -K", or a \
-                program that uses the same request (Android's netd, some service meshes).
+                The report names the process that destroyed the socket, not the one that owned it: "ss -K", or a \
+                program that makes the same request (Android's netd, some service meshes).
                 """,
             checks: [
                 Check(
                     "auditctl -a always,exit -F arch=b64 -S execve -F path=$(command -v ss)",
                     "who calls ss from now on"
                 ),
-                Check("ausearch -sc execve -x ss", "who did since"),
+                Check("ausearch -sc execve -x ss", "who has called it since"),
             ],
-            recognition: "tcp_abort < tcp_diag_destroy above tcp_send_active_reset",
+            recognition: "tcp_send_active_reset < tcp_abort < tcp_diag_destroy",
             basis: "tcp_diag_destroy(), sock_diag(7)",
             reasons: ["TCP_STATE"], fixture: "socket-destroyed-v4",
             wire: { wire in
@@ -30,23 +30,27 @@ extension Catalogue {
                         wire.hasSocketsHeader, !wire.opensWindow, !wire.peer.windowIsZero
                     else { return nil }
                     return WireScore(
-                        52, "everything was answered, and nothing prompted it: somebody may have killed the socket")
+                        52, "everything was answered, and nothing prompted the RST: somebody may have killed the socket"
+                    )
                 }
                 return WireScore(
                     wire.isPrompt ? 35 : 45,
-                    "nothing that the other end did prompted it: somebody may have killed the socket")
+                    "nothing that the other end did prompted the RST: somebody may have killed the socket")
             }
         ) { $0.origin == .active && $0.calledFrom([.abort, .diagDestroy]) },
         Rule(
             .bpfSockDestroy, .admin,
             meaning: "A BPF program destroyed the socket (bpf_sock_destroy).",
             guess: "A BPF program may have destroyed the socket (bpf_sock_destroy).",
-            advice:
-                "Find the program with \"bpftool prog\" and \"bpftool link\": a CNI that moves connections off a backend, for one.",
+            advice: """
+                Find the program with "bpftool prog" and "bpftool link"; it may be, for example, a CNI plugin that moves \
+                connections off a backend.
+                """,
             checks: [
-                Check("bpftool prog", "the programs that are loaded"), Check("bpftool link", "and who attached them"),
+                Check("bpftool prog", "the loaded programs"),
+                Check("bpftool link", "what they are attached to, and by which process"),
             ],
-            recognition: "tcp_abort < BPF program < bpf_iter_run_prog above tcp_send_active_reset",
+            recognition: "tcp_send_active_reset < tcp_abort < BPF program < bpf_iter_run_prog",
             basis: "bpf_sock_destroy()",
             reasons: ["TCP_STATE"], fixture: "bpf-sock-destroy-v4"
         ) {

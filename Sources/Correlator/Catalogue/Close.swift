@@ -8,11 +8,11 @@ extension Catalogue {
             meaning: "The application closed the socket while received data was still unread.",
             guess: "The application may have closed the socket while received data was still unread.",
             advice: """
-                Read until the end of the stream before close(), or shutdown(SHUT_WR) and drain; in a proxy or a web \
-                server look for requests that are refused before their body is read.
+                Read until the end of the stream before close(), or shutdown(SHUT_WR) and drain; in a proxy or web \
+                server, look for requests that are rejected before their body is read.
                 """,
             checks: [.sockets, .calls],
-            recognition: "__tcp_close above tcp_send_active_reset, socket not yet orphaned",
+            recognition: "tcp_send_active_reset < __tcp_close, socket not yet orphaned",
             basis: "RFC 2525, section 2.17; __tcp_close()",
             reasons: ["TCP_ABORT_ON_CLOSE"], fixture: "abort-on-close-v4",
             processEnd: { "The process \($0) while its socket held received data that it had not read." },
@@ -20,10 +20,10 @@ extension Catalogue {
                 guard wire.abortsItself, !wire.usesMultipath else { return nil }
                 guard wire.silenceIsShort else {
                     return wire.silenceFitsNoLimit && wire.peerSentData && !wire.answeredLastData && wire.own.fin == nil
-                        ? WireScore(55, "data of the other end may never have been read") : nil
+                        ? WireScore(55, "data from the other end may never have been read") : nil
                 }
                 if wire.dataIsUnseen {
-                    return WireScore(50, "whether there was unread data does not show: the capture has no data")
+                    return WireScore(50, "the capture has no data, so it does not show whether any was left unread")
                 }
                 guard wire.peerSentData else { return nil }
                 if wire.acknowledgesLateData {
@@ -37,7 +37,7 @@ extension Catalogue {
                 }
                 if wire.own.fin != nil {
                     return wire.isPrompt && !wire.bothEnded
-                        ? WireScore(60, "the other end had sent data, and the sender ended its side just before")
+                        ? WireScore(60, "the other end had sent data, and the sender sent its FIN just before")
                         : WireScore(45, "the other end had sent data")
                 }
                 return wire.unreadData
@@ -48,13 +48,13 @@ extension Catalogue {
             meaning: "The application closed the socket with SO_LINGER set to zero seconds.",
             guess: "The application may have closed the socket with SO_LINGER set to zero seconds.",
             advice: """
-                The program asked for it (often to avoid TIME_WAIT, or in a health check): remove the option where \
-                the peer should see an orderly end.
+                The program asked for this (often to avoid TIME_WAIT, or in a health check); remove the option where \
+                the peer should see an orderly close.
                 """,
             checks: [
                 Check("strace -f -e trace=setsockopt -p PID", "who sets SO_LINGER or TCP_LINGER2, and to what"), .calls,
             ],
-            recognition: "tcp_disconnect < __tcp_close above tcp_send_active_reset",
+            recognition: "tcp_send_active_reset < tcp_disconnect < __tcp_close",
             basis: "socket(7), SO_LINGER; __tcp_close()",
             reasons: ["TCP_STATE", "TCP_DISCONNECT_WITH_DATA"], fixture: "linger-zero-v4",
             processEnd: { "The process \($0); its socket had SO_LINGER set to zero seconds." },
@@ -68,12 +68,16 @@ extension Catalogue {
                         return WireScore(
                             wire.silenceFitsNoLimit ? 50 : 40, "a program may have dropped the connection")
                     }
-                    if wire.unansweredProbes > 0 { return WireScore(30, "a program may have lost patience") }
-                    if wire.own.fin != nil { return WireScore(40, "the sender had ended its side in order before") }
+                    if wire.unansweredProbes > 0 { return WireScore(30, "a program may have timed out") }
+                    if wire.own.fin != nil {
+                        return WireScore(40, "the sender had already closed its side in order (FIN)")
+                    }
                     if wire.dataIsUnseen {
                         return WireScore(50, "it ended the connection of its own accord, as far as the capture shows")
                     }
-                    if !wire.peerSentData { return WireScore(65, "nothing that the other end had sent was unread") }
+                    if !wire.peerSentData {
+                        return WireScore(65, "the other end had sent nothing that could be left unread")
+                    }
                     return wire.readAllData
                 default: return nil
                 }
@@ -86,28 +90,32 @@ extension Catalogue {
             .disconnect, .close, [.mayEndScan, .mayEndCheck, .showsService],
             meaning: "The application disconnected the socket with connect(AF_UNSPEC).",
             guess: "The application may have disconnected the socket with connect(AF_UNSPEC).",
-            advice: "The program reuses the socket on purpose; close it in order if the peer should not see a reset.",
+            advice:
+                "The program reuses the socket on purpose; shut it down in order first if the peer should not see a reset.",
             checks: [Check("strace -f -e trace=connect -p PID", "connect() with AF_UNSPEC")],
-            recognition: "tcp_disconnect < __inet_stream_connect above tcp_send_active_reset",
+            recognition: "tcp_send_active_reset < tcp_disconnect < __inet_stream_connect",
             basis: "connect(2), AF_UNSPEC; tcp_disconnect()",
             reasons: ["TCP_STATE", "TCP_DISCONNECT_WITH_DATA"], fixture: "disconnect-v4"
         ) { $0.origin == .active && $0.calledFrom([.disconnect, .connect]) && $0.callersLack([.listenStop, .mptcp]) },
         Rule(
             .listenerClosed, .close, [.showsService, .explainedByProcessEnd],
-            meaning: "The listening socket was closed while connections waited in its queue that nobody had accepted.",
+            meaning:
+                "The listening socket was closed while connections in its queue were still waiting to be accepted.",
             guess: "The listening socket may have been closed before this connection was accepted.",
             advice: """
-                The service stopped or restarted under load: stop sending it connections first, drain the queue, or \
-                hand the listening socket over. With SO_REUSEPORT look at net.ipv4.tcp_migrate_req.
+                The service stopped or restarted under load: stop sending it connections first, drain its queue, or \
+                hand the listening socket over. With SO_REUSEPORT, see net.ipv4.tcp_migrate_req.
                 """,
             checks: [
                 Check("journalctl -u UNIT --since -1h", "when and why the service stopped"), .listeners,
                 Check("sysctl net.ipv4.tcp_migrate_req", "whether waiting connections move to another listener"),
             ],
-            recognition: "inet_csk_listen_stop above tcp_send_active_reset",
+            recognition: "tcp_send_active_reset called from inet_csk_listen_stop",
             basis: "inet_csk_listen_stop(), inet_child_forget()",
             reasons: ["TCP_STATE"], fixture: "listener-closed-v4",
-            processEnd: { "The process \($0) while connections waited in its queue that nobody had accepted." },
+            processEnd: {
+                "The process \($0) while connections in its listener's queue were still waiting to be accepted."
+            },
             wire: { wire in
                 guard wire.abortsItself, wire.silenceIsShort, !wire.usesMultipath, wire.flow?.opener == .receiver,
                     wire.own.bytes == 0, wire.own.fin == nil, !wire.peerSentData,
@@ -128,8 +136,8 @@ extension Catalogue {
                 Check("strace -f -e trace=setsockopt -p PID", "who sets SO_LINGER or TCP_LINGER2, and to what"), .calls,
             ],
             recognition: """
-                __tcp_close above tcp_send_active_reset with an orphaned socket and linger2 < 0; or the ACK of its FIN \
-                to an orphan with linger2 < 0
+                tcp_send_active_reset < __tcp_close with an orphaned socket and TCP_LINGER2 below zero; or the ACK of its \
+                FIN reaches an orphan with TCP_LINGER2 below zero
                 """,
             basis: "tcp(7), TCP_LINGER2; __tcp_close(), tcp_rcv_state_process()",
             reasons: ["TCP_ABORT_ON_LINGER", "TCP_ABORT_ON_DATA"], fixture: "linger2-expired-v4",
@@ -140,7 +148,7 @@ extension Catalogue {
                     let fin = wire.own.fin, let trigger = wire.trigger, !fin.end.follows(trigger.ack),
                     wire.triggerIsPrompt
                 {
-                    return WireScore(80, "the mere acknowledgment of the sender's FIN is answered with a RST")
+                    return WireScore(80, "the bare acknowledgment of the sender's FIN was answered with a RST")
                 }
                 // The option acts in close(): long after the FIN it is another program's doing, or a timer's.
                 guard wire.abortsItself, wire.finWasAcknowledged || wire.isFiltered,
@@ -159,15 +167,16 @@ extension Catalogue {
         Rule(
             .dataAfterClose, .close, [.answersEndedConnection, .mayFollowOnWire, .mayEndCheck, .showsService],
             meaning: "The peer sent data after the application here had closed the socket.",
-            guess: "The peer probably sent data after the application at the sender had closed the socket.",
+            guess: "The peer probably sent data after the application at the RST's sender had closed the socket.",
             advice: """
-                This end closed first: it gave up waiting (a timeout of its own), or the two disagree about who ends \
-                the exchange. Compare the application's timeouts on both ends; a proxy's idle timeout should be \
+                This end closed first: it gave up waiting (a timeout of its own), or the two ends disagree about who \
+                closes. Compare the application's timeouts on both ends; a proxy's idle timeout should be \
                 shorter than its backend's.
                 """,
             checks: [.sockets, .calls],
             recognition: """
-                tcp_v4_do_rcv below tcp_v4_send_reset, state CLOSE, before it FIN_WAIT1 or FIN_WAIT2, socket orphaned
+                tcp_v4_send_reset called from tcp_v4_do_rcv, state CLOSE, previously FIN_WAIT1 or FIN_WAIT2, socket \
+                orphaned
                 """,
             basis: "RFC 2525, section 2.17; tcp_rcv_state_process()",
             reasons: ["TCP_ABORT_ON_DATA"], fixture: "data-after-close-v4",
@@ -179,7 +188,7 @@ extension Catalogue {
                 }
                 if wire.mayHoldBackFin {
                     return WireScore(
-                        86, "the sender may have closed: its FIN cannot leave while the other end's window is closed")
+                        86, "the sender may have closed: its FIN cannot be sent while the other end's window is closed")
                 }
                 guard wire.situation == .answersAfterFin, wire.answersData != false else { return nil }
                 guard wire.labelSpeaksOfSocket != false else { return nil }
@@ -196,7 +205,7 @@ extension Catalogue {
                     return WireScore(65, "it answers a segment that came after the sender's FIN")
                 }
                 return WireScore(
-                    80, "data came after the sender's FIN, which the other end had not acknowledged before")
+                    80, "data came after the sender's FIN, which the other end had not yet acknowledged")
             }
         ) { $0.meetsDataAfterEnd && $0.dead == true && !$0.isLinger2Answer && ($0.trigger?.length ?? 0) > 0 },
         Rule(
@@ -204,11 +213,11 @@ extension Catalogue {
             meaning: "The peer sent data after the application here had shut down its receiving side.",
             guess: "The peer may have sent data after the application had shut down its receiving side.",
             advice:
-                "shutdown(SHUT_RD or SHUT_RDWR) says that nothing more is wanted: use SHUT_WR to end one's own side only.",
+                "shutdown(SHUT_RD or SHUT_RDWR) says that no more data is wanted; use SHUT_WR to end only the sending side.",
             checks: [.sockets, .calls],
             recognition: """
-                tcp_v4_do_rcv below tcp_v4_send_reset, state CLOSE, before it FIN_WAIT1 or FIN_WAIT2, socket still open; \
-                proven if SO_LINGER is off
+                tcp_v4_send_reset called from tcp_v4_do_rcv, state CLOSE, previously FIN_WAIT1 or FIN_WAIT2, socket still \
+                open; proven if SO_LINGER is off
                 """,
             basis: "shutdown(2); tcp_rcv_state_process(), step 7",
             reasons: ["TCP_ABORT_ON_DATA"], fixture: "data-after-shutdown-v4",
@@ -217,7 +226,7 @@ extension Catalogue {
                 evidence.linger == false
                     ? nil
                     : Doubt(
-                        "whether the program had called shutdown(), or close(), which waits with the socket still open if SO_LINGER is on",
+                        "whether the program had called shutdown() or close(), which waits with the socket still open if SO_LINGER is on",
                         between: [.dataAfterShutdown, .dataAfterClose])
             },
             wire: { wire in
@@ -233,14 +242,14 @@ extension Catalogue {
         Rule(
             .finWait2Timeout, .close, [.answersEndedConnection],
             meaning: "The peer never closed its side after the application here had closed: FIN_WAIT2 timed out.",
-            guess: "The peer probably never closed its side, so that FIN_WAIT2 timed out at the sender.",
+            guess: "The peer probably never closed its side, so FIN_WAIT2 timed out at the RST's sender.",
             advice:
                 "The peer leaks connections, or its FIN was lost; net.ipv4.tcp_fin_timeout is how long this host waits.",
             checks: [
-                Check("ss -tano state fin-wait-2", "connections that wait for their peer's FIN"),
-                Check("sysctl net.ipv4.tcp_fin_timeout", "for how long"),
+                Check("ss -tano state fin-wait-2", "connections waiting for their peer's FIN"),
+                Check("sysctl net.ipv4.tcp_fin_timeout", "how long they wait"),
             ],
-            recognition: "tcp_keepalive_timer above tcp_send_active_reset, state FIN_WAIT2, socket orphaned",
+            recognition: "tcp_send_active_reset called from tcp_keepalive_timer, state FIN_WAIT2, socket orphaned",
             basis: "tcp_keepalive_timer()",
             reasons: ["TCP_STATE"], fixture: "fin-wait2-timeout-v4",
             wire: { wire in
@@ -265,29 +274,29 @@ extension WireEvidence {
     fileprivate var unreadData: WireScore {
         if opensWindow {
             return WireScore(
-                75, "its window is wider than in the segment before: received data was thrown away just then")
+                75, "its window is larger than in the segment before: received data was discarded just then")
         }
         if own.lastData?.fatalAlert ?? 0 != 0 {
-            return WireScore(65, "it had rejected what it received (TLS alert), and hardly read the rest")
+            return WireScore(65, "it had rejected what it received (TLS alert), and is unlikely to have read the rest")
         }
         if lastDataWantsNoAnswer {
             return WireScore(
                 50,
                 lastDataIsLastWord
-                    ? "the last message of the other end asks for no answer: it may have been read or not"
-                    : "the other end had sent data, and ended its side: it may have been read or not")
+                    ? "the last message of the other end needs no answer: it may or may not have been read"
+                    : "the other end had sent data and a FIN: the data may or may not have been read")
         }
         if answeredLastData {
-            return WireScore(50, "the other end had sent data; its sender has answered the last of it")
+            return WireScore(50, "the other end had sent data, and the last of it was answered")
         }
-        if wasAnswered, isPrompt { return WireScore(55, "the answer that it had asked for may not have been read") }
-        return WireScore(70, "the sender had received data that it had not answered: it may never have been read")
+        if wasAnswered, isPrompt { return WireScore(55, "the answer to its request may not have been read") }
+        return WireScore(70, "the sender had not answered the data that it received: it may never have read it")
     }
 
     /// How well it fits that the sender of an abort had read everything, and had not ended its side.
     fileprivate var readAllData: WireScore {
         if wasAnswered, isPrompt, !opensWindow {
-            return WireScore(60, "it had the answer to all that it had asked, and ended the connection at once")
+            return WireScore(60, "it had the answer to everything it had asked, and ended the connection at once")
         }
         if wasAnswered, isUnprovoked, hasSocketsHeader {
             return WireScore(48, "the sender ended the connection of its own accord")

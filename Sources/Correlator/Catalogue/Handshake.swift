@@ -4,20 +4,20 @@ extension Catalogue {
     static let handshake: [Rule] = [
         Rule(
             .badSynInHandshake, .handshake,
-            meaning: "A second, different SYN came in the middle of a handshake.",
-            guess: "A second, different SYN may have come in the middle of a handshake.",
+            meaning: "A second, different SYN arrived in the middle of a handshake.",
+            guess: "A second, different SYN may have arrived in the middle of a handshake.",
             advice: """
                 Two peers behind one address use the same source port (a NAT that reuses ports too soon), or \
                 somebody forges segments of the handshake.
                 """,
-            recognition: "tcp_check_req below tcp_v4_send_reset, trigger is a SYN",
+            recognition: "tcp_v4_send_reset called from tcp_check_req, trigger is a SYN",
             basis: "tcp_check_req(), embryonic_reset; RFC 9293, section 3.10.7.4",
             reasons: ["INVALID_SYN"], fixture: "bad-syn-in-handshake-v4",
             wire: { wire in
                 guard wire.situation == .answersSyn, wire.own.syn?.isSynAck == true, let trigger = wire.trigger,
                     trigger.seq != wire.peer.syn?.seq, wire.isInHandshake
                 else { return nil }
-                return WireScore(85, "a SYN with another sequence number came in the middle of the handshake")
+                return WireScore(85, "a SYN with another sequence number arrived in the middle of the handshake")
             }
         ) {
             $0.origin == .passive && $0.calledFrom(.checkRequest) && $0.callersLack(.mptcp)
@@ -28,12 +28,12 @@ extension Catalogue {
             meaning: "The other end acknowledged something this host had not sent in its handshake.",
             guess: "The other end probably acknowledged something that had not been sent in the handshake.",
             advice: """
-                An old duplicate from an earlier connection with the same ports, a device that rewrites sequence \
-                numbers, or forged segments: compare the acknowledgment with the initial sequence number in a \
-                capture on both sides.
+                It is an old duplicate from an earlier connection with the same ports, the work of a device that \
+                rewrites sequence numbers, or forged: compare the acknowledgment number with the initial sequence \
+                number in captures at both ends.
                 """,
             recognition: """
-                tcp_v4_send_reset for a child socket in SYN_RECV, or below tcp_v4_do_rcv for a socket in SYN_SENT
+                tcp_v4_send_reset for a child socket in SYN_RECV, or called from tcp_v4_do_rcv for a socket in SYN_SENT
                 """,
             basis: "RFC 9293, sections 3.10.7.3 and 3.10.7.4; tcp_rcv_synsent_state_process()",
             reasons: [
@@ -56,7 +56,7 @@ extension Catalogue {
                             85,
                             wire.isHalfOpen
                                 ? "the SYN met a connection that the other end still holds: half-open after a restart"
-                                : "an ACK came that does not acknowledge the SYN")
+                                : "the ACK that arrived does not acknowledge the SYN")
                     }
                     let fast = wire.peer.syn.map { $0.length > 0 } == true
                     return WireScore(fast ? 65 : 45, "the ACK does not acknowledge the SYN+ACK")

@@ -10,7 +10,7 @@ extension Catalogue {
             advice:
                 "As for abort-on-close and linger-zero: the program closed with unread data or with SO_LINGER zero.",
             checks: .multipath,
-            recognition: "mptcp_do_fastclose above tcp_send_active_reset",
+            recognition: "tcp_send_active_reset called from mptcp_do_fastclose",
             basis: "RFC 8684, section 3.5; mptcp_do_fastclose()",
             reasons: ["TCP_ABORT_ON_CLOSE", "TCP_STATE", "MPTCP_RST_EMPTCP"], fixture: "mptcp-fastclose-v4",
             wire: { wire in
@@ -19,7 +19,7 @@ extension Catalogue {
                     return WireScore(90, "it carries MP_FASTCLOSE (RFC 8684, section 3.5)")
                 }
                 if wire.peer.kinds.contains(.multipathFastclose) { return nil }
-                return WireScore(55, "a Multipath TCP connection ends without order")
+                return WireScore(55, "a Multipath TCP connection was aborted")
             }
         ) { $0.origin == .active && $0.calledFrom(.mptcpFastclose) && $0.callersLack(.listenStop) },
         Rule(
@@ -28,7 +28,7 @@ extension Catalogue {
             guess: "The protocol may have reset one subflow of a Multipath TCP connection.",
             advice: "Look at the MPTCP reset reason (RFC 8684, section 3.6) in the packet's MP_TCPRST option.",
             checks: .multipath,
-            recognition: "mptcp_subflow_reset or mptcp_worker above tcp_send_active_reset",
+            recognition: "tcp_send_active_reset called from mptcp_subflow_reset or mptcp_worker",
             basis: "RFC 8684, section 3.6; mptcp_subflow_reset()", fixture: "mptcp-subflow-reset-v4",
             wire: { wire in
                 guard wire.usesMultipath else { return nil }
@@ -40,7 +40,7 @@ extension Catalogue {
                         75, "it carries MP_TCPRST, reason \(wire.options.multipathReason) (RFC 8684, section 3.6)")
                 }
                 return wire.flow?.isKnown == true
-                    ? WireScore(40, "the protocol may have ended this subflow alone") : nil
+                    ? WireScore(40, "the protocol may have ended only this subflow") : nil
             }
         ) { $0.origin == .active && $0.calledFrom(.mptcpReset) && $0.callersLack([.mptcpFastclose, .listenStop]) },
         Rule(
@@ -48,7 +48,7 @@ extension Catalogue {
             meaning: "The host refused to add a subflow to a Multipath TCP connection.",
             guess: "The host may have refused to add a subflow to a Multipath TCP connection.",
             advice:
-                "The token or HMAC of the MP_JOIN did not fit, or the path manager's limits are reached: \"ip mptcp limits\".",
+                "The token or HMAC of the MP_JOIN was wrong, or the path manager's limits were reached: see \"ip mptcp limits\".",
             checks: .multipath,
             recognition: "subflow_* between tcp_v4_send_reset and tcp_v4_rcv",
             basis: "RFC 8684, section 3.2; subflow_syn_recv_sock()", fixture: "mptcp-join-refused-v4",
@@ -66,11 +66,11 @@ extension Catalogue {
         ) { $0.origin == .passive && $0.calledFrom(.mptcpSubflow) },
         Rule(
             .smcAbort, .smc,
-            meaning: "SMC gave up and reset the TCP connection under it.",
-            guess: "SMC may have given up and reset the TCP connection under it.",
+            meaning: "SMC gave up and reset the TCP connection beneath it.",
+            guess: "SMC may have given up and reset the TCP connection beneath it.",
             advice: "Look at \"smcss\" and the SMC statistics (smcr, smcd) for the reason.",
-            checks: [Check("smcss -a", "connections of SMC"), Check("smcr stats", "why they fell back or ended")],
-            recognition: "tcp_abort < smc_* above tcp_send_active_reset",
+            checks: [Check("smcss -a", "SMC connections"), Check("smcr stats", "why they fell back or ended")],
+            recognition: "tcp_send_active_reset < tcp_abort < smc_*",
             basis: "RFC 7609; smc_conn_abort()",
             reasons: ["TCP_STATE"]
         ) { $0.origin == .active && $0.calledFrom([.abort, .smc]) },

@@ -4,20 +4,23 @@ extension Catalogue {
     static let pressure: [Rule] = [
         Rule(
             .abortOnMemory, .pressure,
-            meaning: "The kernel dropped the connection because TCP ran out of memory or of room for orphans.",
-            guess: "The kernel may have dropped the connection because TCP ran out of memory or of orphaned sockets.",
+            meaning:
+                "The kernel dropped the connection because TCP was out of memory or had too many orphaned sockets.",
+            guess: """
+                The kernel may have dropped the connection because TCP was out of memory or had too many orphaned sockets.
+                """,
             advice: """
-                Look at "cat /proc/net/sockstat" against net.ipv4.tcp_mem and net.ipv4.tcp_max_orphans, and at \
-                TcpExtTCPAbortOnMemory in nstat: too many connections wait after close(), or their buffers are large.
+                Compare "cat /proc/net/sockstat" with net.ipv4.tcp_mem and net.ipv4.tcp_max_orphans, and look at \
+                TcpExtTCPAbortOnMemory in nstat: too many connections remain after close(), or their buffers are large.
                 """,
             checks: [
-                Check("cat /proc/net/sockstat", "orphans and memory (pages) of TCP"),
-                Check("sysctl net.ipv4.tcp_mem net.ipv4.tcp_max_orphans", "their limits"),
-                Check("nstat -az TcpExtTCPAbortOnMemory", "how often they were reached"),
+                Check("cat /proc/net/sockstat", "TCP orphans, and TCP memory in pages"),
+                Check("sysctl net.ipv4.tcp_mem net.ipv4.tcp_max_orphans", "the limits of both"),
+                Check("nstat -az TcpExtTCPAbortOnMemory", "how often a limit was reached"),
             ],
             recognition: """
-                tcp_out_of_resources above tcp_send_active_reset; or __tcp_close with an orphaned socket, and not \
-                TCP_LINGER2 below zero in FIN_WAIT2
+                tcp_send_active_reset called from tcp_out_of_resources; or from __tcp_close with an orphaned socket that \
+                is not in FIN_WAIT2 with TCP_LINGER2 below zero
                 """,
             basis: "tcp_out_of_resources(), tcp_check_oom()",
             reasons: ["TCP_ABORT_ON_MEMORY"], fixture: "too-many-orphans-v4",

@@ -15,7 +15,7 @@ extension Catalogue {
                 """,
             checks: [.namespaces, .enter, .listeners],
             recognition: """
-                tcp_v4_send_reset (tcp_v6_send_reset) straight from tcp_v4_rcv, no socket, trigger is a SYN; proven if no \
+                tcp_v4_send_reset (tcp_v6_send_reset) < tcp_v4_rcv, no socket, trigger is a SYN; proven if no \
                 listener is bound to that address and port
                 """,
             basis: "RFC 9293, section 3.10.7.1; tcp_v4_rcv(), no_tcp_socket",
@@ -23,11 +23,11 @@ extension Catalogue {
             doubt: { $0.doubtOfListener },
             sentence: { evidence, _ in
                 if evidence.listener == .fits {
-                    return "The kernel found no socket for the SYN, although one listens on its address and port."
+                    return "The kernel found no socket for the SYN, although one was listening on its address and port."
                 }
                 guard evidence.listener == nil, let (met, asked) = evidence.askedElsewhere else { return nil }
                 return
-                    "Nobody listened on \(met.sourceEnd), where this host's NAT (REDIRECT, DNAT) had sent the SYN for \(asked.sourceEnd)."
+                    "Nobody listened on \(met.sourceEnd), to which this host's NAT (REDIRECT, DNAT) had sent the SYN for \(asked.sourceEnd)."
             }
         ) {
             $0.isSocketlessReply && $0.socket == .absent && $0.trigger?.flags.isPlainSyn == true
@@ -35,7 +35,7 @@ extension Catalogue {
         Rule(
             .acceptQueueOverflow, .refused, [.showsService],
             meaning: """
-                The accept queue of the listener was full when the handshake ended, and \
+                The accept queue of the listener was full when the handshake completed, and \
                 net.ipv4.tcp_abort_on_overflow is 1.
                 """,
             guess: "The listener's accept queue may have been full, with net.ipv4.tcp_abort_on_overflow set to 1.",
@@ -46,13 +46,15 @@ extension Catalogue {
                 """,
             checks: [
                 .listeners,
-                Check("nstat -az TcpExtListenOverflows TcpExtListenDrops", "connections that found no room"),
-                Check("sysctl net.core.somaxconn net.ipv4.tcp_abort_on_overflow", "the limits"),
+                Check("nstat -az TcpExtListenOverflows TcpExtListenDrops", "connections that the listener dropped"),
+                Check(
+                    "sysctl net.core.somaxconn net.ipv4.tcp_abort_on_overflow",
+                    "the upper limit of every backlog, and whether an overflow sends a RST"),
                 Check("strace -f -e trace=accept4,listen -p PID", "how often the program accepts, and its backlog"),
             ],
             recognition: """
-                tcp_check_req below tcp_v4_send_reset, listener, trigger is an ACK without SYN; proven if the accept queue \
-                was full
+                tcp_v4_send_reset called from tcp_check_req, listener, trigger is an ACK without SYN; proven if the accept \
+                queue was full
                 """,
             basis: "tcp_check_req(), listen_overflow",
             reasons: ["INVALID_SYN"], fixture: "accept-queue-overflow-v4",
@@ -61,7 +63,7 @@ extension Catalogue {
                 return queue.isFull
                     ? nil
                     : Doubt(
-                        "why the listener took nothing: \(queue.queued) connections waited in its queue of \(queue.backlog), so that there was room, and the kernel may have had no memory or no route"
+                        "why the listener did not take the connection: only \(queue.queued) waited in its queue of \(queue.backlog), so there was room; the kernel may have had no memory or no route"
                     )
             },
             wire: { wire in
@@ -71,7 +73,7 @@ extension Catalogue {
                 // Linux answers so with window 0 and at once.
                 let fits = wire.reset.window == 0 && !trigger.flags.contains(.fin)
                 return WireScore(
-                    fits ? 70 : 40, "the ACK that ends the handshake is right and in time, and is refused all the same")
+                    fits ? 70 : 40, "the ACK that completes the handshake is valid and in time, but was refused")
             }
         ) {
             $0.origin == .passive && $0.calledFrom(.checkRequest) && $0.callersLack(.mptcp)
@@ -82,14 +84,15 @@ extension Catalogue {
             meaning: "A firewall rule on this host rejected the segment with a TCP reset.",
             guess: "A firewall rule may have rejected the segment with a TCP reset.",
             advice: """
-                Find the rule: "nft list ruleset" or "iptables -S" (and "ip6tables -S") in the network namespace of \
-                the report, in the chain of the hook it names; look for "reject with tcp reset".
+                Find the rule: run "nft list ruleset" or "iptables -S" (and "ip6tables -S") in the network namespace \
+                that the report names, and look for "reject with tcp reset" (iptables: "--reject-with tcp-reset") in \
+                the chains of the hook that it names.
                 """,
             checks: [
                 .namespaces, Check("nsenter -n -t PID nft list ruleset", "the rules of that network namespace"),
-                Check("nsenter -n -t PID iptables-save -c", "the same of iptables, with counters"),
+                Check("nsenter -n -t PID iptables-save -c", "the same for iptables, with counters"),
             ],
-            recognition: "nf_send_reset, nf_send_reset6 or nf_reject_skb_* below reject_tg or nft_reject_*_eval",
+            recognition: "nf_send_reset, nf_send_reset6 or nf_reject_skb_* called from reject_tg or nft_reject_*_eval",
             basis: "nf_send_reset() in net/ipv4/netfilter/nf_reject_ipv4.c",
             fixture: "netfilter-reject-nft-input-v4",
             sentence: { evidence, certainty in certainty == .proven ? evidence.path.map(evidence.rejection) : nil },
@@ -98,10 +101,10 @@ extension Catalogue {
                 guard wire.injection.claim != .claimed else { return nil }
                 if wire.situation == .answersOpen, wire.senderGoesOn {
                     return WireScore(
-                        wire.isMadeNearer ? 85 : 72, "the sender goes on: it has the connection that the RST denies")
+                        wire.isMadeNearer ? 85 : 72, "the sender goes on with the connection that the RST denies")
                 }
                 guard wire.isMadeNearer else { return nil }
-                let because = "its TTL is that of a host before the end: a router may have rejected the segment"
+                let because = "its TTL is that of a host in front of the end: a router may have rejected the segment"
                 switch wire.situation {
                 // Who answers only what was repeated in vain was not there before: a rule answers at once.
                 case .answersOpen where wire.trigger == nil: return WireScore(45, because)
@@ -114,9 +117,9 @@ extension Catalogue {
         Rule(
             .connectionRefused, .refused, [.turnsAway, .refusesConnection],
             meaning: "A SYN was answered with a RST: the port is closed, or a firewall rejects it.",
-            guess: "A SYN was answered with a RST: the port is probably closed, or a firewall rejects it.",
+            guess: "The port was probably closed, or a firewall rejected the SYN.",
             advice: """
-                Record on the host that sent the RST to learn which: the wire looks the same for both. Check there \
+                Record on the host that sent the RST to learn which: on the wire both look the same. Check there \
                 with "ss -ltn" and "nft list ruleset".
                 """,
             checks: [
@@ -135,11 +138,12 @@ extension Catalogue {
                 case .answersSyn where wire.answersUnseenSyn && !wire.isInHandshake:
                     // A socket that has the connection still would ask back (RFC 5961, section 4).
                     return WireScore(
-                        60, "a SYN on the ports of an earlier connection was answered with a RST", standsFor: both)
+                        60, "a SYN that reuses the ports of an earlier connection was answered with a RST",
+                        standsFor: both)
                 case .answersSyn: return WireScore(25, "a SYN was answered with a RST")
                 case .isolated where wire.answersUnseenSyn:
                     return WireScore(
-                        60, "it acknowledges a segment without ACK, which was not captured: a SYN most likely",
+                        60, "it acknowledges a segment without ACK that was not captured, most likely a SYN",
                         standsFor: both)
                 default: return nil
                 }

@@ -46,7 +46,7 @@ public final class Rule: Sendable {
         _ cause: Cause, _ category: Category, _ traits: CauseTraits = [], meaning: String, guess: String,
         advice: String, checks: [Check] = [], recognition: String, basis: String, limits: [IdleLimits.Source] = [],
         reasons: Set<String> = [], fixture: String? = nil,
-        afterEnd: String = "The peer sent on a connection that was over here",
+        afterEnd: String = "The peer sent more on a connection that had already ended here",
         processEnd: (@Sendable (String) -> String)? = nil,
         doubt: (@Sendable (Evidence) -> Doubt?)? = nil,
         sentence: (@Sendable (Evidence, Certainty) -> String?)? = nil,

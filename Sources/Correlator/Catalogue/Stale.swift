@@ -5,22 +5,22 @@ extension Catalogue {
         Rule(
             .staleConnection, .stale,
             [.turnsAway, .answersEndedConnection, .meetsNoConnection, .mayFollow, .mayFollowOnWire],
-            meaning: "A segment of a connection that this host does not have, on a port where nobody listens.",
+            meaning: "A segment arrived for a connection that this host does not have, on a port where nobody listens.",
             guess:
                 "The segment probably belongs to a connection that the sender of the RST no longer has, on a port where nobody listens.",
             advice: """
-                The peer still believes in a connection that is gone here: it was closed or timed out, the host or \
+                The peer considers the connection open, but it is gone here: it was closed or timed out, the host or \
                 container restarted, or the address moved. If NAT is in the path, look for segments that conntrack \
-                called INVALID and let through untranslated (net.netfilter.nf_conntrack_tcp_be_liberal).
+                found INVALID and let through untranslated (net.netfilter.nf_conntrack_tcp_be_liberal).
                 """,
             checks: .conntrack,
-            recognition: "tcp_v4_send_reset straight from tcp_v4_rcv, no socket, trigger has ACK and no SYN",
+            recognition: "tcp_v4_send_reset < tcp_v4_rcv, no socket, trigger has ACK and no SYN",
             basis: "RFC 9293, section 3.5.2, group 1; tcp_v4_rcv(), no_tcp_socket",
             reasons: ["NO_SOCKET"], fixture: "stale-connection-v4",
             doubt: { $0.doubtOfListener },
             sentence: { evidence, _ in
                 evidence.listener == .fits
-                    ? "The kernel found no socket for the segment, although one listens on its address and port."
+                    ? "The kernel found no socket for the segment, although one was listening on its address and port."
                     : evidence.lostTranslation?.sentence
             },
             remedy: { $0.lostTranslation?.advice },
@@ -28,13 +28,13 @@ extension Catalogue {
                 switch wire.situation {
                 case .answersAfterFin where wire.bothEnded:
                     return wire.refusesDataBeforeLastAck
-                        ? WireScore(60, "both ends had finished, although the sender's FIN was not acknowledged")
+                        ? WireScore(60, "both ends had sent their FIN, although the sender's was not acknowledged")
                         : WireScore(
                             wire.isServer == true ? 65 : 80,
-                            "both ends had finished: what came then belonged to no connection any more")
+                            "both ends had sent their FIN: what came afterwards no longer belonged to a connection")
                 case .answersAfterFin where wire.hasResetBefore:
                     return WireScore(
-                        wire.isServer == true ? 60 : 70, "an earlier RST of its sender had ended the connection")
+                        wire.isServer == true ? 60 : 70, "an earlier RST from the same sender had ended the connection")
                 case .answersAfterFin:
                     if wire.labelSpeaksOfSocket == true { return nil }
                     return WireScore(
@@ -44,32 +44,33 @@ extension Catalogue {
                     .answersAfterFin where wire.isBelowWindowOfTracking && !wire.bothEnded:
                     return WireScore(
                         90,
-                        "the segment lies so far below the window that conntrack calls it INVALID and does not translate it: its receiver has no such connection"
+                        "the segment lies so far below the window that conntrack finds it INVALID and does not translate it: its receiver has no such connection"
                     )
                 case .answersOpen where wire.senderGoesOn:
-                    return WireScore(60, "a segment that fits the connection is answered as if there were none")
+                    return WireScore(
+                        60, "a segment that fits the connection was answered as if there were no connection")
                 case .answersOpen where wire.trigger == nil:
                     return WireScore(
                         wire.mayAnswerUnseen ? 60 : 45,
-                        "its form is that of an answer to a segment with ACK, which was not captured")
+                        "it has the form of an answer to a segment with ACK that was not captured")
                 case .answersOpen:
                     return WireScore(
                         wire.showsListener ? 60 : wire.isServer == false ? 85 : 75,
-                        "a segment that fits the connection is answered as if there were none")
+                        "a segment that fits the connection was answered as if there were no connection")
                 case .answersSynAck where wire.isFiltered && wire.own.syn != nil:
                     return WireScore(60, "what came after the handshake was not captured")
                 case .answersUnknown where wire.translationGap != nil:
                     return WireScore(
                         90,
-                        "the segment belongs to another connection of this end: it was not translated (conntrack calls it INVALID)"
+                        "the segment belongs to another connection of this end: it was not translated (conntrack finds it INVALID)"
                     )
                 case .answersUnknown:
                     return WireScore(
                         wire.isServer == true ? 65 : 75, "the capture has nothing else from the end that sent the RST")
                 case .answersHandshakeAck where wire.own.syn?.isSynAck == true:
-                    return WireScore(25, "the connection to be may have been forgotten")
+                    return WireScore(25, "the half-open connection may have been forgotten")
                 case .isolated where wire.answersUnseenAck:
-                    return WireScore(45, "its form is that of an answer to a segment with ACK, which was not captured")
+                    return WireScore(45, "it has the form of an answer to a segment with ACK that was not captured")
                 default: return nil
                 }
             }
@@ -81,18 +82,18 @@ extension Catalogue {
             .staleConnectionAtListener, .stale,
             [.turnsAway, .answersEndedConnection, .meetsNoConnection, .mayFollow, .mayFollowOnWire],
             meaning: """
-                A segment arrived at a listening port that belongs to no connection of this host, or acknowledges what its \
-                handshake had not sent.
+                A segment arrived at a listening port but belongs to no connection of this host, or acknowledges something \
+                that was not sent in the handshake.
                 """,
             guess: "The segment probably reached a listening port without belonging to any connection there.",
             advice: """
-                The peer still believes in a connection that is gone here (the service restarted, it closed or timed \
-                out, a SYN cookie expired), a NAT or load balancer in between forgot it and chose another port or \
-                backend, or it is an ACK scan. After accept-queue trouble the client's first data ends so, too: look at \
-                "nstat -az TcpExtListenOverflows".
+                The peer considers the connection open, but it is gone here (the service restarted, it closed or timed \
+                out, a SYN cookie expired); or a NAT or load balancer in between forgot it and chose another port or \
+                backend; or it is an ACK scan. After an accept-queue overflow the client's first data ends this way, too: \
+                look at "nstat -az TcpExtListenOverflows".
                 """,
             checks: .conntrack,
-            recognition: "tcp_v4_do_rcv below tcp_v4_send_reset, socket in LISTEN, trigger has ACK",
+            recognition: "tcp_v4_send_reset called from tcp_v4_do_rcv, socket in LISTEN, trigger has ACK",
             basis: "RFC 9293, section 3.10.7.2; tcp_rcv_state_process()",
             reasons: ["TCP_FLAGS"], fixture: "stale-connection-at-listener-v4",
             wire: { wire in
@@ -100,7 +101,7 @@ extension Catalogue {
                 case .answersOpen where wire.isServer != false && wire.trigger == nil:
                     return WireScore(
                         !wire.mayAnswerUnseen ? 45 : wire.showsListener ? 65 : 55,
-                        "its form is that of an answer to a segment with ACK, which was not captured")
+                        "it has the form of an answer to a segment with ACK that was not captured")
                 case .answersOpen where wire.isServer != false:
                     return WireScore(
                         wire.showsListener ? 80 : 65,
@@ -115,20 +116,21 @@ extension Catalogue {
                     return wire.showsListener
                         ? WireScore(80, wire.whyListener)
                         : WireScore(
-                            wire.isServer == true ? 70 : 60, "whether somebody listens on the port does not show")
+                            wire.isServer == true ? 70 : 60,
+                            "the capture does not show whether anybody listens on the port")
                 case .answersHandshakeAck:
                     guard let syn = wire.own.syn, syn.isSynAck, let trigger = wire.trigger else { return nil }
                     guard trigger.ack != syn.end else {
                         return wire.endsHandshakeInTime
                             ? WireScore(50, "the listener may have forgotten the SYN it had answered")
                             : WireScore(
-                                75, "the handshake that the ACK is to end was over: its listener had forgotten it")
+                                75, "the ACK came too late to complete the handshake: the listener had forgotten it")
                     }
                     // Only a connection that is there already (TCP Fast Open) is ended by a wrong ACK.
                     let fast = wire.peer.syn.map { $0.length > 0 } == true
-                    return WireScore(fast ? 45 : 70, "the ACK is not that of the SYN+ACK: it belongs to nobody")
+                    return WireScore(fast ? 45 : 70, "the ACK does not acknowledge the SYN+ACK: no socket matches it")
                 case .isolated where wire.answersUnseenAck:
-                    return WireScore(40, "its form is that of an answer to a segment with ACK, which was not captured")
+                    return WireScore(40, "it has the form of an answer to a segment with ACK that was not captured")
                 default: return nil
                 }
             }
@@ -141,33 +143,34 @@ extension Catalogue {
             meaning: "A SYN+ACK arrived for a connection that this host is not opening.",
             guess: "A SYN+ACK probably arrived for a connection that its receiver was not opening.",
             advice: """
-                Where addresses are translated (NAT, a service address), look whether the answer takes the same way back \
-                and is translated there: a bridge past conntrack, two gateways, a client in the backend's own network. \
-                Otherwise this host cancelled connect() before the answer came, a program opens connections bypassing \
-                the kernel (a scanner, a user-space stack), or somebody sends SYNs with this host's address (backscatter).
+                Where addresses are translated (NAT, a service address), check that the answer returns by the same path \
+                and is translated back: a bridge that bypasses conntrack, a second gateway, or a client in the backend's \
+                own network prevents that. Otherwise this host cancelled connect() before the answer came, a program opens \
+                connections bypassing the kernel (a scanner, a user-space stack), or somebody sends SYNs with this host's \
+                address (backscatter).
                 """,
             checks: .conntrack,
-            recognition: "tcp_v4_send_reset straight from tcp_v4_rcv, no socket, trigger is a SYN+ACK",
+            recognition: "tcp_v4_send_reset < tcp_v4_rcv, no socket, trigger is a SYN+ACK",
             basis: "RFC 9293, section 3.10.7.1",
             reasons: ["NO_SOCKET"], fixture: "unexpected-syn-ack-v4",
-            afterEnd: "The answer to a connect came when it had been given up",
+            afterEnd: "The answer to connect() came after it had been cancelled",
             sentence: { evidence, _ in evidence.lostTranslation?.sentence },
             remedy: { $0.lostTranslation?.advice },
             wire: { wire in
                 guard wire.situation == .answersSynAck, let trigger = wire.trigger else { return nil }
                 if wire.translationGap != nil {
                     return WireScore(
-                        95, "the SYN+ACK answers a SYN to another address: it was not translated back on its way")
+                        95, "the SYN+ACK answers a SYN to another address: it was not translated back on the way")
                 }
                 guard let syn = wire.own.syn else {
                     return WireScore(
-                        85, "the capture has no SYN that the SYN+ACK answers, not to another address either")
+                        85, "the capture has no SYN that the SYN+ACK answers, not even one to another address")
                 }
                 guard trigger.ack == syn.end else { return WireScore(30, "the SYN+ACK does not answer the SYN") }
                 let because =
                     wire.isForwardedSyn
-                    ? "the SYN+ACK answers the SYN, and is refused by another host than the one that sent it: it was not translated back"
-                    : "the SYN+ACK answers the SYN, and is refused: nobody waits for it, or the SYN was translated and the answer was not"
+                    ? "the SYN+ACK answers the SYN, but was refused by a host other than the one that sent the SYN: it was not translated back"
+                    : "the SYN+ACK answers the SYN, but was refused: no socket matches it, or the SYN was translated and the answer was not"
                 return WireScore(wire.echoesForeignTimestamp ? 40 : 80, because)
             }
         ) {
@@ -175,10 +178,10 @@ extension Catalogue {
         },
         Rule(
             .straySegment, .stale, [.turnsAway],
-            meaning: "A segment without ACK and without SYN (FIN only, null, xmas) for no connection: a scan.",
-            guess: "A segment without ACK and SYN probably met no connection: a scan.",
-            advice: "No working TCP sends these. Look at the peer: it scans ports, or a device mangles flags.",
-            recognition: "tcp_v4_send_reset straight from tcp_v4_rcv, no socket, trigger has neither SYN nor ACK",
+            meaning: "A segment with neither ACK nor SYN (FIN only, null, xmas) matched no connection: a scan.",
+            guess: "A segment with neither ACK nor SYN probably matched no connection: a scan.",
+            advice: "No working TCP stack sends these. Look at the peer: it scans ports, or a device mangles flags.",
+            recognition: "tcp_v4_send_reset < tcp_v4_rcv, no socket, trigger has neither SYN nor ACK",
             basis: "RFC 9293, section 3.10.7.1",
             reasons: ["NO_SOCKET"], fixture: "stray-xmas-v4",
             sentence: { evidence, _ in evidence.lostTranslation?.sentence },
@@ -188,7 +191,8 @@ extension Catalogue {
                     return WireScore(45, "it answers a segment without ACK, and the capture should have every SYN")
                 }
                 return wire.situation == .answersStray
-                    ? WireScore(90, "the segment it answers has neither SYN nor ACK: no TCP in order sends that") : nil
+                    ? WireScore(90, "the segment it answers has neither SYN nor ACK: no working TCP stack sends that")
+                    : nil
             }
         ) {
             $0.isSocketlessReply && $0.socket == .absent
@@ -201,18 +205,18 @@ extension Catalogue {
             guess:
                 "The peer may have sent more after the connection had been closed and only a TIME_WAIT entry was left.",
             advice: """
-                Mostly the peer used an idle connection that this end had just closed: give the peer (its connection pool, \
-                proxy or load balancer) an idle limit that is shorter than this end's keep-alive timeout, or make this \
-                end's longer. Otherwise the application closed while its peer still sent: finish the protocol's exchange.
+                Usually the peer used an idle connection that this end had just closed: give the peer (its connection pool, \
+                proxy or load balancer) an idle timeout shorter than this end's keep-alive timeout, or raise this end's. \
+                Otherwise the application closed while its peer was still sending: let the exchange finish first.
                 """,
             checks: [.calls],
-            recognition: "tcp_v4_send_reset straight from tcp_v4_rcv, socket in TIME_WAIT (substate FIN_WAIT2)",
+            recognition: "tcp_v4_send_reset < tcp_v4_rcv, socket in TIME_WAIT (substate FIN_WAIT2)",
             basis: "RFC 9293, section 3.6.1; tcp_timewait_state_process()",
             reasons: ["TCP_TIMEWAIT_SOCKET"], fixture: "data-after-full-close-v4",
-            afterEnd: "The peer sent more on a connection that was closed here",
+            afterEnd: "The peer sent more on a connection that had been closed here",
             sentence: { evidence, certainty in
                 certainty == .proven && evidence.trigger?.flags.contains(.syn) == true
-                    ? "A SYN came on the ports of a connection that this host had just closed: the ports are used again too soon."
+                    ? "A SYN arrived with the ports of a connection that this host had just closed: the ports are reused too soon."
                     : nil
             },
             wire: { wire in
@@ -225,15 +229,18 @@ extension Catalogue {
                 }
                 if wire.meetsTimeWait {
                     return WireScore(
-                        80, "the sender's FIN had been acknowledged before: its socket had shrunk to TIME_WAIT")
+                        80,
+                        "the sender's FIN had already been acknowledged: only a TIME_WAIT entry was left of its socket")
                 }
                 if wire.mayMeetTimeWait {
                     return WireScore(
-                        70, "the sender's FIN had most likely been acknowledged: its socket had shrunk to TIME_WAIT")
+                        70,
+                        "the sender's FIN had most likely been acknowledged: only a TIME_WAIT entry was left of its socket"
+                    )
                 }
                 guard wire.trigger == nil, !wire.isFiltered, let fin = wire.own.fin, !fin.end.follows(wire.reset.seq)
                 else { return nil }
-                return WireScore(55, "what it answers, and was not captured, acknowledged the sender's FIN")
+                return WireScore(55, "the segment it answers, which was not captured, acknowledged the sender's FIN")
             }
         ) { $0.isSocketlessReply && $0.state == .timeWait },
     ]

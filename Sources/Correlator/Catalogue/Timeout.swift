@@ -7,23 +7,23 @@ extension Catalogue {
             meaning: "Keepalive probes went unanswered until TCP_KEEPCNT was reached.",
             guess: "Keepalive probes probably went unanswered until TCP_KEEPCNT was reached.",
             advice: """
-                The peer is gone, or something between drops the probes: a firewall, NAT or load balancer that forgot \
+                The peer is gone, or something in between drops the probes: a firewall, NAT or load balancer that forgot \
                 the idle connection. Compare its idle limit with TCP_KEEPIDLE (net.ipv4.tcp_keepalive_time).
                 """,
             checks: .timers,
-            recognition: "tcp_keepalive_timer above tcp_send_active_reset, connected, TCP_USER_TIMEOUT not set",
+            recognition: "tcp_send_active_reset called from tcp_keepalive_timer, connected, TCP_USER_TIMEOUT not set",
             basis: "RFC 9293, section 3.8.4; tcp_keepalive_timer()",
             reasons: ["TCP_KEEPALIVE_TIMEOUT"], fixture: "keepalive-timeout-v4",
             wire: { wire in
                 if wire.idlesUnseen {
-                    return WireScore(60, "a connection that was never used; probes would not have been captured")
+                    return WireScore(60, "the connection was never used; keepalive probes would not have been captured")
                 }
                 guard wire.abortsItself, wire.unansweredProbes > 0 else { return nil }
                 return WireScore(
                     85,
                     wire.unansweredProbes == 1
-                        ? "a keepalive probe before it was not answered"
-                        : "\(wire.probesReachBack ? "at least " : "")\(wire.unansweredProbes) keepalive probes before it were not answered"
+                        ? "a keepalive probe before the RST was not answered"
+                        : "\(wire.probesReachBack ? "at least " : "")\(wire.unansweredProbes) keepalive probes before the RST were not answered"
                 )
             }
         ) { $0.resetsFromKeepaliveTimer && $0.userTimeout == 0 },
@@ -36,7 +36,7 @@ extension Catalogue {
                 application with TCP_USER_TIMEOUT.
                 """,
             checks: .timers,
-            recognition: "tcp_keepalive_timer above tcp_send_active_reset, connected, TCP_USER_TIMEOUT set",
+            recognition: "tcp_send_active_reset called from tcp_keepalive_timer, connected, TCP_USER_TIMEOUT set",
             basis: "RFC 5482; tcp_keepalive_timer()",
             reasons: ["TCP_KEEPALIVE_TIMEOUT"], fixture: "user-timeout-v4",
             wire: { wire in
@@ -45,21 +45,21 @@ extension Catalogue {
                         75, "the SYN+ACK was never acknowledged",
                         summary: """
                             The handshake probably timed out: its SYN+ACK, sent \(wire.own.synRepeats + 1) times, was never \
-                            acknowledged. No application had the connection.
+                            acknowledged. No application had been given the connection.
                             """)
                 }
                 guard wire.abortsItself else { return nil }
                 if wire.unansweredProbes > 0 {
-                    return WireScore(60, "TCP_USER_TIMEOUT ends a connection so, too")
+                    return WireScore(60, "TCP_USER_TIMEOUT ends a connection in the same way")
                 }
                 let count = wire.own.retransmissionsSinceHeard
                 // Linux gives a connection up without a RST when its retransmissions are not answered.
                 guard count >= 3, !wire.hasSocketsHeader, wire.own.fin == nil else { return nil }
                 return WireScore(
-                    60, "\(count) retransmissions before it were not answered",
+                    60, "\(count) retransmissions before the RST were not answered",
                     summary: """
-                        What its sender had sent was not acknowledged, however often it was sent again: it probably gave \
-                        the connection up (RFC 9293, section 3.8.3).
+                        The sender's data was never acknowledged, although it was sent again and again: it probably gave \
+                        up the connection (RFC 9293, section 3.8.3).
                         """)
             }
         ) { $0.resetsFromKeepaliveTimer && ($0.userTimeout ?? 0) > 0 },
@@ -68,10 +68,10 @@ extension Catalogue {
             meaning: "A RST ended a long silence: an idle limit somewhere on the path or in an application.",
             guess: "The RST ended a long silence: probably an idle limit, on the path or in an application.",
             advice:
-                "Find the limit that fits the silence, and keep the connection busy with keepalives shorter than it.",
+                "Find the idle limit that fits the silence, and send keepalives more often than that.",
             checks: [
                 Check("ss -tanoi", "lastsnd and lastrcv: how long each connection has been idle"),
-                Check("sysctl net.netfilter.nf_conntrack_tcp_timeout_established", "the limit of a Linux NAT"),
+                Check("sysctl net.netfilter.nf_conntrack_tcp_timeout_established", "the idle limit of a Linux NAT"),
             ],
             recognition: "no kernel event; a RST after long silence",
             basis: "wire only", limits: IdleLimits.sources,
@@ -85,7 +85,7 @@ extension Catalogue {
                     // found the connection too old.
                     return WireScore(
                         wire.hasSocketsHeader ? 55 : 78,
-                        "data that ended a silence of \(TimeSpan(nanoseconds: pause.length)) was answered with it",
+                        "it answers data that ended a silence of \(TimeSpan(nanoseconds: pause.length))",
                         summary: WireEvidence.refusedAfterSilenceSummary)
                 }
                 guard wire.silenceIsCertain, let silence = wire.silence, silence >= WireEvidence.longSilence
@@ -104,7 +104,7 @@ extension WireEvidence {
             pause.length >= Self.longSilence
         else { return nil }
         return WireScore(
-            78, "the segment that it answers ended a silence of \(TimeSpan(nanoseconds: pause.length))",
+            78, "the segment it answers ended a silence of \(TimeSpan(nanoseconds: pause.length))",
             summary: Self.refusedAfterSilenceSummary)
     }
 

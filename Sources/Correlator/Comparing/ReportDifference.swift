@@ -12,14 +12,14 @@ public struct ResetKinds: Sendable, Equatable {
     ///
     /// - Parameter json: untrusted. Throws what is wrong with it.
     public init(json: [UInt8]) throws(NotAReport) {
-        guard let document = JSONValue(json) else { throw NotAReport(problem: "it is not JSON, or cut short") }
+        guard let document = JSONValue(json) else { throw NotAReport(problem: "it is not JSON, or is cut short") }
         guard let schema = document["schema"]?.string, case .array(let entries)? = document["resets"] else {
             throw NotAReport(problem: "it is not a report of rst-analyze (report --format json)")
         }
         guard schema == "rst-report/1" else { throw NotAReport(problem: "its schema is not rst-report/1") }
         for (number, entry) in entries.enumerated() {
             guard let kind = ResetKind(entry) else {
-                throw NotAReport(problem: "the \(number + 1). of its resets lacks an address, a port or the cause")
+                throw NotAReport(problem: "its reset number \(number + 1) lacks an address, a port or the cause")
             }
             counts[kind, default: 0] += 1
         }
@@ -75,7 +75,7 @@ extension ReportDifference: CustomStringConvertible {
             switch change {
             case .appeared: list(after)
             case .vanished: list(before)
-            case .changed: "\(list(after)), before that \(list(before))"
+            case .changed: "\(list(after)), previously \(list(before))"
             }
         return "\(change.rawValue): \(place): \(what)"
     }

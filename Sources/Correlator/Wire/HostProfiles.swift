@@ -74,12 +74,12 @@ extension WireEvidence {
         let isElsewhere = max(usual, reset.ttl) - min(usual, reset.ttl) > 2
         var clauses: [String] = []
         if isElsewhere {
-            clauses.append("its TTL is \(reset.ttl), and \(usual) where that host accepts SYNs (packet \(host.packet))")
+            clauses.append("its TTL is \(reset.ttl), but \(usual) where that host accepts SYNs (packet \(host.packet))")
         }
         let delay = reset.time.distance(from: trigger.time)
         if let roundTrip = host.roundTrip, roundTrip >= 2_000_000, delay < roundTrip / 4 {
             clauses.append(
-                "it comes after \(TimeSpan(nanoseconds: delay)), and to that host and back it takes \(TimeSpan(nanoseconds: roundTrip))"
+                "it comes after \(TimeSpan(nanoseconds: delay)), but the round trip to that host takes \(TimeSpan(nanoseconds: roundTrip))"
             )
         }
         guard !clauses.isEmpty else { return nil }

@@ -68,32 +68,33 @@ extension Injection.Sign {
             segments == 1
                 ? "TTL \(ttl), but \(usual) in the other segment of that end"
                 : "TTL \(ttl), but \(usual) in all \(segments) segments of that end"
-        case .otherID(let id, let last): "IP id \(id), but the end counts on from \(last)"
+        case .otherID(let id, let last): "IP ID \(id), but that end continues counting from \(last)"
         case .copied(let id, let number, let window):
-            "its IP id \(id)\(window ? " and its window are" : " is") copied from packet \(number)"
-        case .oddWindow(let window): "it has no ACK, and a window of \(window), where stacks send 0"
+            "its IP ID \(id)\(window ? " and its window are" : " is") copied from packet \(number)"
+        case .oddWindow(let window): "it has no ACK, and a window of \(window) where stacks send 0"
         case .goesOn(let next):
             next.length > 0
                 ? "that end sends new data after it (packet \(next.number), \(next.length) bytes)"
-                : "that end goes on to acknowledge new data after it (packet \(next.number))"
-        case .races(let number): "packet \(number) accepts the SYN that it refuses"
+                : "that end acknowledges new data after it (packet \(next.number))"
+        case .races(let number): "packet \(number) accepts the SYN that this RST refuses"
         case .knownStep(let step, let number, let who):
             "its sequence number and that of packet \(number) differ by \(step): \(who)"
         case .climbs(let steps):
-            "one of \(steps.count + 1) RSTs whose sequence numbers go up by \(steps.map(String.init).joined(separator: ", ")), ahead of what that end has sent: a row that is to hit the window"
+            "one of \(steps.count + 1) RSTs whose sequence numbers increase by \(steps.map(String.init).joined(separator: ", ")), ahead of what that end has sent: a series meant to hit the window"
         case .tooFast(let delay, let roundTrip):
-            "it comes \(TimeSpan(nanoseconds: delay)) after what it answers, and from here to that end and back it takes \(TimeSpan(nanoseconds: roundTrip))"
+            "it comes \(TimeSpan(nanoseconds: delay)) after what it answers, but the round trip from here to that end takes \(TimeSpan(nanoseconds: roundTrip))"
         case .severalTTLs(let all):
-            "RSTs of that end within a millisecond have the TTLs \(all.map(String.init).joined(separator: ", "))"
+            "RSTs from that end within a millisecond have the TTLs \(all.map(String.init).joined(separator: ", "))"
         case .deniesTaken(let trigger, let number):
-            "it denies packet \(trigger), which that end had taken (packet \(number))"
+            "it refuses packet \(trigger), which that end had accepted (packet \(number))"
         case .afterReset(let number, let age):
-            "the other end had reset the connection \(TimeSpan(nanoseconds: age)) before (packet \(number)): that end had nothing left to reset"
-        case .payload(let length): "it carries \(length) bytes in no known format"
-        case .sibling(let number): "it is like packet \(number), which a third party sent, and not like that end"
+            "the other end had reset the connection \(TimeSpan(nanoseconds: age)) earlier (packet \(number)): that end had nothing left to reset"
+        case .payload(let length): "it carries \(length) bytes in an unknown format"
+        case .sibling(let number):
+            "it resembles packet \(number), which a third party sent, and not that end's segments"
         case .knownElsewhere(let number):
-            "it is like packet \(number) of another connection, which a third party sent"
-        case .absent(let file): "\(file), taken at that end, never saw it"
+            "it resembles packet \(number) of another connection, which a third party sent"
+        case .absent(let file): "\(file), captured at that end, does not have it"
         }
     }
 }

@@ -53,10 +53,10 @@ enum Acceptance: String, Sendable {
 
     var sentence: String? {
         switch self {
-        case .accepted: "its sequence number is the one the receiver expected: the receiver takes it (RFC 5961)"
+        case .accepted: "its sequence number is the one the receiver expected: the receiver accepts it (RFC 5961)"
         case .challenged:
-            "its sequence number is in the window but not the next one: the receiver asks back with an ACK (RFC 5961)"
-        case .ignored: "its sequence number is outside of the receiver's window: the receiver ignores it (RFC 5961)"
+            "its sequence number is in the window but not the next one: the receiver answers with a challenge ACK (RFC 5961)"
+        case .ignored: "its sequence number is outside the receiver's window: the receiver ignores it (RFC 5961)"
         case .unknown: nil
         }
     }

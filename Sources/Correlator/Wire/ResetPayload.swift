@@ -40,7 +40,8 @@ struct ResetPayload: Sendable, Equatable {
         guard bytes.count >= 8 else {
             // What the code means depends on whose it is.
             return ResetPayload(
-                format: .diagnostic, sentence: "\(source): reason \(word(bytes, 2)); the capture has not all of it",
+                format: .diagnostic,
+                sentence: "\(source): reason \(word(bytes, 2)); the capture does not have all of it",
                 cause: nil)
         }
         return reason(word(bytes, 2), vendor: number(bytes, 4))

@@ -20,7 +20,7 @@ extension EntryBuilder {
             else { return nil }
             let count = connection.source.segments + connection.destination.segments
             return Fact(
-                "\(inventory.captures[index].file) has \(count) segments of this connection, but not this RST: it was lost on the way, or made on it",
+                "\(inventory.captures[index].file) has \(count) segments of this connection, but not this RST: it was lost on the path, or made there",
                 from: .report)
         }
     }
@@ -39,7 +39,7 @@ struct WireFacts {
         }
         if [.min, .max].contains(evidence.reset.time) {
             add(
-                "the time that the file gives it is beyond what can be told (1677 to 2262): how long anything took is unknown"
+                "its time in the file is outside the years 1677 to 2262: how long anything took is unknown"
             )
         }
         payload()
@@ -87,18 +87,18 @@ struct WireFacts {
     private mutating func addSigns(_ injection: Injection) {
         for sign in injection.signs {
             switch injection.claim {
-            case .claimed, .suspected: add("does not fit the end it names: \(sign.text)")
-            case .rejected: add("fits a rule or a device that answers in the name of the end: \(sign.text)")
+            case .claimed, .suspected: add("does not fit the end that it claims to be from: \(sign.text)")
+            case .rejected: add("fits a rule or a device that answers in the end's name: \(sign.text)")
             case .odd, .none:
                 if case .otherTTL = sign {
-                    add("\(sign.text): a router may have answered for the end, or the way has changed")
+                    add("\(sign.text): a router may have answered for the end, or the path has changed")
                 } else {
                     add("\(sign.text): some devices do that")
                 }
             }
         }
         if evidence.reset.isMalformed {
-            add("its flags are \(evidence.reset.flags): no stack sends such a RST, its header is damaged or made up")
+            add("its flags are \(evidence.reset.flags): no stack sends such a RST; its header is damaged or made up")
         }
     }
 
@@ -119,7 +119,7 @@ struct WireFacts {
         if let stated = evidence.stated {
             add(stated.sentence)
         } else {
-            add("the RST carries \(evidence.reset.length) bytes in no known format")
+            add("the RST carries \(evidence.reset.length) bytes in an unknown format")
         }
     }
 
@@ -140,7 +140,7 @@ struct WireFacts {
             let address = gap.destination.isIPv4 ? "\(gap.destination)" : "[\(gap.destination)]"
             add(
                 gap.isSyn
-                    ? "packet \(gap.packet) is the SYN that it answers, to \(address):\(gap.port): the answer was not translated back"
+                    ? "packet \(gap.packet) is the SYN that the SYN+ACK answers, to \(address):\(gap.port): the answer was not translated back"
                     : "in the connection to \(address):\(gap.port) the same end expected exactly this segment (packet \(gap.packet)): it was not translated",
                 from: gap.packet)
         }
@@ -148,7 +148,7 @@ struct WireFacts {
             let grouped = Self.grouped(below)
             add(
                 evidence.isBelowWindowOfTracking
-                    ? "the segment it answers is already acknowledged, \(grouped) bytes below the window: conntrack calls such a segment INVALID"
+                    ? "the segment it answers is already acknowledged, \(grouped) bytes below the window: conntrack finds such a segment INVALID"
                     : "the segment it answers is already acknowledged: it begins \(grouped) bytes below the window",
                 from: trigger.number)
         }
@@ -185,8 +185,8 @@ struct WireFacts {
 
     private mutating func traffic(_ flow: ConnectionContext) {
         add(
-            "before it: \(flow.own.segments) segments with \(flow.own.bytes) bytes of data from the end that sends the RST, "
-                + "\(flow.peer.segments) with \(flow.peer.bytes) from the other", from: flow.last?.number)
+            "before the RST: \(flow.own.segments) segments with \(flow.own.bytes) bytes of data from its sender, "
+                + "\(flow.peer.segments) with \(flow.peer.bytes) from the other end", from: flow.last?.number)
         if evidence.isSparse {
             add("the capture does not have all segments of this connection", from: flow.last?.number)
         }
@@ -195,11 +195,11 @@ struct WireFacts {
         if evidence.unacknowledged > (hasFin ? 1 : 0) {
             let count = evidence.unacknowledged - (hasFin ? 1 : 0)
             add(
-                "\(count) byte\(count == 1 ? "" : "s") of its sender had not been acknowledged",
+                "\(count) byte\(count == 1 ? "" : "s") from its sender had not been acknowledged",
                 from: flow.own.last?.number)
         }
         if let data = flow.peer.lastData, evidence.reset.flags.contains(.ack), data.end.follows(evidence.reset.ack) {
-            add("data of the other end that it does not acknowledge: it crossed the RST", from: data.number)
+            add("it does not acknowledge this data from the other end, which crossed the RST", from: data.number)
         }
         if flow.duplicates > 0 { add("\(flow.duplicates) segments were captured twice and count once") }
     }
@@ -207,11 +207,11 @@ struct WireFacts {
     private mutating func endings(_ flow: ConnectionContext) {
         if let fin = flow.own.fin {
             let acknowledged = evidence.finWasAcknowledged ? ", acknowledged before the RST" : ""
-            add("the sender of the RST had ended its side (FIN)\(acknowledged)", from: fin.number)
+            add("the sender of the RST had closed its side (FIN)\(acknowledged)", from: fin.number)
         }
-        if let fin = flow.peer.fin { add("the other end had ended its side (FIN)", from: fin.number) }
+        if let fin = flow.peer.fin { add("the other end had closed its side (FIN)", from: fin.number) }
         if evidence.bothEnded, !evidence.losesData, flow.own.injected == nil, flow.peer.injected == nil {
-            add("both ends had finished before the RST: no data was lost by it")
+            add("both ends had sent their FIN before the RST: no data was lost through it")
         }
     }
 
@@ -220,23 +220,23 @@ struct WireFacts {
             add("\(who) sent its SYN \(side.synRepeats + 1) times", from: syn.number)
         }
         if side.retransmissions > 0, let last = side.lastRetransmission {
-            var text = "\(who) repeated \(side.retransmissions) segment\(side.retransmissions == 1 ? "" : "s")"
+            var text = "\(who) retransmitted \(side.retransmissions) segment\(side.retransmissions == 1 ? "" : "s")"
             let times = side.retransmissionTimes
             let gaps = zip(times, times.dropFirst()).map { TimeSpan(nanoseconds: $1.distance(from: $0)).description }
             if !gaps.isEmpty { text += ", the last of them \(gaps.joined(separator: ", ")) apart" }
             if side.retransmissionsSinceHeard > 0 {
-                text += "; \(side.retransmissionsSinceHeard) since the other was last heard"
+                text += "; \(side.retransmissionsSinceHeard) since the other end was last heard from"
             }
             add(text, from: last.number)
         }
         if side.probes > 0, let last = side.lastProbe {
             add(
                 "\(who) sent \(side.probes) keepalive probe\(side.probes == 1 ? "" : "s"), "
-                    + "\(side.probesSinceHeard) of them without an answer", from: last.number)
+                    + "\(side.probesSinceHeard) of them unanswered", from: last.number)
         }
         if side.windowProbes > 0, let last = side.lastWindowProbe {
             add(
-                "\(who) probed the closed window of the other \(side.windowProbes) time\(side.windowProbes == 1 ? "" : "s")",
+                "\(who) probed the other end's closed window \(side.windowProbes) time\(side.windowProbes == 1 ? "" : "s")",
                 from: last.number)
         }
         if side.zeroWindows > 0, let last = side.lastZeroWindow {
@@ -254,9 +254,9 @@ struct WireFacts {
             var parts: [String] = []
             if signs.contains(.otherTTL) { parts.append("its TTL is \(suspect.note.ttl)") }
             if signs.contains(.noTimestamps) { parts.append("it lacks the timestamps that both ends agreed on") }
-            if signs.contains(.copiedID) { parts.append("its IP id is copied from the segment it answers") }
+            if signs.contains(.copiedID) { parts.append("its IP ID is copied from the segment it answers") }
             if let conflict = suspect.conflict {
-                parts.append("packet \(conflict.number) (TTL \(conflict.ttl)) brings other data in its place")
+                parts.append("packet \(conflict.number) (TTL \(conflict.ttl)) has other data in its place")
             }
             add("an injected segment: \(parts.joined(separator: ", "))", from: suspect.note.number)
         }
@@ -276,7 +276,7 @@ struct WireFacts {
         if let next = flow.after.peerFirst {
             add("the other end goes on after it: \(flow.after.fromPeer) more segments", from: next.number)
         }
-        if let reset = flow.after.peerReset { add("the other end sends a RST, too", from: reset.number) }
+        if let reset = flow.after.peerReset { add("the other end sends a RST too", from: reset.number) }
     }
 
     /// Equal RSTs before this one, and how often they come.
@@ -329,9 +329,9 @@ struct WireFacts {
             let age = (flow.last?.time ?? evidence.reset.time).distance(from: previous.time)
             let how =
                 switch previous.how {
-                case .byReset: "was reset \(TimeSpan(nanoseconds: age)) before"
-                case .inOrder: "ended in order \(TimeSpan(nanoseconds: age)) before"
-                case .open: "was never closed; its last segment was \(TimeSpan(nanoseconds: age)) before"
+                case .byReset: "was reset \(TimeSpan(nanoseconds: age)) earlier"
+                case .inOrder: "was closed in order \(TimeSpan(nanoseconds: age)) earlier"
+                case .open: "was never closed; its last segment came \(TimeSpan(nanoseconds: age)) earlier"
                 }
             add("an earlier connection with the same ports \(how)", from: previous.number)
         }
@@ -345,7 +345,7 @@ struct WireFacts {
         }
         // Between two probes the limit is that of the probes.
         let fits = evidence.unansweredProbes > 0 ? "" : Self.fitting(silence)
-        add("nothing was sent for \(TimeSpan(nanoseconds: silence)) before it\(fits)", from: last.number)
+        add("nothing was sent for \(TimeSpan(nanoseconds: silence)) before the RST\(fits)", from: last.number)
     }
 
     /// The silences that other segments ended: the one that the RST answers, and the sender's FIN.
@@ -360,7 +360,7 @@ struct WireFacts {
         }
         if let pause = evidence.pauseBeforeData {
             add(
-                "\(TimeSpan(nanoseconds: pause.length)) without a packet before packet \(pause.before), which it came right after\(Self.fitting(pause.length))",
+                "\(TimeSpan(nanoseconds: pause.length)) without a packet before packet \(pause.before), right before the RST\(Self.fitting(pause.length))",
                 from: pause.after)
         }
         for (side, who) in [(evidence.own, "its sender"), (evidence.peer, "the other end")] {

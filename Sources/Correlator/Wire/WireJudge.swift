@@ -69,10 +69,10 @@ func judge(_ evidence: WireEvidence, _ scores: WireScores) -> Verdict {
     verdict.because = best.score.because
     if let earlier = evidence.flow?.strangers.earlier, evidence.trigger != nil, best.rule.category == .stale {
         verdict.summary +=
-            " A third party had reset this connection before (packet \(earlier)), and may have done so at this end, too."
+            " A third party had already reset this connection (packet \(earlier)), and may have done so at this end too."
     }
     if let suspect = evidence.peer.injected ?? evidence.own.injected, best.rule.cause != .injected {
-        verdict.summary += " A third party had put a segment into this connection (packet \(suspect.note.number))."
+        verdict.summary += " A third party had injected a segment into this connection (packet \(suspect.note.number))."
     }
     return verdict
 }
@@ -82,12 +82,12 @@ private func undecided(_ evidence: WireEvidence, candidates: [Cause]) -> Verdict
 }
 
 private func whatDecides(_ candidates: [Cause], _ evidence: WireEvidence) -> String {
-    if evidence.reset.isMalformed { return "a RST whose header is whole" }
+    if evidence.reset.isMalformed { return "a RST with an undamaged header" }
     if evidence.situation == .unread {
         return "the other segments of the connection: the capture could not be read a second time"
     }
     if evidence.lacksPast, evidence.trigger == nil {
-        return "the earlier segments of the connection: they were let go, and --memory keeps more"
+        return "the earlier segments of the connection: they were dropped; a larger --memory keeps more"
     }
     if evidence.situation == .isolated {
         return "the segments of the connection before the RST, and kernel events of the host that sent it"
@@ -97,5 +97,5 @@ private func whatDecides(_ candidates: [Cause], _ evidence: WireEvidence) -> Str
     }
     let kernel = "kernel events of the host that sent it"
     return candidates.count > 1
-        ? "\(kernel), to tell \(candidates.map(\.rawValue).joined(separator: " from "))" : kernel
+        ? "\(kernel), to distinguish \(candidates.map(\.rawValue).joined(separator: " from "))" : kernel
 }

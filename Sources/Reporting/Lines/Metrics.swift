@@ -53,7 +53,7 @@ public struct Metrics: Sendable {
     /// All series in a fixed order.
     public mutating func text() -> String {
         var text = """
-            # HELP rst_resets_total TCP RSTs that were seen, by what is known of them.
+            # HELP rst_resets_total TCP RSTs seen, by direction, cause, certainty, unit and container.
             # TYPE rst_resets_total counter
 
             """
@@ -66,13 +66,13 @@ public struct Metrics: Sendable {
         longestLag = 0
         let fraction = String(lag % 1_000_000_000 + 1_000_000_000).dropFirst()
         text += """
-            # HELP rst_events_lost_total Kernel events that were lost.
+            # HELP rst_events_lost_total Kernel events lost.
             # TYPE rst_events_lost_total counter
             rst_events_lost_total \(eventsLost)
-            # HELP rst_watch_lag_seconds The longest time from a RST to its line since the last text.
+            # HELP rst_watch_lag_seconds Longest delay from a RST to its line since these counts were last written.
             # TYPE rst_watch_lag_seconds gauge
             rst_watch_lag_seconds \(lag / 1_000_000_000).\(fraction)
-            # HELP rst_analyze_build_info The program.
+            # HELP rst_analyze_build_info Version of rst-analyze.
             # TYPE rst_analyze_build_info gauge
             rst_analyze_build_info{version="\(Self.escaped(version))"} 1
 

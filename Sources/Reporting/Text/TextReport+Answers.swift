@@ -131,12 +131,10 @@ extension TextReport {
     /// What happened; of a single RST in its own words.
     private static func meaning(_ answer: Answer, _ example: Reset?) -> String {
         let sentence = answer.count == 1 ? example?.summary : answer.meaning
-        guard let sentence, sentence.hasSuffix("."), let example else { return sentence?.printable ?? "" }
-        return sentence.dropLast().printable + because(example)
-    }
-
-    private static func because(_ reset: Reset) -> String {
-        reset.because.map { ": \($0.printable)." } ?? "."
+        guard let because = example?.because?.printable, let first = because.first else {
+            return sentence?.printable ?? ""
+        }
+        return "\(sentence?.printable ?? "") \(first.uppercased())\(because.dropFirst())."
     }
 
     private func footer(_ answer: Answer, _ example: Reset?) -> [String] {
@@ -210,12 +208,12 @@ extension Answer.Pattern {
 
     fileprivate func sentence(_ answer: Answer) -> String {
         switch self {
-        case .scan: return "A port scan, or a program that looks for a service."
+        case .scan: return "A port scan, or a program looking for a service."
         case .crashLoop(let times): return "The service went down \(times.grouped) times and came back."
         case .deadBackend: return "No attempt succeeded: nothing listens, or a firewall rejects it."
         case .healthCheck(let interval):
             return
-                "A connection every \(TimeSpan(nanoseconds: interval)), regularly: probably a health check of a load balancer or monitor."
+                "A connection every \(TimeSpan(nanoseconds: interval)), at regular intervals: probably a health check of a load balancer or monitor."
         case .idleLimit(let silence, let count):
             let share = count == answer.count ? "All" : "\(count.grouped) of \(answer.count.grouped)"
             return "\(share) came after \(TimeSpan(nanoseconds: silence)) of silence (within 5 %): an idle limit."

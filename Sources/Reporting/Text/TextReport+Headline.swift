@@ -18,7 +18,7 @@ extension TextReport {
             let losses =
                 !report.isComplete
                 ? paint("incomplete, see the warnings", .yellow)
-                : report.tellsOfLosses ? "nothing lost" : "no losses known"
+                : report.tellsOfLosses ? "nothing lost" : "no known losses"
             let sure = summary.byCertainty.map { paint("\($0.1.grouped) \($0.0.rawValue)", Self.color($0.0)) }
             // Not wrapped: what colours it would count as columns.
             text += (sure + [losses]).joined(separator: ", ") + "\n"
@@ -59,7 +59,7 @@ extension TextReport {
         for scope in report.inputs.compactMap(\.scope?.description) where !scopes.contains(scope) {
             scopes.append(scope)
         }
-        return scopes.isEmpty ? nil : "only kernel events of \(scopes.joined(separator: ", and of "))"
+        return scopes.isEmpty ? nil : "kernel events only of \(scopes.joined(separator: ", and of "))"
     }
 
     /// What each certainty looks like, everywhere.

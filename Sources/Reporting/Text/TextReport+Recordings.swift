@@ -16,7 +16,7 @@ extension TextReport {
             )
         }
         if !notes.isEmpty {
-            notes.append("times are those that a clock showed; resets are in the order in which they were sent")
+            notes.append("times are as the clock showed them; resets are in the order in which they were sent")
         }
         return notes
     }
@@ -32,7 +32,7 @@ extension TextReport {
                 case .before: "before the kernel events begin"
                 case .after: "after the kernel events end"
                 }
-            return "\(subject) captured \(when): nothing is known of \(count == 1 ? "it" : "them") from the kernel"
+            return "\(subject) captured \(when), which say nothing about \(count == 1 ? "it" : "them")"
         }
     }
 }

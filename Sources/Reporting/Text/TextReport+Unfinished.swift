@@ -7,7 +7,7 @@ extension TextReport {
         for (file, connections) in report.unfinished where connections.count > 0 {
             let name = report.unfinished.count > 1 ? "\(file.printable): " : ""
             wrap(
-                "\(name)\(connections.count.grouped) of \(connections.connections.counted("connection")) ended otherwise in the middle of an exchange:",
+                "\(name)\(connections.count.grouped) of \(connections.connections.counted("connection")) ended in the middle of an exchange without a RST:",
                 indent: 0)
             for group in connections.groups {
                 let tuple = group.tuple
@@ -18,18 +18,18 @@ extension TextReport {
         }
         for file in report.tooLarge {
             wrap(
-                "\(file.printable): how its connections ended otherwise was not looked for (more than \(UnfinishedConnections.mostSegments.grouped) TCP segments)",
+                "\(file.printable): not examined for connections that ended without a RST (more than \(UnfinishedConnections.mostSegments.grouped) TCP segments)",
                 indent: 0)
         }
     }
 
     private static func words(_ group: UnfinishedConnections.Group) -> String {
         switch group.kind {
-        case .unacknowledged: "fell silent with data that was sent again and never acknowledged"
+        case .unacknowledged: "fell silent with data that was retransmitted and never acknowledged"
         case .windowClosed: "fell silent while the receiver's window was closed"
         case .probesUnanswered: "fell silent after keepalive probes that were not answered"
         case .closedUnanswered:
-            "\(group.count == 1 ? "was" : "were") closed (FIN) with the last data of the other end unanswered"
+            "\(group.count == 1 ? "was" : "were") closed (FIN) with the other end's last data unanswered"
         case .neverAnswered: "never began: \(group.count == 1 ? "its SYN was" : "their SYNs were") never answered"
         }
     }
