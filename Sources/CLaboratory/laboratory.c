@@ -43,8 +43,8 @@ int laboratory_set_hearing(int socket, enum laboratory_hearing hearing, uint16_t
 }
 
 /*
- * Attaches a filter to an AF_PACKET socket of type SOCK_DGRAM: what is no TCP is dropped, and of TCP, which begins at X, what
- * `tests` wants to drop by going on to their last instruction.
+ * Attaches a filter to an AF_PACKET socket of type SOCK_DGRAM: it drops what is not TCP, and TCP segments (whose header begins
+ * at X) for which `tests` continue to their last instruction.
  */
 static int filter_tcp(int socket, const struct sock_filter *tests, unsigned int count)
 {
@@ -78,7 +78,7 @@ int laboratory_filter_refusals(int socket, uint16_t port)
 {
 	enum { OUTGOING = 4 /* PACKET_OUTGOING */, RST_ACK = 0x14, FLAGS = 0x17 };
 	const struct sock_filter tests[] = {
-	    /* What arrives on lo was seen when it left. */
+	    /* What arrives on lo was already seen when it was sent. */
 	    BPF_STMT(BPF_LD | BPF_B | BPF_ABS, SKF_AD_OFF + SKF_AD_PKTTYPE),
 	    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, OUTGOING, 0, 8),
 	    BPF_STMT(BPF_LD | BPF_H | BPF_IND, 0),

@@ -41,7 +41,7 @@ int linux_mount_cgroup2(void)
 		return -1;
 	if (!syscall(NR_FSCONFIG, context, CMD_CREATE, NULL, NULL, 0))
 		mount = (int)syscall(NR_FSMOUNT, context, CLOEXEC_FLAG, 0);
-	/* A handle is opened by way of a descriptor that can be read. */
+	/* Opening a handle needs a readable descriptor. */
 	if (mount >= 0)
 		root = openat(mount, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	error = errno;
@@ -77,7 +77,7 @@ void linux_set_heap(int mapped_from, int kept)
 	mallopt(M_TRIM_THRESHOLD, kept);
 }
 
-/* A time that no clock is set to: the end of a signed 32-bit count of minutes. */
+/* A time to which no clock is ever set: the end of a signed 32-bit count of minutes. */
 static int arm_for_setting(int timer)
 {
 	struct itimerspec never = {.it_value.tv_sec = 0x7fffffffLL * 60};

@@ -240,7 +240,7 @@ public struct Reset: Sendable {
     public struct Location: Sendable, Hashable {
         /// Inode number of the network namespace.
         public var netns: UInt32?
-        /// From the root of the hierarchy.
+        /// Relative to the root of the hierarchy.
         public var cgroup: String?
         /// What the path of the cgroup says.
         public var identity: CgroupIdentity

@@ -12,19 +12,19 @@ public struct ActorCommand: Sendable {
         self.arguments = arguments
     }
 
-    /// This executable with the hidden subcommand `selftest-actor`, which hands over to `Actor.main`.
+    /// This executable with the hidden subcommand `selftest-actor`, which calls `Actor.main`.
     public static let thisProgram = ActorCommand(path: "/proc/self/exe", arguments: ["selftest-actor"])
 }
 
 /// A process in a namespace of the lab that does what it is told (see `Actor`).
 ///
-/// It ends with its last reference, and of itself when the laboratory is gone.
+/// It ends with its last reference, or on its own when the laboratory is gone.
 public final class ActorProcess {
     private let child: ChildProcess
     public var pid: Int32 { child.pid }
 
-    /// With a listener, the process has it from the start, as the child of a server that forks has.
-    /// Without a node it runs in the namespace of the caller.
+    /// With a listener, the process inherits it, as the child of a forking server does. Without a node it runs in the
+    /// namespace of the caller.
     package init(in node: Node?, of lab: Lab, listener: Socket? = nil) throws {
         let command = lab.actorCommand
         let start = {
@@ -59,13 +59,13 @@ public final class ActorProcess {
         return Array(words.dropFirst())
     }
 
-    /// Sends a request that has no answer.
+    /// Sends a request that is not answered.
     package func send(_ line: String) throws {
         let bytes = Array((line + "\n").utf8)
         try check(write(child.input.number, bytes, bytes.count), "write", line)
     }
 
-    /// SIGKILL, without waiting for the end.
+    /// Sends SIGKILL, without waiting for the process to end.
     package func kill() { child.kill() }
 
     /// Binds the process to one processor; false if it cannot run on that one.
@@ -112,7 +112,7 @@ extension Lab {
     }
 }
 
-/// A server's process and what a client has of it, made before anything is recorded.
+/// A server process and its client's socket, made before anything is recorded.
 package struct PreparedSockets {
     package let server: ActorProcess
     package var client: Socket?

@@ -8,12 +8,12 @@ package final class ChildProcess {
     package let input: Descriptor
     /// The reading end of its standard output and, with `mergingErrors`, of its standard error.
     package let output: Descriptor
-    /// Kept open so that writing to a child that has ended is no SIGPIPE.
+    /// Kept open so that writing to a child that has ended does not raise SIGPIPE.
     private let childInput: Descriptor
     package private(set) var status: Int32?
 
-    /// Starts the executable at `path`; it inherits the three standard descriptors, and `inherited` as number 3. The initial input
-    /// must fit a pipe, 65,536 bytes.
+    /// Starts the executable at `path`; it inherits the three standard descriptors, and `inherited` as number 3. The initial
+    /// input must fit in a pipe (65,536 bytes).
     package init(
         path: String, arguments: [String], initialInput: [UInt8] = [], mergingErrors: Bool,
         inheriting inherited: Int32? = nil
@@ -79,7 +79,7 @@ package final class ChildProcess {
 
 /// Programs of the system that the laboratory uses.
 package enum Command {
-    /// Where the program is, from PATH and the directories of the system administrator; nil if nowhere.
+    /// Where the program is, in PATH or the system administrator's directories; nil if it is not found.
     package static func path(of program: String) -> String? {
         if program.contains("/") { return access(program, X_OK) == 0 ? program : nil }
         let fromEnvironment = getenv("PATH").map { String(cString: $0) } ?? ""
@@ -90,8 +90,8 @@ package enum Command {
 
     /// Runs the program to its end and returns what it printed.
     ///
-    /// Throws `.unsupported` where the program is missing, `.command` for a status other than 0, `.timeout` (and ends
-    /// the program) when it takes longer than a program of this kind may.
+    /// Throws `.unsupported` if the program is missing, `.command` for a status other than 0, and `.timeout` (after ending
+    /// the program) if it takes too long.
     @discardableResult
     package static func run(_ words: [String], input: String = "") throws -> String {
         guard let path = path(of: words[0]) else {
@@ -123,7 +123,7 @@ package enum Command {
     }
 }
 
-/// Tells a kernel that lacks something from a command that is wrong, by what the commands of netfilter print.
+/// Distinguishes a kernel that lacks something from a wrong command, by what the netfilter commands print.
 package func supported(_ command: () throws -> Void) throws {
     do {
         try command()

@@ -44,7 +44,7 @@ package final class Descriptor {
 
     deinit { close() }
 
-    /// Waits for one of the poll(2) events and returns those that happened; empty when the deadline passed.
+    /// Waits for one of the poll(2) events and returns those that happened; none if the deadline passed.
     package func poll(_ events: Int32, until deadline: Deadline) throws -> Int32 {
         var request = pollfd(fd: number, events: Int16(truncatingIfNeeded: events), revents: 0)
         while true {

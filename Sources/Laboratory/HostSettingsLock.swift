@@ -1,15 +1,15 @@
 import Glibc
 import Synchronization
 
-/// Keeps a scenario that changes a setting of the whole host apart from all other labs of the machine, of this process
-/// and of others: a connection that is closed below a low tcp_max_orphans is reset, whatever its own scenario expects.
+/// Keeps a scenario that changes a host-wide setting from running beside any other lab on the machine, in this process or
+/// another: a connection closed under a low tcp_max_orphans is reset, whatever its own scenario expects.
 ///
-/// An advisory lock on the directory of the settings themselves: nothing is left behind, and it goes with the process.
+/// It is an advisory lock on the directory of the settings: nothing is left behind, and it ends with the process.
 package final class HostSettingsLock: Sendable {
     private static let path = "/proc/sys"
     private let descriptor: Atomic<Int32>
 
-    /// Waits until no lab stands in the way. Without the directory there is nothing to change either.
+    /// Waits until no lab is in the way. Without the directory there is nothing to change, and so nothing to lock.
     package init(isExclusive: Bool) {
         let file = open(Self.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         descriptor = Atomic(file)

@@ -2,10 +2,10 @@ import Glibc
 package import NetworkTypes
 import Synchronization
 
-/// Network namespaces of their own, connected as the topology says, where resets are provoked on the real kernel.
+/// Network namespaces, connected as the topology says, in which resets are provoked on the real kernel.
 ///
-/// Needs root. The namespaces are anonymous: they vanish with `close()`, with the last reference, and with the process
-/// however it ends. Each lab has addresses of its own, in 10.0.0.0/8 and fd00::/16.
+/// Needs root. The namespaces are anonymous: they vanish with `close()`, with the last reference, or with the process,
+/// however it ends. Each lab has its own addresses, in 10.0.0.0/8 and fd00::/16.
 public final class Lab {
     public let topology: Topology
     public let ipVersion: IPVersion
@@ -23,14 +23,14 @@ public final class Lab {
     /// Processes that outlive the scenario: the recorder may look for the owner of a socket some time after its RST.
     private var kept: [ActorProcess] = []
     private let threads: [NamespaceThread]
-    /// Held as long as the lab lives: no setting of the whole host changes below it.
+    /// Held while the lab exists: no host-wide setting changes meanwhile.
     private let hostSettings: HostSettingsLock
 
     /// Builds the namespaces and returns when packets pass between them, or throws and leaves nothing behind.
     ///
     /// `capturingLoopback` adds every `lo` to the capture points.
     ///
-    /// Waits for the labs of this machine that stand in the way of `changesHostSettings`, or are it.
+    /// Waits until no other lab on this machine conflicts with it because of `changesHostSettings`.
     public init(
         topology: Topology, ipVersion: IPVersion, capturingLoopback: Bool = false, changesHostSettings: Bool = false,
         actor: ActorCommand = .thisProgram
@@ -64,7 +64,7 @@ public final class Lab {
         captures = points
     }
 
-    /// Lets the process live as long as the lab, and not only as long as the scenario.
+    /// Keeps the process alive as long as the lab, not just as long as the scenario.
     package func keep(_ actor: ActorProcess) { kept.append(actor) }
 
     /// Ends the namespaces' threads and closes their descriptors. Safe to call twice.
@@ -76,7 +76,7 @@ public final class Lab {
     deinit { close() }
 }
 
-/// Addresses that no other lab of this machine has at the moment.
+/// Addresses that no other lab on this machine uses at the moment.
 package struct AddressPlan {
     package let number: UInt32
     private static let counter = Atomic<UInt32>(0)

@@ -9,7 +9,7 @@ package struct LabBuilder {
 
     package typealias Nodes = (client: Node, server: Node, router: Node?)
 
-    /// Every thread goes to `adopt` the moment it exists, so that a failure later can end it.
+    /// Every thread is passed to `adopt` as soon as it exists, so that it can be ended after a later failure.
     package func build(adopt: (NamespaceThread) -> Void) throws -> Nodes {
         guard Command.path(of: "ip") != nil else {
             throw LabError.unsupported("the program ip (iproute2) is not installed")
@@ -34,7 +34,7 @@ package struct LabBuilder {
         }
         for node in [nodes.client, nodes.server, nodes.router].compactMap({ $0 }) {
             for interface in node.interfaces where interface != "lo" {
-                // linkwatch starts the queue of a link that came up after its device some time later.
+                // If a link comes up after its device, linkwatch starts its queue only some time later.
                 try wait(for: "link \(interface)") { try node.flags(interface) & 0x40 /* IFF_RUNNING */ != 0 }
             }
         }
@@ -42,11 +42,11 @@ package struct LabBuilder {
         return nodes
     }
 
-    /// What a new namespace may have inherited from the host, or has by default, and a scenario must not depend on.
+    /// Resets what a namespace may have inherited from the host, or has by default, and a scenario must not depend on.
     private func prepareNamespace() throws {
         let settings = [
             ("ipv6/conf/all/disable_ipv6", "0"), ("ipv6/conf/default/disable_ipv6", "0"),
-            // Without duplicate address detection an address can be used at once.
+            // Without duplicate address detection, an address is usable at once.
             ("ipv6/conf/default/accept_dad", "0"), ("ipv6/conf/all/accept_dad", "0"),
             ("ipv6/conf/default/accept_ra", "0"), ("ipv6/conf/default/router_solicitations", "0"),
             ("ipv4/conf/all/rp_filter", "0"), ("ipv4/conf/default/rp_filter", "0"),
@@ -68,7 +68,7 @@ package struct LabBuilder {
 
     private func loopback(_ thread: NamespaceThread) throws -> Nodes {
         let address = plan.address(version, link: 0, host: 1)
-        // Without nodad the kernel lets the address be used a moment later, on lo too.
+        // Without nodad, an address becomes usable only a moment later, even on lo.
         let option = version == .v6 ? " nodad" : ""
         let length = version == .v4 ? 32 : 128
         try configure(thread, ["link set lo up", "addr add \(address)/\(length) dev lo\(option)"])
@@ -155,8 +155,8 @@ package struct LabBuilder {
 
     private func veth(_ name: String, to peer: String, in namespace: NamespaceThread) -> String {
         // ip(8) opens the namespace itself, from another process: a name with a slash is a path to it.
-        // Unless the two ends have different indices, the kernel takes no hurry with the link: linkwatch_urgent_event
-        // compares dev->ifindex with dev_get_iflink, and then a second passes until the link is ready.
+        // The two ends need different indices: otherwise linkwatch_urgent_event, which compares dev->ifindex with
+        // dev_get_iflink, does not treat the link as urgent, and it takes a second to become ready.
         "link add \(name) index \(name == "eth1" ? 11 : 10) type veth peer name \(peer) netns /proc/\(getpid())/fd/\(namespace.descriptor)"
     }
 
@@ -176,8 +176,8 @@ package struct LabBuilder {
     /// Sends UDP both ways until it arrives: the queues run, and both ends know each other's hardware address.
     private func exchangeDatagrams(_ client: Node, _ server: Node) throws {
         try wait(for: "datagram between the namespaces") {
-            // With new sockets each time: a route that one found before the kernel had finished with the address
-            // (addrconf_dad_work runs later, for nodad too) stays with it.
+            // With new sockets each time: a socket keeps a route that it found before the kernel had finished with the
+            // address (addrconf_dad_work runs later, even for nodad).
             try deliverDatagram(from: client, to: server) && deliverDatagram(from: server, to: client)
         }
     }

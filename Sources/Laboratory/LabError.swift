@@ -6,7 +6,7 @@ public enum LabError: Error, Sendable, Equatable {
     case system(call: String, subject: String, errno: Int32)
     /// A command ended with a status other than 0; `output` is its standard output and error.
     case command(line: String, status: Int32, output: String)
-    /// Something that had to happen did not happen in time.
+    /// Something that was expected did not happen in time.
     case timeout(String)
     /// This machine cannot do what the scenario needs: the scenario is skipped, not failed.
     case unsupported(String)
@@ -34,7 +34,7 @@ package func check<Result: SignedInteger>(_ result: Result, _ call: String, _ su
     return result
 }
 
-/// A point in time that a wait must not outlast (CLOCK_MONOTONIC).
+/// A point in time by which a wait must end (CLOCK_MONOTONIC).
 package struct Deadline {
     private let end: Int64
 
@@ -42,7 +42,7 @@ package struct Deadline {
         end = Deadline.now() + milliseconds * 1_000_000
     }
 
-    /// What is left, rounded up, as poll(2) takes it; 0 once it has passed.
+    /// The time left, rounded up, as poll(2) takes it; 0 once it has passed.
     package var remainingMilliseconds: Int32 {
         Int32(clamping: max(0, (end - Deadline.now() + 999_999) / 1_000_000))
     }
@@ -60,7 +60,7 @@ package struct Deadline {
     package static let patience: Int64 = 10_000
 }
 
-/// Asks again and again, a millisecond apart, until the answer is yes.
+/// Polls the condition every millisecond until it holds.
 package func wait(for what: String, milliseconds: Int64 = Deadline.patience, until condition: () throws -> Bool) throws
 {
     let deadline = Deadline(milliseconds: milliseconds)

@@ -4,8 +4,8 @@ import Glibc
 /// A thread that lives in a network namespace of its own.
 ///
 /// The namespace has no name and no mount: it exists while the thread, its sockets or its children do, so nothing is
-/// left behind however the process ends. A socket made by a closure that runs here stays in the namespace, and so
-/// does a command that is started here.
+/// left behind, however the process ends. Sockets and commands that a closure creates on this thread belong to the
+/// namespace.
 package final class NamespaceThread: @unchecked Sendable {
     package let name: String
     /// An open `/proc/thread-self/ns/net`.
@@ -87,7 +87,7 @@ package final class NamespaceThread: @unchecked Sendable {
         }
     }
 
-    /// Ends the thread and waits for its end; the namespace goes with its last socket.
+    /// Ends the thread and waits for it; the namespace goes with its last socket.
     package func close() {
         pthread_mutex_lock(mutex)
         let first = !closed

@@ -31,7 +31,7 @@ package final class Node {
     @discardableResult
     package func command(_ words: String...) throws -> String { try run { try Command.run(words) } }
 
-    /// Sets a sysctl of the namespace, `net.ipv4.tcp_syncookies`; `.unsupported` where the kernel has none of that name.
+    /// Sets a sysctl of the namespace, such as `net.ipv4.tcp_syncookies`; throws `.unsupported` if the kernel lacks it.
     package func sysctl(_ name: String, _ value: String) throws {
         let path = "/proc/sys/" + name.replacingDots()
         try run {
@@ -40,13 +40,13 @@ package final class Node {
         }
     }
 
-    /// Gives the first interface another address, and returns when packets for it are delivered.
+    /// Gives the first interface another address, and returns once packets to it are delivered.
     package func addAddress(_ address: IPAddress, prefixLength: Int) throws {
         let option = address.isIPv4 ? [] : ["nodad"]
         try run {
             try Command.run(["ip", "addr", "add", "\(address)/\(prefixLength)", "dev", interfaces[0]] + option)
             guard !address.isIPv4 else { return }
-            // The local route of an IPv6 address comes later than the address (addrconf_dad_work).
+            // The local route of an IPv6 address is added later than the address (addrconf_dad_work).
             let digits = address.bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
             try wait(for: "route to \(address)") {
                 let routes = (File.read("/proc/thread-self/net/ipv6_route") ?? "").split(separator: "\n")
@@ -59,7 +59,7 @@ package final class Node {
         }
     }
 
-    /// This node's address on the link that it has with another one.
+    /// This node's address on its link with another node.
     package func addressFacing(_ other: Node) throws -> IPAddress {
         let length = other.version == .v4 ? 26 : 64
         func link(_ address: IPAddress) -> [Bool] {

@@ -4,12 +4,12 @@ package import NetworkTypes
 
 /// An AF_PACKET socket on one interface, or on all: it sees what passes there and can put packets on the wire.
 ///
-/// The laboratory waits with it until a reset has really been sent; the recorder under test has its own capture.
+/// The laboratory uses it to wait until a reset has really been sent; the recorder under test has its own capture.
 package final class PacketTap {
     private let descriptor: Descriptor
     private let index: UInt32
     private var buffer = [UInt8](repeating: 0, count: 65536)
-    /// Readable when a packet waits.
+    /// Readable when a packet is waiting.
     package var number: Int32 { descriptor.number }
 
     /// Opens the tap in the network namespace of the calling thread. CAP_NET_RAW.
@@ -21,8 +21,8 @@ package final class PacketTap {
         try self.init(index: index) { socket in port.map { laboratory_filter_port(socket, $0) } ?? 0 }
     }
 
-    /// Opens one that sees nothing but the RSTs that refuse connections to the port, on any interface, when they leave:
-    /// those with sequence number 0, which answer segments without ACK (RFC 9293, section 3.10.7.1).
+    /// Opens a tap that sees only RSTs that refuse connections to the port, on any interface, as they leave: those with
+    /// sequence number 0, which answer segments without ACK (RFC 9293, section 3.10.7.1).
     package convenience init(refusalsFrom port: UInt16) throws {
         try self.init(index: 0) { laboratory_filter_refusals($0, port) }
     }
@@ -34,7 +34,7 @@ package final class PacketTap {
         try check(filter(descriptor.number), "SO_ATTACH_FILTER", "AF_PACKET")
         var size: Int32 = 64 << 20
         setsockopt(descriptor.number, SOL_SOCKET, SO_RCVBUFFORCE, &size, 4)
-        // The protocol goes in with bind: packets of other interfaces never enter the queue.
+        // The protocol is set only by bind, so that packets of other interfaces never enter the queue.
         try address(protocolNumber: Self.everyProtocol).withUnsafeBytes { raw in
             let pointer = raw.baseAddress!.assumingMemoryBound(to: sockaddr.self)
             try check(bind(descriptor.number, pointer, socklen_t(raw.count)), "bind", "AF_PACKET")
@@ -52,8 +52,8 @@ package final class PacketTap {
 
     /// Sends the IP packet to the hardware address, below the IP layer of this host.
     ///
-    /// Hidden: past the queueing discipline and past the taps (PACKET_QDISC_BYPASS), which makes this host look as if
-    /// it had only received or forwarded the packet on the next interface.
+    /// A hidden packet bypasses the queueing discipline and the taps (PACKET_QDISC_BYPASS), so that this host seems only to
+    /// have received or forwarded it on the next interface.
     package func send(_ packet: [UInt8], to hardware: [UInt8], hidden: Bool = false) throws {
         var bypass: Int32 = hidden ? 1 : 0
         try check(setsockopt(descriptor.number, 263, 20, &bypass, 4), "PACKET_QDISC_BYPASS")
@@ -76,8 +76,8 @@ package final class PacketTap {
         throw LabError.timeout(what)
     }
 
-    /// The next TCP segment; nil when the deadline passed.
-    // Not in line, and without `nextWaiting()`: with it, the optimizer of Swift 6.3.1 leaves garbage in what is returned.
+    /// The next TCP segment; nil if the deadline passed.
+    // Not inlined, and without `nextWaiting()`: otherwise the optimizer of Swift 6.3.1 returns garbage.
     @inline(never)
     package func next(until deadline: Deadline) throws -> RawSegment? {
         while true {
@@ -92,13 +92,13 @@ package final class PacketTap {
         }
     }
 
-    /// A segment, and the index of the interface that it was seen on.
+    /// A segment, and the index of the interface on which it was seen.
     package struct Arrival {
         package let segment: RawSegment
         package let interface: UInt32
     }
 
-    /// The next TCP segment of those that wait to be read; nil if there is none.
+    /// The next TCP segment that is waiting to be read; nil if there is none.
     @inline(never)
     package func nextWaiting() throws -> Arrival? {
         // struct sockaddr_ll: the index lies at byte 4.
@@ -118,16 +118,16 @@ package final class PacketTap {
         }
     }
 
-    /// How many packets found no room since this was asked last (PACKET_STATISTICS).
+    /// How many packets were dropped for lack of room since the last call (PACKET_STATISTICS).
     package func losses() throws -> Int {
-        // struct tpacket_stats: all packets, and those that were lost.
+        // struct tpacket_stats: all packets, and those that were dropped.
         var counts: (UInt32, UInt32) = (0, 0)
         var size = socklen_t(8)
         try check(getsockopt(descriptor.number, 263, 6, &counts, &size), "PACKET_STATISTICS")
         return Int(counts.1)
     }
 
-    /// Waits until a RST of that direction passes.
+    /// Waits until a RST in that direction passes.
     @discardableResult
     package func awaitReset(_ tuple: FourTuple, milliseconds: Int64 = Deadline.patience) throws -> RawSegment {
         try next(

@@ -3,13 +3,13 @@ package import NetworkTypes
 
 /// A TCP peer without a kernel: a host on the client's link whose segments are built by hand.
 ///
-/// Nobody has its address, so no stack interferes; the neighbour that routes to it is told its hardware address.
+/// No host has its address, so no stack interferes; the neighbour that routes to it is told its hardware address.
 package final class Phantom {
     package let address: IPAddress
     private let tap: PacketTap
     private let gateway: [UInt8]
 
-    /// By default the address belongs to the client's link. Another one is a host that nobody has a route to.
+    /// By default the address belongs to the client's link. With another address it is a host to which there is no route.
     package init(in lab: Lab, address: IPAddress? = nil) throws {
         self.address = address ?? lab.plan.address(lab.ipVersion, link: 0, host: 9)
         tap = try lab.client.tap()
@@ -33,7 +33,7 @@ package final class Phantom {
 
     package func endpoint(_ port: UInt16) -> Endpoint { Endpoint(address, port) }
 
-    /// Hidden: no hook and no tap of this host sees it leave (`PacketTap.send`).
+    /// If hidden, no hook and no tap of this host sees it leave (`PacketTap.send`).
     package func send(_ segment: RawSegment, hidden: Bool = false) throws {
         try tap.send(segment.packet, to: gateway, hidden: hidden)
     }
@@ -43,7 +43,7 @@ package final class Phantom {
         try tap.next(what) { $0.destination.address == address && accepts($0) }
     }
 
-    /// Sends a SYN and returns the connection with the SYN+ACK received and not answered.
+    /// Sends a SYN and returns the connection once the SYN+ACK was received, without answering it.
     package func open(_ port: UInt16 = 40001, to remote: Endpoint, options: [UInt8] = []) throws -> PhantomConnection {
         var connection = PhantomConnection(phantom: self, local: endpoint(port), remote: remote)
         try connection.send(.syn, options: options)
@@ -53,7 +53,7 @@ package final class Phantom {
         return connection
     }
 
-    /// The whole handshake.
+    /// Completes the handshake.
     package func connect(_ port: UInt16 = 40001, to remote: Endpoint) throws -> PhantomConnection {
         var connection = try open(port, to: remote)
         try connection.send(.ack)
@@ -61,7 +61,7 @@ package final class Phantom {
     }
 }
 
-/// A connection of a phantom, which keeps its sequence numbers and nothing else.
+/// A phantom's connection, which consists of its sequence numbers only.
 package struct PhantomConnection {
     package let phantom: Phantom
     package let local: Endpoint
@@ -79,11 +79,11 @@ package struct PhantomConnection {
         self.remote = remote
     }
 
-    /// The direction of what the other end sends.
+    /// The direction in which the other end sends.
     package var fromRemote: FourTuple { FourTuple(from: remote, to: local) }
     package var fromLocal: FourTuple { FourTuple(from: local, to: remote) }
 
-    /// A segment with the connection's numbers.
+    /// A segment with the connection's sequence numbers.
     package func segment(_ flags: TCPFlags, payload: Int = 0, options: [UInt8] = []) -> RawSegment {
         var segment = RawSegment(from: local, to: remote, flags, seq: seq, ack: flags.contains(.ack) ? ack : 0)
         segment.payload = [UInt8](repeating: UInt8(ascii: "x"), count: payload)

@@ -24,7 +24,7 @@ package struct RawSegment: Equatable {
 
     package var tuple: FourTuple { FourTuple(from: source, to: destination) }
 
-    /// What the next segment of this direction begins with (RFC 9293, section 3.4: SYN and FIN count as one).
+    /// The sequence number of the next segment in this direction (RFC 9293, section 3.4: SYN and FIN count as one).
     package var nextSeq: UInt32 {
         seq &+ UInt32(truncatingIfNeeded: payload.count) &+ (flags.contains(.syn) ? 1 : 0)
             &+ (flags.contains(.fin) ? 1 : 0)
@@ -41,7 +41,7 @@ package struct RawSegment: Equatable {
         tcp += offsetAndFlags.bigEndianBytes + window.bigEndianBytes + [0, 0, 0, 0]
         tcp += options + [UInt8](repeating: 0, count: padding) + payload
         let length = UInt16(tcp.count)
-        // RFC 9293, section 3.1 and RFC 8200, section 8.1: both pseudo-headers sum to the same but for the addresses.
+        // RFC 9293, section 3.1 and RFC 8200, section 8.1: apart from the addresses, both pseudo-headers have the same sum.
         let pseudo = source.address.bytes + destination.address.bytes + [0, 6] + length.bigEndianBytes
         tcp.replaceSubrange(16..<18, with: Self.checksum(pseudo + tcp).bigEndianBytes)
 
@@ -67,7 +67,7 @@ package struct RawSegment: Equatable {
 
     /// Reads an IP packet; nil if it is not a whole TCP segment without IP fragments or IPv6 extension headers.
     ///
-    /// - Parameter snapped: the end of the segment may be missing, its header not.
+    /// - Parameter snapped: the end of the segment may be missing, but not its header.
     package init?(packet: some RandomAccessCollection<UInt8>, snapped: Bool = false) {
         let bytes = Array(packet)
         guard let first = bytes.first else { return nil }

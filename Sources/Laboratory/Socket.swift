@@ -2,9 +2,9 @@ import CLaboratory
 import Glibc
 package import NetworkTypes
 
-/// A TCP socket; also UDP and raw ones, for what they share.
+/// A TCP socket; UDP and raw sockets use what they share with it.
 ///
-/// Every wait is bounded. A socket that is dropped without `close()` goes silently: neither FIN nor RST.
+/// Every wait is bounded. A socket that is dropped without `close()` vanishes silently, with neither FIN nor RST.
 package final class Socket {
     package let descriptor: Descriptor
     package let family: Int32
@@ -46,14 +46,14 @@ package final class Socket {
         try check(Glibc.listen(number, backlog), "listen")
     }
 
-    /// Starts a connect and does not wait for its outcome.
+    /// Starts connecting without waiting for the outcome.
     package func startConnecting(to endpoint: Endpoint) throws {
         try setBlocking(false)
         defer { try? setBlocking(true) }
         try callConnect(endpoint.sockaddr(family: family), endpoint.description)
     }
 
-    /// A TCP socket that does not block, and its connect begun.
+    /// A non-blocking TCP socket that has started to connect.
     package static func connecting(to endpoint: Endpoint) throws -> Socket {
         let type = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue)
         let socket = try Socket(family: endpoint.address.version.family, type: type)
@@ -66,7 +66,7 @@ package final class Socket {
         return socket
     }
 
-    /// Connects and waits; throws the connection's error, ECONNREFUSED for one.
+    /// Connects and waits; throws the connection's error, such as ECONNREFUSED.
     package func connect(to endpoint: Endpoint) throws {
         try startConnecting(to: endpoint)
         let deadline = Deadline(milliseconds: Deadline.patience)
@@ -96,7 +96,7 @@ package final class Socket {
         return Socket(Descriptor(try check(laboratory_accept(number), "accept4")), family: family)
     }
 
-    /// The next connection in the queue, not blocking; nil if there is none.
+    /// The next connection in the queue, without blocking; nil if there is none.
     package func acceptNonBlocking() throws -> Socket? {
         let accepted = laboratory_accept_nonblocking(number)
         if accepted < 0, errno == EAGAIN || errno == EINTR || errno == ECONNABORTED { return nil }
@@ -128,7 +128,7 @@ package final class Socket {
         try check(Glibc.shutdown(number, Int32(how)), "shutdown")
     }
 
-    /// close(2), with everything that TCP makes of it.
+    /// close(2), with all its effects on TCP.
     package func close() { descriptor.close() }
 
     /// Removes a TCP socket without a segment: TCP_REPAIR, then close(2) (tcp_disconnect sends nothing then).
@@ -152,7 +152,7 @@ package final class Socket {
         try check(setsockopt(number, SOL_SOCKET, SO_LINGER, &value, socklen_t(MemoryLayout<linger>.size)), "SO_LINGER")
     }
 
-    /// TCP_MD5SIG (RFC 2385) with a fixed key for the peer; `.unsupported` where the kernel has none.
+    /// TCP_MD5SIG (RFC 2385) with a fixed key for the peer; throws `.unsupported` if the kernel lacks it.
     package func setSignature(for peer: IPAddress) throws {
         // struct tcp_md5sig: the address in 128 bytes, flags, prefix length, key length, interface, 80 bytes of key.
         var value = Endpoint(peer, 0).sockaddr(family: family)
@@ -164,7 +164,7 @@ package final class Socket {
         try check(status, "TCP_MD5SIG")
     }
 
-    /// Probes after a second without traffic, a second apart: the shortest that the kernel takes.
+    /// Probes after a second without traffic, a second apart: the shortest times that the kernel accepts.
     package func startKeepalive(count: Int32) throws {
         try setTCP(TCP_KEEPIDLE, 1)
         try setTCP(TCP_KEEPINTVL, 1)
@@ -172,7 +172,7 @@ package final class Socket {
         try set(SOL_SOCKET, SO_KEEPALIVE, 1)
     }
 
-    /// Lets the socket hear less than what comes (SO_ATTACH_FILTER): the rest is dropped before TCP sees it.
+    /// Lets the socket receive only some segments (SO_ATTACH_FILTER): the others are dropped before TCP sees them.
     package func hear(only hearing: Hearing) throws {
         let status =
             switch hearing {
@@ -190,7 +190,7 @@ package final class Socket {
         case fin
         /// Segments without data.
         case noData
-        /// Of a listener: SYNs, and all that comes from a port.
+        /// For a listener: SYNs, and everything from one port.
         case syn(orFrom: UInt16)
     }
 
@@ -202,7 +202,7 @@ package final class Socket {
         try check(fcntl(number, F_SETFL, blocking ? flags & ~O_NONBLOCK : flags | O_NONBLOCK), "fcntl")
     }
 
-    /// SO_ERROR, which is cleared by reading it.
+    /// SO_ERROR, which reading clears.
     package func pendingError() throws -> Int32 {
         var value: Int32 = 0
         var size = socklen_t(4)
@@ -218,7 +218,7 @@ package final class Socket {
         return TCPState(rawValue: info[0])
     }
 
-    /// Of a listener, how many connections wait to be accepted (`tcpi_unacked` of TCP_INFO).
+    /// How many connections wait to be accepted from this listener (`tcpi_unacked` of TCP_INFO).
     package func queueLength() throws -> Int {
         var info = tcp_info()
         var size = socklen_t(MemoryLayout<tcp_info>.size)

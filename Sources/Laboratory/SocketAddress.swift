@@ -60,9 +60,9 @@ extension IPAddress {
 }
 
 extension FixedWidthInteger {
-    /// The number as it goes over the wire.
+    /// The number as it is sent over the wire.
     package var bigEndianBytes: [UInt8] { withUnsafeBytes(of: bigEndian) { Array($0) } }
-    /// The number as it lies in memory.
+    /// The number as it is stored in memory.
     package var nativeBytes: [UInt8] { withUnsafeBytes(of: self) { Array($0) } }
 }
 

@@ -6,10 +6,10 @@ package enum TCPTable {
     package struct Entry: Hashable {
         package let local: Endpoint
         package let remote: Endpoint
-        /// A request is SYN_RECV, a timewait socket is shown with its substate.
+        /// A connection request is in SYN_RECV, a timewait socket in its substate.
         package let state: TCPState
         package let isTimeWait: Bool
-        /// 0 for a request, and for a connection that nobody has accepted.
+        /// 0 for a request, and for a connection that was not accepted yet.
         package let inode: UInt64
     }
 
@@ -27,12 +27,12 @@ package enum TCPTable {
             let number = UInt8(fields[3], radix: 16), let state = TCPState(rawValue: number),
             let inode = UInt64(fields[9])
         else { return nil }
-        // The timer of a timewait socket, 3, tells it from all others.
+        // Only a timewait socket has timer 3.
         return Entry(
             local: local, remote: remote, state: state, isTimeWait: fields[5].hasPrefix("03:"), inode: inode)
     }
 
-    /// The address is printed by words of 32 bits in the order of the machine.
+    /// The address is printed as 32-bit words in machine byte order.
     private static func endpoint(_ text: Substring) -> Endpoint? {
         let parts = text.split(separator: ":")
         guard parts.count == 2, let port = UInt16(parts[1], radix: 16), parts[0].count % 8 == 0 else { return nil }

@@ -6,15 +6,15 @@ public enum Topology: String, Sendable, CaseIterable {
     case pair
     /// client eth0 ── eth0 router eth1 ── eth0 server; the router forwards.
     case routed
-    /// client eth0 ── eth0 router eth1 ── eth0 server, and `br0` of the router holds eth0 and eth1: one subnet, in which
-    /// `br0` has an address too.
+    /// client eth0 ── eth0 router eth1 ── eth0 server; the router's bridge `br0` joins eth0 and eth1 to one subnet, in
+    /// which `br0` has an address too.
     case bridged
-    /// client eth0 ── port0 router ── eth0 server; port0 is in the router's bridge `br0`, which has the address, and
-    /// the router forwards between `br0` and its eth1. The scenario adds masquerading or DNAT.
+    /// client eth0 ── port0 router eth1 ── eth0 server; port0 is in the router's bridge `br0`, which has the address, and
+    /// the router forwards between `br0` and eth1. The scenario adds masquerading or DNAT.
     case masqueraded
 }
 
-/// What a namespace is in its lab.
+/// The role of a namespace in its lab.
 public enum Role: String, Sendable {
     case client, server, router
 }

@@ -4,13 +4,13 @@ import NetworkTypes
 
 /// The child process of a scenario: it owns sockets, and closes them, exits or is killed with them.
 ///
-/// Requests come one a line on standard input, and each is answered with a line on standard output: `ok` and the
-/// result, or `error` and why. The process ends when standard input does, so it does not outlive the laboratory.
+/// Requests arrive on standard input, one per line, and each is answered with one line on standard output: `ok` and the
+/// result, or `error` and the reason. The process ends with its standard input, so it does not outlive the laboratory.
 public enum Actor {
     /// Serves requests until standard input ends; the arguments are not used yet.
     public static func main(arguments: [String] = []) -> Never {
         try? File.write("selftest-actor", to: "/proc/self/comm")
-        // An interrupt of the terminal is for the laboratory; this process sees the end of its input then.
+        // An interrupt from the terminal is for the laboratory; this process then sees the end of its input.
         for number in [SIGINT, SIGTERM, SIGHUP] { signal(number, SIG_IGN) }
         var performer = Performer()
         while let line = readLine() {
@@ -29,7 +29,7 @@ public enum Actor {
         exit(0)
     }
 
-    /// Uses the processor until standard input has something to say.
+    /// Keeps the processor busy until there is standard input to read.
     private static func burn() {
         var input = pollfd(fd: 0, events: Int16(POLLIN), revents: 0)
         var number: UInt64 = 1
@@ -77,7 +77,7 @@ private struct Performer {
         case "close": try require(connections.popLast()).close()
         case "close-in-thread": try closeInThread(require(connections.popLast()))
         case "exec":
-            // The descriptors that are closed on execve(2) go.
+            // execve(2) closes the descriptors with FD_CLOEXEC.
             let words = Array((File.read("/proc/self/cmdline") ?? "").utf8).split(separator: 0)
             var arguments = words.map { word in strdup(String(decoding: word, as: UTF8.self)) } + [nil]
             execv("/proc/self/exe", &arguments)
@@ -96,7 +96,7 @@ private struct Performer {
         return []
     }
 
-    /// A thread with a name of its own closes the socket.
+    /// Closes the socket in a thread with a name of its own.
     private func closeInThread(_ socket: Socket) throws {
         let unmanaged = Unmanaged.passRetained(socket)
         var thread: pthread_t = 0

@@ -1,6 +1,6 @@
 import Laboratory
 
-/// The first two numbers of a kernel release: 6.12.
+/// The first two numbers of a kernel release, such as 6.12.
 public struct KernelVersion: Sendable, Hashable, Comparable, CustomStringConvertible {
     public let major: Int
     public let minor: Int

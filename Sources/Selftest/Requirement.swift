@@ -3,17 +3,17 @@ import Laboratory
 
 /// What a scenario needs besides root, network namespaces, veth and iproute2.
 public enum Requirement: Sendable, Hashable {
-    /// A program in PATH or in the directories of the system administrator.
+    /// A program in PATH or in the system administrator's directories.
     case command(String)
-    /// A sysctl by its dotted name: a kernel feature shows itself this way.
+    /// A sysctl, by its dotted name, whose presence shows a kernel feature.
     case sysctl(String)
-    /// A file or device, `/dev/net/tun`.
+    /// A file or device, such as `/dev/net/tun`.
     case file(String)
     case kernel(KernelVersion)
-    /// It changes a setting of the whole host for a moment: it runs only when that is allowed.
+    /// Permission to change a host-wide setting briefly.
     case hostWideSetting(String)
 
-    /// Why it is not met; nil if it is.
+    /// Why the requirement is not met; nil if it is.
     public var obstacle: String? {
         switch self {
         case .command(let program):
@@ -24,7 +24,8 @@ public enum Requirement: Sendable, Hashable {
         case .file(let path): File.exists(path) ? nil : "there is no \(path)"
         case .kernel(let version):
             KernelVersion.running.map { $0 >= version } ?? true ? nil : "it needs Linux \(version)"
-        case .hostWideSetting(let name): "it changes \(name) of the whole host for a moment, which was not allowed"
+        case .hostWideSetting(let name):
+            "it briefly changes the host-wide setting \(name), which needs --allow-host-wide"
         }
     }
 }

@@ -5,14 +5,14 @@ public import NetworkTypes
 public struct Scenario: Sendable {
     /// A word for the command line: `closed-port`.
     public let id: String
-    /// One sentence for a person: what happens, and which trap it holds.
+    /// One sentence for people: what happens, and what is tricky about it.
     public let summary: String
     public let ipVersions: [IPVersion]
     public let needs: [Requirement]
     public let topology: Topology
-    /// Some of its resets pass only `lo`.
+    /// Whether some of its resets pass only `lo`.
     public let capturesLoopback: Bool
-    /// Makes what must be older than the recorder.
+    /// Creates what must be older than the recorder.
     let before: (@Sendable (Lab) throws -> PreparedSockets)?
     let provoke: @Sendable (Lab) throws -> [ExpectedReset]
 
@@ -32,9 +32,9 @@ public struct Scenario: Sendable {
         self.provoke = provoke
     }
 
-    /// Why this machine cannot run the scenario; nil if nothing is known to stand in the way.
+    /// Why this machine cannot run the scenario; nil if no obstacle is known.
     ///
-    /// `run` can still find out that the kernel lacks something, and throws `LabError.unsupported` then.
+    /// `run` may still find that the kernel lacks something, and then throws `LabError.unsupported`.
     public func obstacle(allowing hostWide: Bool = false) -> String? {
         for need in needs {
             if case .hostWideSetting = need, hostWide { continue }
@@ -48,35 +48,34 @@ public struct Scenario: Sendable {
         needs.contains { if case .hostWideSetting = $0 { true } else { false } }
     }
 
-    /// Makes the sockets that the scenario wants to be older than the recorder. `run` does it if nobody did before.
+    /// Creates the sockets that must be older than the recorder. `run` does this if it has not been done.
     public func prepare(in lab: Lab) throws {
         if lab.prepared == nil, let before { lab.prepared = try before(lab) }
     }
 
-    /// Provokes the scenario in a lab that was built for it, and returns every reset that it caused, in no set order.
+    /// Provokes the scenario in a lab that was built for it, and returns every reset that it caused, in no particular order.
     ///
-    /// When it returns, each of them has been sent. Throws `LabError.unsupported` where the kernel lacks what it
-    /// takes.
+    /// When it returns, all of them have been sent. Throws `LabError.unsupported` if the kernel lacks something needed.
     public func run(in lab: Lab) throws -> [ExpectedReset] {
         try prepare(in: lab)
         return try provoke(lab)
     }
 }
 
-/// A reset that a scenario caused, and what a truthful report says about it.
+/// A reset that a scenario caused, and what a correct report says about it.
 public struct ExpectedReset: Sendable, Hashable {
     public enum Outcome: String, Sendable {
         /// A kernel event and packets.
         case matched
-        /// The kernel decided to reset and no packet came of it.
+        /// The kernel decided to reset, but no packet was sent.
         case kernelOnly = "kernel-only"
-        /// On the wire, sent past every hook.
+        /// On the wire, but bypassing every hook.
         case wireOnly = "wire-only"
     }
 
     public enum ProcessRole: String, Sendable {
         case owner, killer
-        /// Ended the connection before.
+        /// Ended the connection earlier.
         case closer
         /// No process may be named.
         case none
@@ -84,16 +83,16 @@ public struct ExpectedReset: Sendable, Hashable {
 
     /// How a connection had ended before one of its segments was answered with a RST.
     public struct ConnectionEnd: Sendable, Hashable {
-        /// A word of events.jsonl: `close`, `timeout`.
+        /// A word from events.jsonl, such as `close` or `timeout`.
         public var how: String
-        /// Who ended it, and that process's name.
+        /// The process that ended it, and its name.
         public var pid: Int32?
         public var comm: String?
-        /// Whose it was, where nobody here ended it or somebody else did.
+        /// The owner, if no process here ended the connection or another one did.
         public var owner: Int32?
         public var signal: UInt8?
         public var errno: UInt16?
-        /// Milliseconds: no less may be said to have passed without data, and no less since the end.
+        /// Milliseconds: the least time without data, and since the end, that the report may state.
         public var leastIdle: Int64 = 0
         public var leastAge: UInt64 = 0
 
@@ -103,27 +102,27 @@ public struct ExpectedReset: Sendable, Hashable {
         }
     }
 
-    /// How the application let go of the socket, as the frames under `__fput` tell.
+    /// How the application released the socket, as the frames below `__fput` show.
     public enum Ending: String, Sendable { case close, exit, kill }
 
     /// At the origin: before any translation on the way.
     public var tuple: FourTuple
     /// A word of the catalogue of causes.
     public var cause: String
-    /// Words that are also right on kernels that cannot tell the difference; the summary of the scenario says which.
+    /// Causes that are also right on kernels that cannot distinguish them; the scenario's summary says which.
     public var alternatives: [String] = []
-    /// The first kernel whose events prove it. Before, the report may give the same cause as inferred, or `unknown`.
+    /// The first kernel whose events prove it. On older ones the report may give the same cause as inferred, or `unknown`.
     public var provenSince: KernelVersion?
-    /// No kernel tells enough to prove it.
+    /// No kernel reports enough to prove it.
     public var isNeverProven = false
     public var outcome: Outcome = .matched
     /// The netfilter hook that rejected: INGRESS, PREROUTING, INPUT, FORWARD or OUTPUT; BRIDGE for the bridge family.
     public var netfilterHook: String?
-    /// Words of the rules that can have rejected it; of one alone the report is certain, unless it was read afterwards only.
+    /// Words from the rules that may have rejected it; the report is certain of a single rule, unless it was read only later.
     public var rules: [String]?
     public var rulesAreRead = true
     public var ending: Ending?
-    /// The kernel's reason (from 6.12 for a reset of a socket's own, from 6.10 for an answer), without its prefix.
+    /// The kernel's reason (since 6.12 for a socket's own reset, since 6.10 for an answer), without its prefix.
     public var reason: String?
     /// The state of the socket before the reset.
     public var state: TCPState?
@@ -132,34 +131,34 @@ public struct ExpectedReset: Sendable, Hashable {
     public var pid: Int32?
     /// The owner, where `pid` is the killer.
     public var owner: Int32?
-    /// The name of the process with `pid`, and of the thread that acted where it has another one.
+    /// The name of the process with `pid`, and of the thread that acted if that has a different name.
     public var comm: String?
     public var thread: String?
     /// Words that the report's sentence must contain.
     public var sentence: String?
-    /// How the connection had ended before.
+    /// How the connection had ended earlier.
     public var end: ConnectionEnd?
     /// Words that one of the report's facts must contain.
     public var fact: String?
-    /// The first kernel that tells it; nil for all.
+    /// The first kernel that reports it; nil for all.
     public var factSince: KernelVersion?
     /// Words that its sentence must contain, from `factSince` on.
     public var words: String?
     /// The cgroup of the socket.
     public var cgroup: String?
-    /// Decided outside the owner's context: a report that names no process is right too.
+    /// Decided outside the owner's context: a report that names no process is also right.
     public var processIsOptional = false
     /// Processes that may run while the reset is sent and must never be named.
     public var bystanders: [Int32] = []
     /// The inode number of the network namespace that sent it.
     public var netns: UInt32
-    /// The same reset behind a translation of addresses.
+    /// The same reset after address translation.
     public var alsoSeenAs: [FourTuple] = []
 
-    /// As TCP decided on it, where the host that sends it translates addresses.
+    /// The four-tuple that TCP decided on, if the sending host translates addresses.
     public var untranslated: FourTuple?
 
-    /// Whether the events of the running kernel prove the cause; if not, a report must not say so.
+    /// Whether the running kernel's events prove the cause; if not, a report must not claim so.
     public var isProven: Bool {
         guard outcome != .wireOnly else { return false }
         guard let provenSince, let running = KernelVersion.running else { return true }

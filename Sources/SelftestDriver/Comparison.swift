@@ -4,14 +4,14 @@ import Laboratory
 import NetworkTypes
 import Selftest
 
-/// Holds what a scenario caused against what the report says of it.
+/// Compares what a scenario caused with what the report says.
 struct Comparison {
     private let scenario: Scenario
     /// Entries of the lab's own namespaces; the hooks see the whole host.
     private var remaining: [Reset]
-    /// The kernel's events show what an answer's segment met, socket or none.
+    /// Whether the kernel's events show if a segment that was answered met a socket.
     private let reportsSocketlessResets: Bool
-    /// A report names no cause where none can be proven, and has the right one among its candidates.
+    /// The report names no cause because none can be proven, but has the right one among its candidates.
     private(set) var isAmbiguous = false
     private(set) var differences: [String] = []
     private(set) var pairs: [(expected: ExpectedReset, got: Reset)] = []
@@ -25,7 +25,7 @@ struct Comparison {
     }
 
     mutating func run(_ expected: [ExpectedReset]) {
-        // By tuple, the first of equals first: a bulk scenario has thousands.
+        // By four-tuple, equal ones in their order: a bulk scenario has thousands.
         var byTuple: [FourTuple: [Reset]] = Dictionary(grouping: remaining, by: \.tuple)
         for reset in expected {
             let tuples = [reset.tuple] + reset.alsoSeenAs
@@ -52,7 +52,7 @@ struct Comparison {
         let isProven =
             !expected.isNeverProven
             && (expected.isProven || reportsSocketlessResets && expected.outcome != .wireOnly)
-        // Of a RST that no kernel tells of, the packets may suggest more than that it came.
+        // For a RST without a kernel event, the packets may suggest more than that it was received.
         let isJudgedByPackets = expected.outcome == .wireOnly && got.outcome == .wireOnly
         if !isProven, !isJudgedByPackets, got.cause == .unknown,
             got.candidates.contains(where: { accepted.contains($0.rawValue) })
@@ -95,7 +95,7 @@ struct Comparison {
             differ("state", state.name, got.state?.name ?? "not named")
         }
         if let reason = expected.reason, let named = got.reason, named != reason { differ("reason", reason, named) }
-        // Without the kernel's proof there is no decision, which is what knows of listeners.
+        // Without the kernel's proof there is no decision event, and only that knows about listeners.
         let isTold = expected.factSince.flatMap { since in KernelVersion.running.map { $0 >= since } } ?? true
         if let words = expected.words, isTold, expected.isProven, !got.summary.contains(words) {
             differ("sentence", "one with \"\(words)\"", got.summary)
@@ -134,7 +134,7 @@ struct Comparison {
         compare("whose connection it was", expected.owner, ending.owner?.pid)
         compare("signal", expected.signal, ending.signal)
         compare("errno", expected.errno, ending.errno)
-        // Jiffies are cut to whole ones, of 10 ms at most.
+        // The kernel rounds down to whole jiffies, of at most 10 ms.
         if expected.leastIdle > 0, (ending.idle ?? 0) < (expected.leastIdle - 20) * 1_000_000 {
             differ("idle", "\(expected.leastIdle) ms", ending.idle.map { "\($0) ns" } ?? "not told")
         }
@@ -181,7 +181,7 @@ struct Comparison {
 }
 
 extension ExpectedReset.Ending {
-    /// As the report has it.
+    /// In the report's words.
     fileprivate var release: String {
         switch self {
         case .close: "the process called close()"

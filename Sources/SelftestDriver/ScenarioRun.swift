@@ -11,7 +11,7 @@ public struct ScenarioRun: Sendable {
     public enum Status: Sendable, Equatable {
         case passed
         case failed
-        /// Nothing is wrong, but this kernel's events leave several causes possible, the provoked one among them.
+        /// Nothing is wrong, but this kernel's events leave several causes possible, including the provoked one.
         case ambiguous
         /// With the reason.
         case unsupported(String)
@@ -26,27 +26,27 @@ public struct ScenarioRun: Sendable {
     public var report: Report?
     /// The entries of the expected resets.
     public var resets: [Reset] = []
-    /// Nanoseconds, of provoking alone and of everything.
+    /// Nanoseconds, for provoking alone and for everything.
     public var duration: Int64 = 0
 
     /// The causes that the report names, each once.
     public var causes: [String] { Set(resets.map(\.cause.rawValue)).sorted() }
-    /// The causes that the report could not tell apart, each once.
+    /// The causes that the report could not distinguish, each once.
     public var candidates: [String] { Set(resets.flatMap(\.candidates).map(\.rawValue)).sorted() }
     public var certainties: [String] { Set(resets.map(\.certainty.rawValue)).sorted() }
 }
 
 /// Runs scenarios with the product's own recorder.
 public struct SelftestDriver: Sendable {
-    /// Where recordings that nobody keeps are made; nil for the system's directory for temporary files.
+    /// Where recordings that are not kept are made; nil for the system's directory for temporary files.
     public var scratch: String?
     private let tool: String
     private let actor: ActorCommand
-    /// Whether scenarios may change settings of the whole host for a moment.
+    /// Whether scenarios may briefly change host-wide settings.
     public var allowsHostWideSettings = false
     /// Whether every packet is captured, and not only segments with SYN, FIN or RST.
     public var capturesEverything = false
-    /// Whether to record with the hooks that not every kernel has.
+    /// Whether to record with hooks that some kernels lack.
     public var optionalHooks = true
 
     public init(tool: String, actor: ActorCommand = .thisProgram) {
@@ -54,7 +54,7 @@ public struct SelftestDriver: Sendable {
         self.actor = actor
     }
 
-    /// - Parameter directory: where capture.pcapng and events.jsonl are to stay; nil for nowhere.
+    /// - Parameter directory: where to keep capture.pcapng and events.jsonl; nil to discard them.
     public func run(_ scenario: Scenario, _ version: IPVersion, keepIn directory: String? = nil) -> ScenarioRun {
         var run = ScenarioRun(scenario: scenario, ipVersion: version, status: .passed)
         let start = clockNanoseconds(CLOCK_MONOTONIC)
@@ -129,7 +129,8 @@ public struct SelftestDriver: Sendable {
     }
 }
 
-/// A new directory in `base`, or else where the environment (TMPDIR) or the system has such files; nil with `errno`.
+/// Creates a directory in `base`, or else in the environment's (TMPDIR) or the system's directory for temporary files; nil
+/// with `errno`.
 package func makeTemporaryDirectory(in base: String? = nil) -> String? {
     let base = base ?? getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
     var template = Array("\(base)/rst-analyze-XXXXXX".utf8CString)

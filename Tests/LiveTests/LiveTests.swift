@@ -72,6 +72,6 @@ enum Live {
     /// Why nothing can be recorded here; nil if it can.
     static let obstacle: String? = geteuid() == 0 ? Recorder.obstacle : "it needs root"
 
-    /// Whether scenarios may change settings of the whole host for a moment.
+    /// Whether scenarios may briefly change host-wide settings.
     static let allowsHostWideSettings = getenv("RST_ANALYZE_HOST_WIDE") != nil
 }

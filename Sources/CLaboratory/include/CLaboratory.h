@@ -53,17 +53,17 @@ static inline int laboratory_accept_nonblocking(int listener)
 	return (int)syscall(SYS_accept4, (long)listener, 0L, 0L, 02004000L);
 }
 
-/* What a TCP socket still hears; the rest is dropped before TCP sees it (tcp_filter). */
+/* What a TCP socket still receives; everything else is dropped before TCP sees it (tcp_filter). */
 enum laboratory_hearing {
 	LABORATORY_HEARS_NOTHING,
 	LABORATORY_HEARS_FIN,
 	/* Segments without data. */
 	LABORATORY_HEARS_NO_DATA,
-	/* Of a listener: SYNs, and every segment from one port. */
+	/* For a listener: SYNs, and every segment from one port. */
 	LABORATORY_HEARS_SYN,
 };
 
-/* SO_ATTACH_FILTER with a program that reads the TCP header, where the data of such a socket's filter begins. */
+/* SO_ATTACH_FILTER with a program that reads the TCP header, where the filter's data begins for a TCP socket. */
 int laboratory_set_hearing(int socket, enum laboratory_hearing hearing, uint16_t port);
 
 /*
@@ -71,7 +71,7 @@ int laboratory_set_hearing(int socket, enum laboratory_hearing hearing, uint16_t
  * TCP port.
  */
 int laboratory_filter_refusals(int socket, uint16_t port);
-/* Lets one receive only TCP segments from or to a port. */
+/* Lets such a socket receive only TCP segments from or to a port. */
 int laboratory_filter_port(int socket, uint16_t port);
 
 /* epoll(7), with descriptors for data. */
@@ -96,9 +96,9 @@ int laboratory_poll_remove(int poll, int descriptor);
 /* At most 256 events at a time. */
 int laboratory_poll_wait(int poll, struct laboratory_event *events, int room, int milliseconds);
 
-/* Blocks SIGINT, SIGTERM, SIGHUP and SIGCHLD in the calling thread and returns a descriptor that tells of them. */
+/* Blocks SIGINT, SIGTERM, SIGHUP and SIGCHLD in the calling thread and returns a descriptor that reports them. */
 int laboratory_take_signals(void);
-/* The number of the next one; 0 if there is none at the moment. */
+/* The number of the next pending signal; 0 if there is none. */
 int laboratory_next_signal(int descriptor);
 
 #endif

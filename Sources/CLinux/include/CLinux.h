@@ -12,22 +12,22 @@ int linux_enter_network_namespace(int descriptor);
 int linux_thread(void);
 
 /*
- * A mount of cgroup v2 that no mount namespace has (fsopen(2), fsmount(2), Linux 5.2): a descriptor of its root, or -1
+ * Mounts cgroup v2 outside every mount namespace (fsopen(2), fsmount(2), Linux 5.2). Returns a descriptor of its root, or -1
  * with errno: EPERM without CAP_SYS_ADMIN, ENODEV without cgroup v2.
  */
 int linux_mount_cgroup2(void);
 
-/* The number of the file system's kind (statfs(2), f_type) behind a descriptor; 0 if it cannot be told. */
+/* The type of the file system behind a descriptor (statfs(2), f_type); 0 if it is unknown. */
 long linux_file_system(int descriptor);
 
 /*
- * open_by_handle_at(2): the directory of the cgroup v2 with that id, below a mount that `mount` is a descriptor of. -1
- * with errno: ESTALE for a cgroup that is gone, EPERM without CAP_DAC_READ_SEARCH, EOPNOTSUPP before Linux 5.5.
+ * open_by_handle_at(2): opens the directory of the cgroup v2 with that id; `mount` is a descriptor of a mount. -1 with errno:
+ * ESTALE for a cgroup that is gone, EPERM without CAP_DAC_READ_SEARCH, EOPNOTSUPP before Linux 5.5.
  */
 int linux_open_cgroup(int mount, uint64_t id);
 
 /*
- * A timer (timerfd_create(2)) that never expires and becomes readable when CLOCK_REALTIME is set, or the host wakes up.
+ * A timer (timerfd_create(2)) that never expires, but becomes readable when CLOCK_REALTIME is set or the host wakes up.
  * -1 with errno.
  */
 int linux_watch_clock(void);
@@ -35,20 +35,21 @@ int linux_watch_clock(void);
 /* Whether the clock was set since the last call: 1, 0, or -1 with errno. */
 int linux_clock_was_set(int timer);
 
-/* Makes a socket take no more packets; what it has taken can be read. 0, or -1 with errno. */
+/* Makes a socket accept no more packets; those it has can still be read. 0, or -1 with errno. */
 int linux_take_no_more(int socket);
 
 /*
- * Makes a packet socket, whose filter is attached, leave out what the loopback device sends: the same packet comes in
- * there, and libpcap passes over the first of them, but the kernel counts both where it has no room. 0, or -1 with errno.
+ * Extends the attached filter of a packet socket to leave out what the loopback device sends: the same packet also arrives
+ * there, and libpcap ignores the first of the two, but the kernel counts both as dropped when it has no room. 0, or -1 with
+ * errno.
  *
  * loopback: the index of the device.
  */
 int linux_leave_out_loopback_output(int socket, unsigned int loopback);
 
 /*
- * mallopt(3), M_MMAP_THRESHOLD and M_TRIM_THRESHOLD: blocks of so many bytes and more go back to the system when they are
- * freed, and of the others so many bytes at the end of a heap are kept for the next ones.
+ * mallopt(3), M_MMAP_THRESHOLD and M_TRIM_THRESHOLD: blocks of at least `mapped_from` bytes go back to the system when they
+ * are freed, and `kept` bytes at the end of the heap are kept for the next smaller ones.
  */
 void linux_set_heap(int mapped_from, int kept);
 

@@ -1,8 +1,8 @@
-/* What no Swift function does: to ask the processor for memory without waiting for it. */
+/* Prefetching, for which Swift has no function. */
 #ifndef CPREFETCH_H
 #define CPREFETCH_H
 
-/* Asks for the line of the processor's cache in which the address is. Any address will do: one that is not mapped is passed over. */
+/* Prefetches the cache line of the address without waiting for it. Any address is allowed: an unmapped one is ignored. */
 static inline void prefetch_line(const void *address)
 {
 	__builtin_prefetch(address);

@@ -126,7 +126,7 @@ final class EntryBuilder: Sendable {
         reset.outsideEvents = row.outsideEvents
         if let gap = eventGap(judged.observed) {
             reset.evidence.append(
-                Fact("missing: kernel events, for \(gap.words): nothing is known of it from the kernel", from: .report))
+                Fact("missing: kernel events, \(gap.words): they say nothing about this RST", from: .report))
         } else if lead == nil, reset.direction == .sent {
             reset.evidence.append(Fact(silence(about: row.tuple), from: .report))
         }
@@ -152,14 +152,14 @@ final class EntryBuilder: Sendable {
 
     /// Why no kernel event tells of a RST that came from a host that was recorded.
     private func silence(about tuple: FourTuple) -> String {
-        let source = "its source is an address of the host that recorded, and "
+        let source = "its source is an address of the recorded host, but "
         // Whatever namespace it was sent in, one recording at least would have to have it.
         let isWanted = inventory.recordings.contains { $0.recording.header?.mayHold(tuple) == true }
         return isWanted
             ? source
-                + "no kernel event tells of it: it was sent past the hooks or by somebody else in its name, or the event "
-                + "was lost"
-            : source + "the recording left out kernel events like it"
+                + "it has no kernel event: it was sent past the hooks or by somebody else in that host's name, or the "
+                + "event was lost"
+            : source + "the recording left out kernel events like its own"
     }
 
     /// A device of a host, from one of its boots to the next.

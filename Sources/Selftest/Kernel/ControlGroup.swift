@@ -1,9 +1,9 @@
 import Glibc
 import Laboratory
 
-/// A cgroup v2 of the laboratory's own, empty but for the processes that are put into it; removed with its last reference.
+/// A cgroup v2 of the laboratory's own, empty except for the processes that are put into it; removed with its last reference.
 final class ControlGroup {
-    /// From the root of the hierarchy.
+    /// Relative to the root of the hierarchy.
     let path: String
     private let mount: String
 
@@ -18,7 +18,7 @@ final class ControlGroup {
         mount = String(fields[4])
         path = "/" + name
         guard mkdir(mount + path, 0o755) == 0 else {
-            throw LabError.unsupported("cannot make a cgroup in \(mount): \(String(cString: strerror(errno)))")
+            throw LabError.unsupported("cannot create a cgroup in \(mount): \(String(cString: strerror(errno)))")
         }
     }
 
@@ -28,7 +28,7 @@ final class ControlGroup {
     func remove(_ pid: Int32) throws { try File.write("\(pid)", to: "\(mount)/cgroup.procs") }
 
     deinit {
-        // A process that has just ended is in it until it is collected.
+        // A process that has just ended stays in it until it is reaped.
         let path = mount + path
         try? wait(for: "end of the cgroup") { rmdir(path) == 0 || errno == ENOENT }
     }

@@ -3,7 +3,7 @@ import Laboratory
 
 extension Socket {
     /// Leaves the only reference to the socket in a UNIX socket that is in flight to itself: garbage, which the kernel
-    /// finds (unix_gc) and drops after this process has let go of it.
+    /// finds (unix_gc) and drops after this process has closed it.
     func abandonInFlight() throws {
         var pair: [Int32] = [-1, -1]
         let type = Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
@@ -31,7 +31,7 @@ extension Socket {
         close()
         sender.close()
         receiver.close()
-        // The kernel looks for garbage when a UNIX socket is released; those above are not, being in flight.
+        // The kernel collects garbage when a UNIX socket is released; those above, being in flight, are not.
         for _ in 0..<3 {
             try check(socketpair(AF_UNIX, type, 0, &pair), "socketpair")
             for number in pair { Glibc.close(number) }

@@ -5,7 +5,7 @@ import Laboratory
 ///
 /// Format: Documentation/bpf/btf.rst of the kernel.
 enum KernelTypes {
-    /// The type ids of the functions of those names in /sys/kernel/btf/vmlinux; a name that is missing is left out.
+    /// The type IDs of the functions with these names in /sys/kernel/btf/vmlinux; missing names are left out.
     static func functions(_ names: Set<String>) -> [String: UInt32] {
         guard let bytes = File.bytes("/sys/kernel/btf/vmlinux") else { return [:] }
         return bytes.withUnsafeBytes { functions(names, in: $0) }

@@ -1,7 +1,7 @@
 import Glibc
 import Laboratory
 
-/// net.ipv4.tcp_max_orphans of the host, held at 0. One process at a time may hold it.
+/// Holds the host's net.ipv4.tcp_max_orphans at 0. Only one process at a time may do so.
 final class OrphanLimit {
     private static let path = "/proc/sys/net/ipv4/tcp_max_orphans"
     private let file: Descriptor

@@ -2,10 +2,10 @@ import Glibc
 import Laboratory
 import NetworkTypes
 
-/// Kills a TCP socket from outside, as `ss -K` does (SOCK_DESTROY of sock_diag(7)).
+/// Destroys another process's TCP socket, as `ss -K` does (SOCK_DESTROY of sock_diag(7)).
 enum SocketDestroyer {
-    /// Needs CAP_NET_ADMIN in the namespace of the calling thread; ENOENT where there is no such socket, EOPNOTSUPP
-    /// where the kernel was built without CONFIG_INET_DIAG_DESTROY.
+    /// Needs CAP_NET_ADMIN in the namespace of the calling thread. Throws ENOENT if there is no such socket, EOPNOTSUPP if
+    /// the kernel was built without CONFIG_INET_DIAG_DESTROY.
     static func destroy(local: Endpoint, remote: Endpoint) throws {
         let type = Int32(SOCK_RAW.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
         let socket = Descriptor(

@@ -63,7 +63,7 @@ enum SocketIterator {
     }
 
     private static func command(_ number: Int32, _ attributes: [UInt32], _ name: String) throws -> Int32 {
-        // The kernel takes a shorter or longer union bpf_attr, as long as what it does not know is zero.
+        // The kernel accepts a shorter or longer union bpf_attr, as long as what it does not know is zero.
         var union = attributes + [UInt32](repeating: 0, count: max(0, 32 - attributes.count))
         return try check(laboratory_bpf(number, &union, 128), name)
     }

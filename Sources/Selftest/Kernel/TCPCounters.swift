@@ -2,19 +2,19 @@ import Glibc
 import Laboratory
 import NetworkTypes
 
-/// What /proc tells of TCP in the network namespace of the calling thread.
+/// What /proc shows of TCP in the network namespace of the calling thread.
 enum TCPCounters {
     /// How many connection requests (NEW_SYN_RECV, shown as SYN_RECV) wait on the local port.
     static func openRequests(port: UInt16) -> Int {
         TCPTable.sockets(port: port).filter { $0.state == .synReceived }.count
     }
 
-    /// How many sockets on the local port are more than a request or a timewait socket.
+    /// How many sockets on the local port are neither a request nor a timewait socket.
     static func fullSockets(port: UInt16) -> Int {
         TCPTable.sockets(port: port).filter { $0.state != .synReceived && !$0.isTimeWait }.count
     }
 
-    /// A counter of the `Tcp:` lines of /proc/net/snmp, which count both IP versions: `OutRsts`.
+    /// A counter from the `Tcp:` lines of /proc/net/snmp, which cover both IP versions, such as `OutRsts`.
     static func value(_ name: String) -> Int? {
         let lines = (File.read("/proc/thread-self/net/snmp") ?? "").split(separator: "\n").filter {
             $0.hasPrefix("Tcp:")

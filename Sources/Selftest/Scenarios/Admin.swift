@@ -3,9 +3,9 @@ import Laboratory
 import NetworkTypes
 
 extension Scenarios {
-    /// Sockets that somebody else destroyed: the task that runs is the killer, not the owner.
+    /// Sockets that another process destroyed: the running task is the killer, not the owner.
     static let admin: [Scenario] = [
-        Scenario("socket-destroyed", "A process kills the socket of another one through sock_diag(7).") { lab in
+        Scenario("socket-destroyed", "A process destroys another process's socket through sock_diag(7).") { lab in
             try destroyed(lab) { lab, tuple in
                 let killer = try ActorProcess(in: lab.server, of: lab)
                 try killer.request(
@@ -22,7 +22,7 @@ extension Scenarios {
             }
         },
         Scenario(
-            "bpf-sock-destroy", "A BPF program that iterates over the TCP sockets kills them (bpf_sock_destroy).",
+            "bpf-sock-destroy", "A BPF program that iterates over the TCP sockets destroys them (bpf_sock_destroy).",
             needs: [.kernel(KernelVersion(6, 5)), .file("/sys/kernel/btf/vmlinux")]
         ) { lab in
             try destroyed(lab, "bpf-sock-destroy") { lab, _ in
@@ -32,8 +32,7 @@ extension Scenarios {
         },
     ]
 
-    /// A process owns the connection; the closure has it destroyed and returns the killer, nil for one whose number
-    /// nobody knows.
+    /// A process owns the connection; the closure has it destroyed and returns the killer, nil if its PID is not known.
     private static func destroyed(
         _ lab: Lab, _ cause: String = "socket-destroyed", _ kill: (Lab, FourTuple) throws -> Int32?
     ) throws -> [ExpectedReset] {

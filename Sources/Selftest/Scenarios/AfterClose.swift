@@ -3,7 +3,7 @@ import Laboratory
 import NetworkTypes
 
 extension Scenarios {
-    /// Segments that come when this end has closed, or shut its receiving side.
+    /// Segments that arrive after this end has closed, or shut down its receiving side.
     static let afterClose: [Scenario] = [
         Scenario(
             "data-after-close",
@@ -52,7 +52,7 @@ extension Scenarios {
         },
         Scenario(
             "linger2-expired-fin-wait1",
-            "TCP_LINGER2 is negative: after close() the mere ACK of the FIN ends the connection with a RST."
+            "TCP_LINGER2 is negative: after close() the bare ACK of the FIN ends the connection with a RST."
         ) { lab in
             let (tap, socket, connection) = try phantomConnection(lab)
             var peer = connection
@@ -75,8 +75,8 @@ extension Scenarios {
             try socket.setTCP(TCP_LINGER2, 1)
             socket.close()
             try peer.receiveFIN()
-            // A FIN within what was received already: tcp_rcv_state_process then keeps the whole socket in FIN_WAIT2,
-            // with a timer, instead of making it a timewait socket.
+            // A FIN within what was already received: tcp_rcv_state_process then keeps the whole socket in FIN_WAIT2, with
+            // a timer, instead of replacing it by a timewait socket.
             peer.seq &-= 1
             try peer.send([.fin, .ack])
             try tap.awaitReset(peer.fromRemote)
@@ -91,7 +91,7 @@ extension Scenarios {
         },
     ]
 
-    /// A FIN_WAIT2 of up to 60 seconds is left to a timewait socket, which resets for another cause.
+    /// A FIN_WAIT2 of up to 60 seconds is left to a timewait socket, whose resets have another cause.
     private static func waitLong(_ socket: Socket) throws { try socket.setTCP(TCP_LINGER2, 100) }
 
     private static func afterEnd(_ tuple: FourTuple, _ cause: String, _ lab: Lab, _ state: TCPState) -> ExpectedReset {

@@ -3,8 +3,8 @@ import Laboratory
 import NetworkTypes
 
 extension Scenarios {
-    /// The wall clock is set while connections are refused. It is the host's: for a moment every program on it has the wrong
-    /// time, so these run only when asked for.
+    /// The wall clock is set while connections are refused. For a moment every program on the host has the wrong time, so these
+    /// run only on request.
     static let clocks: [Scenario] = [
         Scenario(
             "clock-set-forward", "Connections are refused while the clock is set forward by 3 s and back again.",
@@ -50,7 +50,7 @@ extension Scenarios {
         return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
     }
 
-    /// Sets CLOCK_REALTIME to so many nanoseconds more than CLOCK_MONOTONIC.
+    /// Sets CLOCK_REALTIME to CLOCK_MONOTONIC plus an offset in nanoseconds.
     private static func set(offset: Int64) throws {
         let now = reading(CLOCK_MONOTONIC) + offset
         var time = timespec(tv_sec: Int(now / 1_000_000_000), tv_nsec: Int(now % 1_000_000_000))

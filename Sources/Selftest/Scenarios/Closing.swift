@@ -3,14 +3,14 @@ import Laboratory
 import NetworkTypes
 
 extension Scenarios {
-    /// Resets that the application asked for by the way it closed, in this process.
+    /// Resets that the application, here this process, caused by the way it closed.
     static let closing: [Scenario] = [
         Scenario("abort-on-close", "The server closes a connection with data that it has not read.") {
             [try abortOnClose($0)]
         },
         Scenario(
             "abort-on-close-loopback",
-            "The same over lo, where the stack of the RST goes on with the delivery to the client.", on: .loopback
+            "The same over lo, where the call path of the RST continues into its delivery to the client.", on: .loopback
         ) {
             [try abortOnClose($0)]
         },
@@ -40,7 +40,7 @@ extension Scenarios {
         },
         Scenario(
             "abort-on-close-deferred",
-            "The last reference to the socket lies in a UNIX socket that nobody has: the kernel collects it, in a thread of its own."
+            "The last reference to the socket is in a UNIX socket that no process has: a kernel thread collects it."
         ) { lab in
             let tap = try lab.server.tap()
             let connection = try lab.connect()
@@ -59,7 +59,7 @@ extension Scenarios {
         },
         Scenario(
             "abort-on-close-waiting",
-            "The route leads over a next hop whose link address is not known yet: the RST waits, and leaves when the address is set."
+            "The route has a next hop whose link address is not known yet: the RST waits, and leaves when the address is set."
         ) { lab in
             let tap = try lab.client.tap()
             let connection = try lab.connect()
@@ -70,7 +70,7 @@ extension Scenarios {
             try lab.server.command("ip", "route", "add", "\(lab.client.address)", "via", "\(hop)", "dev", device)
             connection.server.close()
             usleep(300_000)
-            // A byte may be written with one digit.
+            // ip(8) also accepts bytes of one digit.
             let address = try lab.client.hardwareAddress().map { String($0, radix: 16) }.joined(separator: ":")
             try lab.server.command(
                 "ip", "neigh", "replace", "\(hop)", "lladdr", address, "dev", device, "nud", "permanent")
@@ -90,7 +90,7 @@ extension Scenarios {
         Scenario("linger-zero-routed", "The same beyond a router: one RST on four interfaces.", on: .routed) {
             [try lingerZero($0)]
         },
-        Scenario("disconnect", "The server dissolves its connection with connect(AF_UNSPEC) and keeps the socket.") {
+        Scenario("disconnect", "The server disconnects its socket with connect(AF_UNSPEC) and keeps it.") {
             lab in
             let tap = try lab.server.tap()
             let connection = try lab.connect()
@@ -99,7 +99,7 @@ extension Scenarios {
             return [closed(connection.fromServer, "disconnect", lab, "TCP_STATE", ending: nil)]
         },
         Scenario(
-            "listener-closed", "The server closes a listener with a connection in its queue that nobody accepted."
+            "listener-closed", "The server closes a listener with a connection in its queue that was not accepted."
         ) {
             try listenerClosed($0, .close) { $0.close() }
         },
@@ -108,7 +108,7 @@ extension Scenarios {
         },
         Scenario(
             "linger2-expired",
-            "TCP_LINGER2 is negative: a connection whose FIN is acknowledged is reset by close(), not left to wait."
+            "TCP_LINGER2 is negative: close() resets a connection whose FIN is acknowledged instead of leaving it to wait."
         ) { lab in
             let tap = try lab.server.tap()
             let connection = try lab.connect(prepareServer: { try $0.setTCP(TCP_LINGER2, -1) })
@@ -165,7 +165,7 @@ extension Scenarios {
 }
 
 extension ExpectedReset {
-    /// The process that owns the socket, and how it let go of it.
+    /// The process that owns the socket, and how it released it.
     mutating func ownedBy(_ pid: Int32, _ ending: Ending? = nil) {
         role = .owner
         self.pid = pid

@@ -22,7 +22,7 @@ extension Lab {
 
     var serverEnd: Endpoint { server.endpoint(Lab.port) }
 
-    /// Connects to a listener of the server, which is `listener`, or one that is closed before this returns.
+    /// Connects to a listener of the server: `listener`, or one that is closed before this returns.
     func connect(
         to listener: Socket? = nil, port: UInt16 = Lab.port, prepareClient: (Socket) throws -> Void = { _ in },
         prepareServer: (Socket) throws -> Void = { _ in }
@@ -36,8 +36,8 @@ extension Lab {
             client: client, server: server, clientEnd: try client.local(), serverEnd: try client.remote())
     }
 
-    /// From now on what the node sends to the address goes to a hardware address that nobody has: it is on the wire,
-    /// and never answered.
+    /// From now on, what the node sends to the address goes to a hardware address that no interface has: it is on the wire,
+    /// but never answered.
     func silence(_ address: IPAddress, for node: Node) throws {
         try node.command(
             "ip", "neigh", "replace", address.description, "lladdr", "02:00:00:00:00:99", "dev", node.interfaces[0],

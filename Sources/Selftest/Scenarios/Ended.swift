@@ -3,7 +3,7 @@ import Laboratory
 import NetworkTypes
 
 extension Scenarios {
-    /// Segments of connections that this host had, and how it had ended them.
+    /// Segments of connections that this host once had, and how those had ended.
     static let ended: [Scenario] = [
         Scenario(
             "close-before-time-wait",
@@ -53,7 +53,7 @@ extension Scenarios {
             ]
         },
         Scenario(
-            "killed-before-time-wait", "A process is killed that had read everything; the next request meets TIME_WAIT."
+            "killed-before-time-wait", "A process that had read everything is killed; the next request meets TIME_WAIT."
         ) { lab in
             let tap = try lab.server.tap()
             let (server, client) = try exchanged(lab)
@@ -76,7 +76,7 @@ extension Scenarios {
         },
         Scenario(
             "stale-after-close",
-            "The client closed first and the server after it (LAST_ACK); then more data comes with the old numbers."
+            "The client closed first, then the server (LAST_ACK); then more data arrives with the old sequence numbers."
         ) { lab in
             let tap = try lab.server.tap()
             let server = try ActorProcess(in: lab.server, of: lab)
@@ -100,7 +100,8 @@ extension Scenarios {
             ]
         },
         Scenario(
-            "stale-after-reset", "The client resets the connection; a segment that it had sent before comes after that."
+            "stale-after-reset",
+            "The client resets the connection; a segment that it had sent earlier arrives after that."
         ) { lab in
             let tap = try lab.server.tap()
             let (server, client) = try exchanged(lab)
@@ -130,7 +131,7 @@ extension Scenarios {
             ]
         },
         Scenario(
-            "stale-after-kill", "A process destroys the socket of another one (ss -K); then a late segment comes."
+            "stale-after-kill", "A process destroys another process's socket (ss -K); then a late segment arrives."
         ) { lab in
             let tap = try lab.server.tap()
             let (owner, client) = try exchanged(lab)
@@ -182,7 +183,7 @@ extension Scenarios {
         end.leastAge = UInt64(silence)
     }
 
-    /// A connection of a client to a process, after data has gone to and fro, and all of it was read.
+    /// A client's connection to a process, after data was exchanged in both directions and read completely.
     private static func exchanged(_ lab: Lab) throws -> (server: ActorProcess, client: Socket) {
         let (server, client) = try accepted(lab)
         try client.send(10)
@@ -192,7 +193,7 @@ extension Scenarios {
         return (server, client)
     }
 
-    /// A segment with 10 bytes of the client that the network had held up.
+    /// A segment with 10 bytes from the client, delayed in the network.
     private static func late(
         after seq: UInt32, acknowledging ack: UInt32, from clientEnd: Endpoint, _ lab: Lab
     ) throws {

@@ -3,11 +3,11 @@ import Laboratory
 import NetworkTypes
 
 extension Scenarios {
-    /// Resets that end a handshake, and those of a listener that could not keep up.
+    /// Resets during a handshake, and those of a listener that could not keep up.
     static let handshake: [Scenario] = [
         Scenario(
             "accept-queue-overflow",
-            "The handshake's last ACK meets a full accept queue, and tcp_abort_on_overflow is 1. The reason is that of a bad SYN."
+            "The handshake's last ACK meets a full accept queue, and tcp_abort_on_overflow is 1. The kernel's reason is that of a bad SYN."
         ) { lab in
             try lab.server.sysctl("net.ipv4.tcp_abort_on_overflow", "1")
             let tap = try lab.server.tap()
@@ -24,13 +24,13 @@ extension Scenarios {
         },
         Scenario(
             "accept-queue-overflow-late",
-            "Without tcp_abort_on_overflow the ACK is dropped; the client believes in a connection that the server forgets, and its data is reset."
+            "Without tcp_abort_on_overflow the ACK is dropped; the client considers the connection open, but the server forgets it, and the client's data is reset."
         ) { lab in
             try lab.server.sysctl("net.ipv4.tcp_synack_retries", "0")
             let tap = try lab.server.tap()
             var overflow = try fillAcceptQueue(lab)
             try overflow.late.send(.ack)
-            // The request is forgotten when the time of its last SYN+ACK is over, a second here.
+            // The request is forgotten when the time for its last SYN+ACK is over, a second here.
             try wait(for: "end of the connection request") {
                 try lab.server.run { TCPCounters.openRequests(port: Lab.port) } == 0
             }
@@ -57,9 +57,9 @@ extension Scenarios {
         },
         Scenario(
             "bad-ack-in-handshake",
-            "TCP Fast Open makes the socket with the SYN; then an ACK of data that was never sent ends it in SYN_RECV."
+            "TCP Fast Open creates the socket at the SYN; then an ACK of data that was never sent ends it in SYN_RECV."
         ) { lab in
-            // 0x2: servers may; 0x200: without a cookie.
+            // 0x2: enabled for servers; 0x200: without a cookie.
             try lab.server.sysctl("net.ipv4.tcp_fastopen", "\(0x202)")
             let tap = try lab.server.tap()
             let listener = try lab.server.listen(Lab.port) { try $0.setTCP(TCP_FASTOPEN, 16) }
@@ -92,7 +92,8 @@ extension Scenarios {
             try tap.awaitReset(bad.fromRemote)
             return [badAck(bad.fromRemote, lab, .synReceived, reason: "TCP_ACK_UNSENT_DATA")]
         },
-        Scenario("bad-ack-syn-sent", "A SYN+ACK acknowledges something else than the SYN that this host sent.") { lab in
+        Scenario("bad-ack-syn-sent", "A SYN+ACK acknowledges something other than the SYN that this host sent.") {
+            lab in
             let tap = try lab.server.tap()
             let (connection, socket) = try answerConnect(lab) { connection in
                 connection.ack &+= 1000
@@ -135,7 +136,8 @@ extension Scenarios {
                 noSocket(old.fromServer, "closed-port", at: lab.server),
             ]
         },
-        Scenario("syn-cookie-wrong", "With SYN cookies always on, an ACK brings a cookie that this host never gave.") {
+        Scenario("syn-cookie-wrong", "With SYN cookies always on, an ACK carries a cookie that this host never issued.")
+        {
             lab in
             try lab.server.sysctl("net.ipv4.tcp_syncookies", "2")
             let tap = try lab.server.tap()
@@ -149,7 +151,7 @@ extension Scenarios {
         },
         Scenario(
             "bad-ack-at-request",
-            "The handshake's last ACK has a wrong number: the kernel hands it to the listener, where it belongs to nobody."
+            "The handshake's last ACK has a wrong number: the kernel passes it to the listener, where it matches no connection."
         ) { lab in
             let tap = try lab.server.tap()
             let listener = try lab.server.listen(Lab.port)
@@ -162,14 +164,14 @@ extension Scenarios {
         },
     ]
 
-    /// A full accept queue, and one more handshake that wants its last ACK.
+    /// A full accept queue, and one more handshake that lacks its last ACK.
     private struct Overflow {
         let listener: Socket
         let phantom: Phantom
         let queued: Int
         var late: PhantomConnection
 
-        /// Takes the connections out of the queue, which would be reset with their listener.
+        /// Accepts the queued connections, which would otherwise be reset with their listener.
         func finish() throws {
             for _ in 0..<queued { _ = try listener.accept() }
             listener.close()
@@ -177,8 +179,8 @@ extension Scenarios {
     }
 
     private static func fillAcceptQueue(_ lab: Lab) throws -> Overflow {
-        // The queue takes one connection more than the backlog. A SYN is dropped when the queue is full or when as
-        // many requests wait: so each handshake is begun before the one ahead of it is ended, and no more.
+        // The queue takes one connection more than the backlog. A SYN is dropped when the queue is full or when that many
+        // requests are waiting: so each handshake begins before the previous one is completed, but no earlier.
         let backlog = 3
         let listener = try lab.server.listen(Lab.port, backlog: Int32(backlog))
         let phantom = try Phantom(in: lab)
@@ -227,7 +229,7 @@ extension Scenarios {
         }
     }
 
-    /// A segment with ACK that the listener gets because it belongs to nobody.
+    /// A segment with ACK that the listener gets because no other socket matches it.
     static func atListener(_ tuple: FourTuple, _ lab: Lab) -> ExpectedReset {
         ExpectedReset(tuple, "stale-connection-at-listener", at: lab.server) {
             $0.reason = "TCP_FLAGS"
@@ -237,7 +239,7 @@ extension Scenarios {
 }
 
 extension ExpectedReset {
-    /// The socket is a listener; its owner may be named, and has no part in it.
+    /// The socket is a listener; its owner may be named, but did not reset anything.
     mutating func atListener(of pid: Int32) {
         state = .listen
         ownedBy(pid)

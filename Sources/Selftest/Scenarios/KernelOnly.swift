@@ -24,15 +24,15 @@ extension Scenarios {
         ) { lab in
             let connection = try unread(lab)
             try supported {
-                // A bucket that holds less than one segment: nothing passes.
+                // The token bucket holds less than one segment, so nothing passes.
                 try lab.server.command(
                     "tc", "qdisc", "add", "dev", "eth0", "root", "tbf", "rate", "1kbit", "burst", "10", "limit", "10")
             }
             return [try close(connection, lab)]
         },
         Scenario(
-            "no-route", "A SYN comes from an address that the server has no route to.",
-            // Before, the decision without a socket is not told, and there is no packet.
+            "no-route", "A SYN arrives from an address to which the server has no route.",
+            // Older kernels do not report a decision without a socket, and there is no packet.
             needs: [.kernel(KernelVersion(6, 10))]
         ) { lab in
             let strange =
@@ -43,7 +43,7 @@ extension Scenarios {
                 from: phantom.endpoint(40001), to: lab.server.endpoint(Lab.closedPort), .syn, seq: 1)
             try phantom.send(segment)
             try wait(for: "arrival of the SYN") { try lab.server.run { TCPCounters.value("InSegs") } ?? 0 > before }
-            // The counter comes a few microseconds before the decision, in one softirq.
+            // The counter increases a few microseconds before the decision, in the same softirq.
             usleep(2000)
             return [
                 ExpectedReset(segment.tuple.reversed, "closed-port", at: lab.server) {

@@ -52,7 +52,7 @@ extension Scenarios {
                 }
             ]
         },
-        Scenario("mptcp-join-refused", "A SYN wants to join an MPTCP connection that does not exist.", needs: needs) {
+        Scenario("mptcp-join-refused", "A SYN asks to join an MPTCP connection that does not exist.", needs: needs) {
             lab in
             let tap = try lab.server.tap()
             let listener = try multipathListener(lab)
@@ -66,7 +66,8 @@ extension Scenarios {
             return [joinRefused(join.tuple.reversed, lab)]
         },
         Scenario(
-            "mptcp-join-limit", "A client joins with a second address, and the server's limit allows no subflow.",
+            "mptcp-join-limit",
+            "A client tries to join with a second address, but the server's limits allow no subflow.",
             needs: needs
         ) { lab in
             let second = lab.plan.address(lab.ipVersion, link: 0, host: 7)
@@ -91,7 +92,7 @@ extension Scenarios {
             }
             listener.close()
             var resets = [joinRefused(reset.tuple, lab)]
-            // A kernel that gives up the subflow in a worker answers the RST with one of its own.
+            // A kernel that drops the subflow in a worker answers the RST with one of its own.
             if (try? tap.awaitReset(reset.tuple.reversed, milliseconds: 300)) != nil {
                 resets.append(
                     ExpectedReset(reset.tuple.reversed, "mptcp-subflow-reset", at: lab.client) {
@@ -128,7 +129,7 @@ extension Scenarios {
         return listener
     }
 
-    /// A phantom that speaks MPTCP as far as the handshake goes, and the key of the server.
+    /// A phantom that speaks MPTCP up to the handshake, and the server's key.
     private static func multipathPhantom(_ lab: Lab) throws -> (peer: PhantomConnection, key: [UInt8]) {
         // MP_CAPABLE, version 1, HMAC-SHA256.
         var connection = try Phantom(in: lab).open(to: lab.serverEnd, options: [30, 4, 0x01, 0x01])

@@ -3,8 +3,7 @@ import Laboratory
 import NetworkTypes
 
 extension Scenarios {
-    /// Connections that a firewall rejects with a RST. Its source is the destination of the rejected packet, whoever
-    /// sends it.
+    /// Connections that a firewall rejects with a RST, whose source is the destination of the rejected packet, whoever sends it.
     static let netfilter: [Scenario] = [
         nft("input", "ip6/ip/inet INPUT: the server's own firewall", on: .pair),
         nft("prerouting", "PREROUTING, before routing", on: .pair),
@@ -31,7 +30,7 @@ extension Scenarios {
         },
         Scenario(
             "netfilter-reject-bridged",
-            "A bridged packet is shown to the FORWARD of the IP layer (br_netfilter), as container networks have it.",
+            "A bridged packet passes FORWARD of the IP layer (br_netfilter), as in container networks.",
             on: .bridged, needs: [.command("nft"), .sysctl("net.bridge.bridge-nf-call-iptables")]
         ) { lab in
             let router = lab.router!
@@ -92,7 +91,7 @@ extension Scenarios {
 
     private static func rejected(_ lab: Lab, by node: Node, hook: String) throws -> ExpectedReset {
         let listener = try lab.server.listen(Lab.port)
-        // The router's second interface looks at the client; a rejected output comes back over lo.
+        // The router's second interface faces the client; the rejection of a locally sent packet comes back over lo.
         let tap = try node.tap(["FORWARD", "BRIDGE"].contains(hook) ? "eth0" : hook == "OUTPUT" ? "lo" : nil)
         let socket = try lab.client.socket()
         let source = lab.client.endpoint(40001)

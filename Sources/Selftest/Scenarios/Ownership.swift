@@ -3,11 +3,11 @@ import Laboratory
 import NetworkTypes
 
 extension Scenarios {
-    /// Whose socket it was, where the process that made or inherited it is not who has it, or is older than the recorder.
+    /// Who owned the socket, where the process that created or inherited it no longer has it, or is older than the recorder.
     static let ownership: [Scenario] = [
         Scenario(
             "keepalive-preforked",
-            "A child accepts from the listener of its parent, and its keepalive expires: the connection is the child's.",
+            "A child accepts from its parent's listener, and the keepalive expires: the connection is the child's.",
             ipVersions: [.v4]
         ) { lab in
             let tap = try lab.server.tap()
@@ -21,7 +21,7 @@ extension Scenarios {
         },
         Scenario(
             "data-after-close-preforked",
-            "A child accepts from the listener of its parent, closes, and data comes: the connection was the child's."
+            "A child accepts from its parent's listener and closes, then data arrives: the connection was the child's."
         ) { lab in
             let tap = try lab.server.tap()
             let (child, client, listener) = try acceptedByChild(lab)
@@ -42,7 +42,7 @@ extension Scenarios {
         },
         Scenario(
             "socket-destroyed-preforked",
-            "A process kills a socket that a child has accepted from its parent's listener: three processes, one owner."
+            "A process destroys a socket that a child has accepted from its parent's listener: three processes, one owner."
         ) { lab in
             let tap = try lab.server.tap()
             let (child, client, listener) = try acceptedByChild(lab)
@@ -68,7 +68,7 @@ extension Scenarios {
         },
         Scenario(
             "keepalive-older",
-            "The keepalive of a connection expires that is older than the recorder.", ipVersions: [.v4],
+            "The keepalive of a connection that is older than the recorder expires.", ipVersions: [.v4],
             before: { lab in
                 let (server, client) = try accepted(lab)
                 try server.request("keepalive")
@@ -84,7 +84,7 @@ extension Scenarios {
         },
         Scenario(
             "listener-killed-older",
-            "A listener is older than the recorder, a connection in its queue is not; nobody accepts, and it is killed.",
+            "A listener is older than the recorder, but a connection in its queue is not; the process is killed before it accepts.",
             before: listener
         ) { lab in
             guard let older = lab.prepared else { return [] }
@@ -116,7 +116,7 @@ extension Scenarios {
             return [try refusedAfter(older.server, lab)]
         },
         Scenario(
-            "closed-port-other-address", "A client connects to a port that a process listens on, but on lo only."
+            "closed-port-other-address", "A client connects to a port on which a process listens, but only on lo."
         ) { lab in
             let server = try ActorProcess(in: lab.server, of: lab)
             let loopback = lab.ipVersion == .v4 ? IPAddress(ipv4: 0x7f00_0001) : IPAddress(high: 0, low: 1)

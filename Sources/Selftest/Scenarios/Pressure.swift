@@ -5,8 +5,8 @@ import NetworkTypes
 extension Scenarios {
     private static let limit = "net.ipv4.tcp_max_orphans"
 
-    /// Resets for want of memory. The limits belong to the whole host: for a moment every connection that is closed
-    /// on it while unacknowledged is reset too, so these run only when asked for.
+    /// Resets due to a lack of memory. The limits are host-wide: for a moment every connection on the host that is closed with
+    /// unacknowledged data is reset too, so these run only on request.
     static let pressure: [Scenario] = [
         Scenario(
             "too-many-orphans", "A connection is closed while there are more orphans than tcp_max_orphans allows.",
@@ -30,7 +30,7 @@ extension Scenarios {
         },
         Scenario(
             "too-many-orphans-at-retransmit",
-            "An orphan whose data nobody acknowledges is given up by its retransmission timer.",
+            "The retransmission timer gives up an orphan whose data is never acknowledged.",
             needs: [.hostWideSetting(limit)]
         ) { lab in
             let tap = try lab.server.tap()
@@ -51,7 +51,7 @@ extension Scenarios {
         },
     ]
 
-    /// A connection that the server has closed and the client never acknowledges; the client's end is returned.
+    /// A connection that the server has closed and whose FIN the client never acknowledges; returns the client's end.
     private static func orphan(_ lab: Lab) throws -> Socket {
         let connection = try lab.connect(port: 82)
         try lab.server.nft(
@@ -65,11 +65,11 @@ extension Scenarios {
         return connection.client
     }
 
-    /// Returns when the kernel has counted its orphans anew.
+    /// Returns when the kernel has updated its count of orphans.
     ///
-    /// It does ten times a second, but with a deferrable timer (tcp_orphan_update, since Linux 5.16): while the timer's
-    /// processor idles, which may be for seconds, the count stays what it was. Which processor that is cannot be told,
-    /// so each is kept busy for twice that period.
+    /// It does so ten times a second, but with a deferrable timer (tcp_orphan_update, since Linux 5.16): while the timer's
+    /// processor is idle, which may be for seconds, the count stays the same. Which processor that is is not known, so each
+    /// is kept busy for twice that period.
     private static func awaitOrphanCount(_ lab: Lab) throws {
         var busy: [ActorProcess] = []
         for processor in 0..<sysconf(Int32(_SC_NPROCESSORS_CONF)) {
@@ -84,7 +84,7 @@ extension Scenarios {
         }
     }
 
-    /// A process of its own holds the limit down and lifts it again, also when the laboratory is gone in between.
+    /// A separate process holds the limit down and restores it, even if the laboratory is gone in the meantime.
     private static func withoutRoomForOrphans(_ lab: Lab, _ body: () throws -> Void) throws {
         let guardian = try ActorProcess(in: nil, of: lab)
         try guardian.request("forbid-orphans")

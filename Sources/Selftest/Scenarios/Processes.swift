@@ -3,13 +3,14 @@ import Laboratory
 import NetworkTypes
 
 extension Scenarios {
-    /// The question who did it: sockets in processes of their own, with others that run at the same time.
+    /// Which process did it: sockets in separate processes, while others run at the same time.
     static let byProcesses: [Scenario] = [
         abortOnClose("closed", "calls close()", .close),
         abortOnClose("exited", "exits", .exit),
         abortOnClose("killed", "is killed", .kill),
         Scenario(
-            "abort-on-close-thread", "A thread with a name of its own closes: the process is called as its leader."
+            "abort-on-close-thread",
+            "A thread with a name of its own closes: the report names the process after its main thread."
         ) {
             lab in
             let tap = try lab.server.tap()
@@ -27,7 +28,7 @@ extension Scenarios {
         },
         Scenario(
             "abort-on-close-exec",
-            "A process runs another program, and its socket is closed on that: it is called as it was with the socket."
+            "A process executes another program, which closes its socket: the report uses the name it had before."
         ) { lab in
             let tap = try lab.server.tap()
             let (actor, client) = try accepted(lab)
@@ -42,7 +43,7 @@ extension Scenarios {
             reset.comm = "selftest-actor"
             return [reset]
         },
-        Scenario("linger-zero-exited", "A process exits that has set SO_LINGER to 0 seconds.") { lab in
+        Scenario("linger-zero-exited", "A process that has set SO_LINGER to 0 seconds exits.") { lab in
             let tap = try lab.server.tap()
             let (actor, client) = try accepted(lab)
             try actor.request("linger-zero")
@@ -53,7 +54,7 @@ extension Scenarios {
         },
         Scenario(
             "abort-on-close-preforked",
-            "A child accepts from the listener of its parent, and is killed: the connection was the child's."
+            "A child accepts from its parent's listener, and is killed: the connection was the child's."
         ) { lab in
             let tap = try lab.server.tap()
             let listener = try lab.server.listen(Lab.port)
@@ -81,7 +82,7 @@ extension Scenarios {
         },
         Scenario(
             "closed-port-by-process",
-            "A process connects over lo to a closed port: the kernel answers while that process runs, which did not reset.",
+            "A process connects over lo to a closed port: the kernel answers while that process runs, but the process did not reset.",
             on: .loopback
         ) { lab in
             let tap = try lab.server.tap()
@@ -98,7 +99,7 @@ extension Scenarios {
         },
         Scenario(
             "data-after-close-by-process",
-            "One process closed; the RST goes out while the other, which sends the data, is running.", on: .loopback
+            "One process closed; the RST is sent while the other one, which sends the data, is running.", on: .loopback
         ) { lab in
             let tap = try lab.server.tap()
             let server = try ActorProcess(in: lab.server, of: lab)
@@ -143,7 +144,7 @@ extension Scenarios {
         },
     ]
 
-    /// An actor that has accepted a connection of the client and closed its listener.
+    /// An actor that has accepted a connection from the client and closed its listener.
     static func accepted(_ lab: Lab) throws -> (ActorProcess, Socket) {
         let actor = try ActorProcess(in: lab.server, of: lab)
         try actor.listen(lab.serverEnd)
@@ -164,9 +165,9 @@ extension Scenarios {
         }
     }
 
-    /// A process of its own owns the connection, and ends it with data unread.
+    /// A separate process owns the connection, and ends it with data unread.
     private static func abortOnClose(_ id: String, _ what: String, _ ending: ExpectedReset.Ending) -> Scenario {
-        Scenario("abort-on-close-\(id)", "A process \(what) with data on its connection that it has not read.") { lab in
+        Scenario("abort-on-close-\(id)", "A process \(what) with unread data on its connection.") { lab in
             let tap = try lab.server.tap()
             let (actor, client) = try accepted(lab)
             try client.send(10)

@@ -5,12 +5,12 @@ import NetworkTypes
 extension Scenarios {
     /// Connections that are refused.
     static let refused: [Scenario] = [
-        Scenario("closed-port", "A client connects to a port that nobody listens on.") { lab in
+        Scenario("closed-port", "A client connects to a port on which nobody listens.") { lab in
             [try closedPort(lab)]
         },
         Scenario(
             "closed-port-loopback",
-            "The same over lo, where the kernel answers in the context of the connecting client, which did not reset.",
+            "The same over lo, where the kernel answers in the context of the connecting client, although that did not reset.",
             on: .loopback
         ) { lab in
             [try closedPort(lab)]
@@ -35,9 +35,9 @@ extension Scenarios {
         return ExpectedReset(tuple, "closed-port", at: lab.server) { $0.withoutSocket() }
     }
 
-    /// Connects to so many closed ports of one namespace, one after the other, as fast as one thread can.
+    /// Makes this many connections to closed ports in one namespace, one after the other, as fast as one thread can.
     ///
-    /// At most 1,000,000. Every connection has a four-tuple of its own.
+    /// - Parameter count: at most 1,000,000. Every connection has its own four-tuple.
     public static func burst(count: Int) -> Scenario {
         Scenario("closed-port-burst", "\(count) connections to closed ports over lo.", on: .loopback) { lab in
             let node = lab.server
@@ -59,7 +59,7 @@ extension Scenarios {
 }
 
 extension Socket {
-    /// Connects, and returns when the peer has refused.
+    /// Connects, and returns once the peer has refused.
     func expectRefusal(of endpoint: Endpoint) throws {
         do {
             try connect(to: endpoint)

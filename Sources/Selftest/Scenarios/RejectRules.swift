@@ -3,11 +3,11 @@ import Laboratory
 import NetworkTypes
 
 extension Scenarios {
-    /// Which of several rules of a firewall rejected a connection.
+    /// Which of several firewall rules rejected a connection.
     static let rejectRules: [Scenario] = [
         named(
             "nft",
-            "nft: of four rules one can have matched by addresses and ports; it stands in a chain that is jumped to."
+            "nft: of four rules, addresses and ports allow only one, which is in a chain that is jumped to."
         ) {
             lab, server in
             let source = lab.client.address
@@ -29,7 +29,7 @@ extension Scenarios {
                 """)
             return ["tcp dport { \(Lab.port), 443 }"]
         },
-        named("two", "nft: two rules can have matched, and only the state of the connection tells them apart.") {
+        named("two", "nft: two rules may have matched, and only the connection's state distinguishes them.") {
             lab, server in
             try server.nft(
                 """
@@ -43,19 +43,19 @@ extension Scenarios {
                 """)
             return ["ct state established", "counter"]
         },
-        named("iptables", "iptables: of three rules one can have matched.", needs: "iptables") { lab, server in
+        named("iptables", "iptables: of three rules, only one can have matched.", needs: "iptables") { lab, server in
             try iptablesRules(lab, server, "")
         },
         named(
             "legacy",
-            "The same with iptables-legacy, which tells nobody of changes: its rules are certain from the second RST on.",
+            "The same with iptables-legacy, which announces no changes: its rules are certain only from the second RST on.",
             needs: "iptables-legacy", isLegacy: true
         ) { lab, server in
             try iptablesRules(lab, server, "-legacy")
         },
     ]
 
-    /// - Returns: words of the rule that rejects.
+    /// - Returns: words from the rule that rejects.
     private static func iptablesRules(_ lab: Lab, _ server: Node, _ variant: String) throws -> [String] {
         let program = (lab.ipVersion == .v4 ? "iptables" : "ip6tables") + variant
         func append(_ words: String...) throws {
@@ -73,7 +73,7 @@ extension Scenarios {
         return ["--dports \(Lab.port),443"]
     }
 
-    /// - Parameter make: makes the rules on the server and returns words of those that can have matched.
+    /// - Parameter make: creates the rules on the server and returns words from those that may have matched.
     private static func named(
         _ id: String, _ summary: String, needs program: String = "nft", isLegacy: Bool = false,
         make: @escaping @Sendable (Lab, Node) throws -> [String]
@@ -81,7 +81,7 @@ extension Scenarios {
         Scenario("reject-rule-\(id)", summary, needs: [.command("nft"), .command(program)]) { lab in
             let listener = try lab.server.listen(Lab.port)
             let rules = try make(lab, lab.server)
-            // A rule that is older than the RST, and that even an emulated machine has read by then.
+            // The rule must be older than the RST, and read by then even on an emulated machine.
             usleep(2_000_000)
             var expected: [ExpectedReset] = []
             for port: UInt16 in isLegacy ? [40001, 40002] : [40001] {

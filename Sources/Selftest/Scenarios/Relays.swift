@@ -3,8 +3,8 @@ import Laboratory
 import NetworkTypes
 
 extension Scenarios {
-    /// Resets that a program on the way writes once more, as a bridge over packet sockets or a tunnel daemon does: the
-    /// copies are the same RSTs, and the program made none of them.
+    /// Resets that a program on the path writes again, as a bridge over packet sockets or a tunnel daemon does: the copies are
+    /// the same RSTs, and the program made none of them.
     static let relayed: [Scenario] = [
         Scenario(
             "relayed",
@@ -56,7 +56,7 @@ extension Scenarios {
     ]
 }
 
-/// A program on the router that reads segments from one packet socket and writes them into another; the router's kernel
+/// A program on the router that reads segments from one packet socket and writes them to another; the router's kernel
 /// forwards nothing.
 private final class Relay {
     private let lab: Lab
@@ -64,7 +64,7 @@ private final class Relay {
     private let outside: PacketTap
     private let hidden: Endpoint?
 
-    /// - Parameter hidden: what the server sees of the client; nil for the client's own address.
+    /// - Parameter hidden: the end that the server sees instead of the client; nil for the client's own address.
     init(in lab: Lab, hidingClientAs hidden: Endpoint? = nil) throws {
         self.lab = lab
         self.hidden = hidden
@@ -77,7 +77,7 @@ private final class Relay {
     /// How long a segment is held, microseconds.
     private static let delay: UInt32 = 30_000
 
-    /// Carries so many segments from the client's side to the server.
+    /// Carries this many segments from the client's side to the server.
     func carry(_ count: Int, where accepts: (RawSegment) -> Bool) throws {
         let segments = try (0..<count).map { _ in try inside.next("segment to the server", where: accepts) }
         usleep(Self.delay)
@@ -88,9 +88,9 @@ private final class Relay {
         }
     }
 
-    /// Lets the client ask a closed port of the server, and brings it the answers.
+    /// Lets the client connect to a closed port of the server, and passes on the answers.
     ///
-    /// - Parameter tuple: of the answers, as the client gets them.
+    /// - Parameter tuple: of the answers, as the client receives them.
     func refuse(_ tuple: FourTuple, times: Int) throws {
         let watch = try lab.client.tap()
         let wire = try lab.client.tap()

@@ -7,6 +7,6 @@ public enum Scenarios {
         + timeouts
         + elsewhere + relayed + translated + kernelOnly + admin + multipath + pressure + clocks
 
-    /// The scenario of that id; nil if there is none.
+    /// The scenario with that ID; nil if there is none.
     public static func named(_ id: String) -> Scenario? { all.first { $0.id == id } }
 }

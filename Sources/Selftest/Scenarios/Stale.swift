@@ -3,11 +3,11 @@ import Laboratory
 import NetworkTypes
 
 extension Scenarios {
-    /// Segments of connections that the kernel does not know (any more).
+    /// Segments of connections that the kernel does not know, or no longer knows.
     static let stale: [Scenario] = [
         Scenario(
             "stale-connection",
-            "Data of a connection whose other end is gone without a word, as after a reboot; nobody listens any more."
+            "Data arrives for a connection whose other end has silently vanished, as after a reboot; nobody listens any more."
         ) { lab in
             let tap = try lab.server.tap()
             let connection = try lab.connect()
@@ -16,7 +16,7 @@ extension Scenarios {
             try tap.awaitReset(connection.fromServer)
             return [closedBySelf(connection.fromServer, "stale-connection", lab, at: lab.server)]
         },
-        Scenario("stale-connection-fin", "The same when the client's first word is its FIN: a late close.") { lab in
+        Scenario("stale-connection-fin", "The same when the client's next segment is its FIN: a late close.") { lab in
             let tap = try lab.server.tap()
             let connection = try lab.connect()
             connection.server.closeSilently()
@@ -26,7 +26,7 @@ extension Scenarios {
         },
         Scenario(
             "stale-connection-at-listener",
-            "The same while the server listens on that port again: the listener gets a segment that belongs to nobody."
+            "The same while the server listens on that port again: the listener gets a segment that matches no connection."
         ) { lab in
             let tap = try lab.server.tap()
             let listener = try lab.server.listen(Lab.port)
@@ -63,7 +63,7 @@ extension Scenarios {
             try connection.server.shutdown(SHUT_WR)
             try connection.client.receive(10)
             connection.server.close()
-            // The last ACK of an orderly end: the client is done, the server waits.
+            // The last ACK of an orderly close: the client is done, the server waits.
             connection.client.close()
             let last = try tap.next("last ACK") { $0.tuple == connection.fromServer && $0.flags == .ack }
             try wait(for: "end of the client's socket") { try isGone(connection.clientEnd, on: lab.client) }
@@ -75,16 +75,16 @@ extension Scenarios {
             return [closedBySelf(connection.fromClient, "stale-connection", lab, at: lab.client)]
         },
         Scenario(
-            "abandoned-connect", "The server gives a connect up; then the SYN+ACK comes.", provoke: abandonedConnect),
-        Scenario("unexpected-syn-ack", "A SYN+ACK comes that nobody asked for: backscatter of a spoofed SYN.") { lab in
+            "abandoned-connect", "The server cancels connect(); then the SYN+ACK arrives.", provoke: abandonedConnect),
+        Scenario("unexpected-syn-ack", "An unsolicited SYN+ACK arrives: backscatter of a spoofed SYN.") { lab in
             try strayAnswer(lab, [.syn, .ack], "unexpected-syn-ack")
         },
-        Scenario("stray-fin", "A scan with FIN alone.") { try strayAnswer($0, .fin, "stray-segment") },
+        Scenario("stray-fin", "A scan with only FIN set.") { try strayAnswer($0, .fin, "stray-segment") },
         Scenario("stray-null", "A scan with no flags at all.") { try strayAnswer($0, [], "stray-segment") },
         Scenario("stray-xmas", "A scan with FIN, PSH and URG.") {
             try strayAnswer($0, [.fin, .psh, .urg], "stray-segment")
         },
-        Scenario("ack-scan", "A scan with ACK alone looks like a connection that is gone.") {
+        Scenario("ack-scan", "A scan with only ACK set looks like a connection that is gone.") {
             try strayAnswer($0, .ack, "stale-connection")
         },
         Scenario("ack-scan-at-listener", "The same on a port where somebody listens.") { lab in
@@ -137,7 +137,7 @@ extension Scenarios {
         try node.run { TCPCounters.fullSockets(port: local.port) } == 0
     }
 
-    /// A segment out of nowhere to a port where nobody listens.
+    /// A segment without a connection, to a port on which nobody listens.
     private static func strayAnswer(_ lab: Lab, _ flags: TCPFlags, _ cause: String) throws -> [ExpectedReset] {
         let tap = try lab.server.tap()
         let phantom = try Phantom(in: lab)
@@ -167,13 +167,13 @@ extension Scenarios {
 }
 
 extension ExpectedReset {
-    /// Up to 6.9 tcp_send_reset tells only of full sockets: an answer without one shows neither socket nor trigger.
+    /// Up to 6.9 tcp_send_reset reports only full sockets: for an answer without one, neither socket nor trigger is known.
     mutating func withoutSocket(reason: String = "NO_SOCKET") {
         self.reason = reason
         provenSince = KernelVersion(6, 10)
     }
 
-    /// The process that ended the connection before, and how.
+    /// The process that had ended the connection, and how.
     mutating func closedBy(_ pid: Int32, _ how: String, adjust: (inout ConnectionEnd) -> Void = { _ in }) {
         role = .closer
         self.pid = pid

@@ -7,13 +7,13 @@ extension Scenarios {
     static let timeouts: [Scenario] = [
         Scenario(
             "keepalive-timeout",
-            "The client falls silent, and the server's keepalive probes are not answered. The timer runs in whatever process has the processor."
+            "The client falls silent, and the server's keepalive probes are not answered. The timer runs in the context of whatever process is running."
         ) {
             try idle($0, "keepalive-timeout") { try $0.startKeepalive(count: 1) }
         },
         Scenario(
             "user-timeout",
-            "The same with TCP_USER_TIMEOUT: far from its last probe the kernel gives up, with the reason of a keepalive."
+            "The same with TCP_USER_TIMEOUT: the kernel gives up long before its last probe, with the reason of a keepalive timeout."
         ) {
             try idle($0, "user-timeout") {
                 try $0.startKeepalive(count: 9)
@@ -22,7 +22,7 @@ extension Scenarios {
         },
         Scenario(
             "user-timeout-then-data",
-            "TCP_USER_TIMEOUT expires with data in flight: nothing is sent. The RST comes when the client speaks again, to a socket that the process still has."
+            "TCP_USER_TIMEOUT expires with data in flight: nothing is sent. The RST comes when the client sends again, although the process still has the socket."
         ) { lab in
             let tap = try lab.server.tap()
             let connection = try lab.connect(prepareServer: { try $0.setTCP(TCP_USER_TIMEOUT, 100) })

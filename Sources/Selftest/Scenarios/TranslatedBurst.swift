@@ -3,9 +3,9 @@ import Laboratory
 import NetworkTypes
 
 extension Scenarios {
-    /// Provokes so many resets of mixed causes, from both ends, across a bridge and a masquerading router.
+    /// Provokes this many resets of mixed causes, from both ends, across a bridge and a masquerading router.
     ///
-    /// At most 20,000. Every one has two four-tuples, before and after the translation.
+    /// - Parameter count: at most 20,000. Each reset has two four-tuples, before and after the translation.
     public static func translatedBurst(count: Int) -> Scenario {
         Scenario(
             "masqueraded-burst", "\(count) resets of mixed causes across a bridge and a masquerading router.",
@@ -48,7 +48,7 @@ extension Scenarios {
         return closed(tuple, translated, at: lab.client, lingering, lab)
     }
 
-    /// The server outside does.
+    /// The server outside closes in the same way.
     private static func closedOutside(
         _ lab: Lab, _ listener: Socket, _ port: UInt16, lingering: Bool
     ) throws -> ExpectedReset {
@@ -94,7 +94,7 @@ extension Scenarios {
         let target = lab.server.endpoint(Lab.closedPort)
         try socket.bind(source)
         try socket.expectRefusal(of: target)
-        // Masquerading keeps the port where nobody else has it.
+        // Masquerading keeps the port if no other connection uses it.
         let tuple = FourTuple(from: target, to: lab.router!.endpoint(port))
         return ExpectedReset(tuple, "closed-port", at: lab.server) {
             $0.withoutSocket()

@@ -33,7 +33,7 @@ extension Scenarios {
         },
         Scenario(
             "published-port-closed",
-            "A port of the router is translated (DNAT) to one inside that is closed: outside, the router refuses.",
+            "A port of the router is translated (DNAT) to a closed one inside: outside, the router refuses.",
             on: .masqueraded, needs: [.command("nft")]
         ) { lab in
             let router = lab.router!
@@ -67,7 +67,7 @@ extension Scenarios {
         },
         Scenario(
             "conntrack-invalid",
-            "conntrack calls a segment of the server INVALID and does not translate it back: the router itself answers, and kills the connection.",
+            "conntrack finds a segment from the server INVALID and does not translate it back: the router itself answers, which kills the connection.",
             on: .masqueraded, needs: [.command("nft")]
         ) { lab in
             let watch = try lab.router!.tap()
@@ -80,7 +80,7 @@ extension Scenarios {
             let last = try outside.next("end of the handshake") {
                 $0.source == translated && $0.flags == .ack
             }
-            // Far outside of every window, but with an ACK that makes the answering RST fit the server's.
+            // Far outside every window, but with an ACK that makes the answering RST fit the server's.
             var stray = RawSegment(
                 from: lab.serverEnd, to: translated, [.psh, .ack], seq: last.ack &+ 0x4000_0000, ack: last.seq)
             stray.payload = [1, 2, 3]
@@ -94,14 +94,14 @@ extension Scenarios {
                     $0.withoutSocket()
                     $0.fact = "to netfilter it was INVALID"
                     $0.words = "did not pass it on to \(inside)"
-                    // ip6_protocol_deliver_rcu() took the entry off before.
+                    // Older kernels had removed the entry already (ip6_protocol_deliver_rcu()).
                     $0.factSince = lab.ipVersion == .v6 ? KernelVersion(6, 4) : nil
                 }
             ]
         },
         Scenario(
             "conntrack-untracked",
-            "A rule exempts what the server sends from conntrack: it is not translated back, and the router answers it.",
+            "A rule exempts what the server sends from conntrack: it is not translated back, and the router itself answers it.",
             on: .masqueraded, needs: [.command("nft")]
         ) { lab in
             let watch = try lab.router!.tap()
@@ -138,7 +138,7 @@ extension Scenarios {
     /// Segments to the server's port are redirected to one of the node's own, where nobody listens.
     private static func redirected(_ id: String, _ who: String, on topology: Topology) -> Scenario {
         Scenario(
-            id, "\(who) redirects a port (REDIRECT) to one of its own that is closed: the report names that one too.",
+            id, "\(who) redirects a port (REDIRECT) to a closed one of its own: the report also names that one.",
             on: topology, needs: [.command("nft")]
         ) { lab in
             let node = lab.router ?? lab.server
@@ -158,7 +158,7 @@ extension Scenarios {
             try socket.expectRefusal(of: lab.serverEnd)
             let tuple = FourTuple(from: lab.serverEnd, to: source)
             try tap.awaitReset(tuple)
-            // REDIRECT takes the address of the interface that the segment came in by.
+            // REDIRECT uses the address of the interface on which the segment arrived.
             let address = try node.addressFacing(lab.client)
             return [
                 ExpectedReset(tuple, "closed-port", at: node) {

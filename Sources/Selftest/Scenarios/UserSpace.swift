@@ -3,7 +3,7 @@ import Laboratory
 import NetworkTypes
 
 extension Scenarios {
-    /// Resets that the TCP of this host did not make: written by a program, or passing through.
+    /// Resets that this host's TCP did not make: written by a program, or passing through.
     static let elsewhere: [Scenario] = [
         Scenario("raw-socket", "A program on the client writes a RST through a raw socket.") { lab in
             let tap = try lab.client.tap()
@@ -33,13 +33,13 @@ extension Scenarios {
             segment.source.address = inside
             try tun.write(segment.packet)
             try watch.awaitReset(segment.tuple)
-            // A program that only carries the segments of other hosts writes them just so.
+            // A program that merely carries segments of other hosts writes them in the same way.
             var reset = written(segment, lab, by: lab.client)
             reset.isNeverProven = true
             return [reset]
         },
         Scenario(
-            "received", "The RST of a peer whose host is not recorded ends a connection: nothing more can be said."
+            "received", "A RST from a peer whose host is not recorded ends a connection: nothing more can be said."
         ) { lab in
             let watch = try lab.server.tap()
             let listener = try lab.server.listen(Lab.port)
@@ -52,7 +52,7 @@ extension Scenarios {
                 ExpectedReset(connection.fromLocal, "received", at: lab.client) { $0.outcome = .wireOnly }
             ]
         },
-        Scenario("forwarded", "The RST of a host that is not recorded passes the router.", on: .routed) {
+        Scenario("forwarded", "A RST from a host that is not recorded passes the router.", on: .routed) {
             [try forwarded($0)]
         },
         Scenario("forwarded-bridge", "The same through a bridge: no IP layer takes part.", on: .bridged) {
@@ -79,7 +79,7 @@ extension Scenarios {
     }
 }
 
-/// A tun device of a node, which is made to forward what is written into it.
+/// A tun device of a node, which is set up to forward what is written to it.
 final class TunDevice {
     private let descriptor: Descriptor
 
