@@ -6,6 +6,8 @@
  *
  * tcp_send_reset: TCP decided to reset. The socket, the segment that provoked it, the reason.
  *
+ * tcp_receive_reset (receiving.bpf.h): a RST was accepted. The socket that it ended, and who had it.
+ *
  * What these two tell of sockets beyond their own fields is remembered in sockets.bpf.h, by two programs more. None of them
  * needs a kprobe or fentry, which some kernels lack.
  *
@@ -205,15 +207,17 @@ static __always_inline void set_task(struct rst_event *e)
 static __always_inline void set_ending(struct rst_event *e)
 {
 	struct connection_key key = {.netns = e->netns};
+	/* The RST that is received comes from the other end. */
+	bool received = e->kind == RST_RECEIVE;
 	struct rst_ending *ending;
 
 	if ((e->has & RST_HAS_SOCKET) && e->state != TCP_LISTEN && e->state != TCP_CLOSE &&
 	    !is_ending(e->state))
 		return;
-	__builtin_memcpy(key.local, e->src, sizeof(key.local));
-	__builtin_memcpy(key.remote, e->dst, sizeof(key.remote));
-	key.local_port = e->sport;
-	key.remote_port = e->dport;
+	__builtin_memcpy(key.local, received ? e->dst : e->src, sizeof(key.local));
+	__builtin_memcpy(key.remote, received ? e->src : e->dst, sizeof(key.remote));
+	key.local_port = received ? e->dport : e->sport;
+	key.remote_port = received ? e->sport : e->dport;
 	ending = bpf_map_lookup_elem(&endings, &key);
 	if (!ending)
 		return;
@@ -458,6 +462,7 @@ static __always_inline int decide(void *ctx, bool has_reason, __u32 reason)
 	if (!e)
 		return 0;
 	e->skb = (__u64)skb;
+	e->sock = (__u64)sk;
 	if (sk)
 		set_socket(e, sk);
 	if (skb) {
@@ -481,6 +486,8 @@ static __always_inline int decide(void *ctx, bool has_reason, __u32 reason)
 	bpf_ringbuf_submit(e, 0);
 	return 0;
 }
+
+#include "receiving.bpf.h"
 
 /* (sk, skb): up to 6.9. User space loads this one or the next, as the kernel's BTF says. */
 SEC("tp_btf/tcp_send_reset")

@@ -17,6 +17,7 @@
 enum rst_event_kind {
 	RST_EMIT = 1,
 	RST_DECIDE = 2,
+	RST_RECEIVE = 3,
 };
 
 /* What rst_event.has says is filled in. */
@@ -56,7 +57,8 @@ enum rst_counter {
 	RST_LOST_DECIDE = 1,
 	RST_RESERVED = 2, /* events that got room in it */
 	RST_ENDINGS = 3,  /* ends of connections that were remembered */
-	RST_COUNTERS = 4,
+	RST_LOST_RECEIVE = 4,
+	RST_COUNTERS = 5,
 };
 
 /* How many ends of connections are remembered; beyond that the oldest are forgotten. */
@@ -123,6 +125,33 @@ struct rst_conntrack {
 	uint8_t padding[6];
 };
 
+/* How many of those who wait for a socket are looked at. */
+#define RST_WAITERS 2
+
+/* An entry of the queue of those who wait for something to happen on a socket. */
+struct rst_waiter {
+	uint64_t function; /* what wakes it; 0 if there is nobody */
+	uint64_t start_ns; /* of the process, as in rst_process */
+	uint32_t pid;	   /* tgid of entry.private, which is a task only for some functions */
+	uint32_t uid;
+	char comm[RST_COMM_LENGTH]; /* of the thread group's leader */
+};
+
+/* What a RST that was received found. */
+struct rst_received {
+	struct rst_waiter waiters[RST_WAITERS];
+	uint64_t jiffies; /* at that time */
+	uint64_t
+	    since_ns; /* when the connection was begun here; 0 if it is older than the recorder */
+	uint32_t idle_jiffies;	 /* since data was sent or received */
+	uint32_t unacknowledged; /* bytes that were sent and not acknowledged */
+	uint32_t unread;	 /* bytes that were received and not read */
+	uint16_t error;		 /* sk_err */
+	uint8_t in_call;	 /* somebody has the socket locked: a system call is under way */
+	uint8_t
+	    may_be_abort; /* data after a shutdown has the same effect: tcp_send_reset follows then */
+};
+
 struct rst_event {
 	uint64_t mono_ns;	 /* bpf_ktime_get_ns */
 	uint64_t skb;		 /* kernel address; 0 if none */
@@ -180,7 +209,11 @@ struct rst_event {
 	uint32_t parent_pid;
 	uint32_t owner_uid;
 	struct rst_ending ending;
-	struct rst_conntrack conntrack;
+	union {
+		struct rst_conntrack conntrack; /* RST_DECIDE */
+		struct rst_received received;	/* RST_RECEIVE */
+	};
+	uint64_t sock;			  /* address of the struct sock; 0 if none */
 	uint64_t stack[RST_STACK_FRAMES]; /* innermost first */
 };
 
@@ -220,14 +253,16 @@ static_assert(sizeof(struct rst_scope) ==
 	      "ABI");
 static_assert(sizeof(struct rst_holder) == 40, "ABI");
 static_assert(sizeof(struct rst_conntrack) == 88, "ABI");
-static_assert(sizeof(struct rst_event) == 544 + 8 * RST_STACK_FRAMES, "ABI");
+static_assert(sizeof(struct rst_received) == 112, "ABI");
+static_assert(sizeof(struct rst_event) == 576 + 8 * RST_STACK_FRAMES, "ABI");
 #else
 _Static_assert(sizeof(struct rst_scope) ==
 		   16 + 4 * RST_SCOPE_NETNS + 32 * RST_SCOPE_HOSTS + 2 * RST_SCOPE_PORTS,
 	       "the ABI has changed");
 _Static_assert(sizeof(struct rst_holder) == 40, "the ABI has changed");
 _Static_assert(sizeof(struct rst_conntrack) == 88, "the ABI has changed");
-_Static_assert(sizeof(struct rst_event) == 544 + 8 * RST_STACK_FRAMES, "the ABI has changed");
+_Static_assert(sizeof(struct rst_received) == 112, "the ABI has changed");
+_Static_assert(sizeof(struct rst_event) == 576 + 8 * RST_STACK_FRAMES, "the ABI has changed");
 #endif
 
 #endif

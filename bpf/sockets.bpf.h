@@ -49,6 +49,7 @@ struct socket_memory {
 	__u8 previous;
 	char owner_comm[RST_COMM_LENGTH]; /* of its thread group's leader */
 	__u32 padding;
+	__u64 begun_ns; /* when the connection was; 0 if the recorder had not begun by then */
 };
 
 struct {
@@ -206,6 +207,9 @@ static __always_inline void remember_listener(struct sock *sk, const struct list
 
 #include "endings.bpf.h"
 
+/* The connection is over, which a RST that was received may have done. */
+static __always_inline void report_reception(struct sock *sk);
+
 SEC("tp_btf/inet_sock_set_state")
 int inet_sock_set_state(__u64 *ctx)
 {
@@ -222,6 +226,10 @@ int inet_sock_set_state(__u64 *ctx)
 	/* connect(), listen() and the birth of a listener's child begin a life. */
 	if (memory && after != TCP_SYN_SENT && after != TCP_LISTEN && before != TCP_LISTEN)
 		fresh = *memory;
+	if (after == TCP_SYN_SENT || (before == TCP_LISTEN && after == TCP_SYN_RECV))
+		fresh.begun_ns = bpf_ktime_get_ns();
+	if (after == TCP_CLOSE)
+		report_reception(sk);
 	identify(&fresh, sk);
 	fresh.previous = before;
 	fresh.current = after;

@@ -156,6 +156,24 @@ struct file {
 	void *private_data;
 };
 
+struct list_head {
+	struct list_head *next;
+};
+
+struct wait_queue_head {
+	struct list_head head;
+};
+
+struct wait_queue_entry {
+	void *private;
+	void *func;
+	struct list_head entry;
+};
+
+struct socket_wq {
+	struct wait_queue_head wait;
+};
+
 struct socket {
 	struct file *file;
 	struct sock *sk;
@@ -182,6 +200,8 @@ struct sock {
 	struct sock_common __sk_common;
 	socket_lock_t sk_lock;
 	struct socket *sk_socket;
+	struct socket_wq *sk_wq;
+	__u8 sk_shutdown;
 	kuid_t sk_uid;
 	__u16 sk_protocol;
 	int sk_err;
@@ -208,6 +228,7 @@ struct inet_connection_sock {
 struct tcp_sock {
 	struct inet_connection_sock inet_conn;
 	__u32 rcv_nxt;
+	__u32 copied_seq;
 	__u32 snd_nxt;
 	__u32 snd_una;
 	__u32 write_seq;

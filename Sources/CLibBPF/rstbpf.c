@@ -60,6 +60,11 @@ static const struct descriptor {
      .program = {{"tcp_send_reset2", 2, 2}, {"tcp_send_reset3", 3, INT_MAX}},
      .reason_from = 3,
      .records = true},
+    {.name = "tcp_receive_reset",
+     .place = TRACEPOINT,
+     .need = USEFUL,
+     .program = {{"tcp_receive_reset", 1, INT_MAX}},
+     .records = true},
     {.name = "inet_sock_set_state",
      .place = TRACEPOINT,
      .need = NEEDED,
@@ -502,7 +507,8 @@ int rstbpf_count(const struct rstbpf *self, struct rstbpf_counts *counts)
 		return -ENOMEM;
 	counts->reserved = counter(self, RST_RESERVED, values, cpus);
 	counts->no_room = counter(self, RST_LOST_EMIT, values, cpus) +
-			  counter(self, RST_LOST_DECIDE, values, cpus);
+			  counter(self, RST_LOST_DECIDE, values, cpus) +
+			  counter(self, RST_LOST_RECEIVE, values, cpus);
 	counts->endings = counter(self, RST_ENDINGS, values, cpus);
 	free(values);
 	for (int i = 0; i < RSTBPF_HOOKS; i++) {

@@ -5,6 +5,8 @@ public struct Attribution: Sendable, Hashable {
     public var process: Reset.Process?
     public var owner: Reset.Process?
     public var location: Reset.Location?
+    /// Who received it, where that was recorded.
+    public var receiver: Reset.Process?
     /// Nil where the catalogue's advice for the cause is all there is.
     public var advice: Advice?
     public init(candidates: [Cause] = []) { self.candidates = candidates }
@@ -48,7 +50,9 @@ extension Attribution {
             case .some(.none): 4
             case nil: 0
             }
-        let pids = UInt32(bitPattern: process?.pid ?? 0) &* 8191 &+ UInt32(bitPattern: owner?.pid ?? 0)
+        let pids =
+            UInt32(bitPattern: process?.pid ?? 0) &* 8191 &+ UInt32(bitPattern: owner?.pid ?? 0)
+            &+ UInt32(bitPattern: receiver?.pid ?? 0) &* 131
         let rest = (location?.netns ?? 0) &* 8 &+ role &+ UInt32(truncatingIfNeeded: candidates.count)
         // Fibonacci hashing (Knuth, 6.4): the upper bits are spread.
         return Int(((pids &* 31 &+ rest) &* 0x9e37_79b9) >> 22)

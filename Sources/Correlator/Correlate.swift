@@ -33,6 +33,7 @@ struct Correlation {
         clusterExact(inventory, into: &clusters)
         DecisionJoin(inventory).run(into: &clusters)
         let echoes = TranslationJoin(inventory).run(into: &clusters)
+        ReceptionJoin(inventory).run(into: &clusters)
         builder = EntryBuilder(ResetJudge(EvidenceBuilder(inventory, echoes: echoes)))
         groups = clusters.inOrder(inventory).map { [members = clusters.members] in members[Int($0)] }
     }

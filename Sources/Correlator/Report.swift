@@ -165,6 +165,8 @@ public struct Reset: Sendable {
     public var flow: ConnectionSummary?
     /// The owner of the socket, where `process` is somebody else: its killer.
     public var owner: Process?
+    /// The end that it came to, where its host was recorded and accepted it.
+    public var receiver: Receiver?
     /// Where the socket lives.
     public var location: Location?
     /// How the connection had ended here before.

@@ -121,6 +121,7 @@ extension Attribution {
         candidates = reset.candidates
         process = reset.process
         owner = reset.owner
+        receiver = reset.receiver?.process
         location = reset.location
         advice = reset.advice.map(Advice.text)
     }

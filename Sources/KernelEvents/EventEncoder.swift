@@ -93,7 +93,7 @@ public struct EventEncoder: Sendable {
         endLine()
     }
 
-    /// An `emit` or a `decide` line.
+    /// An `emit`, a `decide` or a `receive` line.
     public mutating func append(event: ResetEvent) {
         switch event.kind {
         case .emit:
@@ -101,6 +101,9 @@ public struct EventEncoder: Sendable {
             if event.hook != ResetEvent.emitHook { json.member(.hook, event.hook) }
         case .decide:
             begin("decide")
+            json.member(.hook, event.hook)
+        case .receive:
+            begin("receive")
             json.member(.hook, event.hook)
         }
         json.member(.monoNs, event.monotonic)
@@ -122,6 +125,7 @@ public struct EventEncoder: Sendable {
         json.member(.reason, event.reason)
         json.member(.state, event.state)
         json.member(.previousState, event.previousState)
+        append(reception: event.reception)
         append(trigger: event.trigger)
         append(listener: event.listener)
         append(ending: event.ending)
@@ -130,6 +134,17 @@ public struct EventEncoder: Sendable {
         append(task: event.task)
         append(socket: event.socket)
         endLine()
+    }
+
+    private mutating func append(reception: ResetEvent.Reception?) {
+        guard let reception else { return }
+        json.member(.fate, reception.fate.rawValue)
+        json.member(.errno, reception.errno)
+        json.member(.waiting, reception.wait?.rawValue)
+        json.member(.idleNs, reception.idle)
+        json.member(.ageNs, reception.age)
+        json.member(.unacknowledged, reception.unacknowledged)
+        json.member(.unread, reception.unread)
     }
 
     private mutating func append(trigger: ResetEvent.Trigger?) {
@@ -261,6 +276,8 @@ extension ResetEvent {
     public static let emitHook = "net_dev_queue"
     /// The hook that every `decide` comes from unless its line says otherwise.
     public static let decideHook = "tcp_send_reset"
+    /// The hook that every `receive` comes from unless its line says otherwise.
+    public static let receiveHook = "tcp_receive_reset"
     /// The functions whose entries tell of answers without a full socket, of which `tcp_send_reset` is silent up to 6.9.
     public static let entryHooks = ["tcp_v4_send_reset", "tcp_v6_send_reset"]
 }

@@ -1,6 +1,6 @@
 import NetworkTypes
 
-/// Reads the fields of `emit` and `decide` lines.
+/// Reads the fields of `emit`, `decide` and `receive` lines.
 struct EventReader {
     /// One for each kind of object: `uid` is followed by something else in a task than in a socket.
     private var eventKeys = KeyOrder()
@@ -20,9 +20,13 @@ struct EventReader {
 
     /// An event of which nothing has been read.
     static func blank(_ kind: ResetEvent.Kind) -> ResetEvent {
-        ResetEvent(
-            kind: kind, hook: kind == .emit ? ResetEvent.emitHook : ResetEvent.decideHook, monotonic: 0,
-            tuple: noTuple)
+        let hook =
+            switch kind {
+            case .emit: ResetEvent.emitHook
+            case .decide: ResetEvent.decideHook
+            case .receive: ResetEvent.receiveHook
+            }
+        return ResetEvent(kind: kind, hook: hook, monotonic: 0, tuple: noTuple)
     }
 
     /// Reads an object into a blank event. The cursor stands before the opening brace.
@@ -32,6 +36,9 @@ struct EventReader {
         var destination: IPAddress?
         var sourcePort: UInt16?
         var destinationPort: UInt16?
+        var reception = ResetEvent.Reception()
+        let isReceived = event.kind == .receive
+        var isKnownFate = false
         try scanner.beginObject()
         var isFirst = true
         while let key = try scanner.nextKey(&isFirst, &eventKeys) {
@@ -63,9 +70,22 @@ struct EventReader {
             case .listener: event.listener = try listener(&scanner)
             case .closed: event.ending = try ending(&scanner)
             case .conntrack: event.conntrack = try scanner.conntrack()
+            case .fate where isReceived:
+                let fate = try scanner.string(from: &hooks).flatMap(ResetEvent.Reception.Fate.init)
+                isKnownFate = fate != nil
+                reception.fate = fate ?? .accepted
+            case .errno where isReceived: reception.errno = try scanner.integer()
+            case .waiting where isReceived:
+                reception.wait = try scanner.string(from: &hooks).flatMap(ResetEvent.Reception.Wait.init)
+            case .idleNs where isReceived: reception.idle = try scanner.nanoseconds()
+            case .ageNs where isReceived: reception.age = try scanner.nanoseconds()
+            case .unacknowledged where isReceived: reception.unacknowledged = try scanner.integer()
+            case .unread where isReceived: reception.unread = try scanner.integer()
             default: try scanner.skipValue()
             }
         }
+        // Of one that did what this version does not know, nothing can be told.
+        if isReceived, isKnownFate { event.reception = reception }
         event.monotonic = try scanner.require(monotonic, "mono_ns is missing")
         event.tuple = FourTuple(
             source: try scanner.require(source, "src is missing"),

@@ -11,6 +11,8 @@ enum RecordKey: UInt8, CaseIterable {
     // Of a decision.
     case reason, state, previousState, trigger, length, listener, sinceMonoNs, closedMonoNs, fits
     case conntrack, atWork, segment, original, reply, lookedUp
+    // Of a RST that was received.
+    case fate, waiting, ageNs, unread
     // Of tasks, sockets and ends of connections.
     case pid, tid, uid, comm, process, context, cgroup, cgroupPath
     case cookie, inode, owner, holders, dead, userTimeoutMs, linger2, linger, queued, backlog

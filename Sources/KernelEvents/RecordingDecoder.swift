@@ -64,7 +64,8 @@ public struct RecordingDecoder {
     /// Whether the bytes hold what every recording that is read has in its lines, of whatever program.
     public static func mentionsResets(_ bytes: [UInt8]) -> Bool {
         let words: [StaticString] = [
-            "rst-events/", "\"type\":\"emit\"", "\"type\":\"decide\"", "tcp_send_reset", "\"callee\"", "# tracer:",
+            "rst-events/", "\"type\":\"emit\"", "\"type\":\"decide\"", "\"type\":\"receive\"",
+            "tcp_send_reset", "\"callee\"", "# tracer:",
         ]
         return words.contains { bytes[...].lastRange(of: $0) != nil }
     }
@@ -203,6 +204,7 @@ public struct RecordingDecoder {
         switch try scanner.recordType() {
         case .emit: try readEvent(.emit, &scanner, from: start)
         case .decide: try readEvent(.decide, &scanner, from: start)
+        case .receive: try readEvent(.receive, &scanner, from: start)
         case .stack:
             let stack = try scanner.stack()
             try end(&scanner, from: start)
@@ -315,7 +317,7 @@ public struct RecordingDecoder {
 
 /// The `type` of a line.
 enum RecordType {
-    case recording, stack, process, emit, decide, clock, lost, ruleset, end, other
+    case recording, stack, process, emit, decide, receive, clock, lost, ruleset, end, other
 }
 
 extension LineScanner {
@@ -349,6 +351,7 @@ extension RecordType {
         case "process": self = .process
         case "emit": self = .emit
         case "decide": self = .decide
+        case "receive": self = .receive
         case "clock": self = .clock
         case "lost": self = .lost
         case "ruleset": self = .ruleset

@@ -1,16 +1,19 @@
 public import NetworkTypes
 
-/// What a BPF hook saw of one reset: the packet leaving (`emit`), or TCP's decision to send one (`decide`).
+/// What a BPF hook saw of one reset: the packet leaving (`emit`), TCP's decision to send one (`decide`), or a RST that came
+/// (`receive`).
 public struct ResetEvent: Sendable, Equatable {
     public enum Kind: UInt8, Sendable {
         /// A segment with RST went into a network device (`net_dev_queue`).
         case emit
         /// The TCP stack decided to reset (`tcp_send_reset`, or a file of another tool that says so).
         case decide
+        /// A RST was received (`tcp_receive_reset`).
+        case receive
     }
 
     public var kind: Kind
-    /// The hook's name, `net_dev_queue` or `tcp_send_reset`; for a foreign file the name of its tool.
+    /// The hook's name, `net_dev_queue`, `tcp_send_reset` or `tcp_receive_reset`; for a foreign file the name of its tool.
     public var hook: String
     /// CLOCK_MONOTONIC in nanoseconds (`bpf_ktime_get_ns`).
     public var monotonic: Int64
@@ -63,6 +66,11 @@ public struct ResetEvent: Sendable, Equatable {
         get { rarities?.value.conntrack }
         set { change { $0.conntrack = newValue } }
     }
+    /// `receive` only: what it found. `state` is that on arrival, `socket` the one it came for.
+    public var reception: Reception? {
+        get { rarities?.value.reception }
+        set { change { $0.reception = newValue } }
+    }
     /// Files of other tools only: whether a segment provoked the reset (the hook was given one). Nil if not told.
     public var provoked: Bool? {
         get { rarities?.value.provoked }
@@ -84,6 +92,7 @@ public struct ResetEvent: Sendable, Equatable {
         var listener: Listener?
         var ending: Ending?
         var conntrack: Conntrack?
+        var reception: Reception?
         var provoked: Bool?
         var functions: [String] = []
     }

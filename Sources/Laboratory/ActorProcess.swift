@@ -41,6 +41,11 @@ public final class ActorProcess {
     @discardableResult
     package func request(_ line: String) throws -> [Substring] {
         try send(line)
+        return try answer(to: line)
+    }
+
+    /// The words of the answer to a request that was sent before.
+    package func answer(to line: String) throws -> [Substring] {
         var answer: [UInt8] = []
         let deadline = Deadline(milliseconds: 2 * Deadline.patience)
         while answer.last != UInt8(ascii: "\n") {

@@ -119,6 +119,27 @@ package final class Socket {
         return try check(recv(number, &bytes, count, 0), "recv")
     }
 
+    /// Waits in recv(2), and returns its error; 0 if it had none.
+    package func errorOfReading() throws -> Int32 {
+        var byte: UInt8 = 0
+        return recv(number, &byte, 1, 0) < 0 ? errno : 0
+    }
+
+    /// Writes a byte, and returns the error of that; 0 if it had none.
+    package func errorOfWriting() throws -> Int32 {
+        var byte = UInt8(ascii: "x")
+        return Glibc.send(number, &byte, 1, Int32(MSG_NOSIGNAL)) < 0 ? errno : 0
+    }
+
+    /// Waits in connect(2), and returns its error; 0 if it had none.
+    package func errorOfConnecting(to endpoint: Endpoint) -> Int32 {
+        let address = endpoint.sockaddr(family: family)
+        return address.withUnsafeBytes { raw in
+            let pointer = raw.baseAddress!.assumingMemoryBound(to: sockaddr.self)
+            return Glibc.connect(number, pointer, socklen_t(raw.count)) < 0 ? errno : 0
+        }
+    }
+
     package func waitUntilReadable(_ what: String = "data") throws {
         let deadline = Deadline(milliseconds: Deadline.patience)
         guard try descriptor.poll(POLLIN, until: deadline) != 0 else { throw LabError.timeout(what) }

@@ -6,7 +6,7 @@ import NetworkTypes
 
 /// What the hooks remember of a connection's end, in the words of events.jsonl.
 struct EndingConverter {
-    private var ticks = TickRate()
+    var ticks = TickRate()
     /// The thread that reads all open files (`SocketHolders`): it may be the last to hold one, and is not who closed it.
     private let reader = linux_thread()
 

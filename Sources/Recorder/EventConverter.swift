@@ -23,14 +23,16 @@ struct EventConverter {
     /// Over IPv6 too a segment that meets no socket still has its entry when TCP answers (Linux 6.4, ip6_protocol_deliver_rcu).
     private let keepsEntryOverIPv6: Bool
     private(set) var events = 0
+    private var receptions: ReceptionQueue
     /// Network namespaces in which a firewall rejected something since they were last asked for.
     private var rejecting = Rejecting()
 
     init(
         symbols: LiveSymbols, reasonName: @escaping (UInt32) -> String?, tellsEndingsOfSegments: Bool = false,
-        keepsArguments: Bool = true, holders: @escaping () -> SocketHolders.Table,
+        keepsArguments: Bool = true, reportsDecisions: Bool = true, holders: @escaping () -> SocketHolders.Table,
         finder: NamespaceFinder = NamespaceFinder(known: [])
     ) {
+        receptions = ReceptionQueue(reportsDecisions: reportsDecisions)
         conntrack = ConntrackTable(finder: finder)
         keepsEntryOverIPv6 = Self.isLinux(6, 4)
         self.holders = SocketHolders(read: holders) { clockNanoseconds(CLOCK_MONOTONIC) }
@@ -73,9 +75,10 @@ struct EventConverter {
 
     mutating func append(_ raw: UnsafePointer<rst_event>) {
         let record = raw.pointee
+        for held in receptions.settle(by: record) { write(held.event, from: held.record) }
+        guard let kind = ResetEvent.Kind(record) else { return }
         var event = ResetEvent(
-            kind: Int(record.kind) == Int(RST_EMIT.rawValue) ? .emit : .decide,
-            hook: hook(of: record),
+            kind: kind, hook: hook(of: record),
             monotonic: Int64(clamping: record.mono_ns),
             tuple: FourTuple(
                 source: address(record.src), sourcePort: record.sport, destination: address(record.dst),
@@ -110,7 +113,7 @@ struct EventConverter {
             event.socket?.owner = holder(of: record)
         }
         // Who reads all open files (`SocketHolders`) may be the last to hold one, and is not who closed it.
-        if Int32(bitPattern: record.pid) != ownProcess || frames?.releasesFile != true {
+        if event.kind != .receive, Int32(bitPattern: record.pid) != ownProcess || frames?.releasesFile != true {
             event.task = task(record, context: frames?.context, socket: event.socket)
         }
         if record.has(RST_HAS_LISTENER) {
@@ -120,7 +123,7 @@ struct EventConverter {
                 closed: record.closed_ns == 0 ? nil : Int64(clamping: record.closed_ns),
                 fits: record.listener_fits != 0)
         }
-        if record.has(RST_HAS_ENDING), event.kind == .decide || tellsEndingsOfSegments {
+        if record.has(RST_HAS_ENDING), event.kind != .emit || tellsEndingsOfSegments {
             event.ending = ending(record.ending)
         }
         if record.has(RST_HAS_REASON) { event.reason = reasonName(record.reason) ?? "REASON_\(record.reason)" }
@@ -130,9 +133,38 @@ struct EventConverter {
                 length: record.trigger_length)
         }
         if event.kind == .decide { event.conntrack = conntrack(of: event, record) }
+        if event.kind == .receive {
+            receive(&event, from: record)
+            if receptions.hold(event, record) { return }
+        }
+        write(event, from: record)
+    }
+
+    private mutating func write(_ event: ResetEvent, from record: rst_event) {
         noteProcesses(of: event, from: record)
         encoder.append(event: event)
         events += 1
+    }
+
+    /// Writes the RSTs that may have been something else, and were not.
+    ///
+    /// - Parameter time: CLOCK_MONOTONIC in nanoseconds; whatever is older has been told.
+    mutating func settleReceptions(until time: Int64) {
+        for held in receptions.settle(until: time) { write(held.event, from: held.record) }
+    }
+
+    private mutating func receive(_ event: inout ResetEvent, from record: rst_event) {
+        let state = event.state
+        // In SYN_SENT nothing has come yet, and a RST is known by what it acknowledges.
+        event.seq = state == .synSent ? nil : record.seq
+        event.ack = state == .synSent ? record.ack : nil
+        let names = symbols.names([record.received.waiters.0.function, record.received.waiters.1.function])
+        let (reception, waiter) = endings.reception(record, names)
+        event.reception = reception
+        if let waiter {
+            let holders = event.socket?.owner?.holders
+            event.socket?.owner = ResetEvent.Owner(pid: waiter.pid, comm: waiter.comm, holders: holders)
+        }
     }
 
     /// Whether the running kernel is that one or a later one.
@@ -214,6 +246,8 @@ struct EventConverter {
             guard let owner else { continue }
             if UInt32(bitPattern: owner.pid) == record.owner_pid {
                 note(owner, start: record.owner_start_ns, uid: record.owner_uid)
+            } else if let waiter = record.waiter(owner.pid) {
+                note(owner, start: waiter.start_ns, uid: waiter.uid)
             } else if UInt32(bitPattern: owner.pid) == record.ending.owner_pid {
                 note(owner, start: record.ending.owner_start_ns, uid: record.ending.owner_uid)
             } else {
@@ -228,6 +262,7 @@ struct EventConverter {
 
     private func hook(of record: rst_event) -> String {
         if Int(record.kind) == Int(RST_EMIT.rawValue) { return ResetEvent.emitHook }
+        if Int(record.kind) == Int(RST_RECEIVE.rawValue) { return ResetEvent.receiveHook }
         guard record.has(RST_HAS_ENTRY) else { return ResetEvent.decideHook }
         return record.ip_version == 4 ? ResetEvent.entryHooks[0] : ResetEvent.entryHooks[1]
     }
@@ -319,7 +354,7 @@ struct EventConverter {
 
     private mutating func setSocket(of event: inout ResetEvent, from record: rst_event) {
         let state = TCPState(rawValue: record.state)
-        if event.kind == .decide, record.has(RST_HAS_STATE) { event.state = state }
+        if event.kind != .emit, record.has(RST_HAS_STATE) { event.state = state }
         if event.kind == .decide, record.has(RST_HAS_PREVIOUS_STATE) {
             event.previousState = TCPState(rawValue: record.previous_state)
         }
@@ -367,7 +402,24 @@ struct EventConverter {
     )
 }
 
+extension ResetEvent.Kind {
+    fileprivate init?(_ record: rst_event) {
+        switch Int(record.kind) {
+        case Int(RST_EMIT.rawValue): self = .emit
+        case Int(RST_DECIDE.rawValue): self = .decide
+        case Int(RST_RECEIVE.rawValue): self = .receive
+        default: return nil
+        }
+    }
+}
+
 extension rst_event {
+    /// The process that waits for the socket with that number.
+    fileprivate func waiter(_ pid: Int32) -> rst_waiter? {
+        guard Int(kind) == Int(RST_RECEIVE.rawValue) else { return nil }
+        return [received.waiters.0, received.waiters.1].first { $0.pid != 0 && $0.pid == UInt32(bitPattern: pid) }
+    }
+
     /// The owner that is remembered was the current task.
     fileprivate var isOfOwner: Bool { has(RST_HAS_OWNER) && owner_pid == pid }
 

@@ -70,6 +70,7 @@ final class EventLoop {
             symbols: symbols,
             reasonName: { rstbpf_reason_name(opened, $0).map { String(cString: $0) } },
             tellsEndingsOfSegments: !reportsSocketlessResets, keepsArguments: options.arguments,
+            reportsDecisions: hooks.contains { $0.name == ResetEvent.decideHook && $0.status == "attached" },
             holders: { Self.holders(opened) },
             finder: NamespaceFinder(
                 known: [NetworkNamespace.current] + options.interfaces.compactMap { $0.namespace?.path }))
@@ -203,6 +204,7 @@ final class EventLoop {
             lastClock = step.after.monotonic
         }
         let now = clocks.last.monotonic
+        converter.settleReceptions(until: now)
         if let rules {
             for ruleset in rules.take() { converter.append(ruleset: ruleset) }
             let rejecting = converter.takeRejecting()
@@ -230,6 +232,7 @@ final class EventLoop {
         } while clockNanoseconds(CLOCK_MONOTONIC) < deadline
         // Not the first look that notices a step may be the one that tells of it.
         for _ in 0..<2 { try afterPoll() }
+        converter.settleReceptions(until: .max)
         if clocks.last.monotonic > lastClock { converter.append(clock: clocks.last) }
         lastClock = clocks.last.monotonic
         noteLosses(lastClock)

@@ -200,6 +200,7 @@ struct JSONEntries {
             details(of: owner)
             json.raw("}")
         }
+        if let receiver = reset.receiver { append(receiver) }
         if let end = reset.end { append(end) }
         if let location = reset.location { append(location) }
         json.member(",\"netns\":", reset.netns)
@@ -218,6 +219,28 @@ struct JSONEntries {
             append(pid: parent.pid, comm: parent.comm)
             json.raw("}")
         }
+    }
+
+    private mutating func append(_ receiver: Reset.Receiver) {
+        json.raw(",\"receiver\":{\"fate\":")
+        json.string(receiver.reception.fate.rawValue)
+        if let process = receiver.process, let pid = process.pid, let comm = process.comm {
+            json.raw(",")
+            append(pid: pid, comm: comm)
+            json.raw(",\"role\":")
+            json.string(process.role.rawValue)
+            details(of: process)
+        }
+        json.member(",\"state\":", receiver.state?.name)
+        json.member(",\"error\":", receiver.error)
+        json.member(",\"errno\":", receiver.reception.errno)
+        json.member(",\"waiting\":", receiver.reception.wait?.rawValue)
+        json.member(",\"idle_ns\":", receiver.reception.idle)
+        json.member(",\"age_ns\":", receiver.reception.age)
+        json.member(",\"unacknowledged\":", receiver.reception.unacknowledged)
+        json.member(",\"unread\":", receiver.reception.unread)
+        if let location = receiver.location { append(location) }
+        json.raw("}")
     }
 
     private mutating func append(_ end: ConnectionEnd) {

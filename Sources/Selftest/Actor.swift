@@ -72,6 +72,9 @@ private struct Performer {
         case "wait-readable": try require(connections.last).waitUntilReadable()
         case "send": try require(connections.last).send(10)
         case "receive": try require(connections.last).receive(10)
+        case "error-of-read": return [String(try require(connections.last).errorOfReading())]
+        case "error-of-write": return [String(try require(connections.last).errorOfWriting())]
+        case "error-of-connect": return [String(try errorOfConnecting(to: endpoint(words.dropFirst())))]
         case "keepalive": try require(connections.last).startKeepalive(count: 1)
         case "linger-zero": try require(connections.last).setLinger(seconds: 0)
         case "close": try require(connections.popLast()).close()
@@ -94,6 +97,13 @@ private struct Performer {
         default: throw LabError.actor("unknown request")
         }
         return []
+    }
+
+    /// Waits in connect(2).
+    private func errorOfConnecting(to endpoint: Endpoint) throws -> Int32 {
+        let socket = try Socket(family: endpoint.address.version.family)
+        defer { socket.close() }
+        return socket.errorOfConnecting(to: endpoint)
     }
 
     /// Closes the socket in a thread with a name of its own.

@@ -102,6 +102,26 @@ public struct ExpectedReset: Sendable, Hashable {
         }
     }
 
+    /// The end that a reset came to, by what its program got from its own system call.
+    public struct Receiver: Sendable, Hashable {
+        public var pid: Int32
+        public var state: TCPState
+        /// Nil if no program has the socket any more.
+        public var errno: Int32?
+        /// `call`, `poll`, `none`; nil for any.
+        public var waiting: String?
+        /// Bytes; nil for any number.
+        public var unacknowledged: UInt32?
+        public var unread: UInt32?
+
+        init(_ pid: Int32, _ state: TCPState, errno: Int32?, adjust: (inout Receiver) -> Void = { _ in }) {
+            self.pid = pid
+            self.state = state
+            self.errno = errno
+            adjust(&self)
+        }
+    }
+
     /// How the application released the socket, as the frames below `__fput` show.
     public enum Ending: String, Sendable { case close, exit, kill }
 
@@ -138,6 +158,10 @@ public struct ExpectedReset: Sendable, Hashable {
     public var sentence: String?
     /// How the connection had ended earlier.
     public var end: ConnectionEnd?
+    /// Who received it.
+    public var receiver: Receiver?
+    /// It has no effect where it comes to.
+    public var isIgnored = false
     /// Words that one of the report's facts must contain.
     public var fact: String?
     /// The first kernel that reports it; nil for all.

@@ -21,6 +21,7 @@ struct Comparison {
         self.reportsSocketlessResets = reportsSocketlessResets
         remaining = report.resets.filter { reset in
             !reset.sightings.isEmpty || reset.netns.map(netns.contains) == true
+                || reset.receiver?.location?.netns.map(netns.contains) == true
         }
     }
 
@@ -117,6 +118,8 @@ struct Comparison {
             differ("sentence", sentence, got.summary)
         }
         if let end = expected.end { compare(end, got.end, differ) }
+        if let receiver = expected.receiver { compare(receiver, got.receiver, differ) }
+        if expected.isIgnored, let receiver = got.receiver { differ("receiver", "nobody", receiver.sentence) }
         compareProcess(expected, got, differ)
     }
 
@@ -142,6 +145,21 @@ struct Comparison {
             differ("idle", "\(expected.leastIdle) ms", "\(idle) ns")
         }
         if got.age < expected.leastAge * 1_000_000 { differ("age", "\(expected.leastAge) ms", "\(got.age) ns") }
+    }
+
+    private func compare(
+        _ expected: ExpectedReset.Receiver, _ got: Reset.Receiver?, _ differ: (String, String, String) -> Void
+    ) {
+        guard let got else { return differ("receiver", "\(expected.pid)", "not told") }
+        func compare<Value: Equatable>(_ what: String, _ wanted: Value?, _ have: Value?) {
+            if wanted != have { differ(what, wanted.map { "\($0)" } ?? "none", have.map { "\($0)" } ?? "none") }
+        }
+        compare("receiver", expected.pid, got.process?.pid)
+        compare("its state", expected.state, got.state)
+        compare("its error", expected.errno.map(UInt16.init), got.reception.errno)
+        if let waiting = expected.waiting { compare("how it waits", waiting, got.reception.wait?.rawValue) }
+        if let bytes = expected.unacknowledged { compare("bytes on the way", bytes, got.reception.unacknowledged) }
+        if let bytes = expected.unread { compare("bytes unread", bytes, got.reception.unread) }
     }
 
     private func compareProcess(

@@ -79,6 +79,25 @@ struct World {
         recording.events.append(event)
     }
 
+    /// - Parameter seq: what the receiver expects next.
+    mutating func receive(
+        at time: Double, _ tuple: FourTuple = tuple, seq: UInt32 = 1, state: TCPState = .established, pid: Int32? = 9,
+        netns: UInt32 = 5, adjust: (inout ResetEvent) -> Void = { _ in }
+    ) {
+        var event = ResetEvent(
+            kind: .receive, hook: ResetEvent.receiveHook, monotonic: Int64(time * 1e6), tuple: tuple)
+        if state == .synSent { event.ack = seq } else { event.seq = seq }
+        event.state = state
+        event.netns = netns
+        event.reception = ResetEvent.Reception()
+        event.reception?.errno = 104
+        event.reception?.wait = .nobody
+        event.socket = ResetEvent.Socket()
+        event.socket?.owner = pid.map { ResetEvent.Owner(pid: $0, comm: "curl") }
+        adjust(&event)
+        recording.events.append(event)
+    }
+
     /// - Parameters:
     ///   - others: recorded at the same time on the same host.
     ///   - addresses: of the host.

@@ -57,6 +57,18 @@ import Testing
         ending.thread = "t"
         var process = ProcessRecord(pid: 5, comm: "a")
         process.argumentsAreCut = true
+        process.exe = "/a"
+        process.arguments = ["a"]
+        process.uid = 0
+        process.user = "root"
+        process.parent = ResetEvent.Owner(pid: 1, comm: "init")
+        var reception = ResetEvent.Reception()
+        reception.errno = 104
+        reception.wait = .poll
+        reception.idle = 1
+        reception.age = 2
+        reception.unacknowledged = 3
+        reception.unread = 4
         func reset(_ id: Int, _ cause: Cause) -> Reset {
             var reset = Reset(
                 id: id, time: Int64(id), tuple: tuple, direction: .sent, outcome: .kernelOnly, sightings: [],
@@ -65,10 +77,14 @@ import Testing
             reset.owner = reset.process
             reset.location = Reset.Location(netns: 3, cgroup: "/a", identity: identity)
             reset.end = ConnectionEnd(ending, at: 2, trigger: nil)
+            reset.receiver = Reset.Receiver(
+                process: reset.process, state: .established, reception: reception, location: reset.location,
+                monotonic: 1)
             return reset
         }
         var service = reset(2, .lingerZero)
         service.location?.identity = CgroupIdentity(path: "/system.slice/a.service")
+        service.receiver?.location = service.location
         var report = Report(inputs: [], losses: Report.Losses(), resets: ResetList([reset(1, .closedPort), service]))
         var input = Report.Input(
             file: "f", kind: .events, packets: 0, events: 2, damage: [], damageCount: 0,

@@ -60,6 +60,17 @@ struct Samples {
         (0..<Int.random(in: 0...6, using: &random)).map { _ in Self.pieces.randomElement(using: &random)! }.joined()
     }
 
+    private mutating func reception() -> ResetEvent.Reception {
+        var reception = ResetEvent.Reception()
+        reception.errno = maybe { $0.unsigned() }
+        reception.wait = maybe { ResetEvent.Reception.Wait.allCases.randomElement(using: &$0.random)! }
+        reception.idle = maybe { $0.time() }
+        reception.age = maybe { $0.time() }
+        reception.unacknowledged = maybe { $0.unsigned() }
+        reception.unread = maybe { $0.unsigned() }
+        return reception
+    }
+
     mutating func event() -> ResetEvent {
         var event = ResetEvent(
             kind: .emit, hook: ResetEvent.emitHook, monotonic: time(),
@@ -89,6 +100,11 @@ struct Samples {
             }
         } else if Bool.random(using: &random) {
             event.hook = text()
+        } else if Bool.random(using: &random) {
+            event.kind = .receive
+            event.hook = ResetEvent.receiveHook
+            event.state = maybe { $0.state() }
+            event.reception = reception()
         }
         event.ending = maybe { $0.ending() }
         event.cpu = maybe { $0.id() }

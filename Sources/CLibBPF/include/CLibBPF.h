@@ -13,7 +13,7 @@
 #include <stdint.h>
 #include "rst_event.h"
 
-#define RSTBPF_HOOKS 6
+#define RSTBPF_HOOKS 7
 #define RSTBPF_MESSAGE_LENGTH 512
 
 /* What became of one hook. */

@@ -13,6 +13,10 @@ extension EntryBuilder {
         attribution.location = location(
             of: attribution.process, netns: netns(judged.observed), lead: decision ?? origin, socket)
         if let end = judged.end?.end { tell(of: end, judged, in: &attribution) }
+        if let reception = judged.observed.reception {
+            attribution.receiver = receivingProcess(inventory.event(reception))
+            if judged.observed.lead == nil { attribution.location = receivingLocation(inventory.event(reception)) }
+        }
         attribution.advice = advice(judged, attribution.process)
         return attribution
     }
@@ -29,7 +33,8 @@ extension EntryBuilder {
     }
 
     func netns(_ observed: ObservedReset) -> UInt32? {
-        observed.decision.flatMap { inventory.event($0).netns } ?? observed.lead.flatMap { inventory.event($0).netns }
+        observed.decision.flatMap { inventory.event($0).netns }
+            ?? (observed.lead ?? observed.reception).flatMap { inventory.event($0).netns }
     }
 
     /// What the recording has of the processes, and how one of them came to its end.

@@ -55,19 +55,19 @@ final class EntryBuilder: Sendable {
     }
 
     private func outcome(_ observed: ObservedReset) -> Outcome {
-        observed.lead == nil ? .wireOnly : observed.packets.isEmpty ? .kernelOnly : .matched
+        observed.packets.isEmpty ? .kernelOnly : observed.lead == nil ? .wireOnly : .matched
     }
 
     /// Why the kernel tells nothing of a RST that was captured, if it could not. Of one that came to the host that recorded
     /// it would not have told either.
     private func eventGap(_ observed: ObservedReset) -> EventGap? {
-        guard observed.lead == nil, let packet = observed.packets.first else { return nil }
+        guard observed.lead == nil, observed.reception == nil, let packet = observed.packets.first else { return nil }
         let tuple = inventory.tuple(packet)
         return inventory.isReceived(tuple) ? nil : inventory.eventCoverage.gap(tuple, at: inventory.time(packet))
     }
 
     private func hasWallClock(_ observed: ObservedReset) -> Bool {
-        guard observed.packets.isEmpty, let lead = observed.lead else { return true }
+        guard observed.packets.isEmpty, let lead = observed.lead ?? observed.reception else { return true }
         return inventory.hasClock(recording: inventory.recordingIndex(lead))
     }
 
@@ -82,11 +82,12 @@ final class EntryBuilder: Sendable {
         let segment = packets.first.map { inventory.packet($0).segment }
         let lead = judged.observed.lead
         let made = lead.map(inventory.tuple)
+        let told = lead ?? judged.observed.reception
         let socket = socket(origin: origin, decision: decision)
         var reset = Reset(
             id: row.id, time: row.time, hasWallClock: row.hasWallClock, tuple: row.tuple,
-            seq: segment?.seq ?? lead.flatMap { inventory.event($0).seq },
-            ack: segment?.ack ?? lead.flatMap { inventory.event($0).ack },
+            seq: segment?.seq ?? told.flatMap { inventory.event($0).seq },
+            ack: segment?.ack ?? told.flatMap { inventory.event($0).ack },
             flags: segment?.flags ?? lead.flatMap { inventory.event($0).flags },
             direction: row.direction,
             outcome: row.outcome, sightings: packets.map { sighting($0, of: made) }, cause: judged.verdict.cause,
@@ -97,6 +98,7 @@ final class EntryBuilder: Sendable {
                 ?? judged.evidence.state,
             path: judged.evidence.path, process: attribution.process, netns: netns(judged.observed))
         reset.owner = attribution.owner
+        reset.receiver = receiver(judged.observed.reception)
         reset.location = attribution.location
         reset.advice = attribution.advice?.sentence
         let end = judged.end
@@ -123,6 +125,7 @@ final class EntryBuilder: Sendable {
             reset.evidence.append(Fact("missing: \(missing)", from: .report))
         }
         if let wire = judged.wire, lead == nil { reset.evidence = wireFacts(wire, packets) + reset.evidence }
+        if let fact = receiverFact(reset.receiver, judged.observed.reception) { reset.evidence.append(fact) }
         reset.outsideEvents = row.outsideEvents
         if let gap = eventGap(judged.observed) {
             reset.evidence.append(
@@ -136,8 +139,8 @@ final class EntryBuilder: Sendable {
         reset.header.window = segment?.window ?? origin.flatMap { inventory.event($0).window }
         reset.header.ipID =
             row.tuple.source.isIPv4 ? segment?.ipID ?? origin.flatMap { inventory.event($0).ipID } : nil
-        reset.monotonic = lead.map { inventory.event($0).monotonic }
-        reset.cpu = lead.flatMap { inventory.event($0).cpu }
+        reset.monotonic = told.map { inventory.event($0).monotonic }
+        reset.cpu = told.flatMap { inventory.event($0).cpu }
         reset.socketCookie = socket?.cookie
         return reset
     }

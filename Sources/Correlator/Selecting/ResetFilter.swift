@@ -17,7 +17,7 @@ public struct ResetFilter: Sendable, Equatable {
     public var takesCandidates = false
     public var certainties: Set<Certainty> = []
     public var directions: Set<Direction> = []
-    /// Names of whoever sent the RST or had the socket; `*` and `?` stand for any text and any character.
+    /// Names of whoever sent the RST, had the socket, or received it; `*` and `?` stand for any text and any character.
     public var processes: [NamePattern] = []
     public var pids: Set<Int32> = []
     /// The beginning of an id, or a name.
@@ -65,11 +65,14 @@ public struct ResetFilter: Sendable, Equatable {
     func accepts(_ attribution: Attribution) -> Bool {
         let (process, owner, place) = (attribution.process, attribution.owner, attribution.location)
         if !processes.isEmpty {
-            let names = [process?.comm, owner?.comm].compactMap(\.self)
+            let names = [process?.comm, owner?.comm, attribution.receiver?.comm].compactMap(\.self)
             guard names.contains(where: { name in processes.contains { $0.matches(name) } }) else { return false }
         }
         if !pids.isEmpty {
-            guard [process?.pid, owner?.pid].contains(where: { $0.map(pids.contains) ?? false }) else { return false }
+            guard
+                [process?.pid, owner?.pid, attribution.receiver?.pid].contains(where: { $0.map(pids.contains) ?? false }
+                )
+            else { return false }
         }
         if !containers.isEmpty {
             guard let container = place?.identity.container, containers.contains(where: container.hasPrefix) else {

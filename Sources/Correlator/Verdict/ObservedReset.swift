@@ -7,19 +7,24 @@ struct ObservedReset {
     /// A RST that crosses several devices is emitted on each.
     let emits: FewReferences
     let decision: Reference?
+    /// What the host that it came to tells of it.
+    let reception: Reference?
 
     /// - Parameter members: not empty.
     init(_ members: ArraySlice<Reference>, _ inventory: Inventory) {
         var packets = FewReferences()
         var emits = FewReferences()
         var decisions = FewReferences()
+        var receptions = FewReferences()
         for member in members {
-            if !inventory.isEvent(member) {
+            guard inventory.isEvent(member) else {
                 packets.append(member)
-            } else if inventory.event(member).kind == .emit {
-                emits.append(member)
-            } else {
-                decisions.append(member)
+                continue
+            }
+            switch inventory.event(member).kind {
+            case .emit: emits.append(member)
+            case .decide: decisions.append(member)
+            case .receive: receptions.append(member)
             }
         }
         func isEarlier(_ a: Reference, _ b: Reference) -> Bool { inventory.time(a) < inventory.time(b) }
@@ -28,6 +33,7 @@ struct ObservedReset {
         self.packets = packets
         self.emits = emits
         decision = decisions.min(by: isEarlier)
+        reception = receptions.min(by: isEarlier)
     }
 
     /// The first device shows who made the RST.

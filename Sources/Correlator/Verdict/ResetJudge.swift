@@ -37,6 +37,7 @@ final class ResetJudge: Sendable {
             ? builder.wireEvidence(observed.packets, isJudged: lead == nil) : nil
         let hasCapturedTrigger = isSilent && builder.fillFromCapture(&evidence, origin: origin, wire: wire)
         var verdict = lead == nil ? wireVerdict(wire) : judge(evidence)
+        if lead == nil, observed.reception != nil { verdict.noteReception(isCaptured: !observed.packets.isEmpty) }
         if verdict.cause == .forwarded, let lead, isHandedOn(evidence, inventory.tuple(lead)) {
             verdict.becomeReceived()
             verdict.certainty = .inferred
@@ -63,6 +64,7 @@ final class ResetJudge: Sendable {
 
     func direction(_ judged: JudgedReset) -> Direction {
         let lead = judged.observed.lead
+        if lead == nil, judged.observed.reception != nil { return .received }
         return direction(
             judged.evidence,
             tuple: lead.map(inventory.tuple)

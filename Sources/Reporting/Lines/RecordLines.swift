@@ -150,6 +150,12 @@ public struct RecordLines: Sendable {
             add(",\"role\":", process.role.rawValue, &json)
             json.member(",\"uid\":", process.details?.uid)
         }
+        if let receiver = reset.receiver {
+            json.member(",\"receiver_pid\":", receiver.process?.pid)
+            add(",\"receiver_comm\":", receiver.process?.comm, &json)
+            add(",\"receiver_state\":", receiver.state?.name, &json)
+            add(",\"receiver_error\":", receiver.error, &json)
+        }
         add(",\"unit\":", reset.location?.identity.unit, &json)
         add(",\"container\":", reset.location?.identity.container, &json)
         add(",\"pod\":", reset.location?.identity.pod, &json)

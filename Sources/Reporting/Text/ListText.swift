@@ -49,6 +49,9 @@ struct ListText: Sendable {
                 }
             parts.append("\(role)\(name.printable)" + (attribution.process?.pid.map { " (pid \($0))" } ?? ""))
         }
+        if let name = attribution.receiver?.comm, attribution.process == nil {
+            parts.append("received by \(name.printable)" + (attribution.receiver?.pid.map { " (pid \($0))" } ?? ""))
+        }
         let id = "#\(row.id)"
         let start = id + String(repeating: " ", count: idWidth - id.utf8.count + 1) + "\(time) \(page.flow(row.tuple))"
         let words = verdict(row.cause, attribution.candidates, row.certainty)
@@ -87,6 +90,10 @@ extension TextReport {
         if let owner = reset.owner.flatMap(name) { wrap("owner: \(owner)", indent: 4) }
         if let details = reset.owner?.details { program(details) }
         if let location = reset.location { place(location) }
+        if let receiver = reset.receiver?.process, let named = name(receiver) {
+            wrap("receiver: \(named), \(receiver.role.rawValue)", indent: 4)
+        }
+        if let details = reset.receiver?.process?.details { program(details) }
         for sighting in reset.sightings {
             let place = sighting.interface.map { " on \($0.printable)" } ?? ""
             let tuple = sighting.translated.map { ", as \(flow($0))" } ?? ""

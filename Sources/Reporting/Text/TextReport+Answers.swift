@@ -110,6 +110,10 @@ extension TextReport {
         let meaning = Self.meaning(answer, example)
         full.wrap(pattern.map { "\($0) \(meaning)" } ?? meaning, indent: indent, hanging: indent)
         if let pattern { brief.wrap(pattern, indent: indent, hanging: indent) }
+        if let receiver = example?.receiver, answer.direction == .received || answer.count == 1 {
+            let beginning = answer.count == 1 ? "Received" : "For example received"
+            full.wrap("\(beginning)\(receiver.sentence.dropFirst(8)).".printable, indent: indent)
+        }
         if answer.certainty != .proven, let missing = example?.missing.first {
             full.wrap("Missing: \(missing.printable).", indent: indent)
         }

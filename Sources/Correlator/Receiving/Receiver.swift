@@ -1,0 +1,148 @@
+public import KernelEvents
+public import NetworkTypes
+
+extension Reset {
+    /// The end that a RST came to, as its host recorded it: it accepted the RST, and the connection was over.
+    public struct Receiver: Sendable, Equatable {
+        /// Whose socket it was; nil if that is not known.
+        public var process: Process?
+        /// When the RST came.
+        public var state: TCPState?
+        public var reception: ResetEvent.Reception
+        /// How the program had ended the connection before; nil if it had not, or that was not recorded.
+        public var ending: ResetEvent.Ending?
+        public var location: Location?
+        /// The kernel's number of its socket (SO_COOKIE).
+        public var socketCookie: UInt64?
+        /// CLOCK_MONOTONIC in nanoseconds.
+        public var monotonic: Int64
+
+        /// The name of the error that the program gets.
+        public var error: String? { reception.errno.map(ResetEvent.Reception.name(ofError:)) }
+    }
+}
+
+extension ResetEvent.Reception {
+    /// errno(3), those that TCP reports.
+    static func name(ofError number: UInt16) -> String {
+        switch number {
+        case 32: "EPIPE"
+        case 71: "EPROTO"
+        case 101: "ENETUNREACH"
+        case 103: "ECONNABORTED"
+        case 104: "ECONNRESET"
+        case 110: "ETIMEDOUT"
+        case 111: "ECONNREFUSED"
+        case 112: "EHOSTDOWN"
+        case 113: "EHOSTUNREACH"
+        default: "error \(number)"
+        }
+    }
+}
+
+extension EntryBuilder {
+    /// The receiving end, where its host recorded it.
+    func receiver(_ reception: Reference?) -> Reset.Receiver? {
+        guard let reception, let found = inventory.event(reception).reception else { return nil }
+        let event = inventory.event(reception)
+        var receiver = Reset.Receiver(reception: found, monotonic: event.monotonic)
+        receiver.state = event.state
+        receiver.socketCookie = event.socket?.cookie
+        receiver.ending = Self.ending(before: event)
+        receiver.process = receivingProcess(event)
+        receiver.location = receivingLocation(event)
+        if let pid = receiver.process?.pid, let comm = receiver.process?.comm {
+            receiver.process?.details = inventory.recordings[inventory.recordingIndex(reception)].recording.process(
+                pid, comm, line: event.line)
+        }
+        return receiver
+    }
+
+    /// Who had the socket that a RST came to, or had let go of it.
+    func receivingProcess(_ event: ResetEvent) -> Reset.Process? {
+        let ending = Self.ending(before: event)
+        guard let owner = event.socket?.owner ?? ending?.process ?? ending?.owner else { return nil }
+        return Reset.Process(
+            pid: owner.pid, comm: owner.comm,
+            role: ending?.process == nil || event.socket?.dead != true ? .owner : .closer)
+    }
+
+    func receivingLocation(_ event: ResetEvent) -> Reset.Location? {
+        let cgroup = event.socket?.cgroupPath ?? Self.ending(before: event)?.cgroupPath
+        guard event.netns != nil || cgroup != nil else { return nil }
+        return Reset.Location(
+            netns: event.netns, cgroup: cgroup,
+            identity: cgroup.flatMap { identities[$0] } ?? CgroupIdentity(path: ""))
+    }
+
+    private static func ending(before event: ResetEvent) -> ResetEvent.Ending? {
+        event.ending.flatMap { $0.monotonic <= event.monotonic ? $0 : nil }
+    }
+
+    /// A fact about the receiving end; nil where it was not recorded.
+    func receiverFact(_ receiver: Reset.Receiver?, _ reception: Reference?) -> Fact? {
+        guard let receiver, let reception else { return nil }
+        return Fact(receiver.sentence, from: place(reception))
+    }
+}
+
+extension Reset.Receiver {
+    /// Who received it, in which state, and what that did:
+    /// `received by curl (pid 4711, user alice), in ESTABLISHED: ECONNRESET at its next read, 1,448 bytes it had sent were not acknowledged`.
+    public var sentence: String {
+        let effects = [effect, losses].compactMap(\.self).joined(separator: ", ")
+        return "received by \(name)\(state.map { ", in \($0.name)" } ?? ""): \(effects)"
+    }
+
+    /// `curl (pid 4711, user alice)`.
+    public var name: String {
+        guard let process, let pid = process.pid, let comm = process.comm else { return "a process that is not known" }
+        let user = process.details.flatMap { $0.user ?? $0.uid.map { "uid \($0)" } }
+        return "\(comm) (pid \(pid)\(user.map { ", user \($0)" } ?? ""))"
+    }
+
+    private var effect: String {
+        guard let error else { return "no program learns of it, since \(departure)" }
+        if state == .synSent { return "\(error) from connect()" }
+        switch reception.wait {
+        case .call: return "\(error) in the call that it waits in"
+        case .poll: return "\(error) at its next \(call), poll() returns"
+        case .epoll: return "\(error) at its next \(call), epoll reports it"
+        case .ioUring: return "\(error) in its request of io_uring"
+        case .nobody, nil: return "\(error) at its next \(call)"
+        }
+    }
+
+    /// In CLOSE_WAIT a read still finds the end of the stream.
+    private var call: String { state == .closeWait ? "write" : "read" }
+
+    /// How the program had let go of the socket.
+    private var departure: String {
+        switch ending?.how {
+        case .exit: "the program had exited"
+        case .killed: "the program had been killed"
+        case .listener: "no program had accepted the connection"
+        default: "the program had closed the socket"
+        }
+    }
+
+    private var losses: String? {
+        var parts: [String] = []
+        if let count = reception.unacknowledged, count > 0 {
+            parts.append("\(Int(count).counted("byte")) it had sent \(count == 1 ? "was" : "were") not acknowledged")
+        }
+        if let count = reception.unread, count > 0 {
+            parts.append("\(Int(count).counted("byte")) \(count == 1 ? "was" : "were") not read yet")
+        }
+        return parts.isEmpty ? nil : parts.joined(separator: ", ")
+    }
+}
+
+extension Verdict {
+    /// Of a RST whose sender was not recorded, it is known that it was received, whatever else its packets say.
+    mutating func noteReception(isCaptured: Bool) {
+        guard cause == .unknown else { return }
+        becomeReceived()
+        if !isCaptured { missing = ["its packets, or kernel events of the host that sent it"] }
+    }
+}

@@ -1,0 +1,155 @@
+import KernelEvents
+import NetworkTypes
+import PcapReader
+
+/// Joins each `receive` event to the RST that was received, as it was sent, captured or passed on.
+///
+/// An accepted RST has the number that the receiver expects next (RFC 5961, section 3.2), and a connection accepts one. A RST of
+/// which nothing but its reception was recorded stands for itself.
+struct ReceptionJoin {
+    private let inventory: Inventory
+    private let receptions: [Reference]
+
+    /// An observation of a RST, with the addresses and ports that it was received with.
+    private struct Candidate {
+        let time: Int64
+        let member: Reference
+        let cluster: Int
+    }
+
+    init(_ inventory: Inventory) {
+        self.inventory = inventory
+        receptions = inventory.recordings.enumerated().flatMap { number, input in
+            let source = Int32(inventory.captures.count + number)
+            return input.recording.events.indices.lazy.filter { index in
+                input.recording.events[index].kind == .receive && input.recording.events[index].reception != nil
+            }.map { Reference(source: source, index: Int32($0)) }
+        }
+    }
+
+    func run(into clusters: inout Clusters) {
+        guard !receptions.isEmpty else { return }
+        var members: [(reference: Reference, cluster: Int32)] = []
+        for (cluster, references) in clusters.members.enumerated() {
+            for reference in references { members.append((reference, Int32(truncatingIfNeeded: cluster))) }
+        }
+        // Receptions come first in each group: the other groups have none.
+        let groups = KeyGroups(receptions.count + members.count) { [receptions, inventory, members] element in
+            inventory.tuple(
+                element < receptions.count ? receptions[element] : members[element - receptions.count].reference)
+        }.grouped()
+        for group in groups.indices {
+            let elements = groups[group].map { Int($0) }
+            guard elements[0] < receptions.count else { break }
+            let candidates = elements.drop { $0 < receptions.count }.map { element in
+                let (reference, cluster) = members[element - receptions.count]
+                return Candidate(time: inventory.time(reference), member: reference, cluster: Int(cluster))
+            }
+            join(elements.prefix { $0 < receptions.count }.map { receptions[$0] }, candidates, &clusters)
+        }
+    }
+
+    /// - Parameters: receptions and observations of one tuple.
+    private func join(_ receptions: [Reference], _ candidates: [Candidate], _ clusters: inout Clusters) {
+        let candidates = candidates.sorted { ($0.time, $0.member) < ($1.time, $1.member) }
+        let ordered = receptions.map { (time: inventory.time($0), reference: $0) }
+            .sorted { ($0.time, $0.reference) < ($1.time, $1.reference) }
+        var taken: Set<Taken> = []
+        var alone: [(reference: Reference, cluster: Int)] = []
+        for (time, reference) in ordered {
+            let best = nearest(to: reference, at: time, among: candidates) { cluster in
+                !taken.contains(Taken(cluster: cluster, source: reference.source))
+            }
+            if let best {
+                clusters.add(reference, to: best)
+                taken.insert(Taken(cluster: best, source: reference.source))
+            } else if let twin = alone.suffix(Self.recorders).last(where: { isSame(reference, $0.reference) }) {
+                clusters.add(reference, to: twin.cluster)
+            } else {
+                alone.append((reference, clusters.open(reference)))
+            }
+        }
+    }
+
+    /// Each recorder of a host tells of a reception once.
+    private struct Taken: Hashable {
+        let cluster: Int
+        let source: Int32
+    }
+
+    /// So many recorders on one host are looked for.
+    private static let recorders = 8
+    /// All programs at a hook run one after the other.
+    private static let oneHook: UInt64 = 1_000_000
+    /// Of equal tuples, how many neighbours in time are compared.
+    private static let neighbours = 64
+
+    private func nearest(
+        to reception: Reference, at time: Int64, among candidates: [Candidate], _ isFree: (Int) -> Bool
+    ) -> Int? {
+        let low = candidates.firstPlace { $0.time < time }
+        var best: (score: UInt64, cluster: Int)?
+        for index in max(0, low - Self.neighbours)..<min(candidates.count, low + Self.neighbours) {
+            let candidate = candidates[index]
+            guard isFree(candidate.cluster), let score = score(reception, at: time, candidate) else { continue }
+            if best.map({ score < $0.score }) ?? true { best = (score, candidate.cluster) }
+        }
+        return best?.cluster
+    }
+
+    /// How well they fit, less is better; nil if they cannot be one RST.
+    private func score(_ reception: Reference, at time: Int64, _ candidate: Candidate) -> UInt64? {
+        let distance = time.distance(from: candidate.time)
+        guard distance <= Window.sightings else { return nil }
+        // Of one boot, there is one clock: what was sent afterwards was not received.
+        if inventory.isEvent(candidate.member), let boot = inventory.boot(reception),
+            inventory.boot(candidate.member) == boot, inventory.event(candidate.member).kind == .emit,
+            candidate.time > time
+        {
+            return nil
+        }
+        switch fit(inventory.event(reception), inventory.numbers(candidate.member)) {
+        case .exact: return distance
+        case .possible: return distance.addingReportingOverflow(Window.sightings).partialValue
+        case .none: return nil
+        }
+    }
+
+    private enum Fit { case exact, possible, none }
+
+    /// Whether the RST is one that TCP accepts in that state (tcp_validate_incoming(), tcp_rcv_synsent_state_process()).
+    private func fit(_ reception: ResetEvent, _ numbers: (seq: UInt32?, ack: UInt32?)) -> Fit {
+        if reception.state == .synSent {
+            guard let ack = numbers.ack, let expected = reception.ack else { return .possible }
+            return ack == expected ? .exact : .none
+        }
+        guard let seq = numbers.seq, let expected = reception.seq else { return .possible }
+        if seq == expected { return .exact }
+        // After the peer's FIN, the number of that is accepted too (tcp_reset_check()), and what ends a gap that SACK told of.
+        let isAtFIN = seq == expected &- 1 && [.closeWait, .lastAck, .closing].contains(reception.state)
+        return isAtFIN || seq &- expected < Self.largestWindow ? .possible : .none
+    }
+
+    /// RFC 7323, section 2.3.
+    private static let largestWindow: UInt32 = 1 << 30
+
+    /// Whether two recorders tell of one reception.
+    private func isSame(_ one: Reference, _ other: Reference) -> Bool {
+        let (a, b) = (inventory.event(one), inventory.event(other))
+        guard let boot = inventory.boot(one) else { return false }
+        return one.source != other.source && boot == inventory.boot(other) && a.seq == b.seq && a.ack == b.ack
+            && a.netns == b.netns && a.monotonic.distance(from: b.monotonic) <= Self.oneHook
+    }
+}
+
+extension Inventory {
+    /// The sequence and acknowledgment numbers of a packet or an event, where they were read.
+    fileprivate func numbers(_ reference: Reference) -> (seq: UInt32?, ack: UInt32?) {
+        guard isEvent(reference) else {
+            let segment = packet(reference).segment
+            return (segment.seq, segment.ack)
+        }
+        let event = event(reference)
+        return (event.seq, event.ack)
+    }
+}

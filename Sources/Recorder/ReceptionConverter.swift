@@ -1,0 +1,101 @@
+import CLibBPF
+import KernelEvents
+import NetworkTypes
+
+extension EndingConverter {
+    /// What a RST that was received found, and who waits in a call on the socket.
+    ///
+    /// - Parameter functions: the names of what wakes those who wait, as stacks have them.
+    mutating func reception(
+        _ record: rst_event, _ functions: [String]
+    ) -> (reception: ResetEvent.Reception, waiter: (pid: Int32, comm: String)?) {
+        let raw = record.received
+        var reception = ResetEvent.Reception()
+        let state = TCPState(rawValue: record.state)
+        reception.unacknowledged = raw.unacknowledged
+        reception.unread = raw.unread
+        reception.idle =
+            state == .synSent ? nil : ticks.nanoseconds(raw.idle_jiffies, at: raw.jiffies, monotonic: record.mono_ns)
+        reception.age =
+            raw.since_ns == 0 || raw.since_ns > record.mono_ns ? nil : Int64(clamping: record.mono_ns - raw.since_ns)
+        // Nobody gets the error of a socket that its program has let go of.
+        guard record.dead == 0 else { return (reception, nil) }
+        reception.errno = raw.error == 0 ? nil : raw.error
+        var waits: [(wait: ResetEvent.Reception.Wait?, waiter: rst_waiter)] = []
+        for (waiter, name) in zip([raw.waiters.0, raw.waiters.1], functions) where waiter.function != 0 {
+            waits.append((ResetEvent.Reception.Wait(wakingFunction: name), waiter))
+        }
+        let order: [ResetEvent.Reception.Wait] = [.call, .poll, .ioUring, .epoll]
+        reception.wait =
+            raw.in_call != 0
+            ? .call : order.first { wait in waits.contains { $0.wait == wait } } ?? (waits.isEmpty ? .nobody : nil)
+        let caller = waits.first { $0.wait == .call && $0.waiter.pid != 0 }?.waiter
+        return (reception, caller.map { (Int32(bitPattern: $0.pid), kernelText($0.comm)) })
+    }
+}
+
+extension ResetEvent.Reception.Wait {
+    /// By the function that wakes whoever waits (`wait_queue_entry.func`); nil for one that is not known.
+    ///
+    /// - Parameter name: `pollwake+0x0`.
+    init?(wakingFunction name: String) {
+        switch name.prefix(while: { $0 != "+" && $0 != "." }) {
+        case "woken_wake_function", "autoremove_wake_function", "default_wake_function": self = .call
+        case "pollwake": self = .poll
+        case "ep_poll_callback": self = .epoll
+        case "io_poll_wake", "io_async_wake", "io_poll_double_wake": self = .ioUring
+        default: return nil
+        }
+    }
+}
+
+/// RSTs that seem to have been received, until it is known that they were.
+///
+/// The kernel ends a connection on which data came after a shutdown as if it had received a RST, and answers with one of its own:
+/// then TCP's decision on the same socket follows at once (tcp_rcv_state_process()).
+struct ReceptionQueue {
+    /// Whether TCP's decisions are recorded: without them nobody can tell.
+    let reportsDecisions: Bool
+    private var waiting: [Held] = []
+
+    struct Held {
+        let event: ResetEvent
+        let record: rst_event
+    }
+
+    /// Nanoseconds after which a decision on the socket is another one: an interrupt may come in between.
+    static let patience: UInt64 = 100_000_000
+
+    init(reportsDecisions: Bool) { self.reportsDecisions = reportsDecisions }
+
+    /// Whether the RST has to wait, or is none.
+    mutating func hold(_ event: ResetEvent, _ record: rst_event) -> Bool {
+        guard record.received.may_be_abort != 0 else { return false }
+        if reportsDecisions { waiting.append(Held(event: event, record: record)) }
+        return true
+    }
+
+    /// Takes out what the record explains, and hands over what it comes too late for.
+    mutating func settle(by record: rst_event) -> [Held] {
+        guard !waiting.isEmpty else { return [] }
+        if Int(record.kind) == Int(RST_DECIDE.rawValue), record.sock != 0 {
+            waiting.removeAll { held in
+                held.record.sock == record.sock && record.mono_ns >= held.record.mono_ns
+                    && record.mono_ns - held.record.mono_ns <= Self.patience
+            }
+        }
+        return settle(until: Int64(clamping: record.mono_ns))
+    }
+
+    /// Hands over what is older than the time by more than a decision takes.
+    mutating func settle(until time: Int64) -> [Held] {
+        guard !waiting.isEmpty else { return [] }
+        let limit = UInt64(clamping: time)
+        func isSettled(_ held: Held) -> Bool {
+            limit > held.record.mono_ns && limit - held.record.mono_ns > Self.patience
+        }
+        let settled = waiting.filter(isSettled)
+        waiting.removeAll(where: isSettled)
+        return settled
+    }
+}
