@@ -3,7 +3,7 @@
 SWIFT ?= swift
 BINARY = .build-release/release/rst-analyze
 PREFIX ?= /usr/local
-# With Swift's own libraries in it: it runs where Swift is not installed, and some percent faster.
+# Linked statically against Swift's libraries: it runs where Swift is not installed, and a few percent faster.
 RELEASE = $(SWIFT) build -c release --scratch-path .build-release --product rst-analyze \
 	--static-swift-stdlib -Xswiftc -cross-module-optimization
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Short connections over loopback, as many as go in some seconds.
+ * Makes as many short connections over loopback as possible in a number of seconds.
  *
  *     connections server PORT            answers 64 bytes with 64 bytes and closes
- *     connections client PORT SECONDS    prints connections a second, of 8 at a time, and how many failed
+ *     connections client PORT SECONDS    makes 8 at a time, prints connections per second and how many failed
  */
 #include <arpa/inet.h>
 #include <pthread.h>

@@ -8,7 +8,7 @@
  *   generate FILE [PACKETS] [pcap|pcapng] [RESETS]
  *
  * The default of 3.5 million packets makes 1.3 GB; RESETS is how many of 1024
- * TCP segments are RSTs, 20 if it is not given.
+ * TCP segments are RSTs, 20 by default.
  */
 #include <stdint.h>
 #include <stdio.h>

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Measures what the hooks cost the host, in rounds without and with them by turns, in a network namespace of its own.
+ * Measures what the hooks cost the host, alternating rounds without and with them, in a network namespace of its own.
  *
  *   hooks [ROUNDS] [SECONDS]
  *
- * Prints for each workload the nanoseconds that an operation takes without and with the hooks, of the fastest round each;
- * then, of a round in which the kernel measures programs (BPF_ENABLE_STATS, which costs time itself), how often each ran
- * per operation and how long each took.
+ * Prints for each workload the nanoseconds per operation without and with the hooks, in the fastest round of each; then,
+ * from a round in which the kernel measures programs (BPF_ENABLE_STATS, which itself costs time), how often each program
+ * ran per operation and how long it took.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -44,7 +44,7 @@ static int64_t now(void)
 	return t.tv_sec * 1000000000LL + t.tv_nsec;
 }
 
-/* Clients take turns at the addresses of 127.0.0.0/16, or TIME_WAIT would use up the ports. */
+/* Clients cycle through the addresses of 127.0.0.0/16, because TIME_WAIT would use up the ports of one. */
 static struct sockaddr_in next_address(uint16_t port)
 {
 	static uint32_t count;
@@ -132,7 +132,7 @@ struct program {
 
 static struct rstbpf *hooks;
 static pthread_t reader;
-static uint32_t before, newest; /* the programs are those with a greater number, up to this one */
+static uint32_t before, newest; /* our programs have IDs greater than `before`, up to `newest` */
 
 static void take(void *context, const struct rst_event *event)
 {
@@ -182,7 +182,7 @@ static void attach(void)
 	}
 }
 
-/* What the kernel counted of them. */
+/* The kernel's statistics of our programs. */
 static int programs(struct program *list)
 {
 	uint32_t id = before;
@@ -205,7 +205,7 @@ static int programs(struct program *list)
 	return count;
 }
 
-/* Nanoseconds an operation takes, over so many seconds. */
+/* Nanoseconds per operation, measured over this many seconds. */
 static double measure(void (*operation)(void), double seconds, uint64_t *operations)
 {
 	int64_t start = now(), time;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Runs a command several times with its output thrown away and prints, for the
+ * Runs a command several times with its output discarded and prints, for the
  * fastest run, the seconds it took, and over all runs the most memory it held
  * (VmHWM) and the most that was its own and not the file's (RssAnon, sampled
  * every millisecond), both in KiB.

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The least a program can do to find the resets of a capture: walk the records
- * of a little-endian pcap file over mmap and test the RST bit where plain
+ * The least that a program can do to find the resets in a capture: walk the
+ * records of a little-endian pcap file with mmap and test the RST bit where plain
  * Ethernet, IPv4 or IPv6, and TCP have it. No checks, no decoding, no result
- * but the count. What rst-analyze is measured against.
+ * except the count. rst-analyze is measured against it.
  *
  *   scan FILE
  */

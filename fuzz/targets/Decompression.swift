@@ -1,6 +1,6 @@
 import PcapReader
 
-/// Decompresses the input in small steps, up to a megabyte of output, and scans what comes out.
+/// Decompresses the input in small steps, up to a megabyte of output, and scans the result.
 func decompress(_ data: UnsafePointer<UInt8>?, _ size: Int, as kind: FileKind) {
     guard let decompressor = try? makeDecompressor(kind) else { fatalError("\(kind) did not start") }
     let (choice, bytes) = input(data, size)

@@ -1,13 +1,13 @@
 import NetworkTypes
 import PcapReader
 
-/// Stops the fuzzer: what should hold does not.
+/// Stops the fuzzer if the condition does not hold.
 func require(_ condition: Bool, _ message: @autoclosure () -> String) {
     if !condition { fatalError(message()) }
 }
 
-/// Scans the bytes as a whole, for all segments and for resets only, and in windows whose size the input chooses: the
-/// results have to agree, and to add up.
+/// Scans the bytes as a whole, for all segments and for resets only, and in windows whose size the input chooses: the results
+/// must agree and add up.
 func check(_ bytes: [UInt8], window: Int) {
     var whole: [CapturedSegment] = []
     let summary = try? CaptureScanner.scan(bytes, selecting: .all) { whole.append($0) }
@@ -45,7 +45,7 @@ func check(_ bytes: [UInt8], window: Int) {
     require(inWindows == whole, "windows change the segments")
 }
 
-/// The input as an array, and a first byte of it that chooses something.
+/// The first byte of the input, as a choice, and the rest as an array.
 func input(_ data: UnsafePointer<UInt8>?, _ size: Int) -> (choice: UInt8, bytes: [UInt8]) {
     let bytes = Array(UnsafeBufferPointer(start: data, count: size))
     return (bytes.first ?? 0, Array(bytes.dropFirst()))

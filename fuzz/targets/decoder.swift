@@ -1,6 +1,6 @@
 import PcapReader
 
-/// A byte that says how much longer the packet was on the wire, the link type in two bytes, and the packet.
+/// One byte for how much longer the packet was on the wire, two bytes for the link type, then the packet.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func fuzz(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
     let (choice, bytes) = input(data, size)

@@ -1,11 +1,11 @@
 import KernelEvents
 
-/// A file of events, ours or of another tool. What is read is written, and what is written is read without damage.
+/// A file of events, ours or another tool's. What was read is written, and must then be read again without damage.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func fuzz(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
     let bytes = Array(UnsafeBufferPointer(start: data, count: size))
     guard let recording = try? RecordingDecoder.decode(bytes), let header = recording.header else { return 0 }
-    // A decoder gives a stack whose id was taken a negative one of its own; a file has none of those.
+    // The decoder gives a stack whose ID was already used a negative one; files have no such IDs.
     let ids = recording.stacks.keys.sorted()
     let names = Dictionary(uniqueKeysWithValues: ids.enumerated().map { ($0.element, $0.offset) })
     var encoder = EventEncoder()

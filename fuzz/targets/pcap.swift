@@ -1,6 +1,6 @@
 import PcapReader
 
-/// A byte that chooses the magic number and the size of the windows, then the file without its magic number.
+/// One byte that chooses the magic number and the window size, then the file without its magic number.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func fuzz(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
     let (choice, bytes) = input(data, size)

@@ -1,6 +1,6 @@
 import PcapReader
 
-/// A byte that chooses the byte order and the size of the windows, then the blocks after a section header.
+/// One byte that chooses the byte order and the window size, then the blocks after a section header.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func fuzz(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
     let (choice, bytes) = input(data, size)
