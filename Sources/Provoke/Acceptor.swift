@@ -2,22 +2,22 @@ import Glibc
 import Laboratory
 import NetworkTypes
 
-/// Accepts the connections of a server or a proxy and chooses those that are to be reset.
+/// Accepts the connections of a server or a proxy and chooses those to be reset.
 final class Acceptor: EventHandler {
     private let loop: EventLoop
     private let settings: Settings
     private let log: ResetLog
     private let listener: Socket
-    /// Where it listens: with the port that the kernel chose, if that was 0.
+    /// Where it listens; if port 0 was requested, with the port that the kernel chose.
     let endpoint: Endpoint
     private var selection: Selection
     /// Connections that were chosen and not yet reset.
     private var pending = 0
-    /// Takes over a connection. Throws when no descriptor is left for it.
+    /// Takes over a connection. Throws if no descriptor is left for it.
     var accept: (_ socket: Socket) throws -> Void = { $0.close() }
 
     /// - Parameters:
-    ///   - role: as it stands in the log.
+    ///   - role: as in the log.
     ///   - target: where a proxy connects to.
     init(
         _ settings: Settings, listen: Endpoint, role: String, to target: Endpoint? = nil, loop: EventLoop, log: ResetLog
@@ -37,27 +37,27 @@ final class Acceptor: EventHandler {
 
     func ready(_ descriptor: Int32, _ events: UInt32) {
         do {
-            // Not all at once: those that are connected have their turn, too.
+            // Not all at once, so that established connections get their turn, too.
             for _ in 0..<64 {
                 guard let socket = try listener.acceptNonBlocking() else { return }
                 log.countConnection()
                 try accept(socket)
             }
         } catch {
-            // Those that wait are accepted when others have ended.
+            // The waiting ones are accepted when others have ended.
             loop.remove(listener.number)
             loop.after(50_000_000) { [self] in try? loop.add(listener.number, EventLoop.readable, self) }
         }
     }
 
-    /// Whether the next connection is to be reset; it then has to be settled.
+    /// Whether the next connection is to be reset; if so, it must be settled later.
     func choose() -> Bool {
         guard selection.next() else { return false }
         pending += 1
         return true
     }
 
-    /// A connection that was chosen came to its end.
+    /// Notes that a connection that was chosen has ended.
     func settle(didReset: Bool) {
         pending -= 1
         if !didReset { selection.giveBack() }
@@ -66,7 +66,7 @@ final class Acceptor: EventHandler {
 }
 
 extension Socket {
-    /// A listener that does not block, with the longest queue that the kernel gives.
+    /// A non-blocking listener, with the longest queue that the kernel allows.
     convenience init(listening endpoint: Endpoint, backlog: Int32 = 4096) throws {
         try self.init(family: endpoint.address.isIPv4 ? AF_INET : AF_INET6)
         do {

@@ -3,10 +3,10 @@ import Glibc
 import Laboratory
 import NetworkTypes
 
-/// Resets one connection in the way asked for, which may take some time.
+/// Resets one connection in the requested way, which may take some time.
 ///
-/// It takes the socket over, waits with the event loop for what its way needs, and has closed the socket when it tells
-/// how it went.
+/// It takes over the socket, waits in the event loop for whatever that way needs, and has closed the socket by the time it
+/// reports the result.
 final class Ending: EventHandler {
     enum Result {
         case reset
@@ -22,7 +22,7 @@ final class Ending: EventHandler {
     private var report: ((Result) -> Void)?
     private let deadline = Deadline(milliseconds: Deadline.patience)
 
-    /// - Parameter how: one that is not of a listener.
+    /// - Parameter how: one that does not concern a listener.
     init(
         _ loop: EventLoop, _ socket: Socket, _ how: How, local: Endpoint, remote: Endpoint,
         report: @escaping (Result) -> Void
@@ -40,8 +40,8 @@ final class Ending: EventHandler {
         whenAcknowledged()
     }
 
-    /// Goes on when the peer has all that was sent: linger-zero would throw the rest away, and a timer of keepalive does
-    /// not run beside that of retransmission.
+    /// Continues once the peer has everything that was sent: linger-zero would discard the rest, and the keepalive timer does
+    /// not run while the retransmission timer does.
     private func whenAcknowledged() {
         if unacknowledged > 0, !deadline.hasPassed {
             loop.after(500_000) { [self] in whenAcknowledged() }
@@ -63,7 +63,7 @@ final class Ending: EventHandler {
         switch how {
         case .abortOnClose: try whenUnread()
         case .lingerZero:
-            // close(2) looks for unread data before it looks at SO_LINGER.
+            // close(2) checks for unread data before SO_LINGER.
             try? socket.hear(only: .nothing)
             try socket.setLinger(seconds: 0)
             drain()
@@ -77,7 +77,7 @@ final class Ending: EventHandler {
             drain()
             finish(.reset)
         case .keepaliveRace:
-            // Data that crosses the FIN would meet the socket itself: it has to come again.
+            // Data that crosses the FIN would meet the socket itself, so it has to be sent again.
             try? socket.hear(only: .noData)
             try socket.setTCP(TCP_LINGER2, 60)
             drain()
@@ -103,7 +103,7 @@ final class Ending: EventHandler {
 
     // MARK: Waiting
 
-    /// Closes in FIN_WAIT2, which leaves a timewait socket at once.
+    /// Closes in FIN_WAIT2, which immediately leaves only a timewait socket.
     private func whenAcknowledgedFIN() {
         let state = try? socket.state()
         if state == .finWait2 { return finish(.reset) }
@@ -124,7 +124,7 @@ final class Ending: EventHandler {
     func ready(_ descriptor: Int32, _ events: UInt32) {
         switch how {
         case .abortOnClose:
-            // Readable without data: the peer's FIN, or its RST.
+            // Readable without data: the peer sent a FIN or a RST.
             finish(unread > 0 ? .reset : .missed("the peer sent nothing to leave unread"))
         case .dataAfterShutdown:
             let error = (try? socket.pendingError()) ?? 0
@@ -158,7 +158,7 @@ final class Ending: EventHandler {
         return ioctl(socket.number, request, &count) < 0 ? 0 : count
     }
 
-    /// Reads what is there, within bounds: a peer can send faster than this reads.
+    /// Reads what is there, up to a limit: a peer can send faster than this reads.
     private func drain() {
         var bytes = [UInt8](repeating: 0, count: 65_536)
         for _ in 0..<64 where recv(socket.number, &bytes, bytes.count, Int32(MSG_DONTWAIT)) <= 0 { return }

@@ -2,7 +2,7 @@ import CLaboratory
 import Glibc
 import Laboratory
 
-/// Whoever owns a descriptor that an event loop watches.
+/// The owner of a descriptor that an event loop watches.
 protocol EventHandler: AnyObject {
     /// Something may have happened to the descriptor; an event can be late and mean nothing.
     func ready(_ descriptor: Int32, _ events: UInt32)
@@ -11,7 +11,7 @@ protocol EventHandler: AnyObject {
 /// Watches descriptors with epoll(7) and runs timers, in one thread.
 public final class EventLoop {
     private let poll: Descriptor
-    /// By descriptor: its number is small, and the lookup costs nothing.
+    /// Indexed by descriptor: numbers are small, and the lookup is cheap.
     private var handlers: [(any EventHandler)?] = []
     private var timers = TimerQueue()
     private var isStopped = false
@@ -25,7 +25,7 @@ public final class EventLoop {
     static let writable = UInt32(LABORATORY_WRITABLE)
     static let edge = UInt32(LABORATORY_EDGE)
     static let peerEnded = UInt32(LABORATORY_PEER_ENDED | LABORATORY_HUNG_UP | LABORATORY_ERROR)
-    /// Whatever happens to a connection, once.
+    /// Everything that happens to a connection, edge-triggered.
     static let all = readable | writable | edge | UInt32(LABORATORY_PEER_ENDED)
 
     func add(_ descriptor: Int32, _ events: UInt32, _ handler: any EventHandler) throws {
@@ -39,19 +39,19 @@ public final class EventLoop {
         _ = laboratory_poll_change(poll.number, descriptor, events)
     }
 
-    /// To be called before the descriptor is closed: its number may be another's right after.
+    /// Must be called before the descriptor is closed, because its number may be reused right after.
     func remove(_ descriptor: Int32) {
         guard descriptor >= 0, Int(descriptor) < handlers.count, handlers[Int(descriptor)] != nil else { return }
         handlers[Int(descriptor)] = nil
         _ = laboratory_poll_remove(poll.number, descriptor)
     }
 
-    /// As `remove`, for a descriptor that is closed right after: the kernel removes it by itself.
+    /// Like `remove`, for a descriptor that is closed right after: the kernel then removes it by itself.
     func forget(_ descriptor: Int32) {
         if descriptor >= 0, Int(descriptor) < handlers.count { handlers[Int(descriptor)] = nil }
     }
 
-    /// Runs the closure after so many nanoseconds.
+    /// Runs the closure after a number of nanoseconds.
     func after(_ nanoseconds: Int64, _ body: @escaping () -> Void) {
         timers.insert(at: Deadline.now() &+ max(0, nanoseconds), body)
     }
@@ -74,11 +74,11 @@ public final class EventLoop {
     }
 }
 
-/// A heap of what is due, the earliest first.
+/// A heap of timers, the earliest first.
 private struct TimerQueue {
     private var heap: [(time: Int64, body: () -> Void)] = []
 
-    /// Milliseconds until the first is due, rounded up; -1 for no timer.
+    /// Milliseconds until the first timer is due, rounded up; -1 without timers.
     var timeout: Int32 {
         guard let first = heap.first else { return -1 }
         return Int32(clamping: max(0, (first.time - Deadline.now() + 999_999) / 1_000_000))
@@ -93,7 +93,7 @@ private struct TimerQueue {
         }
     }
 
-    /// Takes out one that is due.
+    /// Removes and returns a timer that is due.
     mutating func next() -> (() -> Void)? {
         guard let first = heap.first, first.time <= Deadline.now() else { return nil }
         let last = heap.removeLast()

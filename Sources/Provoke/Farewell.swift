@@ -1,7 +1,7 @@
 import Glibc
 import Laboratory
 
-/// Ends a connection in an orderly way: sends a FIN, and reads over what still comes, so that no RST does.
+/// Closes a connection in order: sends a FIN, and discards what still arrives, so that no RST is sent.
 final class Farewell: EventHandler {
     private let loop: EventLoop
     private let socket: Socket

@@ -1,31 +1,31 @@
 /// The way in which a connection is reset.
 public enum How: String, Sendable, CaseIterable {
-    /// close(2) with data that was not read.
+    /// close(2) with unread data.
     case abortOnClose = "abort-on-close"
     /// SO_LINGER of 0 seconds, then close(2).
     case lingerZero = "linger-zero"
     /// connect(2) with AF_UNSPEC.
     case disconnect
-    /// close(2), and a socket that waits in FIN_WAIT2 for the data that it resets.
+    /// close(2); the socket waits in FIN_WAIT2 for data, which it answers with a RST.
     case dataAfterClose = "data-after-close"
     /// shutdown(2) of both directions; the process keeps the socket.
     case dataAfterShutdown = "data-after-shutdown"
     /// An orderly close(2) of an idle connection: only a TIME_WAIT entry is left to meet the next request.
     case keepaliveRace = "keepalive-race"
-    /// Nothing of the peer is heard any more, and keepalive probes go unanswered.
+    /// Nothing from the peer is received any more, and keepalive probes go unanswered.
     case keepaliveTimeout = "keepalive-timeout"
-    /// The same, and TCP_USER_TIMEOUT ends it.
+    /// The same, but TCP_USER_TIMEOUT expires first.
     case userTimeout = "user-timeout"
-    /// close(2), and the wait for the peer's FIN ends with a RST.
+    /// close(2); the wait for the peer's FIN ends with a RST.
     case finWait2 = "fin-wait2"
-    /// The handshake ends at a full accept queue.
+    /// The handshake completes at a full accept queue.
     case acceptQueueOverflow = "accept-queue-overflow"
-    /// The listener is closed with connections that nobody accepted.
+    /// The listener is closed with connections that were not accepted.
     case listenerClosed = "listener-closed"
-    /// For some time nobody listens.
+    /// Nobody listens for some time.
     case closedPort = "closed-port"
 
-    /// The word in a report of a recording made beside.
+    /// The cause in a report of a recording made at the same time.
     public var cause: String {
         switch self {
         case .keepaliveRace: "data-after-full-close"
@@ -34,7 +34,7 @@ public enum How: String, Sendable, CaseIterable {
         }
     }
 
-    /// Whether it happens to a listener, and not to a connection that was accepted.
+    /// Whether it concerns a listener instead of an accepted connection.
     public var isOfListener: Bool {
         switch self {
         case .acceptQueueOverflow, .listenerClosed, .closedPort: true
@@ -42,7 +42,7 @@ public enum How: String, Sendable, CaseIterable {
         }
     }
 
-    /// When the RST leaves, seen from the line of the log.
+    /// When the RST is sent, relative to the line in the log.
     var sending: Sending {
         switch self {
         case .dataAfterClose, .keepaliveRace: .withNextData
@@ -60,7 +60,7 @@ public enum How: String, Sendable, CaseIterable {
         case byTimer = "by-timer"
     }
 
-    /// For a person, with its name on one line of a terminal.
+    /// For people; with the name it fits on one line of a terminal.
     public var summary: String {
         switch self {
         case .abortOnClose: "closes with unread data, as soon as there is some"

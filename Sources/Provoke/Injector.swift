@@ -4,11 +4,11 @@ import NetworkTypes
 
 /// Forges a RST to each end of the connections to a service whose segments pass an interface. Root.
 ///
-/// The RSTs have the sequence numbers that their receivers expect next (RFC 5961, section 3.2), as far as the last segment
-/// tells: where more was under way, and the connection goes on, it is tried again.
+/// The RSTs have the sequence numbers that their receivers expect next (RFC 5961, section 3.2), judging by the last segment:
+/// if more was in flight and the connection goes on, it tries again.
 final class Injector: EventHandler {
     static let how = "inject"
-    /// The word in a report of a recording made beside.
+    /// The cause in a report of a recording made at the same time.
     static let cause = "user-space"
 
     private let log: ResetLog
@@ -16,21 +16,21 @@ final class Injector: EventHandler {
     private let tap: PacketTap
     private let sender: RawSocket
     private var allowance: Allowance
-    /// By the direction to the service.
+    /// Keyed by the direction to the service.
     private var attempts: [FourTuple: Attempt] = [:]
     var isActive = false
-    /// Is called after the RSTs of a connection, for the first time or again.
+    /// Called after the RSTs of a connection were sent, for the first time or again.
     var didReset: (_ isFirst: Bool) -> Void = { _ in }
 
     private struct Attempt {
         var count = 0
-        /// Until then, what passes may have been sent before the RSTs came.
+        /// Until then, what passes may have been sent before the RSTs arrived.
         var pause: Int64 = 0
     }
 
-    /// To be called in the network namespace of the interface.
+    /// Must be called in the network namespace of the interface.
     ///
-    /// - Parameter perSecond: RSTs, at most.
+    /// - Parameter perSecond: maximum rate of RSTs.
     init(_ target: Endpoint, interface: String, perSecond: Int, loop: EventLoop, log: ResetLog) throws {
         self.target = target
         self.log = log
@@ -41,7 +41,7 @@ final class Injector: EventHandler {
     }
 
     func ready(_ descriptor: Int32, _ events: UInt32) {
-        // The last one of each connection has the numbers that hold.
+        // The last segment of each connection has the current numbers.
         var segments: [FourTuple: RawSegment] = [:]
         for _ in 0..<256 {
             guard let segment = (try? tap.nextWaiting())?.segment else { break }
@@ -55,7 +55,7 @@ final class Injector: EventHandler {
                 continue
             }
             if segment.flags.contains(.syn) {
-                // Another connection, whose numbers the end that sent the SYN does not know yet.
+                // A new connection; the end that sent the SYN does not know its peer's numbers yet.
                 attempts[tuple] = nil
                 segments[tuple] = nil
             } else if segment.flags.contains(.ack) {
@@ -92,7 +92,7 @@ final class Injector: EventHandler {
     }
 }
 
-/// So many a second, and no more.
+/// Limits the rate per second.
 struct Allowance {
     let perSecond: Int
     private var second: Int64 = 0

@@ -1,7 +1,7 @@
 import Glibc
 public import Laboratory
 
-/// Breaks the connections to a service on an interface that is there already. Root.
+/// Breaks the connections to a service on an existing interface. Root.
 public final class InterfaceFault {
     public enum Kind: String, Sendable {
         /// Netfilter answers segments to the service with RSTs.
@@ -17,7 +17,7 @@ public final class InterfaceFault {
     private let rejector: Rejector?
     private let injector: Injector?
 
-    /// - Parameter perSecond: RSTs, at most.
+    /// - Parameter perSecond: maximum rate of RSTs.
     public init(
         _ kind: Kind, _ settings: Settings, interface: String, to target: Endpoint, perSecond: Int, loop: EventLoop,
         log: ResetLog
@@ -39,7 +39,7 @@ public final class InterfaceFault {
         injector?.didReset = { [self] in didReset(isFirst: $0) }
     }
 
-    /// Breaks connections after a time, until the count is reached or `end()` is called.
+    /// Starts to break connections after a time, until the count is reached or `end()` is called.
     public func begin(after nanoseconds: Int64) throws {
         guard nanoseconds > 0 else { return try begin() }
         loop.after(nanoseconds) { [self] in

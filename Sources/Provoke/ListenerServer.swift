@@ -2,19 +2,19 @@ import Glibc
 public import Laboratory
 import NetworkTypes
 
-/// A server whose listener resets: it closes with connections in its queue, lets the queue overflow, or is not there.
+/// A server whose listener causes resets: it closes with connections in its queue, lets the queue overflow, or is absent.
 public final class ListenerServer: EventHandler {
     private let loop: EventLoop
     private let settings: Settings
     private let log: ResetLog
     private let how: How
     private var listener: Socket
-    /// Where it listens: with the port that the kernel chose, if that was 0.
+    /// Where it listens; if port 0 was requested, with the port that the kernel chose.
     public let endpoint: Endpoint
     private var left: Int?
-    /// A cycle has begun, and what becomes readable belongs to it.
+    /// A cycle is running, and whatever becomes readable belongs to it.
     private var isBusy = false
-    /// What was asked for has happened: all connections are served.
+    /// The requested resets have happened: all connections are served from now on.
     private var isDone = false
     private var refused: RefusedConnections?
     /// Fills the queue.
@@ -22,7 +22,7 @@ public final class ListenerServer: EventHandler {
     /// Serves the connections that are not reset.
     private let server: ResetServer
 
-    /// - Parameter settings: with a `how` that is of a listener.
+    /// - Parameter settings: with a `how` that concerns a listener.
     public init(_ settings: Settings, how: How, listen: Endpoint, loop: EventLoop, log: ResetLog) throws {
         self.loop = loop
         self.settings = settings
@@ -54,7 +54,7 @@ public final class ListenerServer: EventHandler {
         return listener
     }
 
-    /// How long to listen, and to let connections wait.
+    /// How long to listen, and how long to let connections wait.
     private var delay: Int64 {
         if case .elapsed(let time) = settings.when.moment { return time }
         return how == .closedPort ? settings.pause : 0
@@ -70,7 +70,7 @@ public final class ListenerServer: EventHandler {
         loop.after(delay) { [self] in silence { [self] in closeListener() } }
     }
 
-    /// Serves those that wait to be accepted, as any server does.
+    /// Serves the connections that wait to be accepted, as any server does.
     private func serveAll() {
         do {
             while let socket = try listener.acceptNonBlocking() {
@@ -94,7 +94,7 @@ public final class ListenerServer: EventHandler {
         if let some = left { left = max(0, some - 1) }
     }
 
-    /// Whether there is more to reset; if not, and a COMMAND is served to its end, nothing is reset any more.
+    /// Whether there is more to reset; if not, and COMMAND is served to its end, nothing more is reset.
     private var goesOn: Bool {
         guard left == 0 || log.hasFailed else { return true }
         isDone = true
@@ -104,12 +104,12 @@ public final class ListenerServer: EventHandler {
 
     // MARK: listener-closed
 
-    /// Lets nothing more into the queue, as far as this process may, and then runs the closure, which closes the listener:
-    /// whoever came meanwhile sends his SYN once more.
+    /// Keeps new connections out of the queue, as far as this process may, and then runs the closure, which closes the listener:
+    /// clients that come meanwhile repeat their SYN.
     private func silence(_ body: @escaping () -> Void) {
         loop.remove(listener.number)
         try? listener.hear(only: .nothing)
-        // A segment that another processor let pass a moment before is in the queue by then.
+        // By then, a segment that another processor let pass a moment earlier is in the queue.
         loop.after(1_000_000, body)
     }
 
@@ -149,7 +149,7 @@ public final class ListenerServer: EventHandler {
         }
     }
 
-    /// From the start on: what is refused before the log says that the port is closed is none the less refused.
+    /// Watches from the start, since a connection may be refused before the log says that the port is closed.
     private func watchRefusals() {
         refused = try? RefusedConnections(endpoint) { [self] local, remote in
             log.countConnection()
@@ -171,7 +171,7 @@ public final class ListenerServer: EventHandler {
     private func endClosing() {
         reportLosses()
         if refused == nil, let some = left {
-            // Without the right to see what comes to a closed port, its times are what is counted.
+            // Without permission to see what arrives at a closed port, the periods in which it was closed are counted.
             left = max(0, some - 1)
         }
         listenAgain()
@@ -181,7 +181,7 @@ public final class ListenerServer: EventHandler {
 
     // MARK: accept-queue-overflow
 
-    /// Handshakes stop before their last segment: the listener hears nothing but SYNs.
+    /// Stops handshakes before their last segment: the listener receives nothing but SYNs.
     private func awaitRequest() {
         loop.after(2_000_000) { [self] in
             let requests = self.requests
@@ -196,12 +196,12 @@ public final class ListenerServer: EventHandler {
         }
     }
 
-    /// Connection requests that wait for their handshake's last segment.
+    /// Connection requests that wait for the last segment of their handshake.
     private var requests: [TCPTable.Entry] {
         TCPTable.sockets(port: endpoint.port).filter { $0.state == .synReceived }
     }
 
-    /// Puts a connection of this process into the queue, which has room for one.
+    /// Puts one of this process's own connections into the queue, which has room for one.
     private func fillQueue() throws {
         let target = endpoint.reachable
         let filler = try Socket(family: listener.family)
@@ -212,7 +212,7 @@ public final class ListenerServer: EventHandler {
         self.filler = filler
     }
 
-    /// Now that the queue is full the peers' next segments, or their answers to a repeated SYN+ACK, are reset.
+    /// Now that the queue is full, the peers' next segments, or their answers to a repeated SYN+ACK, are answered with RSTs.
     private func awaitEnd(of requests: [TCPTable.Entry]) {
         let open = Set(self.requests)
         for entry in requests where !open.contains(entry) {
@@ -240,10 +240,10 @@ public final class ListenerServer: EventHandler {
 }
 
 extension Endpoint {
-    /// It is any address of this host: 0.0.0.0 or ::.
+    /// Whether it stands for any address of this host: 0.0.0.0 or ::.
     var isUnspecified: Bool { address.bytes.allSatisfy { $0 == 0 } }
 
-    /// An address of this host at which a listener on this one can be reached: the loopback address for the unspecified.
+    /// An address at which a listener on this one can be reached from this host: the loopback address for the unspecified one.
     public var reachable: Endpoint {
         guard isUnspecified else { return self }
         return Endpoint(address.isIPv4 ? IPAddress(ipv4: 0x7f00_0001) : IPAddress(high: 0, low: 1), port)

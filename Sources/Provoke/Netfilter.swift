@@ -11,7 +11,7 @@ struct NetfilterSocket {
             try check(Glibc.socket(AF_NETLINK, type, 12 /* NETLINK_NETFILTER */), "socket", "NETLINK_NETFILTER"))
     }
 
-    /// Sends a request and waits for its acknowledgement; throws the error in that.
+    /// Sends a request and waits for its acknowledgment; throws the error that it contains.
     ///
     /// - Parameters:
     ///   - type: the subsystem and its message (`struct nfgenmsg` follows).
@@ -38,7 +38,7 @@ struct NetfilterSocket {
     }
 }
 
-/// What the kernel tracks of the connections in a namespace.
+/// The kernel's connection tracking in a namespace.
 enum ConnectionTracking {
     /// Forgets all connections of the calling thread's namespace, as `conntrack -F` does. CAP_NET_ADMIN.
     static func flush() throws {
@@ -53,7 +53,7 @@ final class NetfilterLog {
     let group: UInt16
     var number: Int32 { socket.descriptor.number }
 
-    /// Takes a group that nobody else listens to.
+    /// Takes a group to which no other process listens.
     init() throws {
         socket = try NetfilterSocket()
         var group = UInt16(truncatingIfNeeded: getpid()) | 1
@@ -70,15 +70,15 @@ final class NetfilterLog {
             }
         }
         self.group = group
-        // NFULNL_COPY_PACKET of so many bytes; each packet at once.
+        // NFULNL_COPY_PACKET with this many bytes; each packet is delivered at once.
         let mode = NetfilterSocket.attribute(2, UInt32(256).bigEndianBytes + [2, 0])
         let threshold = NetfilterSocket.attribute(5, UInt32(1).bigEndianBytes)
         try socket.request(config, resource: group, mode + threshold, "NFLOG group \(group)")
     }
 
-    /// What waits to be read: the first bytes of packets from the IP header on; nil if there is nothing more.
+    /// What is waiting to be read: the first bytes of packets, beginning with the IP header; nil if there is nothing more.
     ///
-    /// Throws ENOBUFS when packets were lost.
+    /// Throws ENOBUFS if packets were lost.
     func next() throws -> [ArraySlice<UInt8>]? {
         var bytes = [UInt8](repeating: 0, count: 65_536)
         let count = recv(number, &bytes, bytes.count, Int32(MSG_DONTWAIT))
@@ -119,7 +119,7 @@ final class NetfilterLog {
 }
 
 extension ArraySlice<UInt8> {
-    /// Two bytes at an offset, in the order of the machine; the slice must have them.
+    /// Two bytes at an offset, in machine byte order; the slice must contain them.
     fileprivate func native(at offset: Int) -> UInt16 {
         withUnsafeBytes { $0.loadUnaligned(fromByteOffset: offset, as: UInt16.self) }
     }

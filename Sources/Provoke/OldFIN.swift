@@ -2,11 +2,11 @@ import Glibc
 import Laboratory
 import NetworkTypes
 
-/// Closes a socket so that its wait in FIN_WAIT2 ends with a RST, and not with a timewait socket.
+/// Closes a socket so that its wait in FIN_WAIT2 ends with a RST instead of a timewait socket.
 ///
 /// tcp_rcv_state_process keeps the whole socket in FIN_WAIT2, with a timer, when the ACK of its FIN carries an old FIN:
-/// no Linux sends such a segment, so it is forged. All that the peer really sends is not heard. Needs CAP_NET_ADMIN
-/// for the sequence numbers (TCP_REPAIR) and CAP_NET_RAW; the segment never leaves this host.
+/// no Linux sends such a segment, so it is forged. What the peer really sends is ignored. Needs CAP_NET_ADMIN for the
+/// sequence numbers (TCP_REPAIR) and CAP_NET_RAW; the segment never leaves this host.
 struct OldFIN {
     private let socket: Socket
     private var segment: RawSegment
@@ -19,7 +19,7 @@ struct OldFIN {
         try socket.hear(only: .fin)
         try socket.setTCP(TCP_REPAIR, 1)
         defer { try? socket.setTCP(TCP_REPAIR, -1 /* TCP_REPAIR_OFF_NO_WP */) }
-        // The FIN of close(2) is one; that of the peer lies within what was received.
+        // The FIN of close(2) counts as one; that of the peer lies within what was received.
         segment.ack = try sequence(of: 2 /* TCP_SEND_QUEUE */) &+ 1
         segment.seq = try sequence(of: 1 /* TCP_RECV_QUEUE */) &- 1
     }

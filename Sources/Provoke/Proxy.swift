@@ -1,7 +1,7 @@
 import Glibc
 public import Laboratory
 
-/// Sits between clients and a server, passes everything through, and resets either side in the way asked for.
+/// Sits between clients and a server, passes everything through, and resets either side in the requested way.
 public final class Proxy {
     /// Which of its two peers a proxy resets.
     public enum Side: String, Sendable, CaseIterable { case client, server, both }
@@ -12,10 +12,10 @@ public final class Proxy {
     let log: ResetLog
     private let target: Endpoint
     private let acceptor: Acceptor
-    /// What all connections read into.
+    /// The buffer into which all connections read.
     var buffer = [UInt8](repeating: 0, count: 262_144)
 
-    /// Where it listens: with the port that the kernel chose, if that was 0.
+    /// Where it listens; if port 0 was requested, with the port that the kernel chose.
     public var endpoint: Endpoint { acceptor.endpoint }
 
     public init(
@@ -35,7 +35,7 @@ public final class Proxy {
         do {
             server = try Socket.connecting(to: target)
         } catch LabError.system("socket", let subject, let code) {
-            // It waits until a descriptor is free for its other side.
+            // The connection waits until a descriptor is free for its other side.
             loop.after(50_000_000) { [weak self] in try? self?.accept(client) }
             throw LabError.system(call: "socket", subject: subject, errno: code)
         } catch {
@@ -44,7 +44,7 @@ public final class Proxy {
         ProxyConnection(self, client: client, server: server, isChosen: acceptor.choose()).begin()
     }
 
-    /// Ends one side with a RST, as the other one ended.
+    /// Ends one side with a RST, because the other one ended with a RST.
     func abort(_ socket: Socket, side: Side) {
         log.passedOn(from: try? socket.local(), to: try? socket.remote(), side: side.rawValue)
         try? socket.setLinger(seconds: 0)
@@ -52,7 +52,7 @@ public final class Proxy {
         socket.close()
     }
 
-    /// Resets the connection's sides that are to be, and ends the others in an orderly way.
+    /// Resets the sides of the connection that are to be reset, and closes the others in order.
     func reset(_ connection: ProxyConnection, _ how: How) {
         var open = side == .both ? 2 : 1
         var didReset = false
@@ -84,6 +84,6 @@ public final class Proxy {
         if open == 0 { settle(didReset) }
     }
 
-    /// A connection that was chosen came to its end.
+    /// Notes that a connection that was chosen has ended.
     func settle(_ didReset: Bool) { acceptor.settle(didReset: didReset) }
 }

@@ -1,7 +1,7 @@
 import Glibc
 import Laboratory
 
-/// A connection of a `Proxy`: what comes from either side goes to the other, ends of file and resets included.
+/// A connection of a `Proxy`: whatever comes from either side goes to the other, including ends of file and resets.
 final class ProxyConnection: EventHandler {
     let client: Socket
     let server: Socket
@@ -11,11 +11,11 @@ final class ProxyConnection: EventHandler {
     private var isEnding = false
     fileprivate var up = Direction()
     fileprivate var down = Direction()
-    /// Of a connection that may be reset after a request.
+    /// Only for a connection that may be reset after a request.
     private var framer = RequestFramer()
 
     fileprivate struct Direction {
-        /// Bytes that found no room in the receiving socket.
+        /// Bytes for which the receiving socket had no room.
         var waiting: [UInt8] = []
         var passed = 0
         var hasEnded = false
@@ -55,7 +55,7 @@ final class ProxyConnection: EventHandler {
             }
             return reset()
         }
-        // A descriptor that can be read may also be the reason why the other one can be written to again.
+        // A readable descriptor may also mean that the other one can be written to again.
         pump(from: client, to: server, \.up, .server)
         pump(from: server, to: client, \.down, .client)
         if isOpen, up.isShut, down.isShut { finish() }
@@ -63,7 +63,7 @@ final class ProxyConnection: EventHandler {
 
     // MARK: Passing on
 
-    /// Passes on until one end has nothing or the other no room, or so many times that others have their turn.
+    /// Passes data on until one end has none or the other has no room, or until other connections must get their turn.
     private func pump(
         from source: Socket, to sink: Socket, _ way: ReferenceWritableKeyPath<ProxyConnection, Direction>,
         _ sinkSide: Proxy.Side
@@ -101,7 +101,7 @@ final class ProxyConnection: EventHandler {
             if sent < count { self[keyPath: way].waiting = Array(proxy.buffer[sent..<count]) }
             if isChosen, isTime(afterPassing: count, from: source) { return reset() }
         }
-        // The descriptor tells only of what is new.
+        // The descriptor reports only new events.
         proxy.loop.after(0) { [self] in ready(source.number, 0) }
     }
 
@@ -119,7 +119,7 @@ final class ProxyConnection: EventHandler {
 
     private var leavesUnread: Bool { proxy.settings.how == .abortOnClose }
 
-    /// How many more bytes may be read from there; for a close that is to leave data unread, one less.
+    /// How many more bytes may be read from this side; one less for a close that is to leave data unread.
     private func allowance(_ source: Socket, _ passed: Int) -> Int {
         let limit: Int
         switch moment {
@@ -134,7 +134,7 @@ final class ProxyConnection: EventHandler {
                 reset()
                 return 0
             }
-            // The end of file, perhaps.
+            // This may be the end of file.
             return 1
         }
         return room
@@ -160,7 +160,7 @@ final class ProxyConnection: EventHandler {
         }
     }
 
-    /// What the client sent completes what is waited for, and is left unread: resets.
+    /// Resets if what the client sent completes the awaited amount, and leaves it unread.
     private func wouldReset(_ source: Socket) -> Bool {
         guard leavesUnread, source === client, proxy.side != .server else { return false }
         switch moment {
@@ -186,7 +186,7 @@ final class ProxyConnection: EventHandler {
 
     // MARK: The end
 
-    /// One side cannot be written to any more: what it sent before goes to the other one, which then learns of its end.
+    /// One side can no longer be written to: what it had sent goes to the other one, which then learns of its end.
     private func ended(_ socket: Socket, _ other: Socket, _ side: Proxy.Side) {
         if !isEnding {
             isEnding = true
@@ -199,7 +199,7 @@ final class ProxyConnection: EventHandler {
         abort(other, side)
     }
 
-    /// The one side ended with an error, and so does the other.
+    /// One side ended with an error, so the other one does, too.
     private func abort(_ other: Socket, _ side: Proxy.Side) {
         guard isOpen else { return }
         proxy.abort(other, side: side)

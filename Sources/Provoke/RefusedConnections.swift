@@ -2,14 +2,14 @@ import Glibc
 import Laboratory
 import NetworkTypes
 
-/// The connections to a port that the kernel refuses because nobody listens, each when its RST leaves. CAP_NET_RAW.
+/// Reports the connections to a port that the kernel refuses because nobody listens, each when its RST leaves. CAP_NET_RAW.
 ///
-/// A SYN that came is no sign of a refusal: it may have come a moment before the port was closed.
+/// The arrival of a SYN does not show a refusal: it may have come a moment before the port was closed.
 final class RefusedConnections: EventHandler {
     private let tap: PacketTap
     private let endpoint: Endpoint
     private let report: (_ local: Endpoint, _ remote: Endpoint) -> Void
-    /// The interface on which a RST was seen first: behind a bridge, a VLAN or a bond the same one leaves once more.
+    /// The interface on which a RST was first seen: behind a bridge, a VLAN or a bond, the same RST leaves again.
     private var interfaces: [Refusal: UInt32] = [:]
     var number: Int32 { tap.number }
 
@@ -18,14 +18,14 @@ final class RefusedConnections: EventHandler {
         let ack: UInt32
     }
 
-    /// - Parameter report: takes the end that refuses, and the one that is refused.
+    /// - Parameter report: called with the end that refuses and the one that is refused.
     init(_ endpoint: Endpoint, report: @escaping (_ local: Endpoint, _ remote: Endpoint) -> Void) throws {
         self.endpoint = endpoint
         self.report = report
         tap = try PacketTap(refusalsFrom: endpoint.port)
     }
 
-    /// How many were not seen since this was asked last.
+    /// How many refusals were missed since the last call.
     var losses: Int { (try? tap.losses()) ?? 0 }
 
     /// Not all at once: they can come faster than they are logged.
@@ -44,7 +44,7 @@ final class RefusedConnections: EventHandler {
         }
     }
 
-    /// What a router passes on may come from the same port of another host.
+    /// A router may also pass on RSTs from the same port of another host.
     private func isOfThisHost(_ address: IPAddress) -> Bool {
         guard endpoint.isUnspecified else { return address == endpoint.address }
         guard let probe = try? Socket(family: address.version.family, type: Int32(SOCK_DGRAM.rawValue)) else {

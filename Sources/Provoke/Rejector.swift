@@ -4,10 +4,10 @@ import NetworkTypes
 
 /// Netfilter rules that answer segments to a service with RSTs. Root.
 ///
-/// They tell of each segment that they answer: a RST on the wire may be the service's own.
+/// The rules report each segment that they answer, since a RST on the wire may be the service's own.
 final class Rejector: EventHandler {
     static let how = "reject"
-    /// The word in a report of a recording made beside.
+    /// The cause in a report of a recording made at the same time.
     static let cause = "netfilter-reject"
 
     private let target: Endpoint
@@ -16,18 +16,18 @@ final class Rejector: EventHandler {
     private let loop: EventLoop
     private let packets: NetfilterLog
     private let table = "provoke_\(getpid())"
-    /// The interface, of a namespace that is not this program's own, and who takes the rules away from it.
+    /// The interface, if the namespace is not this program's own, and the process that removes the rules from it.
     private let interface: UInt32?
     private var janitor: ChildProcess?
-    /// Is called after each RST.
+    /// Called after each RST.
     var didReset: () -> Void = {}
 
-    /// To be called, as all else, in the network namespace that the rules are for.
+    /// Must be called, like everything else here, in the network namespace of the rules.
     ///
     /// - Parameters:
     ///   - interface: where the client's segments arrive, or leave; nil for all that is forwarded in a namespace that
     ///     vanishes, rules and all.
-    ///   - perSecond: RSTs, at most; what comes beyond is dropped.
+    ///   - perSecond: maximum rate of RSTs; segments beyond it are dropped.
     init(_ target: Endpoint, interface: String?, perSecond: Int, loop: EventLoop, log: ResetLog) throws {
         self.target = target
         self.perSecond = perSecond
@@ -47,7 +47,7 @@ final class Rejector: EventHandler {
     }
 
     func begin() throws {
-        // However this process ends, the shell then reads an end of file.
+        // However this process ends, the shell will then read an end of file.
         if interface != nil {
             let nft = Command.path(of: "nft") ?? "nft"
             janitor = try ChildProcess(
@@ -64,7 +64,7 @@ final class Rejector: EventHandler {
         }
     }
 
-    /// Takes the rules away.
+    /// Removes the rules.
     func end() {
         guard let janitor else { return }
         self.janitor = nil
@@ -74,14 +74,14 @@ final class Rejector: EventHandler {
 
     var rules: String {
         let segments = "ip\(target.address.isIPv4 ? "" : "6") daddr \(target.address) tcp dport \(target.port) "
-        // No RST is answered with one.
+        // A RST is never answered with a RST.
         let answer =
             "\(segments) tcp flags & rst == 0 limit rate \(perSecond)/second burst \(perSecond) packets "
             + "log group \(packets.group) snaplen 256 queue-threshold 1 reject with tcp reset"
         var text = "table inet \(table) {\n"
         var hooks = [("forward", "")]
         if let interface {
-            // On lo (1) a segment is stopped once, when it arrives.
+            // On lo (1) a segment is rejected only once, when it arrives.
             hooks = [("input", "iif \(interface) "), ("forward", "iif \(interface) ")]
             if interface != 1 { hooks.append(("output", "oif \(interface) ")) }
         }

@@ -1,6 +1,6 @@
-/// Finds the ends of requests in what a client sends: of HTTP/1 by head and body, of anything else each piece as it comes.
+/// Finds the ends of requests in what a client sends: HTTP/1 by header and body; of anything else, each chunk is a request.
 ///
-/// It takes bytes from anybody: it keeps at most `limit` of them, and a longer head counts as a request.
+/// The bytes are untrusted: it keeps at most `limit` of them, and a longer header counts as a request.
 struct RequestFramer {
     private static let limit = 65_536
     private var head: [UInt8] = []
@@ -13,11 +13,11 @@ struct RequestFramer {
     private enum Body: Equatable {
         case none
         case bytes(Int)
-        /// Until the last chunk; what came last of it.
+        /// Up to the last chunk, with the bytes that came last.
         case chunks(tail: [UInt8])
     }
 
-    /// The first TLS record (RFC 8446, section 5.1) is complete; of what is no TLS, the first 5 bytes.
+    /// Whether the first TLS record (RFC 8446, section 5.1) is complete, or, without TLS, the first 5 bytes.
     var hasHello: Bool {
         guard first.count == 5 else { return false }
         guard first[0] == 22 else { return true }
@@ -51,7 +51,7 @@ struct RequestFramer {
         let taken = rest.prefix(Self.limit - head.count)
         head += taken
         guard isText else {
-            // No HTTP: a piece is a request.
+            // Not HTTP: each chunk is a request.
             head = []
             rest = []
             requests += 1
@@ -82,7 +82,7 @@ struct RequestFramer {
         if body == .none { requests += 1 }
     }
 
-    /// A method of HTTP is made of capital letters, and a space follows.
+    /// An HTTP method consists of capital letters and is followed by a space.
     private var isText: Bool {
         let word = head.prefix { $0 >= UInt8(ascii: "A") && $0 <= UInt8(ascii: "Z") }
         return !word.isEmpty && word.count < 16 && (word.count == head.count || head[word.count] == UInt8(ascii: " "))

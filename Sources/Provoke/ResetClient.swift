@@ -3,17 +3,17 @@ public import Laboratory
 
 /// A client that opens connections one after the other and resets them, or lets itself be reset.
 public final class ResetClient {
-    /// The ways of a client.
+    /// The ways in which a client can cause a reset.
     public enum Way: Sendable, Equatable {
         case reset(How)
-        /// Half-open: the socket goes without a word (TCP_REPAIR), and the server's next segment meets nothing. Root.
+        /// Half-open: the socket vanishes silently (TCP_REPAIR), and the server's next segment meets none. Root.
         case vanish
-        /// Hears nothing any more and says nothing, for some time.
+        /// Neither receives nor sends anything for some time.
         case silence
-        /// Waits for the server's FIN and sends data then.
+        /// Waits for the server's FIN and then sends data.
         case sendAfterClose
 
-        /// Of those that are a way of a server, too.
+        /// The server's way to reset that corresponds to it, if any.
         public var how: How? {
             if case .reset(let how) = self { how } else { nil }
         }
@@ -29,7 +29,7 @@ public final class ResetClient {
     private let interval: Int64
     private var left: Int
 
-    /// - Parameter perSecond: connections, at most.
+    /// - Parameter perSecond: maximum rate of connections.
     public init(
         _ settings: Settings, _ way: Way, name: String, to target: Endpoint, perSecond: Double, loop: EventLoop,
         log: ResetLog
@@ -87,7 +87,7 @@ public final class ResetClient {
                 next()
             }
         case .sendAfterClose:
-            // The server's kernel answers, and that of which state it was in decides on the cause.
+            // The server's kernel answers, and the state it was in decides the cause.
             var byte = UInt8(ascii: "x")
             _ = send(socket.number, &byte, 1, Int32(MSG_NOSIGNAL))
             log.reset(from: remote, to: local, how: name, cause: nil, sent: .withNextData)
@@ -111,7 +111,7 @@ public final class ResetClient {
     }
 }
 
-/// Connects, sends a request, and tells its client when the time has come.
+/// Connects, sends a request, and notifies its client at the chosen moment.
 private final class ClientConnection: EventHandler {
     let socket: Socket
     private let client: ResetClient
@@ -154,7 +154,7 @@ private final class ClientConnection: EventHandler {
         receive()
     }
 
-    /// On connect there has to be something to leave unread, for those who leave so.
+    /// On connect: ways that leave data unread must first have some.
     private func leave() {
         if way == .reset(.abortOnClose) { sendMore() }
         act()
@@ -180,7 +180,7 @@ private final class ClientConnection: EventHandler {
             var room = bytes.count
             if case .received(let count) = settings.when.moment {
                 room = min(room, count - received)
-                // What is beyond stays unread.
+                // Anything beyond that stays unread.
                 if room == 0 { return act() }
             } else if way == .reset(.abortOnClose) {
                 return

@@ -3,19 +3,19 @@ import JSONText
 import Laboratory
 import NetworkTypes
 
-/// The log of what was reset (`rst-provoke/1`): one JSON object a line, each written at once.
+/// The log of resets (`rst-provoke/1`): one JSON object per line, each written immediately.
 public final class ResetLog {
     private let descriptor: Int32
     private(set) var resets = 0
     private(set) var connections = 0
-    /// The reader of the log has gone, or its disk is full.
+    /// Writing failed: the reader of the log is gone, or the disk is full.
     public private(set) var hasFailed = false
-    /// Something that everything else rests on has failed.
+    /// Something on which everything else depends has failed.
     public private(set) var hasGivenUp = false
-    /// Resets that were asked for and did not happen.
+    /// Resets that were due but did not happen.
     public private(set) var misses = 0
 
-    /// Is called before the last line: writes what is not logged yet.
+    /// Called before the last line, to write what is not logged yet.
     var finish: () -> Void = {}
 
     public init(descriptor: Int32) { self.descriptor = descriptor }
@@ -51,8 +51,8 @@ public final class ResetLog {
     /// A reset from `source` to `destination`.
     ///
     /// - Parameters:
-    ///   - side: of a proxy, which of its two peers gets the RST.
-    ///   - cause: the word of a report; nil where the kernel of another host decides on it.
+    ///   - side: for a proxy, which of its two peers gets the RST.
+    ///   - cause: as in a report; nil if another host's kernel decides it.
     func reset(
         from source: Endpoint, to destination: Endpoint, how: String, cause: String?, sent: How.Sending = .atOnce,
         side: String? = nil
@@ -75,7 +75,7 @@ public final class ResetLog {
         write(&line)
     }
 
-    /// A proxy ends one side with a RST (of SO_LINGER 0) because the other one ended so.
+    /// A proxy ends one side with a RST (SO_LINGER 0) because the other one ended with a RST.
     func passedOn(from source: Endpoint?, to destination: Endpoint?, side: String) {
         var line = opened("passed-on")
         line.raw(",\"side\":")
@@ -95,7 +95,7 @@ public final class ResetLog {
         line.number(destination.port)
     }
 
-    /// A reset that was asked for and did not happen: the peer ended the connection first, for one.
+    /// A reset that was due but did not happen, for example because the peer ended the connection first.
     func missed(how: String, peer: Endpoint?, why: String) {
         misses &+= 1
         var line = opened("missed")
@@ -116,7 +116,7 @@ public final class ResetLog {
         missed(how: how, peer: nil, why: why)
     }
 
-    /// A router breaks connections from now on, or a client is silent.
+    /// A router starts to break connections, or a client falls silent.
     func begun(_ fault: String) {
         var line = opened("fault")
         line.raw(",\"how\":")
@@ -165,7 +165,7 @@ public final class ResetLog {
         }
     }
 
-    /// CLOCK_REALTIME in UTC, with nanoseconds, as reports have it.
+    /// CLOCK_REALTIME in UTC with nanoseconds, as in reports.
     private static func now() -> String {
         var time = timespec()
         clock_gettime(CLOCK_REALTIME, &time)

@@ -1,20 +1,20 @@
 import Glibc
 public import Laboratory
 
-/// A server that answers requests and resets its clients in the way asked for.
+/// A server that answers requests and resets its clients in the requested way.
 public final class ResetServer {
     let loop: EventLoop
     let settings: Settings
     let answer: [UInt8]
     private let log: ResetLog
     private let acceptor: Acceptor?
-    /// What all connections read into.
+    /// The buffer into which all connections read.
     var buffer = [UInt8](repeating: 0, count: 65_536)
 
-    /// Where it listens: with the port that the kernel chose, if that was 0.
+    /// Where it listens; if port 0 was requested, with the port that the kernel chose.
     public var endpoint: Endpoint? { acceptor?.endpoint }
 
-    /// - Parameter listen: nil for one that answers on connections that others accept, and resets none.
+    /// - Parameter listen: nil for a server that only serves connections that others accept, and resets none.
     public init(_ settings: Settings, listen: Endpoint?, loop: EventLoop, log: ResetLog) throws {
         self.loop = loop
         self.settings = settings
@@ -25,7 +25,7 @@ public final class ResetServer {
     }
 
     func serve(_ socket: Socket) {
-        // A client that is gone already has no name.
+        // A client that is already gone has no address.
         guard let remote = try? socket.remote(), let local = try? socket.local() else { return socket.close() }
         let isChosen = acceptor?.choose() ?? false
         ServerConnection(self, socket, local: local, remote: remote, isChosen: isChosen).begin()
@@ -43,7 +43,7 @@ public final class ResetServer {
         }.begin()
     }
 
-    /// The client of a chosen connection did not let it come to the reset.
+    /// The client of a chosen connection ended it before the reset.
     func missed(_ remote: Endpoint, _ why: String) {
         log.missed(how: settings.how?.rawValue ?? "", peer: remote, why: why)
         acceptor?.settle(didReset: false)

@@ -2,8 +2,8 @@ import Glibc
 public import Laboratory
 import NetworkTypes
 
-/// A client's namespace whose traffic passes a router to a server, each in a namespace of its own, and the router breaks
-/// connections. Root; nothing outside the namespaces is touched.
+/// A client, a router and a server, each in a namespace of its own, where the router breaks the client's connections. Root;
+/// nothing outside the namespaces is touched.
 public final class RoutedRun {
     public enum Fault: String, Sendable, CaseIterable {
         /// The router's netfilter answers the client with RSTs.
@@ -12,10 +12,10 @@ public final class RoutedRun {
         case inject
         /// The router masquerades, and forgets its connections from time to time.
         case forgetNAT = "forget-nat"
-        /// The router drops what comes, in silence.
+        /// The router silently drops everything.
         case drop
 
-        /// The word in a report of a recording made beside; nil where no RST is sent.
+        /// The cause in a report of a recording made at the same time; nil if no RST is sent.
         public var cause: String? {
             switch self {
             case .reject: Rejector.cause
@@ -40,9 +40,9 @@ public final class RoutedRun {
     public let endpoint: Endpoint
 
     /// - Parameters:
-    ///   - target: what the server stands for, reached from the namespace of this process; nil for a server that answers
+    ///   - target: where the server forwards to, reached from the namespace of this process; nil for a server that answers
     ///     requests itself.
-    ///   - perSecond: RSTs that are forged or rejected with, at most.
+    ///   - perSecond: maximum rate of RSTs.
     public init(
         _ fault: Fault, _ settings: Settings, ipVersion: IPVersion, to target: Endpoint?, perSecond: Int,
         loop: EventLoop, log: ResetLog
@@ -66,7 +66,7 @@ public final class RoutedRun {
         }
     }
 
-    /// Runs the closure, which starts the client's COMMAND, in its namespace, and breaks its connections after a time.
+    /// Runs the closure, which starts COMMAND, in the client's namespace, and breaks its connections after a time.
     public func begin(after nanoseconds: Int64, _ start: () throws -> Void) throws {
         try lab.router?.run {
             switch fault {
@@ -87,7 +87,7 @@ public final class RoutedRun {
         loop.after(nanoseconds) { [self] in
             do {
                 try breakConnections()
-                // Those that were made meanwhile are forgotten, too.
+                // Connections made in the meantime are forgotten, too.
                 if fault == .forgetNAT { breakLater(max(nanoseconds, 100_000_000)) }
             } catch {
                 log.givenUp(how: fault.rawValue, why: "\(error)")

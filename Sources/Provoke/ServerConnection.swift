@@ -13,9 +13,9 @@ final class ServerConnection: EventHandler {
     private var received = 0
     private var answered = 0
     private var sent = 0
-    /// How much of the current answer has been sent; nil between two.
+    /// How much of the current answer has been sent; nil between answers.
     private var progress: Int?
-    /// A byte that was seen and left unread, for a close that is to leave one.
+    /// A byte that was seen but left unread, for a close with unread data.
     private var heldBytes = 0
     private var peerHasEnded = false
 
@@ -43,7 +43,7 @@ final class ServerConnection: EventHandler {
     }
 
     func ready(_ descriptor: Int32, _ events: UInt32) {
-        // A request that waits to be answered is not read over: whoever does not read answers gets no more of them.
+        // While a request waits to be answered, nothing more is read: a client that does not read answers gets no more.
         if events & EventLoop.peerEnded != 0, heldBytes > 0 { peerHasEnded = true }
         repeat { send() } while isServing && progress == nil && receive()
         if isServing, peerHasEnded, progress == nil { end() }
@@ -63,7 +63,7 @@ final class ServerConnection: EventHandler {
         return isServing && answered < framer.requests && !awaitsHello
     }
 
-    /// Who waits for a TLS record, which may come in pieces, answers none of them.
+    /// While waiting for a TLS record, which may arrive in pieces, no piece is answered.
     private var awaitsHello: Bool { isChosen && moment == .hello }
 
     private var isTimeAfterReceiving: Bool {
@@ -72,7 +72,7 @@ final class ServerConnection: EventHandler {
         case .request(let number): return framer.requests >= number
         case .hello:
             guard framer.hasHello else { return false }
-            // A record of 122 bytes, of which 11 come.
+            // The first 11 bytes of a record of 122.
             let part: [UInt8] = [22, 3, 3, 0, 122, 2, 0, 0, 118, 3, 3]
             _ = Glibc.send(socket.number, part, part.count, Int32(MSG_NOSIGNAL | MSG_DONTWAIT))
             return true
@@ -80,7 +80,7 @@ final class ServerConnection: EventHandler {
         }
     }
 
-    /// New bytes; none if there are none at the moment, or no more.
+    /// New bytes; empty if there are none at the moment, or no more at all.
     private func read() -> ArraySlice<UInt8> {
         let number = socket.number
         let holds = how == .abortOnClose
@@ -106,7 +106,7 @@ final class ServerConnection: EventHandler {
 
     // MARK: Sending
 
-    /// Sends what can be sent of the answers that are due.
+    /// Sends as much of the due answers as possible.
     private func send() {
         let limit: Int? = if isChosen, case .sent(let count) = moment { count } else { nil }
         while isServing, !awaitsHello, progress != nil || answered < framer.requests {
@@ -152,7 +152,7 @@ final class ServerConnection: EventHandler {
         guard isServing else { return }
         isServing = false
         server.loop.remove(socket.number)
-        // What was held back would make a reset of this.
+        // Bytes held back would turn this into a reset.
         if heldBytes > 0 {
             var byte: UInt8 = 0
             recv(socket.number, &byte, 1, Int32(MSG_DONTWAIT))

@@ -1,27 +1,27 @@
 import Glibc
 import Laboratory
 
-/// What a server, a proxy or a client of `provoke` is asked to do.
+/// What a server, proxy or client of `provoke` is to do.
 public struct Settings: Sendable {
     /// Nil resets nothing.
     public var how: How?
     public var when = When()
     /// The share of the connections chosen by `when` that is reset, 0 to 1.
     public var rate = 1.0
-    /// After so many resets, no more; nil for no limit.
+    /// The maximum number of resets; nil for no limit.
     public var count: Int?
-    /// What each request is answered with, or, of a client, what it sends; nil for a small HTTP message.
+    /// A server's answer to each request, or what a client sends; nil for a small HTTP message.
     public var message: [UInt8]?
     /// How long a port stays closed or a connection idle, nanoseconds.
     public var pause: Int64 = 1_000_000_000
     /// Whether the loop stops after `count`; a COMMAND is served to its end.
     public var stopsAtCount = true
-    /// As it stands in the log.
+    /// As in the log.
     public var tool = "rst-analyze"
 
     public init() {}
 
-    /// The answer of a server, longer than what is sent before a reset.
+    /// A server's answer, longer than what is sent before a reset.
     var answer: [UInt8] {
         if let message { return message }
         var length = 3
@@ -32,7 +32,7 @@ public struct Settings: Sendable {
 }
 
 extension How {
-    /// Why this process cannot do it here; nil if it can.
+    /// Why this process cannot reset in this way here; nil if it can.
     public func obstacle(isRoot: Bool) -> String? {
         switch self {
         case .finWait2: isRoot ? nil : "--how fin-wait2 needs root, to forge a segment of the peer"
@@ -46,7 +46,7 @@ extension How {
     }
 }
 
-/// Whether this process may let a socket hear less than what comes: some kernels keep that from ordinary users.
+/// Whether this process may filter what a socket receives: some kernels do not allow that to ordinary users.
 public enum SocketFilter {
     /// What is missing; nil if nothing is.
     public static var obstacle: String? {

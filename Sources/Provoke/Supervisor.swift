@@ -2,20 +2,20 @@ import CLaboratory
 import Glibc
 import Laboratory
 
-/// Ends an event loop: on SIGINT, SIGTERM or SIGHUP, or with the COMMAND that it runs.
+/// Ends an event loop: on SIGINT, SIGTERM or SIGHUP, or when COMMAND ends.
 public final class Supervisor: EventHandler {
     private let loop: EventLoop
     private let signals: Descriptor
     private var child: pid_t?
     private var isEnding = false
-    /// The status to exit with: of COMMAND, 128 and the signal's number if it was killed.
+    /// The status to exit with: that of COMMAND, or 128 plus the signal number if it was killed.
     public private(set) var status: Int32 = 0
 
     /// RLIMIT_NOFILE of this process when it began, which COMMAND gets back.
     private let fileLimit: rlimit
 
-    /// Blocks the signals in this thread, and in those that it starts later; raises the number of files that may be open
-    /// as far as this process may.
+    /// Blocks the signals in this thread and in those that it starts later, and raises the limit of open files as far as
+    /// this process may.
     public init(_ loop: EventLoop) throws {
         self.loop = loop
         var limit = rlimit()
@@ -33,7 +33,7 @@ public final class Supervisor: EventHandler {
         setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
     }
 
-    /// Ends a COMMAND that still runs because what it was to talk to has failed.
+    /// Ends COMMAND if it still runs, because its server has failed.
     public func finish() {
         guard let child else { return }
         kill(child, SIGTERM)
@@ -43,13 +43,13 @@ public final class Supervisor: EventHandler {
         status = 1
     }
 
-    /// Starts COMMAND in the namespace of the calling thread, with these variables besides those of this process.
+    /// Starts COMMAND in the namespace of the calling thread, with these variables in addition to those of this process.
     public func start(_ command: [String], environment: [(String, String)] = []) throws {
         for (name, value) in environment { setenv(name, value, 1) }
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
         defer { posix_spawnattr_destroy(&attributes) }
-        // What is blocked or ignored here must work there.
+        // Signals that are blocked or ignored here must have their default effect there.
         var set = sigset_t()
         sigemptyset(&set)
         posix_spawnattr_setsigmask(&attributes, &set)
@@ -59,7 +59,7 @@ public final class Supervisor: EventHandler {
         var words: [UnsafeMutablePointer<CChar>?] = command.map { strdup($0) }
         words.append(nil)
         defer { for word in words { free(word) } }
-        // select(2) does not take descriptors above 1023, and some programs close all that there could be.
+        // select(2) does not accept descriptors above 1023, and some programs close all possible ones.
         var raised = fileLimit
         raised.rlim_cur = raised.rlim_max
         Self.limitFiles(fileLimit)
@@ -78,7 +78,7 @@ public final class Supervisor: EventHandler {
         }
     }
 
-    /// Passes the signal on to COMMAND, whose end is awaited; the second one is final.
+    /// Passes the signal on to COMMAND and waits for its end; a second signal is final.
     private func end(_ signal: Int32) {
         guard let child else { return loop.stop() }
         kill(child, isEnding ? SIGKILL : signal)

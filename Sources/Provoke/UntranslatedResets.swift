@@ -2,15 +2,15 @@ import Glibc
 import Laboratory
 import NetworkTypes
 
-/// The RSTs of a server to a client that it should know by its router's address only, as the router of a `RoutedRun`
-/// receives them: the router has forgotten the connection, and passed the client's segments on as they were.
+/// The RSTs from a server to a client that it should know only by the router's address, as the router of a `RoutedRun`
+/// receives them: the router has forgotten the connection, and passed the client's segments on untranslated.
 final class UntranslatedResets: EventHandler {
     private let server: Endpoint
     private let client: IPAddress
     private let log: ResetLog
     private let tap: PacketTap
 
-    /// To be called in the router's network namespace.
+    /// Must be called in the router's network namespace.
     init(of server: Endpoint, to client: IPAddress, _ loop: EventLoop, _ log: ResetLog) throws {
         self.server = server
         self.client = client

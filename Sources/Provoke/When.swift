@@ -3,20 +3,20 @@ public struct When: Sendable, Equatable, CustomStringConvertible {
     public enum Moment: Sendable, Equatable {
         /// As soon as it is accepted.
         case connected
-        /// After so many bytes came from the client.
+        /// After this many bytes from the client.
         case received(Int)
-        /// After so many bytes of an answer went to the client, or at the end of the first answer.
+        /// After this many bytes of an answer, or at the end of the first answer.
         case sent(Int)
         /// Nanoseconds after it was accepted.
         case elapsed(Int64)
-        /// After the request of that number came, before its answer.
+        /// After the request with this number, before its answer.
         case request(Int)
-        /// In the middle of a TLS handshake: the client has sent its first record and gets a part of one.
+        /// In the middle of a TLS handshake: the client has sent its first record and gets part of one.
         case hello
     }
 
     public var moment: Moment
-    /// Of so many connections, the last one.
+    /// Every how many connections one is reset.
     public var every: Int
 
     public init(_ moment: Moment = .connected, every: Int = 1) {
@@ -24,7 +24,7 @@ public struct When: Sendable, Equatable, CustomStringConvertible {
         self.every = every
     }
 
-    /// As it stands in the log, in the words of the command line.
+    /// As in the log, in the words of the command line.
     public var description: String {
         let text =
             switch moment {
@@ -42,9 +42,9 @@ public struct When: Sendable, Equatable, CustomStringConvertible {
 /// Chooses the connections that are reset.
 struct Selection {
     let every: Int
-    /// The share of the chosen ones that is reset, 0 to 1.
+    /// The share of the chosen connections that is reset, 0 to 1.
     let rate: Double
-    /// How many more; nil for no limit.
+    /// How many more are to be reset; nil for no limit.
     private(set) var left: Int?
     private var number = 0
 
@@ -63,7 +63,7 @@ struct Selection {
         return true
     }
 
-    /// A connection that was chosen ended before it could be reset.
+    /// Notes that a connection that was chosen ended before it could be reset.
     mutating func giveBack() {
         if let some = left { left = some + 1 }
     }
