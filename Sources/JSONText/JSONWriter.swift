@@ -1,8 +1,8 @@
 package import NetworkTypes
 
-/// Appends JSON to a byte buffer: the few shapes that events.jsonl and the report need, without a tree in between.
+/// Appends JSON to a byte buffer: only the few shapes that events.jsonl and the report need, without building a tree.
 package struct JSONWriter: Sendable {
-    /// The first `count` bytes are written; the others are room for more, so that to write is to copy and nothing else.
+    /// The first `count` bytes are written; the others are room for more, so that writing is nothing but copying.
     private var room: [UInt8] = []
     private var count = 0
 
@@ -19,12 +19,12 @@ package struct JSONWriter: Sendable {
         count == 0 || room[count - 1] == UInt8(ascii: "{") || room[count - 1] == UInt8(ascii: "[")
     }
 
-    /// A copy of what was written.
+    /// A copy of what has been written.
     package var bytes: [UInt8] { Array(room[..<count]) }
 
     package mutating func removeAll() { count = 0 }
 
-    /// Hands out what was written.
+    /// Returns what has been written.
     package consuming func finish() -> [UInt8] {
         room.removeLast(room.count - count)
         return room
@@ -32,13 +32,13 @@ package struct JSONWriter: Sendable {
 
     // MARK: Bytes
 
-    /// Makes room for some bytes and lets them be written.
+    /// Makes room for some bytes and passes it to the closure to write them.
     ///
     /// - Parameter length: not 0.
     @inline(__always)
     private mutating func write(_ length: Int, _ body: (UnsafeMutablePointer<UInt8>) -> Void) {
         if room.count - count < length { grow(length) }
-        // Room was made: the array is not empty, and has a base address.
+        // After making room, the array is not empty and has a base address.
         unsafe room.withUnsafeMutableBufferPointer { unsafe body($0.baseAddress! + count) }
         count += length
     }
@@ -68,7 +68,7 @@ package struct JSONWriter: Sendable {
 
     // MARK: Numbers
 
-    // Not one generic function: across modules that is called through tables, at ten times the cost.
+    // Not one generic function: across modules that would be called through witness tables, at ten times the cost.
     package mutating func number(_ value: UInt64) { digits(value) }
     package mutating func number(_ value: UInt32) { digits(UInt64(value)) }
     package mutating func number(_ value: UInt16) { digits(UInt64(value)) }
@@ -83,7 +83,7 @@ package struct JSONWriter: Sendable {
     private mutating func digits(_ value: UInt64) {
         var length = 1
         var bound: UInt64 = 10
-        // 20 digits are the most there are, and their bound has no room.
+        // There are at most 20 digits, and 10^20 does not fit in 64 bits.
         while length < 20, value >= bound {
             length += 1
             if length < 20 { bound *= 10 }
@@ -91,7 +91,7 @@ package struct JSONWriter: Sendable {
         digits(value, width: length)
     }
 
-    /// A number with zeros in front of it, of which the last `width` digits are written.
+    /// The last `width` digits of a number, with leading zeros.
     package mutating func digits(_ value: UInt64, width: Int) {
         unsafe write(width) { bytes in
             var rest = value
@@ -105,9 +105,9 @@ package struct JSONWriter: Sendable {
         }
     }
 
-    /// A member whose value may not be known: nothing is written then.
+    /// A member whose value may be unknown; nothing is written then.
     ///
-    /// - Parameter head: what comes before the value: comma, key and colon.
+    /// - Parameter head: the text before the value: comma, key and colon.
     @inline(__always)
     package mutating func member(_ head: StaticString, _ value: (some FixedWidthInteger)?) {
         guard let value else { return }
@@ -115,7 +115,7 @@ package struct JSONWriter: Sendable {
         if value < 0 { number(Int64(truncatingIfNeeded: value)) } else { number(UInt64(truncatingIfNeeded: value)) }
     }
 
-    /// The same for a text.
+    /// The same for a string.
     @inline(__always)
     package mutating func member(_ head: StaticString, _ value: String?) {
         guard let value else { return }
@@ -123,9 +123,9 @@ package struct JSONWriter: Sendable {
         string(value)
     }
 
-    /// A list of texts.
+    /// An array of strings.
     ///
-    /// - Parameter head: what comes before it, with its bracket.
+    /// - Parameter head: the text before it, including its bracket.
     package mutating func strings(_ head: StaticString, _ values: [String]) {
         raw(head)
         for (index, value) in values.enumerated() {
@@ -141,15 +141,15 @@ package struct JSONWriter: Sendable {
 
     // MARK: Strings
 
-    /// A quoted string. Escaped besides what RFC 8259, section 7, asks for: DEL and the C1 controls, so that no name a
-    /// process chose can steer the terminal of the person who looks at the file.
+    /// A quoted string. Besides what RFC 8259, section 7 requires, DEL and the C1 controls are escaped, so that no name chosen
+    /// by a process can control the terminal of whoever looks at the file.
     package mutating func string(_ text: String) {
         var text = text
         byte(UInt8(ascii: "\""))
         text.withUTF8 { utf8 in
             var index = 0
             while index < utf8.count {
-                // Almost all text is plain, and goes in one piece.
+                // Almost all text is plain, and is copied in one piece.
                 let start = index
                 unsafe index += Self.plainWords(
                     UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(utf8)[index...]))
@@ -185,9 +185,9 @@ package struct JSONWriter: Sendable {
         byte >= 0x20 && byte != 0x22 && byte != 0x5c && byte != 0x7f && byte != 0xc2
     }
 
-    /// How many bytes at the start are plain, as far as eight at a time tell.
+    /// How many bytes at the start are plain, found eight at a time.
     private static func plainWords(_ bytes: UnsafeRawBufferPointer) -> Int {
-        /// The high bits of the bytes that are less than a number up to 128; a byte above one that is may be marked, too.
+        /// Marks, by their high bits, the bytes that are less than a number up to 128; the byte above may also be marked.
         func less(_ word: UInt64, than number: UInt64) -> UInt64 { (word &- ones &* number) & ~word & ones << 7 }
         let ones: UInt64 = 0x0101_0101_0101_0101
         var length = 0
@@ -234,7 +234,7 @@ package struct JSONWriter: Sendable {
         byte(UInt8(ascii: "\""))
     }
 
-    /// As `TCPFlags.description` has them.
+    /// In the form of `TCPFlags.description`.
     package mutating func flags(_ flags: TCPFlags) {
         byte(UInt8(ascii: "\""))
         for bit in 0..<TCPFlags.letters.utf8CodeUnitCount where flags.rawValue & 1 << bit != 0 {

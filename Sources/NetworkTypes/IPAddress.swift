@@ -1,7 +1,7 @@
 /// An IPv4 or IPv6 address in 16 bytes.
 ///
-/// IPv4 is held as its IPv4-mapped IPv6 form (RFC 4291, section 2.5.5.2), so that an AF_INET6 socket that speaks IPv4
-/// and the IPv4 packet it sends compare equal.
+/// IPv4 is stored in its IPv4-mapped IPv6 form (RFC 4291, section 2.5.5.2), so that an AF_INET6 socket that speaks IPv4
+/// and the IPv4 packets it sends compare equal.
 @frozen
 public struct IPAddress: Hashable, Sendable {
     /// Bytes 0 to 7 as a big-endian number.
@@ -48,7 +48,7 @@ extension IPAddress: CustomStringConvertible {
         let groups = (0..<8).map { group -> UInt16 in
             UInt16(truncatingIfNeeded: (group < 4 ? high : low) >> UInt64(16 * (3 - group % 4)))
         }
-        // RFC 5952, section 4.2: the longest run of two or more zero groups, the first of equals, becomes "::".
+        // RFC 5952, section 4.2: the longest run of two or more zero groups, or the first of equally long ones, becomes "::".
         var best = 0..<0
         var start = 0
         while start < 8 {
@@ -72,7 +72,7 @@ extension IPAddress: CustomStringConvertible {
 }
 
 extension IPAddress {
-    /// The address with a port, in brackets where its own colons would run into the port's (RFC 3986, section 3.2.2).
+    /// The address with a port; an IPv6 address is in brackets (RFC 3986, section 3.2.2).
     public func text(port: UInt16) -> String { isIPv4 ? "\(self):\(port)" : "[\(self)]:\(port)" }
 }
 
@@ -82,7 +82,7 @@ extension IPAddress {
         self.init(utf8: Array(text.utf8))
     }
 
-    /// The same from bytes, for a codec that has no `String` at hand.
+    /// The same from UTF-8 bytes, for a codec that has no `String`.
     public init?(utf8 text: some RandomAccessCollection<UInt8>) {
         guard text.count <= 45 else { return nil }
         guard text.contains(UInt8(ascii: ":")) else {

@@ -1,10 +1,10 @@
 public import CPrefetch
 
 extension Array {
-    /// Asks the processor for the memory of an element without waiting for it: for tables that are larger than its cache
-    /// and are looked into in no order.
+    /// Prefetches an element without waiting for it: for tables that are larger than the processor's cache and accessed at
+    /// random.
     ///
-    /// - Parameter index: of any element. Elements of at most two lines of the cache (128 bytes) are asked for as a whole.
+    /// - Parameter index: of any element. Elements of up to two cache lines (128 bytes) are fetched as a whole.
     @inlinable @inline(__always)
     public func prefetch(_ index: Int) {
         unsafe withUnsafeBufferPointer { elements in

@@ -1,5 +1,5 @@
 extension FixedWidthInteger {
-    /// The sum, or the nearest number that there is: a file may claim any count, and a sum that wraps would tell of none.
+    /// The sum, or the nearest representable number: a file may claim any count, and a sum that wraps could hide it.
     @inlinable
     package func saturatingAdd(_ other: Self) -> Self {
         let (sum, overflow) = addingReportingOverflow(other)

@@ -19,10 +19,10 @@ public struct TCPFlags: OptionSet, Hashable, Sendable {
 }
 
 extension TCPFlags: CustomStringConvertible {
-    /// tcpdump's letters from the lowest bit on, with `A` where it prints a dot.
+    /// tcpdump's letters, beginning with the lowest bit, with `A` where it prints a dot.
     public static let letters: StaticString = "FSRPAUEWe"
 
-    /// The letters of those that are set: `RA`, `S`, `FPA`. Bits that have no letter are left out.
+    /// The letters of the flags that are set, such as `RA`, `S` or `FPA`. Bits without a letter are left out.
     public var description: String {
         var text = ""
         for (bit, letter) in "\(Self.letters)".enumerated() where rawValue & 1 << bit != 0 { text.append(letter) }

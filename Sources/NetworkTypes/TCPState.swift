@@ -4,7 +4,7 @@ public enum TCPState: UInt8, Hashable, Sendable, CaseIterable {
     case synSent, synReceived, finWait1, finWait2, timeWait, close, closeWait, lastAck, listen, closing
     case newSynReceived, boundInactive
 
-    /// The kernel's name without its `TCP_` prefix: `FIN_WAIT2`.
+    /// The kernel's name without its `TCP_` prefix, such as `FIN_WAIT2`.
     public var name: String {
         switch self {
         case .established: "ESTABLISHED"
@@ -25,7 +25,7 @@ public enum TCPState: UInt8, Hashable, Sendable, CaseIterable {
 
     private static let byName = Dictionary(uniqueKeysWithValues: allCases.map { ($0.name, $0) })
 
-    /// The state of that name, with or without the kernel's `TCP_` prefix.
+    /// The state with that name, with or without the kernel's `TCP_` prefix.
     public init?(name: some StringProtocol) {
         let bare = name.hasPrefix("TCP_") ? String(name.dropFirst(4)) : String(name)
         guard let state = Self.byName[bare] else { return nil }

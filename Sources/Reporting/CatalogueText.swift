@@ -1,6 +1,6 @@
 public import Correlator
 
-/// The catalogue of causes for a person.
+/// The catalogue of causes, for people.
 public enum CatalogueText {
     /// One line per cause, by category.
     public static var overview: String {
@@ -50,7 +50,7 @@ public enum CatalogueText {
         return text
     }
 
-    /// Of the functions that a report shows with -v, and of "recognised by".
+    /// Explains the functions that a report shows with -v, and how causes are recognised.
     private static let legend = [
         """
         The innermost function comes first: "a < b < c" means that c called b, and b called a. "a called from b" leaves \
@@ -85,7 +85,7 @@ public enum CatalogueText {
 }
 
 extension CatalogueText {
-    /// The catalogue as docs/causes.md has it.
+    /// The content of docs/causes.md.
     public static var markdown: String {
         var text = """
             # Causes

@@ -2,13 +2,13 @@ import Correlator
 import JSONText
 import NetworkTypes
 
-/// Renders answers and groups as `rst-report/1` has them.
+/// Renders answers and groups for `rst-report/1`.
 struct JSONAnswers {
     private var json: JSONWriter
 
     private init(capacity: Int) { json = JSONWriter(capacity: capacity) }
 
-    /// The elements of some answers, with what separates them from those before.
+    /// The elements of some answers, with the separator before each.
     static func text(of groups: AnswerGroups, _ range: Range<Int>) -> [UInt8] {
         var answers = JSONAnswers(capacity: range.count * 512)
         for number in range {
@@ -151,7 +151,7 @@ struct JSONAnswers {
 }
 
 extension JSONWriter {
-    /// - Parameter head: what comes before them, with its bracket.
+    /// - Parameter head: the text before them, including the bracket.
     mutating func endpoints(_ head: StaticString, _ endpoints: [Finding.EndpointCount]) {
         raw(head)
         for (index, endpoint) in endpoints.enumerated() {

@@ -6,12 +6,12 @@ import NetworkTypes
 /// Renders RSTs as the entries of `rst-report/1`.
 struct JSONEntries {
     private var json: JSONWriter
-    /// The text of stacks: thousands of RSTs share one.
+    /// The rendered stacks: thousands of RSTs share one.
     private var stacks: [ObjectIdentifier: [UInt8]] = [:]
 
     private init(capacity: Int) { json = JSONWriter(capacity: capacity) }
 
-    /// The entries of some RSTs of a list, with what separates them from those before.
+    /// The entries of some RSTs of a list, with the separator before each.
     static func text(of resets: ResetList, _ range: Range<Int>) -> [UInt8] {
         var entries = JSONEntries(capacity: range.count * 2048)
         for index in range {
@@ -310,7 +310,7 @@ struct JSONEntries {
 }
 
 extension JSONWriter {
-    /// `Fact.Place.description`, without a string in between.
+    /// Writes `Fact.Place.description` without creating a string.
     fileprivate mutating func place(_ place: Fact.Place) {
         switch place {
         case .packet(let number):

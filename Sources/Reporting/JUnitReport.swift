@@ -1,11 +1,11 @@
-/// Renders checks in the XML that CI systems read for the results of tests (JUnit's, as Jenkins, GitLab and others take it).
+/// Renders checks as the JUnit XML that CI systems (Jenkins, GitLab and others) read as test results.
 public struct JUnitReport: Sendable {
     public struct Check: Sendable {
         public enum Result: Sendable {
             case passed
-            /// In one sentence, and line by line.
+            /// With a summary and detail lines.
             case failed(String, [String])
-            /// Nobody can tell whether it would have failed.
+            /// It is not known whether it would have failed.
             case error(String)
         }
 
@@ -42,7 +42,7 @@ public struct JUnitReport: Sendable {
             """
     }
 
-    /// Names are chosen by whoever made a process or a file. XML 1.0 has no way to write control characters at all.
+    /// Names of processes and files are untrusted. XML 1.0 cannot represent control characters at all.
     private static func escaped(_ text: String) -> String {
         var result = ""
         for character in text.printable.unicodeScalars {

@@ -1,9 +1,9 @@
 import Correlator
 
-/// Makes the text of many RSTs on all processors, piece by piece, and hands the pieces out in order. So few are made at a
-/// time that their text stays small.
+/// Renders many RSTs on all processors, piece by piece, and passes the pieces on in order. Only a few pieces are rendered at
+/// a time, so that they take little memory.
 ///
-/// - Parameter make: the text of some RSTs, by their places.
+/// - Parameter make: renders some RSTs, given by their places.
 func inPieces<Piece: Sendable>(
     _ count: Int, _ make: @Sendable (Range<Int>) -> Piece, to sink: (Piece) throws -> Void
 ) rethrows {

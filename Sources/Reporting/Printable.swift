@@ -1,6 +1,6 @@
 extension StringProtocol {
-    /// The text as a terminal may show it: what could move the cursor, change colours or reverse the direction of
-    /// reading is written as `\u{…}`. Names of processes, files and interfaces are chosen by whoever made them.
+    /// The text in a form that is safe for terminals: whatever could move the cursor, change colours or reverse the reading
+    /// direction is written as `\u{…}`. Names of processes, files and interfaces are untrusted.
     package var printable: String {
         guard unicodeScalars.contains(where: Self.isHarmful) else { return String(self) }
         var result = ""

@@ -23,7 +23,7 @@ struct UTCTime {
         hour = Int(clock / 3600)
         minute = Int(clock / 60 % 60)
         second = Int(clock % 60)
-        // Days from civil, backwards: years begin in March, so that the leap day is the last one.
+        // The inverse of days_from_civil: years begin in March, so that the leap day comes last.
         let shifted = days + 719_468
         let (era, dayOfEra) = floorDivide(shifted, 146_097)
         let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
@@ -49,7 +49,7 @@ struct UTCTime {
     func clock(digits: Int) -> String {
         var text = JSONWriter()
         text.clock(self)
-        // Without a fraction there is no point either.
+        // Without a fraction there is no decimal point.
         return String(decoding: text.finish().dropLast(digits == 0 ? 10 : 9 - digits), as: UTF8.self)
     }
 }
@@ -66,7 +66,7 @@ extension JSONWriter {
 
     /// `2026-11-20`, without quotes.
     fileprivate mutating func date(_ time: UTCTime) {
-        // A 64-bit count of nanoseconds has years of four digits.
+        // In a 64-bit count of nanoseconds all years have four digits.
         put(time.year, 4)
         raw("-")
         put(time.month, 2)

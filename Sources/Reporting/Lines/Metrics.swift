@@ -1,6 +1,6 @@
 public import Correlator
 
-/// Counts RSTs for Prometheus (text format 0.0.4), by what has few values: never by an address, a port or a process.
+/// Counts RSTs for Prometheus (text format 0.0.4), by labels with few values: never by address, port or process.
 public struct Metrics: Sendable {
     /// What RSTs are counted by.
     private struct Series: Hashable, Comparable {
@@ -16,14 +16,14 @@ public struct Metrics: Sendable {
 
     private var counts: [Series: Int] = [:]
     private let version: String
-    /// Nanoseconds from a RST to its line, the longest since the text was made the last time.
+    /// The longest delay from a RST to its line since the text was last made, nanoseconds.
     private var longestLag: Int64 = 0
     /// Kernel events that were lost.
     public var eventsLost = 0
 
-    /// Whoever can start units or containers chooses their names: beyond so many series they are counted together.
+    /// Names of units and containers are untrusted: beyond this many series they are counted together.
     static let mostSeries = 1000
-    /// What the names of the rest are.
+    /// The name under which the rest is counted.
     private static let others = "other"
 
     /// - Parameter version: of the program.
@@ -80,7 +80,7 @@ public struct Metrics: Sendable {
         return text
     }
 
-    /// As a label's value is written.
+    /// Escapes a label's value.
     private static func escaped(_ value: String) -> String {
         var text = ""
         for scalar in value.unicodeScalars {

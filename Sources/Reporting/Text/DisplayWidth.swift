@@ -1,6 +1,6 @@
 extension StringProtocol {
-    /// How many columns of a terminal the text takes: two for a wide character, none for one that combines with the one
-    /// before it (Unicode Standard Annex 11, and what wcwidth(3) makes of it).
+    /// How many terminal columns the text takes: two for a wide character, none for a combining one (Unicode Standard Annex 11,
+    /// as interpreted by wcwidth(3)).
     var columns: Int {
         if utf8.allSatisfy({ $0 < 0x80 }) { return utf8.count }
         return unicodeScalars.reduce(0) { $0 + $1.columns }
@@ -14,7 +14,7 @@ extension Unicode.Scalar {
         case .nonspacingMark, .enclosingMark, .format: return 0
         default: break
         }
-        // Vowels and final consonants of Hangul syllables that are written in parts.
+        // Vowels and final consonants of decomposed Hangul syllables.
         if (0x1160...0x11ff).contains(value) { return 0 }
         return isWide ? 2 : 1
     }

@@ -2,12 +2,12 @@ import Correlator
 import KernelEvents
 import NetworkTypes
 
-/// The single RSTs, a line each where it fits.
+/// The list of single RSTs, on one line each if it fits.
 struct ListText: Sendable {
     private let base: TextReport
     private let resets: ResetList
     private let idWidth: Int
-    /// Of the RST that was shown before the first of these.
+    /// The time of the RST shown before the first of these.
     private let earlier: Int64?
 
     init(_ report: TextReport, _ resets: ResetList, after earlier: Int64? = nil) {
@@ -78,7 +78,7 @@ struct ListText: Sendable {
 }
 
 extension TextReport {
-    /// What is known of one RST, below its line.
+    /// The details of one RST, below its line.
     mutating func details(_ reset: Reset) {
         wrap(reset.summary.printable, indent: 4)
         if let advice = reset.advice { wrap("do: \(advice.printable)", indent: 4) }
@@ -113,7 +113,7 @@ extension TextReport {
         return "\(comm.printable) (pid \(pid)\(thread))"
     }
 
-    /// The program of a process, whose it is and who started it.
+    /// The program of a process, its user and its parent.
     private mutating func program(_ details: ProcessRecord) {
         var parts: [String] = []
         if let arguments = details.arguments, !arguments.isEmpty {

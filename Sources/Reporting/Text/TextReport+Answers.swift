@@ -2,13 +2,13 @@ import Correlator
 import NetworkTypes
 
 extension TextReport {
-    /// What explains many RSTs at once, the largest first, as many as fit a screen.
+    /// The answers, the largest first, as many as fit on a screen.
     mutating func answers(_ report: Report) {
         guard !report.resets.isEmpty else { return }
         let groups = report.answers(by: options.order)
         let width = max(5, groups.count == 0 ? 0 : groups.largest.grouped.count)
         let isAll = options.top == 0 || options.verbose && options.top == nil
-        // A line for what follows, and one for the prompt.
+        // One line for what follows, and one for the prompt.
         let room = options.height - text.split(separator: "\n", omittingEmptySubsequences: false).count - 2
         var shown = 0
         if isAll || options.top != nil {
@@ -27,14 +27,14 @@ extension TextReport {
         }
     }
 
-    /// The bars of an answer's timeline.
+    /// The number of bars in an answer's timeline.
     static let slices = 12
-    /// However low the screen is.
+    /// Shown however low the screen is.
     private static let leastAnswers = 3
-    /// However high it is.
+    /// The limit however high the screen is.
     private static let mostAnswers = 12
 
-    /// First those that make up nearly all and those with a pattern, each with as much as there is room for; then others.
+    /// Shows first the answers that cover nearly all RSTs and those with a pattern, each as fully as there is room; then others.
     private mutating func fitting(_ groups: AnswerGroups, _ report: Report, _ width: Int, _ room: Int) -> Int {
         let most = min(groups.count, Self.mostAnswers)
         let total = report.resets.count
@@ -47,7 +47,7 @@ extension TextReport {
             important += 1
         }
         let blocks = (0..<most).map { block(groups.answer($0, slices: Self.slices), report, width) }
-        // So many have room in brief at least.
+        // How many fit at least in brief.
         var shown = 0
         var used = 0
         while shown < important, shown < Self.leastAnswers || used + blocks[shown].brief.lineCount <= room {
@@ -74,7 +74,7 @@ extension TextReport {
 
     // MARK: - One answer
 
-    /// What only follows from an earlier RST is no problem of its own.
+    /// RSTs that only follow from an earlier one are not a separate problem.
     private static func following(_ answer: Answer) -> String {
         switch answer.followUps {
         case 0: ""
@@ -85,7 +85,7 @@ extension TextReport {
 
     private struct Block {
         let full: String
-        /// Without what it means and what to do.
+        /// Without its meaning and advice.
         let brief: String
     }
 
@@ -132,7 +132,7 @@ extension TextReport {
         return Block(full: full.text, brief: brief.text)
     }
 
-    /// What happened; of a single RST in its own words.
+    /// What happened; for a single RST, its own summary.
     private static func meaning(_ answer: Answer, _ example: Reset?) -> String {
         let sentence = answer.count == 1 ? example?.summary : answer.meaning
         guard let because = example?.because?.printable, let first = because.first else {

@@ -2,7 +2,7 @@ import Correlator
 import NetworkTypes
 
 extension TextReport {
-    /// A table of what the RSTs are grouped by.
+    /// A table of the RSTs by groups.
     mutating func groups(_ grouping: Grouping, _ report: Report) {
         var groups = grouping.groups(of: report.resets)
         guard !groups.isEmpty else { return }
@@ -15,7 +15,7 @@ extension TextReport {
             rows.append(
                 [group.count.grouped, group.proven.grouped] + group.values.map { $0.map(text) ?? "-" } + [span])
         }
-        // Where there is no room for all columns, the times are missed least.
+        // If there is no room for all columns, the times can best be spared.
         let whole = rows[0].indices.reduce(-2) { sum, column in sum + 2 + (rows.map { $0[column].columns }.max() ?? 0) }
         if whole > options.width { for number in rows.indices { rows[number].removeLast() } }
         let widths = rows[0].indices.map { column in rows.map { $0[column].columns }.max() ?? 0 }

@@ -2,7 +2,7 @@ import Correlator
 import KernelEvents
 
 extension TextReport {
-    /// How much there is, from when to when, how sure it is, what is missing, and where it was recorded.
+    /// How many RSTs there are, from when to when, how certain their causes are, what is missing, and where they were recorded.
     mutating func headline(_ report: Report) {
         let summary = ReportSummary(report)
         let count = report.resets.count
@@ -20,7 +20,7 @@ extension TextReport {
                 ? paint("incomplete, see the warnings", .yellow)
                 : report.tellsOfLosses ? "nothing lost" : "no known losses"
             let sure = summary.byCertainty.map { paint("\($0.1.grouped) \($0.0.rawValue)", Self.color($0.0)) }
-            // Not wrapped: what colours it would count as columns.
+            // Not wrapped, because colour codes would count as columns.
             text += (sure + [losses]).joined(separator: ", ") + "\n"
             let followUps =
                 summary.followUps > 0 ? ["\(summary.followUps.grouped) after another reset of the connection"] : []
@@ -40,7 +40,7 @@ extension TextReport {
         text += "\n"
     }
 
-    /// Of fewer RSTs nobody asks how often they came.
+    /// With fewer RSTs a rate is of no interest.
     private static let leastForRate = 10
 
     private func recordedOn(_ report: Report) -> String? {
@@ -53,7 +53,7 @@ extension TextReport {
         return hosts.isEmpty ? nil : "recorded on \(hosts.joined(separator: ", "))"
     }
 
-    /// What the recorders were told to record, where that is not everything.
+    /// What the recorders were told to record, if not everything.
     private func scope(of report: Report) -> String? {
         var scopes: [String] = []
         for scope in report.inputs.compactMap(\.scope?.description) where !scopes.contains(scope) {
@@ -62,7 +62,7 @@ extension TextReport {
         return scopes.isEmpty ? nil : "kernel events only of \(scopes.joined(separator: ", and of "))"
     }
 
-    /// What each certainty looks like, everywhere.
+    /// The colour of each certainty, the same everywhere.
     static func color(_ certainty: Certainty) -> Color {
         switch certainty {
         case .proven: .green
@@ -71,7 +71,7 @@ extension TextReport {
         }
     }
 
-    /// In the unit in which it is at least one; nil where it is less than one an hour.
+    /// In a unit in which it is at least one; nil if it is less than one per hour.
     func rate(_ perThousandSeconds: UInt64?) -> String? {
         guard let rate = perThousandSeconds else { return nil }
         if rate >= 1000 { return "\(Int(rate / 1000).grouped)/s" }
@@ -81,7 +81,7 @@ extension TextReport {
 
     // MARK: - What the reader must know before trusting the rest
 
-    /// Of each file, so many damaged places are named.
+    /// How many damaged places are named for each file.
     private static let namedDamage = 10
 
     mutating func warnings(_ report: Report) {
@@ -111,7 +111,7 @@ extension TextReport {
         if !notes.isEmpty { text += "\n" }
     }
 
-    /// What somebody wrote into a capture about it.
+    /// Comments on the captures that the files contain.
     mutating func comments(_ report: Report) {
         for input in report.inputs {
             for comment in input.comments {

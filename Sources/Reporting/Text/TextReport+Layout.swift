@@ -1,11 +1,11 @@
 import NetworkTypes
 
 extension TextReport {
-    /// Breaks a text into lines at its spaces.
+    /// Appends a text, broken into lines at its spaces.
     ///
     /// - Parameters:
-    ///   - indent: of the first line, columns.
-    ///   - hanging: of those after it; two more if it is nil.
+    ///   - indent: of the first line, in columns.
+    ///   - hanging: indent of the lines after it; nil for two columns more.
     mutating func wrap(_ sentence: String, indent: Int, hanging: Int? = nil, color: Color? = nil) {
         for line in lines(sentence, indent: indent, hanging: hanging) { text += paint(line, color) + "\n" }
     }

@@ -1,10 +1,10 @@
 import Correlator
 
 extension TextReport {
-    /// Of the times when clocks were set, so many are named.
+    /// How many settings of clocks are named.
     private static let namedSettings = 10
 
-    /// A sentence for each time that a clock was set.
+    /// One sentence for each time that a clock was set.
     func clockSettings(_ report: Report) -> [String] {
         var notes = report.clockSettings.prefix(Self.namedSettings).map { setting in
             "\(setting.file): \(setting.summary), \(options.time.change(from: setting.before, to: setting.after))"
@@ -21,7 +21,7 @@ extension TextReport {
         return notes
     }
 
-    /// Of what the kernel could not tell.
+    /// RSTs from times without kernel events.
     static func outsideEvents(_ report: Report) -> [String] {
         EventGapSide.allCases.compactMap { side in
             let count = report.count(outsideEvents: side)

@@ -2,7 +2,7 @@ import Correlator
 import NetworkTypes
 
 extension TextReport {
-    /// Without a RST, what else ended connections in the middle of an exchange.
+    /// If there is no RST, what else ended connections in the middle of an exchange.
     mutating func unfinished(_ report: Report) {
         for (file, connections) in report.unfinished where connections.count > 0 {
             let name = report.unfinished.count > 1 ? "\(file.printable): " : ""

@@ -1,42 +1,42 @@
 public import Correlator
 
-/// Renders a report for a person at a terminal: first how much there is and how sure it is, then the answers, and the single
-/// RSTs where they are few or asked for.
+/// Renders a report for a person at a terminal: first how many RSTs there are and how certain, then the answers, and the
+/// single RSTs if they are few or requested.
 public struct TextReport: Sendable {
     public struct Options: Sendable {
-        /// Every RST has its line, also where they are many.
+        /// Lists every RST, even if there are many.
         public var list = false
-        /// Evidence and kernel path under each RST.
+        /// Shows the evidence and the kernel path of each RST.
         public var verbose = false
         /// ANSI colours.
         public var color = false
         /// Columns.
         public var width = 80
-        /// Lines that headline and answers should fit into.
+        /// Lines into which headline and answers should fit.
         public var height = 24
-        /// So many answers, whatever the height; 0 is all of them.
+        /// The number of answers, whatever the height; 0 for all.
         public var top: Int?
-        /// What the RSTs are counted by, in place of the answers.
+        /// The fields by which RSTs are counted, instead of giving answers.
         public var grouping: Grouping?
         public var order = AnswerOrder.count
-        /// Bars of block characters, not of ASCII.
+        /// Draws bars with block characters instead of ASCII.
         public var isUnicode = true
         public var time = TimeDisplay()
-        /// Whether lines say that a RST has no packet, or no event.
+        /// Whether lines say that a RST has no packet or no event.
         public var showsOutcome = true
         public init() {}
     }
 
-    /// So few RSTs are listed without being asked for.
+    /// Up to this many RSTs are listed without --list.
     static let shortList = 20
 
     var options: Options
-    /// What has not been handed out yet.
+    /// Text that has not been passed on yet.
     var text = ""
 
     public init(options: Options = Options()) { self.options = options }
 
-    /// Hands out the text in pieces.
+    /// Passes the text on in pieces.
     public mutating func render(_ report: Report, to sink: (String) throws -> Void) rethrows {
         let resets = report.resets
         options.time.origin = resets.rows.first { $0.hasWallClock }?.time ?? resets.rows.first?.time ?? 0

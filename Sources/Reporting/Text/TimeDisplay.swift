@@ -1,7 +1,7 @@
 /// How times are shown.
 public struct TimeDisplay: Sendable {
     public enum Form: String, Sendable, CaseIterable {
-        /// Of the day, with the date where it changes.
+        /// Time of day, with the date where it changes.
         case clock
         /// Seconds since the first RST.
         case relative
@@ -9,9 +9,9 @@ public struct TimeDisplay: Sendable {
         case epoch
     }
 
-    /// What a clock on the wall shows somewhere.
+    /// A time zone.
     public struct Zone: Sendable {
-        /// Seconds east of UTC, and what that is called, at a time in seconds since 1970-01-01 UTC.
+        /// The offset from UTC (seconds, east is positive) and its name, at a time in seconds since 1970-01-01 UTC.
         public var offset: @Sendable (Int64) -> (seconds: Int, name: String)
         public init(offset: @escaping @Sendable (Int64) -> (seconds: Int, name: String)) { self.offset = offset }
 
@@ -20,7 +20,7 @@ public struct TimeDisplay: Sendable {
 
     public var form = Form.clock
     public var zone = Zone.utc
-    /// What relative times count from, nanoseconds since 1970-01-01 UTC.
+    /// The origin of relative times, nanoseconds since 1970-01-01 UTC.
     var origin: Int64 = 0
     public init() {}
 
@@ -35,7 +35,7 @@ public struct TimeDisplay: Sendable {
         }
     }
 
-    /// `2026-11-20 CET`, where it is another day than before; nil where times of day are not shown.
+    /// `2026-11-20 CET` if the day has changed; nil otherwise, and where times of day are not shown.
     func day(_ nanoseconds: Int64, after previous: Int64?) -> String? {
         guard form == .clock else { return nil }
         let time = local(nanoseconds)
@@ -67,7 +67,7 @@ public struct TimeDisplay: Sendable {
 
     // MARK: - Of two times
 
-    /// What a clock that was set showed before and after: `from 2026-11-20 12:03:05.000 to 11:03:05.000 UTC`.
+    /// What a clock showed before and after it was set: `from 2026-11-20 12:03:05.000 to 11:03:05.000 UTC`.
     func change(from before: Int64, to after: Int64) -> String {
         guard form == .clock else { return "from \(stamp(before, digits: 3)) to \(stamp(after, digits: 3))" }
         let (old, new) = (local(before), local(after))
@@ -75,10 +75,10 @@ public struct TimeDisplay: Sendable {
         return "from \(old.date) \(old.clock(digits: 3)) to \(date)\(new.clock(digits: 3)) \(name(after))"
     }
 
-    /// `12:03:05 to 14:13:10`, with the dates where they differ or are asked for. Of what took less than a second, with
-    /// milliseconds.
+    /// `12:03:05 to 14:13:10`, with the dates where they differ or are requested, and with milliseconds if it took less than a
+    /// second.
     ///
-    /// - Parameter dated: with the date of the first one, and the zone behind the last.
+    /// - Parameter dated: with the date of the first time, and the zone after the last.
     func span(_ first: Int64, _ last: Int64, dated: Bool = false) -> String {
         let isShort = last.subtractingReportingOverflow(first).partialValue.magnitude < 1_000_000_000
         let digits = isShort ? 3 : 0

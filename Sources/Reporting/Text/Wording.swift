@@ -4,7 +4,7 @@ import Correlator
 func verdict(_ cause: Cause, _ candidates: [Cause], _ certainty: Certainty) -> String {
     let names = candidates.map(\.rawValue)
     if cause == .unknown { return names.isEmpty ? "unknown" : "unknown: \(names.joined(separator: " or "))" }
-    // A word that stands for several is none of them.
+    // A cause that stands for several others is none of them.
     guard names.isEmpty || names.contains(cause.rawValue) else {
         return "\(cause.rawValue) (\(names.joined(separator: " or "))), \(certainty.rawValue)"
     }
@@ -12,7 +12,7 @@ func verdict(_ cause: Cause, _ candidates: [Cause], _ certainty: Certainty) -> S
     return ([cause.rawValue] + others).joined(separator: " or ") + ", " + certainty.rawValue
 }
 
-/// A length of time in a headline: `2 h 10 min`, `3 days 4 h`.
+/// A duration for a headline: `2 h 10 min`, `3 days 4 h`.
 func roughly(nanoseconds: UInt64) -> String {
     let minutes = nanoseconds / 60_000_000_000
     if minutes < 2 { return TimeSpan(nanoseconds: nanoseconds).description }
@@ -22,9 +22,9 @@ func roughly(nanoseconds: UInt64) -> String {
 }
 
 extension Reset.Location {
-    /// Where a process runs: its container, pod or unit, as the tools of runtimes show them; nil without any.
+    /// Where a process runs: its container, pod or unit, as container tools show it; nil if none.
     var shortName: String? {
-        // Of 64 digits, the first twelve are shown.
+        // Of the 64 digits of an ID, the first twelve are shown.
         if let container = identity.container {
             return "container \(container.count == 64 ? String(container.prefix(12)) : container)".printable
         }
