@@ -7,22 +7,22 @@ import Synchronization
 
 /// A command in a process group of its own, as a shell runs it.
 final class ChildCommand: Sendable {
-    /// `errno` of what kept it from being started.
+    /// Why it could not be started (`errno`).
     struct StartError: Error {
         var number: Int32
     }
 
     private let pid: pid_t
     private let ended = DispatchSemaphore(value: 0)
-    /// As waitpid(2) has it.
+    /// The status of waitpid(2).
     private let waitStatus = Mutex<Int32>(0)
-    /// The command has the terminal of which this process had the foreground.
+    /// Whether the command got the terminal, because this process was in its foreground.
     private let hasTerminal: Bool
 
-    /// Nanoseconds that a command has to end, until it is killed.
+    /// How long a command may take to end before it is killed, nanoseconds.
     private static let patience: Int64 = 5_000_000_000
 
-    /// The file that a shell would run; logs why there is none, and throws the exit status that a shell would have.
+    /// The file that a shell would run; if there is none, logs why and throws a shell's exit status.
     static func locate(_ name: String) throws -> String {
         let directories = getenv("PATH").map { String(cString: $0) } ?? "/usr/local/bin:/usr/bin:/bin"
         let candidates =
@@ -46,13 +46,13 @@ final class ChildCommand: Sendable {
     }
 
     /// - Parameters:
-    ///   - arguments: with the command's own name.
+    ///   - arguments: including the command's own name.
     ///   - whenEnded: called on another thread.
     init(_ path: String, _ arguments: [String], whenEnded: @escaping @Sendable () -> Void) throws(StartError) {
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
         defer { posix_spawnattr_destroy(&attributes) }
-        // The signals that are ignored here must work there.
+        // Signals that are ignored here must have their default effect there.
         var defaults = sigset_t()
         sigemptyset(&defaults)
         for number in StopConditions.signals + [SIGTTOU, SIGPIPE] { sigaddset(&defaults, number) }
@@ -62,7 +62,7 @@ final class ChildCommand: Sendable {
         var words: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) }
         words.append(nil)
         defer { for word in words { free(word) } }
-        // Giving the terminal away is something that a process in the background is stopped for.
+        // A background process that gives the terminal away would be stopped.
         signal(SIGTTOU, SIG_IGN)
         let isForeground = tcgetpgrp(STDIN_FILENO) == getpgrp()
         var child: pid_t = 0
@@ -71,7 +71,7 @@ final class ChildCommand: Sendable {
         let pid = child
         self.pid = pid
         hasTerminal = isForeground && tcsetpgrp(STDIN_FILENO, pid) == 0
-        // It may have asked for the terminal before it had it.
+        // The command may have been stopped for using the terminal before it had it.
         if hasTerminal { kill(-pid, SIGCONT) }
         DispatchQueue(label: "command").async { [self] in
             let status = waitForEnd()
@@ -82,8 +82,8 @@ final class ChildCommand: Sendable {
         }
     }
 
-    /// As waitpid(2) has it. What a person stops at the terminal (Ctrl-Z) stops this program too, as it does the shell's other
-    /// jobs, and goes on with it.
+    /// Returns the status of waitpid(2). A command stopped at the terminal (Ctrl-Z) stops this program too, like any job of
+    /// the shell, and continues with it.
     private func waitForEnd() -> Int32 {
         var status: Int32 = 0
         while true {
@@ -98,7 +98,7 @@ final class ChildCommand: Sendable {
         }
     }
 
-    /// Waits for its end: its exit status, or 128 and the number of the signal that killed it.
+    /// Waits for its end and returns its exit status, or 128 plus the number of the signal that killed it.
     func status() -> Int32 {
         ended.wait()
         ended.signal()
@@ -106,7 +106,7 @@ final class ChildCommand: Sendable {
         return status & 0x7f == 0 ? status >> 8 & 0xff : 128 + status & 0x7f
     }
 
-    /// Sends its process group a signal, and kills what that has not ended after a while.
+    /// Sends its process group a signal, and after a while kills whatever has not ended.
     func end(with number: Int32) -> Int32 {
         if ended.wait(timeout: .now()) == .success {
             ended.signal()
@@ -114,7 +114,7 @@ final class ChildCommand: Sendable {
         }
         let deadline = clockNanoseconds(CLOCK_MONOTONIC) + Self.patience
         kill(-pid, number)
-        // The command, and what it had started and left behind.
+        // Wait for the command and for whatever it started and left behind.
         while kill(-pid, 0) == 0, clockNanoseconds(CLOCK_MONOTONIC) < deadline { usleep(10_000) }
         kill(-pid, SIGKILL)
         return status()

@@ -1,13 +1,13 @@
 import ArgumentParser
 import Correlator
 
-/// When a command ends with status 3: there are RSTs of some cause.
+/// A condition under which a command exits with status 3: there are RSTs with a certain cause.
 struct FailCondition {
     let typed: String
     private let causes: Set<Cause>
-    /// Those that are less sure do not count.
+    /// RSTs with less certainty do not count.
     private let least: Certainty
-    /// So many do not matter yet.
+    /// The number of RSTs that is tolerated.
     private let tolerated: Int
 
     /// Reads `WHAT[@CERTAINTY][>COUNT]`; WHAT is a cause, a category, or any.
@@ -20,12 +20,12 @@ struct FailCondition {
         causes = parts[0] == "any" ? Set(Cause.allCases) : Set(try parsedCauses(parts[0]))
     }
 
-    /// The same with commas between several.
+    /// Reads several, separated by commas.
     static func list(_ typed: String) throws -> [FailCondition] { try parts(typed).map(FailCondition.init) }
 
-    /// The RSTs that it is met by; nil if there are not enough of them.
+    /// The RSTs that meet the condition; nil if there are not enough of them.
     ///
-    /// - Parameter most: so many of the first ones are handed out.
+    /// - Parameter most: how many of them to return at most.
     func met(by resets: ResetList, most: Int) -> (count: Int, first: [ResetRow])? {
         var count = 0
         var first: [ResetRow] = []
@@ -38,7 +38,7 @@ struct FailCondition {
 }
 
 extension Certainty {
-    /// At least as sure.
+    /// Whether it is at least as certain.
     fileprivate static func >= (a: Certainty, b: Certainty) -> Bool {
         a == b || a == .proven || b == .unknown
     }

@@ -4,8 +4,8 @@ import Glibc
 import NetworkTypes
 import Reporting
 
-/// Which RSTs are wanted, in the words that all commands have in common. An option that is repeated, or whose words have
-/// commas between them, takes any of them; different options must all fit.
+/// Which RSTs are wanted, by options that all commands share. Of an option that is repeated, or that has several values
+/// separated by commas, any value may match; different options must all match.
 struct FilterOptions: ParsableArguments {
     @Option(
         name: .customLong("host"),
@@ -94,7 +94,7 @@ struct FilterOptions: ParsableArguments {
             valueName: "namespace"))
     var namespaces: [String] = []
 
-    /// The conditions as they were typed, one each.
+    /// The conditions as they were typed, one string for each.
     var typed: [String] {
         var typed: [String] = []
         func add(_ option: String, _ words: [String]) { typed += words.map { "--\(option) \($0)" } }
@@ -163,7 +163,7 @@ struct FilterOptions: ParsableArguments {
     }
 }
 
-/// Where `ip netns` keeps names.
+/// Looks the name up where `ip netns` keeps names.
 private func inode(ofNamespace name: String) -> UInt32? {
     var status = stat()
     guard !name.contains("/"), stat("/run/netns/\(name)", &status) == 0 else { return nil }

@@ -5,7 +5,7 @@ import Logging
 import NetworkTypes
 import Reporting
 
-/// When a pipeline is to stop.
+/// Options that let a pipeline fail.
 struct GateOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
@@ -35,15 +35,15 @@ struct GateOptions: ParsableArguments {
         help: ArgumentHelp("Write the results of --fail-on and --expect to this file as JUnit XML.", valueName: "file"))
     var junit: String?
 
-    /// Something is not to be.
+    /// Whether any condition was given.
     var isAsked: Bool { !failOn.isEmpty || expect != nil }
 
-    /// So many RSTs of a condition are named.
+    /// How many RSTs are named for each condition.
     private static let named = 10
-    /// So many are in the file for a machine.
+    /// How many are listed in the JUnit file.
     private static let listed = 1000
 
-    /// What is read before anything else, so that a mistake shows at once.
+    /// Files that are read before anything else, so that a mistake shows at once.
     struct Prepared {
         var allowed: [AllowedKind] = []
         var expected: ResetKinds?
@@ -64,7 +64,7 @@ struct GateOptions: ParsableArguments {
         return prepared
     }
 
-    /// Says what there is that was not to be.
+    /// Logs which conditions are met, and what differs from the expected report.
     ///
     /// - Returns: true if a condition is met, or the report is not what was expected.
     func judge(_ report: Report, _ prepared: Prepared, zone: WallClock) throws -> Bool {
@@ -126,7 +126,7 @@ struct GateOptions: ParsableArguments {
     }
 }
 
-/// RSTs that are known and tolerated: a line of a file.
+/// RSTs that are known and tolerated, as described by one line of a file.
 struct AllowedKind {
     let options: FilterOptions
 

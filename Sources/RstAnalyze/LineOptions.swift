@@ -3,7 +3,7 @@ import Correlator
 import Glibc
 import Reporting
 
-/// How RSTs are shown to a person, wherever they are.
+/// How RSTs are shown to people, in all commands.
 struct LineOptions: ParsableArguments {
     enum Color: String, ExpressibleByArgument, CaseIterable { case auto, always, never }
 
@@ -42,7 +42,7 @@ struct LineOptions: ParsableArguments {
             options.width = Int(size.ws_col)
             if size.ws_row > 0 { options.height = Int(size.ws_row) }
         } else {
-            // A shell that exports them, or a pager's user, says what there is.
+            // A shell that exports them, or the user of a pager, tells the size.
             if let columns = environment("COLUMNS").flatMap(Int.init), (1...10_000).contains(columns) {
                 options.width = columns
             }
@@ -54,7 +54,7 @@ struct LineOptions: ParsableArguments {
         return options
     }
 
-    /// The first of these that is set decides (setlocale(3)); a terminal without any is a plain one.
+    /// The first of these variables that is set decides (setlocale(3)); without any, the terminal is assumed to show ASCII only.
     private var hasUnicodeLocale: Bool {
         let locale = ["LC_ALL", "LC_CTYPE", "LANG"].lazy.compactMap(environment).first { !$0.isEmpty } ?? ""
         let name = locale.uppercased()

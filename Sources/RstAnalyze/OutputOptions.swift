@@ -4,7 +4,7 @@ import Glibc
 import Logging
 import Reporting
 
-/// What a report is written as, and where to.
+/// The report's format and destination.
 struct OutputOptions: ParsableArguments {
     enum Format: String, ExpressibleByArgument, CaseIterable { case text, json }
 
@@ -16,9 +16,9 @@ struct OutputOptions: ParsableArguments {
         help: ArgumentHelp("Write the report to this file.", valueName: "file"))
     var output: String?
 
-    /// Logs what is in the way, and throws the exit status.
+    /// Writes the report; on failure, logs why and throws the exit status.
     ///
-    /// - Parameter standard: where it goes without `-o`.
+    /// - Parameter standard: the descriptor to write to without `-o`.
     func write(_ report: Report, _ text: TextOptions, to standard: Int32) throws {
         var descriptor = standard
         if let output {
@@ -32,7 +32,7 @@ struct OutputOptions: ParsableArguments {
                 throw ExitCode(1)
             }
         }
-        // A reader that has seen enough (head) is no failure of ours.
+        // A reader that has seen enough (head) is not a failure.
         signal(SIGPIPE, SIG_IGN)
         func put(_ bytes: [UInt8]) throws {
             guard writeAll(bytes, to: descriptor) else {
@@ -56,7 +56,7 @@ struct OutputOptions: ParsableArguments {
     }
 }
 
-/// False also where one of them is not there.
+/// Also false if one of them does not exist.
 private func isSameFile(_ one: String, _ other: String) -> Bool {
     var (a, b) = (stat(), stat())
     return stat(one, &a) == 0 && stat(other, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino

@@ -1,9 +1,9 @@
 import Glibc
 import Recorder
 
-/// One line on a terminal that says how far the reading of a large file is, how fast it goes and how long it will take.
+/// One line on a terminal with the progress and speed of reading a large file, and the time left.
 ///
-/// Nothing is written where standard error is no terminal, nor in the first moment: small files need no line.
+/// Nothing is written if standard error is not a terminal, nor at first: small files need no such line.
 final class ProgressLine {
     private let isShown = isatty(STDERR_FILENO) == 1
     private var begun: Int64?
@@ -11,7 +11,7 @@ final class ProgressLine {
     private var lastDone = 0
     private var isDirty = false
 
-    /// Nanoseconds before the first line, and between two.
+    /// Nanoseconds before the first update, and between updates.
     private static let delay: Int64 = 500_000_000
     private static let interval: Int64 = 200_000_000
 
@@ -21,7 +21,7 @@ final class ProgressLine {
     func update(done: Int, total: Int?) {
         guard isShown else { return }
         let now = clockNanoseconds(CLOCK_MONOTONIC)
-        // Less than before: another file, or the same once more.
+        // Less than before: another file, or the same file again.
         if done < lastDone || begun == nil { begun = now }
         lastDone = done
         guard let begun, now - begun > Self.delay, now - written > Self.interval else { return }

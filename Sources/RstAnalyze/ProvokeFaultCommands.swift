@@ -4,7 +4,7 @@ import Laboratory
 import Logging
 import Provoke
 
-/// What `provoke inject` and `provoke reject` share: behind a router of their own, or on an interface of this host.
+/// Options shared by `provoke inject` and `provoke reject`: behind a router of their own, or on an interface of this host.
 struct FaultOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(

@@ -42,7 +42,7 @@ struct AddressAndPort: ExpressibleByArgument, Equatable {
 
 extension How: ExpressibleByArgument {}
 
-/// Words separated by commas: a moment, and `every=N`.
+/// Reads words separated by commas: a moment, and `every=N`.
 extension When: ExpressibleByArgument {
     public var defaultValueDescription: String { description }
 
@@ -76,7 +76,7 @@ extension When: ExpressibleByArgument {
     }
 }
 
-/// What the subcommands share.
+/// Options shared by the subcommands.
 struct ProvokeOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Fraction of the connections to reset, 0 to 1.", valueName: "p"))
     var rate = 1.0
@@ -97,7 +97,7 @@ struct ProvokeOptions: ParsableArguments {
         if let count, count < 1 { throw ValidationError("--count must be at least 1") }
     }
 
-    /// What the options ask for; refuses what this process cannot do here.
+    /// The settings that the options request; throws if this process cannot do that here.
     func settings(_ how: How?, _ when: When) throws -> Settings {
         var settings = try run.settings(how, when)
         settings.rate = rate
@@ -116,7 +116,7 @@ func variables(for endpoint: Endpoint) -> [(String, String)] {
     ]
 }
 
-/// The bytes of a file that is sent, for `--respond` and `--send`.
+/// The content of a file to send, for `--respond` and `--send`.
 func contents(of path: String) throws -> [UInt8] {
     guard let bytes = File.bytes(path) else {
         log.error("cannot read \(path): \(String(cString: strerror(errno)))")

@@ -4,16 +4,16 @@ import Laboratory
 import Logging
 import Provoke
 
-/// How every subcommand of `provoke` runs: with a log, and until something ends it.
+/// Runs any subcommand of `provoke`: with a log, and until something ends it.
 struct ProvokeRun {
-    /// Stop after so many resets; nil for no limit.
+    /// The maximum number of resets; nil for no limit.
     var count: Int?
     /// Nil for standard output.
     var logFile: String?
-    /// Ends with this; empty for none.
+    /// The command whose end it waits for; empty for none.
     var command: [String]
 
-    /// What the options ask for; refuses what this process cannot do here.
+    /// The settings that the options request; throws if this process cannot do that here.
     func settings(_ how: How?, _ when: When) throws -> Settings {
         if let how, let obstacle = how.obstacle(isRoot: geteuid() == 0) {
             log.error("\(obstacle)")
@@ -30,7 +30,7 @@ struct ProvokeRun {
 
     func openLog() throws -> ResetLog {
         guard let path = logFile else {
-            // Its number would be that of a socket.
+            // Its number would be reused for a socket.
             guard fcntl(STDOUT_FILENO, F_GETFD) >= 0 else {
                 log.error("standard output is closed: name a file with --log")
                 throw ExitCode(1)
@@ -45,7 +45,7 @@ struct ProvokeRun {
         return ResetLog(descriptor: descriptor)
     }
 
-    /// Runs what `start` starts, and COMMAND, until something ends it. Throws the exit status, unless that is 0.
+    /// Runs what `start` starts, and COMMAND, until something ends them. Throws the exit status unless it is 0.
     ///
     /// - Parameter start: returns the variables for COMMAND.
     func serve(_ start: (EventLoop, ResetLog) throws -> [(String, String)]) throws {
@@ -55,7 +55,7 @@ struct ProvokeRun {
         })
     }
 
-    /// As above, and the closure starts COMMAND itself.
+    /// Like the above, but the closure starts COMMAND itself.
     func serve(whileRunning start: (EventLoop, ResetLog, Supervisor) throws -> Void) throws {
         let resets = try openLog()
         var status: Int32 = 0

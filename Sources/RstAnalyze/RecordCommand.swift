@@ -55,7 +55,7 @@ struct RecordCommand: ParsableCommand {
     }
 
     func run() throws {
-        // Before anything is made: who mistypes it has lost nothing.
+        // Before anything is created, so that a mistyped command costs nothing.
         let program = try command.first.map(ChildCommand.locate)
         let directory = try outputDirectory()
         var options = try recording.recorderOptions(
@@ -68,7 +68,7 @@ struct RecordCommand: ParsableCommand {
         let outcome = try session.run()
         StopConditions.restoreSignals()
         let isIncomplete = try conclude(outcome.summary, options)
-        // The command's own failure is what its caller waits for.
+        // The caller wants the command's own status.
         if let status = outcome.commandStatus, status != 0 { throw ExitCode(status) }
         if isIncomplete { throw ExitCode(2) }
     }
@@ -88,7 +88,7 @@ struct RecordCommand: ParsableCommand {
             guard mkdir(output, 0o755) == 0 || errno == EEXIST else { throw cannotCreate(output) }
             return output
         }
-        // Two recorders may begin in one second.
+        // Two recorders may start in the same second.
         let name = "rst-\(compactTime())"
         for number in 1...1000 {
             let directory = number == 1 ? name : "\(name)-\(number)"
@@ -103,7 +103,7 @@ struct RecordCommand: ParsableCommand {
         return ExitCode(1)
     }
 
-    /// Says what was recorded; true if something is missing from it.
+    /// Logs what was recorded; returns true if something is missing from it.
     private func conclude(_ summary: RecordingSummary, _ options: RecorderOptions) throws -> Bool {
         log.info(
             "\(summary.packets) packets in \(options.capturePath), \(summary.packetsDropped) dropped by the kernel")

@@ -4,7 +4,7 @@ import Logging
 import NetworkTypes
 import Recorder
 
-/// What to record, as `record` and `run` take it.
+/// What to record: options shared by `record` and `run`.
 struct RecordingOptions: ParsableArguments {
     @Option(
         name: [.customShort("i"), .customLong("interface")],
@@ -79,7 +79,7 @@ struct RecordingOptions: ParsableArguments {
     /// Interfaces, for messages.
     var names: [String] { interfaces.isEmpty ? ["any"] : interfaces }
 
-    /// Logs why there can be no recording, and throws the exit status.
+    /// The recorder's options; if nothing can be recorded, logs why and throws the exit status.
     func recorderOptions(capturePath: String, eventsPath: String) throws -> RecorderOptions {
         let namespaces = try self.namespaces()
         let places: [NetworkNamespace?] = namespaces.isEmpty ? [nil] : namespaces.map(\.place)
@@ -98,7 +98,7 @@ struct RecordingOptions: ParsableArguments {
         return options
     }
 
-    /// The namespaces to record, each once; none for those of the whole host.
+    /// The namespaces to record, each once; none for the whole host.
     private func namespaces() throws -> [(place: NetworkNamespace?, number: UInt32)] {
         let wanted = netns.isEmpty ? [NetworkNamespace.isApart ? "own" : "all"] : netns
         if wanted == ["all"] { return [] }

@@ -5,15 +5,15 @@ import KernelEvents
 import Logging
 import Recorder
 
-/// Records until something ends it: a signal, a limit, the end of a command.
+/// Records until something ends it: a signal, a limit, or the end of a command.
 struct RecordingSession {
     let options: RecorderOptions
     let duration: TimeLength?
-    /// Created once everything is recorded.
+    /// A file to create once recording has begun.
     var readyFile: String?
-    /// The file to run, and its arguments with its name.
+    /// The file to run, and its arguments including its name.
     var command: (path: String, arguments: [String])?
-    /// Names the interfaces before anything is recorded.
+    /// Whether not to log the interfaces when recording begins.
     var isQuiet = false
 
     init(_ options: RecorderOptions, duration: TimeLength?) {
@@ -23,16 +23,16 @@ struct RecordingSession {
 
     struct Result {
         var summary: RecordingSummary
-        /// As a shell has it; nil without a command, or if it was ended because a limit was reached.
+        /// The status as a shell has it; nil without a command, or if the command was ended because a limit was reached.
         var commandStatus: Int32?
     }
 
-    /// How long after the command's end to go on: its last resets are still on their way.
+    /// How long to continue after the command's end, since its last resets are still on their way (microseconds).
     private static let grace: UInt32 = 100_000
 
-    /// Logs why nothing could be recorded, and throws the exit status.
+    /// If nothing could be recorded, logs why and throws the exit status.
     ///
-    /// - Parameter stop: what ends it; nobody else has asked it to yet.
+    /// - Parameter stop: what ends the recording; it must be new.
     func run(until stop: StopConditions = StopConditions()) throws -> Result {
         let recorder: Recorder
         do {
@@ -85,7 +85,7 @@ struct RecordingSession {
         close(descriptor)
     }
 
-    /// Says what was lost and what may help; throws if the recorder failed.
+    /// Logs what was lost and what may help; throws if the recorder failed.
     static func tellLosses(of summary: RecordingSummary) throws {
         if summary.packetsDropped > 0 {
             log.warning("packets were dropped: try a larger --buffer-size, or a narrower --filter, --host or --port")

@@ -63,8 +63,8 @@ struct ReportCommand: ParsableCommand {
     }
 
     func run() throws {
-        // Otherwise glibc keeps blocks in its heap that are as large as one that was freed, and gives back the text of each
-        // piece of the report only to ask for it anew.
+        // Otherwise glibc raises its threshold and keeps such large blocks in its heap, and returns the memory of each piece
+        // of the report to the system only to request it again.
         linux_set_heap(1 << 20, 16 << 20)
         text.tz.activate()
         let prepared = try gate.prepare()
@@ -95,13 +95,13 @@ struct ReportCommand: ParsableCommand {
             log.warning("the report is incomplete; see its warnings")
             status = 2
         }
-        // What was found is found, whatever was lost.
+        // RSTs that were found count, whatever else was lost.
         if isAlarming { status = 3 }
-        // What is in memory goes with the process, at once and not piece by piece.
+        // Exiting frees all memory at once, instead of object by object.
         withExtendedLifetime((loader, report)) { Glibc.exit(status) }
     }
 
-    /// Names what a directory holds besides inputs: one of them may have been meant.
+    /// Logs which files of a directory were ignored: one of them may have been meant.
     private func tellIgnored(_ paths: [String]) {
         guard !paths.isEmpty else { return }
         let named = paths.prefix(Self.namedFiles).joined(separator: ", ")

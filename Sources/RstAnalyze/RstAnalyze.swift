@@ -28,11 +28,11 @@ struct RstAnalyze: ParsableCommand {
 
 enum Version {
     static let current = "0.1.0"
-    /// As it stands in recordings and reports.
+    /// The name and version in recordings and reports.
     static let tool = "rst-analyze \(current)"
 }
 
-/// What the program says to the person who runs it; data goes to standard output, this to standard error.
+/// Messages for the user; they go to standard error, data to standard output.
 let log: Logger = {
     LoggingSystem.bootstrap { _ in StandardErrorLog() }
     return Logger(label: "rst-analyze")

@@ -62,7 +62,7 @@ struct RunCommand: ParsableCommand {
         let stop = StopConditions()
         defer { withExtendedLifetime(stop) {} }
         let outcome = try session.run(until: stop)
-        // Whoever interrupts the report does not want it.
+        // A user who interrupts the report does not want it.
         let temporary = scratch?.path
         stop.endProgram { if let temporary { Scratch.removeTree(temporary) } }
         try RecordingSession.tellLosses(of: outcome.summary)

@@ -14,9 +14,9 @@ final class Scratch {
 
     deinit { Self.removeTree(path) }
 
-    /// The directory, the recordings' directories in it, and their files.
+    /// Removes the directory, the recordings' directories in it, and their files.
     static func removeTree(_ path: String) {
-        // Files may still be made while the directory is emptied: the program ends right after.
+        // Files may still be created while the directory is emptied; the program ends right after.
         for _ in 0..<3 {
             for directory in namesInDirectory(path).map({ "\(path)/\($0)" }) {
                 if unlink(directory) == 0 { continue }

@@ -87,5 +87,5 @@ struct SelftestTable {
     }
 }
 
-/// Prints a line at once, also into a pipe.
+/// Prints a line immediately, even into a pipe.
 private func print(_ line: String) { writeAll(line + "\n", to: STDOUT_FILENO) }

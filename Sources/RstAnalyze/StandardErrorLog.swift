@@ -14,12 +14,12 @@ struct StandardErrorLog: LogHandler {
 
     func log(event: LogEvent) {
         let kind = event.level >= .error ? "error: " : event.level == .warning ? "warning: " : ""
-        // The names of files are among what is said, and whoever made a file chose its name.
+        // Messages contain names of files, which are untrusted.
         writeAll("rst-analyze: \(kind)\(event.message.description.printable)\n", to: STDERR_FILENO)
     }
 }
 
-/// Writes the whole text; false if the reader has gone.
+/// Writes the whole text; false if the reader is gone.
 @discardableResult
 func writeAll(_ text: String, to descriptor: Int32) -> Bool {
     writeAll(Array(text.utf8), to: descriptor)
@@ -37,11 +37,11 @@ func writeAll(_ bytes: [UInt8], to descriptor: Int32) -> Bool {
     return true
 }
 
-/// Why something cannot be written, a sentence with its name and errno.
+/// Why something cannot be written, with its name and errno.
 struct WriteFailure: Error, CustomStringConvertible {
     let description: String
 
-    /// - Parameter operation: what was tried: `create`, `write`.
+    /// - Parameter operation: what was tried, such as `create` or `write`.
     init(_ operation: String, _ path: String) {
         description = "cannot \(operation) \(path): \(String(cString: strerror(errno)))"
     }

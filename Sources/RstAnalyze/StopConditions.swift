@@ -6,19 +6,19 @@ import Synchronization
 final class StopConditions: @unchecked Sendable {
     enum Reason: Equatable, Sendable {
         case signal(Int32)
-        /// A time or a number of packets was reached, or nothing can be recorded any more.
+        /// A time or a number of packets was reached, or nothing more can be recorded.
         case limit
         case command
     }
 
     private let semaphore = DispatchSemaphore(value: 0)
     private let reason = Mutex<Reason?>(nil)
-    /// What a signal does instead of ending a recording.
+    /// What a signal does once it no longer ends a recording.
     private let instead = Mutex<(@Sendable (Int32) -> Void)?>(nil)
     /// Not changed after `init`.
     private var sources: [any DispatchSourceSignal] = []
 
-    /// Those that end a recording.
+    /// The signals that end a recording.
     static let signals = [SIGINT, SIGTERM, SIGHUP]
 
     init() {
@@ -37,21 +37,21 @@ final class StopConditions: @unchecked Sendable {
 
     deinit { for source in sources { source.cancel() } }
 
-    /// From now on a signal ends the program, after the body; for as long as this object is there.
+    /// From now on a signal runs the body and then ends the program, as long as this object exists.
     ///
-    /// The sources stay those of the recording: new ones for the same signals do not fire.
+    /// The dispatch sources of the recording are kept: new ones for the same signals do not fire.
     func endProgram(after body: @escaping @Sendable () -> Void) {
         instead.withLock {
             $0 = { number in
                 body()
-                // Whoever waits for the program is to see what ended it.
+                // The parent process must see which signal ended the program.
                 Glibc.signal(number, SIG_DFL)
                 kill(getpid(), number)
             }
         }
     }
 
-    /// From now on the signals end the program, as they do before a recording.
+    /// From now on the signals end the program by default, as before a recording.
     static func restoreSignals() {
         for number in signals { Glibc.signal(number, SIG_DFL) }
     }
@@ -62,7 +62,7 @@ final class StopConditions: @unchecked Sendable {
         semaphore.signal()
     }
 
-    /// Something has asked to stop.
+    /// Whether something has requested a stop.
     var isStopped: Bool { reason.withLock { $0 != nil } }
 
     func wait() -> Reason {

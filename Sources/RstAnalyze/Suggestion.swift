@@ -1,15 +1,15 @@
-/// The word that was probably meant: one that is at most a third of its letters away.
+/// The word that was probably meant: one that differs in at most a third of its letters.
 func nearest(_ typed: String, among words: [String]) -> String? {
     let candidates = words.map { ($0, distance(typed.lowercased(), $0.lowercased())) }
     guard let best = candidates.min(by: { $0.1 < $1.1 }), best.1 <= max(1, max(typed.count, best.0.count) / 3) else {
-        // The beginning of a word, or its end, is meant more often than another word.
+        // The beginning or the end of a word is more likely than a misspelling of another word.
         let parts = words.filter { typed.count >= 3 && ($0.hasPrefix(typed) || $0.contains("-" + typed)) }
         return parts.first
     }
     return best.0
 }
 
-/// How many letters have to be added, left out, changed or exchanged with a neighbour (optimal string alignment).
+/// How many letters have to be added, removed, changed or swapped with a neighbour (optimal string alignment).
 private func distance(_ one: String, _ other: String) -> Int {
     let a = Array(one.utf8.prefix(64)), b = Array(other.utf8.prefix(64))
     var rows = [Array(0...b.count)]

@@ -2,7 +2,7 @@ import ArgumentParser
 import Correlator
 import Reporting
 
-/// How a report is shown to a person.
+/// How a report is shown to people.
 struct TextOptions: ParsableArguments {
     @Flag(help: "List all RSTs, one per line; without this option they are listed only if there are at most 20.")
     var list = false

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Reporting
 
-/// A time as people type it, of a day or relative to what was recorded.
+/// A time as people type it, absolute or relative to what was recorded.
 struct TimeBound {
     let typed: String
     private let meaning: Meaning
@@ -9,9 +9,9 @@ struct TimeBound {
     private enum Meaning {
         /// Nanoseconds since 1970-01-01 UTC.
         case absolute(Int64)
-        /// After the first RST, or if negative before the last one; nanoseconds.
+        /// Nanoseconds after the first RST or, if negative, before the last one.
         case relative(Int64)
-        /// Without a date it is on the day of the first RST; without an offset it is in the zone of the report.
+        /// Without a date, it is on the day of the first RST; without an offset, it is in the report's time zone.
         case local(date: (year: Int, month: Int, day: Int)?, TimeOfDay)
     }
 
@@ -46,7 +46,7 @@ struct TimeBound {
         guard numbers.count == 3, let year = numbers[0], let month = numbers[1], let day = numbers[2] else {
             return nil
         }
-        // The thirtieth of February is none, in whatever zone.
+        // The thirtieth of February does not exist in any zone.
         guard nanoseconds(.utc, (year, month, day), TimeOfDay()) != nil else { return nil }
         guard parts.count == 2 else { return .local(date: (year, month, day), TimeOfDay()) }
         guard let (clock, offset) = zoned(parts[1]), let time = timeOfDay(clock) else { return nil }
@@ -66,7 +66,7 @@ struct TimeBound {
             nanosecond: time.nanosecond)
     }
 
-    /// A number of at most so many digits and nothing else.
+    /// A number of at most `most` digits and nothing else.
     private static func digits(_ text: some StringProtocol, most: Int) -> Int? {
         guard (1...most).contains(text.utf8.count), text.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else {
             return nil
@@ -81,7 +81,7 @@ struct TimeBound {
         return fraction(parts[1]).map { Int64(seconds) * 1_000_000_000 + Int64($0) }
     }
 
-    /// The nanoseconds of digits behind a point.
+    /// The nanoseconds that the digits after a point mean.
     private static func fraction(_ text: some StringProtocol) -> Int? {
         guard let number = digits(text, most: 9) else { return nil }
         return (text.utf8.count..<9).reduce(number) { number, _ in number * 10 }
@@ -114,9 +114,9 @@ struct TimeBound {
         return (text[..<sign], text[sign] == "-" ? -minutes : minutes)
     }
 
-    /// Since 1970-01-01 UTC; nil where it is relative to RSTs that have no such time.
+    /// Nanoseconds since 1970-01-01 UTC; nil if it is relative and the RSTs have no such times.
     ///
-    /// - Parameter span: of the RSTs.
+    /// - Parameter span: the times of the first and the last RST.
     func nanoseconds(span: (first: Int64, last: Int64)?, zone: WallClock) -> Int64? {
         switch meaning {
         case .absolute(let nanoseconds): return nanoseconds

@@ -2,16 +2,16 @@ import ArgumentParser
 import Glibc
 import Reporting
 
-/// The zone that times are read and shown in, by the C library's rules.
+/// The time zone in which times are read and shown, by the C library's rules.
 struct WallClock {
-    /// UTC, local, or a name of the zone database.
+    /// UTC, local, or a name from the time zone database.
     let name: String
 
     static let utc = WallClock()
 
     private init() { name = "UTC" }
 
-    /// - Throws: for a zone that is not known here: the C library would take it for UTC.
+    /// - Throws: for an unknown zone, which the C library would treat as UTC.
     init(_ name: String) throws {
         self.name = name
         guard name != "local", !isUTC else { return }
@@ -26,7 +26,7 @@ struct WallClock {
 
     private var isUTC: Bool { name.uppercased() == "UTC" || name == "Z" }
 
-    /// Makes it the zone of the process.
+    /// Makes it the time zone of the process.
     func activate() {
         if isUTC { setenv("TZ", "UTC0", 1) } else if name != "local" { setenv("TZ", ":" + name, 1) }
         tzset()
@@ -42,7 +42,7 @@ struct WallClock {
         }
     }
 
-    /// Nanoseconds since 1970-01-01 UTC; nil for what is no date or no time of day.
+    /// Nanoseconds since 1970-01-01 UTC; nil if there is no such date or time of day.
     func nanoseconds(year: Int, month: Int, day: Int, hour: Int, minute: Int, second: Int, nanosecond: Int) -> Int64? {
         guard (1...12).contains(month), (1...31).contains(day), (0...24).contains(hour), (0...59).contains(minute),
             (0...60).contains(second), (1678...2261).contains(year)
@@ -56,12 +56,12 @@ struct WallClock {
         broken.tm_sec = Int32(second)
         broken.tm_isdst = -1
         let seconds = isUTC ? timegm(&broken) : mktime(&broken)
-        // The thirtieth of February is none.
+        // The thirtieth of February does not exist.
         guard broken.tm_mday == Int32(day) || hour == 24 else { return nil }
         return Int64(seconds) * 1_000_000_000 + Int64(nanosecond)
     }
 
-    /// Year, month and day there.
+    /// Year, month and day in this zone.
     func date(_ nanoseconds: Int64) -> (year: Int, month: Int, day: Int) {
         var time = time_t(nanoseconds / 1_000_000_000)
         var broken = tm()

@@ -2,10 +2,10 @@ import ArgumentParser
 import Correlator
 import Reporting
 
-/// One of a few words; an error names the one that was probably meant.
+/// Parses one of a few words; an error suggests the one that was probably meant.
 ///
 /// - Parameters:
-///   - kind: what it is, with its article: `a direction`.
+///   - kind: what the word stands for, with its article, such as `a direction`.
 ///   - isLong: there are too many words to name them all.
 func word<Word: RawRepresentable & CaseIterable>(
     _ typed: String, _ kind: String, _: Word.Type = Word.self
@@ -18,21 +18,21 @@ func word<Word: RawRepresentable & CaseIterable>(
                 ?? "use one of \(words.joined(separator: ", "))."))
 }
 
-/// Words with commas between them.
+/// Parses words separated by commas.
 func words<Word: RawRepresentable & CaseIterable>(
     _ typed: String, _ kind: String, _: Word.Type = Word.self
 ) throws -> [Word] where Word.RawValue == String {
     try parts(typed).map { try word($0, kind) }
 }
 
-/// What stands between commas.
+/// The parts between commas.
 func parts(_ typed: String) throws -> [String] {
     let parts = typed.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
     guard parts.allSatisfy({ !$0.isEmpty }) else { throw ValidationError("a word is missing before or after a comma.") }
     return parts
 }
 
-/// Causes, and categories for all their causes, with commas between them.
+/// Parses causes, and categories (which mean all their causes), separated by commas.
 func parsedCauses(_ typed: String) throws -> [Cause] {
     try parts(typed).flatMap { typed -> [Cause] in
         if let cause = Cause(rawValue: typed) { return [cause] }
