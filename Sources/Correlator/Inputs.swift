@@ -95,7 +95,7 @@ extension CaptureInput {
         hasFlows = true
         translationGaps = followed.translationGaps
         listeners = followed.listeners
-        connectionsLetGo = followed.connectionsLetGo
+        connectionsLetGo = followed.connectionsEvicted
     }
 }
 

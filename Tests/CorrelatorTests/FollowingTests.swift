@@ -41,8 +41,7 @@ import Testing
 
     private static func table(_ segments: [CapturedSegment], cutAt cuts: [Int]) -> ConnectionTable {
         let filter = ConnectionFilter(segments.map(\.segment.tuple))
-        // Some of the parts are followed at once, some later with others.
-        var builder = ConnectionTable.Builder(filter, resets: 0, followedTogether: 8)
+        var builder = ConnectionTable.Builder(filter)
         var start = 0
         for end in cuts + [segments.count] {
             var batch = ConnectionTable.Builder.emptyBatch
@@ -93,7 +92,8 @@ import Testing
     private static func follow(
         _ segments: [CapturedSegment], mostConnections: Int, inPiecesOf size: Int
     ) -> FollowedCapture {
-        var follower = ConnectionFollower(mostConnections: mostConnections, followedTogether: size)
+        var follower = ConnectionFollower(
+            memory: mostConnections * ConnectionShard.bytesOfShortConnection, evictingAfter: size)
         for start in stride(from: 0, to: segments.count, by: 101) {
             var batch = ConnectionFollower.emptyBatch
             for var segment in segments[start..<min(start + 101, segments.count)] {
@@ -134,7 +134,7 @@ import Testing
         add(4, [.syn])
         add(4, [.rst, .ack], fromServer: true)
         let followed = Self.follow(segments, mostConnections: 400, inPiecesOf: 10)
-        #expect(followed.connectionsLetGo > 3000)
+        #expect(followed.connectionsEvicted > 3000)
         let packets = segments.filter { $0.segment.flags.contains(.rst) }.map(\.number)
         let contexts = try packets.map { try #require(followed.flows.context(ofPacket: $0)) }
         #expect(contexts.map(\.lacksPast) == [false, false, true, false, false])
@@ -144,7 +144,7 @@ import Testing
 
     /// The rest of a capture: any connection may have had segments before, but for those that begin in it.
     @Test func theRestOfACaptureLacksThePast() throws {
-        var follower = ConnectionFollower(mostConnections: 100, followedTogether: 10, lacksAllPast: true)
+        var follower = ConnectionFollower(memory: 1 << 20, evictingAfter: 10, lacksAllPast: true)
         var batch = ConnectionFollower.emptyBatch
         let segments = [
             Self.segment(1, port: 1, [.ack]), Self.segment(2, port: 1, [.rst], fromServer: true),
@@ -169,7 +169,7 @@ import Testing
         }
         for port in 0..<100 { add(port, [.rst], fromServer: true) }
         let followed = Self.follow(segments, mostConnections: 400, inPiecesOf: 10)
-        #expect(followed.connectionsLetGo > 0)
+        #expect(followed.connectionsEvicted > 0)
         for reset in segments.suffix(100) {
             let context = try #require(followed.flows.context(ofPacket: reset.number))
             #expect(context.peer.segments == 1 && !context.lacksPast)

@@ -3,11 +3,6 @@ import NetworkTypes
 extension ConnectionShard {
     /// A connection at one interface, as far as the segments of the capture are followed.
     struct Connection: Sendable {
-        /// Its number in the filter, and whether the sender of the first segment comes second there.
-        let connection: Int32
-        let isReversed: Bool
-        let interface: Int32
-        let ifindex: Int32
         var ends = EndpointPair()
         /// Of both ends, the sender of the first segment first.
         private(set) var firstRecent = RecentSegments()
@@ -26,21 +21,6 @@ extension ConnectionShard {
         var latestOfZeek: Int32 = -1
         /// RSTs of this connection that nothing of one kind has followed yet.
         var waiting = Waiting()
-        /// There is a moment of it. Known only where all connections are followed.
-        var hasReset = false
-        /// Segments that came before the first one were let go.
-        var lacksPast = false
-
-        /// The place of one that was let go.
-        static let nothing = Connection(connection: -1, isReversed: false, interface: 0, ifindex: 0)
-
-        init(connection: Int32, isReversed: Bool, interface: Int32, ifindex: Int32) {
-            self.connection = connection
-            self.isReversed = isReversed
-            self.interface = interface
-            self.ifindex = ifindex
-        }
-
         /// The heads of linked lists of RSTs by their place in `moments`, or -1: each RST leaves each list once, and so the
         /// cost of a segment does not depend on how many RSTs came before it.
         struct Waiting: Sendable {
@@ -75,12 +55,6 @@ extension ConnectionShard.Connection {
     /// The latest segments of an end.
     func recent(_ side: Int) -> RecentSegments { side == 0 ? firstRecent : secondRecent }
 
-    /// Both ends have sent their FIN.
-    var isClosed: Bool { ends[0].fin != nil && ends[1].fin != nil }
-
-    /// The packet of its latest segment.
-    var lastPacket: Int { max(ends[0].last?.number ?? 0, ends[1].last?.number ?? 0) }
-
     /// Takes in a segment of one end that is no RST; false if it is one that was captured twice.
     mutating func take(_ segment: ConnectionSegment, side: Int) -> Bool {
         let isNew =
@@ -109,8 +83,8 @@ extension ConnectionShard.Connection {
         return true
     }
 
-    /// Looks at what the next segments will need, one step after the other, and means nothing; see `ConnectionShard.add`.
-    func touch() -> Int32 { pending &+ generation &+ connection &+ latestOfZeek }
+    /// Looks at what the next segments will need, one step after the other, and means nothing; see `ConnectionShard.followDue`.
+    func touch() -> Int32 { pending &+ generation &+ latestOfZeek }
     func touchEnds() -> Int { ends.touch() &+ firstRecent.touchCount() &+ secondRecent.touchCount() }
     func touchRecent() -> Int { firstRecent.touch() &+ secondRecent.touch() }
 

@@ -11,7 +11,7 @@ struct ConnectionKey: Sendable {
 
 /// A segment whose connection has no number yet.
 struct KeyedSegment: Sendable {
-    let segment: ConnectionSegment
+    let routed: RoutedSegment
     let key: ConnectionKey
 }
 
@@ -29,20 +29,16 @@ public struct ConnectionFollower: SegmentSink {
         fileprivate var acknowledgments = TranslationIndex.Batch()
     }
 
-    /// Bytes that a connection takes, with the latest segments of both its ends: as measured.
-    private static let bytesOfConnection = 2300
-
     /// - Parameters:
     ///   - memory: bytes for connections that have no RST yet.
     ///   - lacksAllPast: what comes is the rest of a capture, so that any connection may have had segments before.
     public init(memory: Int, lacksAllPast: Bool = false) {
-        self.init(
-            mostConnections: memory / Self.bytesOfConnection, followedTogether: 8192, lacksAllPast: lacksAllPast)
+        self.init(memory: memory, evictingAfter: 8192, lacksAllPast: lacksAllPast)
     }
 
-    init(mostConnections: Int, followedTogether: Int, lacksAllPast: Bool = false) {
-        work = Work(
-            mostConnections: mostConnections, followedTogether: followedTogether, lacksAllPast: lacksAllPast)
+    /// - Parameter segments: of a shard, after which it may evict connections.
+    init(memory: Int, evictingAfter segments: Int, lacksAllPast: Bool = false) {
+        work = Work(memory: memory, evictingAfter: segments, lacksAllPast: lacksAllPast)
     }
 
     public static var emptyBatch: Batch { Batch() }
@@ -51,7 +47,7 @@ public struct ConnectionFollower: SegmentSink {
         let hash = ConnectionHash(segment.segment.tuple)
         batch.shards[hash.shard].append(
             KeyedSegment(
-                segment: ConnectionSegment(segment), key: ConnectionKey(tuple: segment.segment.tuple, tag: hash.tag)))
+                routed: RoutedSegment(segment), key: ConnectionKey(tuple: segment.segment.tuple, tag: hash.tag)))
         batch.acknowledgments.add(segment, hash)
     }
 
@@ -72,14 +68,14 @@ public struct FollowedCapture: Sendable {
     public let translationGaps: [Int: TranslationGap]
     public let listeners: Listeners
     /// Connections without a RST of which nothing is known any more.
-    public let connectionsLetGo: Int
+    public let connectionsEvicted: Int
 }
 
 /// The shards, and the queue on which they are filled.
 private final class Work: Sendable {
     private let slots: [Slot]
     private let translations = Mutex(TranslationIndex())
-    private let followedTogether: Int
+    private let evictingAfter: Int
     private let queue = DispatchQueue(label: "connections")
     /// Batches that may wait: who scans must not run ahead without bound.
     private let room = DispatchSemaphore(value: 8)
@@ -89,14 +85,12 @@ private final class Work: Sendable {
         init(_ shard: ConnectionShard) { self.shard = Mutex(shard) }
     }
 
-    /// - Parameter followedTogether: segments of a shard.
-    init(mostConnections: Int, followedTogether: Int, lacksAllPast: Bool) {
-        self.followedTogether = followedTogether
+    init(memory: Int, evictingAfter: Int, lacksAllPast: Bool) {
+        self.evictingAfter = evictingAfter
         slots = (0..<ConnectionTable.shardCount).map {
             Slot(
                 ConnectionShard(
-                    number: $0, mostFlows: max(1, mostConnections / ConnectionTable.shardCount),
-                    lacksAllPast: lacksAllPast))
+                    number: $0, memory: memory / ConnectionTable.shardCount, lacksAllPast: lacksAllPast))
         }
     }
 
@@ -106,8 +100,8 @@ private final class Work: Sendable {
             DispatchQueue.concurrentPerform(iterations: slots.count) { number in
                 slots[number].shard.withLock { shard in
                     for (batch, preceding) in batches {
-                        shard.follow(
-                            batch.shards[number], precedingPackets: preceding, inPiecesOf: followedTogether)
+                        shard.take(
+                            batch.shards[number], precedingPackets: preceding, inPiecesOf: evictingAfter)
                     }
                 }
             }
@@ -144,13 +138,13 @@ private final class Work: Sendable {
     /// Takes in all that came.
     private func settle() {
         queue.sync {
-            for slot in slots { slot.shard.withLock { $0.followRest() } }
+            for slot in slots { slot.shard.withLock { $0.settle() } }
             ask()
         }
     }
 
     private func capture(_ finish: @Sendable (inout ConnectionShard) -> FollowedConnections) -> FollowedCapture {
-        let letGo = slots.reduce(0) { sum, slot in sum + slot.shard.withLock { $0.letGo } }
+        let evicted = slots.reduce(0) { sum, slot in sum + slot.shard.withLock { $0.evicted } }
         let names = ConnectionNames.all(slots.map { $0.shard.withLock { $0.numbers ?? ConnectionNumbers() } })
         let shards = slots.concurrentMap(inPiecesOf: 1) { slot in slot.shard.withLock { finish(&$0) } }
         let flows = ConnectionTable(names, shards)
@@ -158,7 +152,7 @@ private final class Work: Sendable {
         return translations.withLock { translations in
             listeners.find(in: translations.listeners)
             return FollowedCapture(
-                flows: flows, translationGaps: translations.gaps, listeners: listeners, connectionsLetGo: letGo)
+                flows: flows, translationGaps: translations.gaps, listeners: listeners, connectionsEvicted: evicted)
         }
     }
 }

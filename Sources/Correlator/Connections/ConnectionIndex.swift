@@ -1,3 +1,5 @@
+import NetworkTypes
+
 /// Finds the flow of a connection at an interface.
 struct ConnectionIndex: Sendable {
     /// Of each connection the first flow there was: most have no other.
@@ -18,10 +20,13 @@ struct ConnectionIndex: Sendable {
         let ifindex: Int32
     }
 
+    /// Asks for the memory that a search for a connection looks at.
+    func prefetch(place: Int) { first.prefetch(place) }
+
     /// The flow of a segment, or nil once, after which it is `new`.
     ///
     /// - Parameter place: the number of its connection among those that the index is for.
-    mutating func flow(of segment: ConnectionSegment, place: Int, orNew new: Int32) -> Int32? {
+    mutating func flow(of segment: RoutedSegment, place: Int, orNew new: Int32) -> Int32? {
         while place >= first.count {
             first.append(contentsOf: repeatElement(Entry(), count: max(64, first.count)))
         }

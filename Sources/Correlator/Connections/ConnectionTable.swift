@@ -83,26 +83,16 @@ public struct ConnectionTable: Sendable {
             init(_ shard: ConnectionShard) { self.shard = Mutex(shard) }
         }
 
-        /// Segments of a shard that are followed together: the more, the more of them are of the same connection, and the
-        /// less often its state has to be fetched into the processor's cache. All shards hold 14 MB of them, or what one
-        /// round of the scan brings.
-        private let followedTogether: Int
-
         /// The segments of a part of the file, for each shard its own.
         public struct Batch: Sendable {
-            fileprivate var shards = [[ConnectionSegment]](repeating: [], count: ConnectionTable.shardCount)
+            fileprivate var shards = [[RoutedSegment]](repeating: [], count: ConnectionTable.shardCount)
         }
 
         /// - Parameters:
         ///   - filter: the one that selects the segments.
         ///   - resets: how many of them are RSTs, as far as that is known.
         public init(_ filter: ConnectionFilter, resets: Int = 0) {
-            self.init(filter, resets: resets, followedTogether: 24_576)
-        }
-
-        init(_ filter: ConnectionFilter, resets: Int, followedTogether: Int) {
             self.filter = filter
-            self.followedTogether = followedTogether
             func share(_ count: Int) -> Int { count / ConnectionTable.shardCount * 17 / 16 }
             slots = (0..<ConnectionTable.shardCount).map { _ in
                 Slot(ConnectionShard(connections: share(filter.count), resets: share(resets)))
@@ -114,16 +104,15 @@ public struct ConnectionTable: Sendable {
         /// - Parameter segment: one that the filter selected; others are left out.
         public static func add(_ segment: CapturedSegment, to batch: inout Batch) {
             guard segment.connection >= 0 else { return }
-            batch.shards[ConnectionNames.shard(of: segment.connection)].append(ConnectionSegment(segment))
+            batch.shards[ConnectionNames.shard(of: segment.connection)].append(RoutedSegment(segment))
         }
 
         public mutating func take(_ batches: [(batch: Batch, precedingPackets: Int)]) {
-            DispatchQueue.concurrentPerform(iterations: slots.count) { [slots, followedTogether] number in
+            DispatchQueue.concurrentPerform(iterations: slots.count) { [slots] number in
                 slots[number].shard.withLock { shard in
                     for (batch, preceding) in batches {
-                        shard.enqueue(batch.shards[number], precedingPackets: preceding)
+                        shard.take(batch.shards[number], precedingPackets: preceding)
                     }
-                    shard.follow(ifAtLeast: followedTogether)
                 }
             }
         }

@@ -64,7 +64,7 @@ struct EndpointPair: Sendable {
             : (pair.second.segments, pair.second.lowestTTL, pair.second.highestTTL)
     }
 
-    /// Looks at what the next segments will need, and means nothing; see `ConnectionShard.add`.
+    /// Looks at what the next segments will need, and means nothing; see `ConnectionShard.followDue`.
     func touch() -> Int {
         guard let pair else { return 0 }
         return unsafe pair.first.segments &+ pair.first.probesSinceHeard &+ pair.first.resetCount

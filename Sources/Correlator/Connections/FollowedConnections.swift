@@ -7,10 +7,12 @@ import PcapReader
 /// A class, so that it is asked without a copy of it.
 final class FollowedConnections: Sendable {
     private let flows: [EndedFlow]
+    /// Segments of connections without a RST that were not followed.
+    private let log: SegmentLog
     /// The places of those whose connection has a RST.
     private let resetFlows: [Int]
-    /// The first of them as they were followed, to be compared with those of other captures.
-    let comparedFlows: [(place: Int, flow: ConnectionShard.Connection)]
+    /// The first of them with the segments that are kept of both ends, to be compared with those of other captures.
+    let comparedFlows: [(place: Int, connection: Int32, isReversed: Bool, recent: [[SegmentNote]])]
     /// One for each RST.
     private let moments: [ConnectionShard.ResetSnapshot]
     /// The packets of all RSTs, in order, with the places of these. Some show a RST again.
@@ -20,47 +22,68 @@ final class FollowedConnections: Sendable {
     /// All flows by the number of their connection.
     private let byConnection: [(connection: Int32, flow: Int32)]
 
-    /// - Parameter isWhole: the flows are those of all connections, not of those with a RST.
+    /// - Parameters:
+    ///   - states: of the entries that were followed.
+    ///   - log: what was not followed.
+    ///   - resetFlows: the places of entries whose connection has a RST.
     init(
-        _ flows: [ConnectionShard.Connection], _ moments: [ConnectionShard.ResetSnapshot],
-        _ repeats: [(number: Int, moment: Int32)],
-        isWhole: Bool
+        _ entries: [ConnectionShard.Entry], _ states: [ConnectionShard.Connection], _ log: SegmentLog,
+        _ moments: [ConnectionShard.ResetSnapshot], _ repeats: [(number: Int, moment: Int32)], resetFlows: [Int]
     ) {
-        self.flows = flows.map(EndedFlow.init)
+        flows = entries.map { entry in
+            EndedFlow(entry, entry.state < 0 ? ConnectionShard.Connection() : states[Int(entry.state)])
+        }
+        self.log = log
         self.moments = moments
         packets =
             (moments.indices.map { (moments[$0].note.number, Int32(truncatingIfNeeded: $0)) }
             + repeats.map { ($0.number, $0.moment) }).sorted { $0.0 < $1.0 }
-        // A connection that was reset is one whatever interface showed the RST.
-        let reset = isWhole ? Set(flows.lazy.filter(\.hasReset).map(\.connection)) : []
-        resetFlows = flows.indices.filter { !isWhole || reset.contains(flows[$0].connection) }
-        comparedFlows = resetFlows.prefix(ConnectionTable.comparedFlows).map { ($0, flows[$0]) }
-        nextResets = Self.nextResets(moments, flowCount: flows.count)
-        byConnection = flows.indices.filter { flows[$0].connection >= 0 }.map { (flows[$0].connection, Int32($0)) }
-            .sorted { $0 < $1 }
+        self.resetFlows = resetFlows
+        comparedFlows = resetFlows.prefix(ConnectionTable.comparedFlows).compactMap { place in
+            let entry = entries[place]
+            guard entry.state >= 0 else { return nil }
+            let state = states[Int(entry.state)]
+            return (place, entry.connection, entry.isReversed, (0..<2).map { state.recent($0).inOrder })
+        }
+        nextResets = Self.nextResets(moments, flowCount: entries.count)
+        byConnection = entries.indices.filter { entries[$0].connection >= 0 }.map {
+            (entries[$0].connection, Int32($0))
+        }
+        .sorted { $0 < $1 }
     }
 
-    /// Of a flow what is asked for afterwards.
+    /// Of a connection at an interface what is asked for afterwards.
     private struct EndedFlow: Sendable {
-        let connection: Int32
-        let isReversed: Bool
+        let entry: ConnectionShard.Entry
         let generation: Int32
         let duplicates: Int32
         let pending: Int32
-        let lacksPast: Bool
         let ends: EndpointPair
         let past: [(generation: Int32, ends: EndpointPair)]
 
-        init(_ flow: ConnectionShard.Connection) {
-            connection = flow.connection
-            isReversed = flow.isReversed
-            generation = flow.generation
-            duplicates = flow.duplicates
-            pending = flow.pending
-            lacksPast = flow.lacksPast
-            ends = flow.ends
-            past = flow.past
+        init(_ entry: ConnectionShard.Entry, _ state: ConnectionShard.Connection) {
+            self.entry = entry
+            generation = state.generation
+            duplicates = state.duplicates
+            pending = state.pending
+            ends = state.ends
+            past = state.past
         }
+
+        var connection: Int32 { entry.connection }
+        var isReversed: Bool { entry.isReversed }
+    }
+
+    /// Both ends of a flow, but for its latest RST. Of most connections without a RST nobody asks: they are followed when
+    /// somebody does.
+    private func ends(of flow: Int) -> EndpointPair {
+        let entry = flows[flow].entry
+        guard entry.state < 0 else { return flows[flow].ends }
+        var state = ConnectionShard.Connection()
+        var snapshots: [ConnectionShard.ResetSnapshot] = []
+        var repeats: [(number: Int, moment: Int32)] = []
+        log.forEach(in: entry.waiting) { state.take($0, of: entry, flow, &snapshots, &repeats) }
+        return state.ends
     }
 
     /// From the last RST to the first: of each flow the latest RSTs of both ends are known.
@@ -115,7 +138,7 @@ final class FollowedConnections: Sendable {
             answerHistory: moments[moment].answerHistory.value, previous: moments[moment].previous,
             after: after(moment, final), final: final, duplicates: Int(flows[Int(moments[moment].flow)].duplicates),
             zeek: moments[moment].zeek, strangers: strangers,
-            lacksPast: flows[Int(moments[moment].flow)].lacksPast && moments[moment].generation == 0)
+            lacksPast: flows[Int(moments[moment].flow)].entry.lacksPast && moments[moment].generation == 0)
     }
 
     /// The RSTs that show by themselves that a third party sent them.
@@ -163,7 +186,7 @@ final class FollowedConnections: Sendable {
     /// Both ends of a flow with all its RSTs.
     private func currentEnds(_ flow: Int) -> FinalEnds {
         let pending = Int(flows[flow].pending)
-        guard pending >= 0 else { return FinalEnds(flows[flow].ends) }
+        guard pending >= 0 else { return FinalEnds(ends(of: flow)) }
         return FinalEnds(flows[flow].ends, last: (Int(moments[pending].sender), moments[pending].note))
     }
 
@@ -215,7 +238,9 @@ final class FollowedConnections: Sendable {
 
     /// Each flow with its connection, and whether the sender of its first segment comes second there.
     var endsOfAllFlows: some Sequence<(Int32, Bool, EndpointPair)> {
-        flows.lazy.filter { $0.connection >= 0 }.map { ($0.connection, $0.isReversed, $0.ends) }
+        flows.indices.lazy.filter { self.flows[$0].connection >= 0 }.map {
+            (self.flows[$0].connection, self.flows[$0].isReversed, self.ends(of: $0))
+        }
     }
 
     /// Each flow whose connection has a RST with its connection, and whether the sender of its first segment comes second there.

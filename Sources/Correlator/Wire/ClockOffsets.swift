@@ -81,11 +81,11 @@ struct SegmentKey: Hashable {
 extension FollowedConnections {
     /// The segments that are kept of the compared flows, with their times.
     func notes(in names: ConnectionNames) -> [(SegmentKey, Int64)] {
-        comparedFlows.flatMap { number, flow in
-            sides(number).enumerated().flatMap { index, side in
-                let tuple = names.tuple(flow.connection)
-                let isReversed = flow.isReversed != (index == 1)
-                return ([side.syn, side.fin].compactMap { $0 } + flow.recent(index).inOrder + side.resets).map { note in
+        comparedFlows.flatMap { place, connection, isReversedFlow, recent in
+            sides(place).enumerated().flatMap { index, side in
+                let tuple = names.tuple(connection)
+                let isReversed = isReversedFlow != (index == 1)
+                return ([side.syn, side.fin].compactMap { $0 } + recent[index] + side.resets).map { note in
                     (
                         SegmentKey(
                             tuple: isReversed ? tuple.reversed : tuple, seq: note.seq, ack: note.ack,

@@ -36,7 +36,7 @@ struct RecentSegments: Sendable {
         return false
     }
 
-    /// Looks at what is needed to find the latest one, and at that, and means nothing; see `ConnectionShard.add`.
+    /// Looks at what is needed to find the latest one, and at that, and means nothing; see `ConnectionShard.followDue`.
     func touchCount() -> Int { ring.count }
     func touch() -> Int { ring.isEmpty ? 0 : ring[newest].number }
 

@@ -105,35 +105,24 @@ struct LaterNote: Sendable, Equatable {
 /// A segment of a connection that is followed.
 struct ConnectionSegment: Sendable, Equatable {
     var note: SegmentNote
-    /// See `CapturedSegment`.
-    var connection: Int32
-    let interface: Int32
-    let ifindex: Int32
-    var isReversed: Bool
-    let windowScale: UInt8
-    let maximumSegmentSize: UInt16
-    let sourcePort: UInt16
-    let destinationPort: UInt16
     let flowLabel: UInt32
+    let maximumSegmentSize: UInt16
+    let windowScale: UInt8
+    /// It goes against the direction in which its connection is numbered.
+    var isReversed: Bool
 
     init(_ captured: CapturedSegment) {
         note = SegmentNote(captured)
-        connection = captured.connection
-        interface = captured.interface
-        ifindex = captured.ifindex
-        isReversed = captured.isReversed
-        sourcePort = captured.segment.tuple.sourcePort
-        destinationPort = captured.segment.tuple.destinationPort
-        windowScale = captured.segment.options.windowScale
-        maximumSegmentSize = captured.segment.options.maximumSegmentSize
         flowLabel = captured.segment.flowLabel
+        maximumSegmentSize = captured.segment.options.maximumSegmentSize
+        windowScale = captured.segment.options.windowScale
+        isReversed = captured.isReversed
     }
 
-    /// The same, whatever number its connection was given.
+    /// The same, however its connection is numbered.
     static func == (a: Self, b: Self) -> Bool {
-        a.note == b.note && a.interface == b.interface && a.ifindex == b.ifindex && a.windowScale == b.windowScale
-            && a.maximumSegmentSize == b.maximumSegmentSize && a.sourcePort == b.sourcePort
-            && a.destinationPort == b.destinationPort && a.flowLabel == b.flowLabel
+        a.note == b.note && a.windowScale == b.windowScale && a.maximumSegmentSize == b.maximumSegmentSize
+            && a.flowLabel == b.flowLabel
     }
 
     /// What a SYN offers.
@@ -145,6 +134,26 @@ struct ConnectionSegment: Sendable, Equatable {
         options.timestamp = note.timestamp
         options.timestampEcho = note.timestampEcho
         return options
+    }
+}
+
+/// A segment, and the connection and interface that it belongs to.
+struct RoutedSegment: Sendable {
+    var segment: ConnectionSegment
+    /// See `CapturedSegment`.
+    var connection: Int32
+    let interface: Int32
+    let ifindex: Int32
+    let sourcePort: UInt16
+    let destinationPort: UInt16
+
+    init(_ captured: CapturedSegment) {
+        segment = ConnectionSegment(captured)
+        connection = captured.connection
+        interface = captured.interface
+        ifindex = captured.ifindex
+        sourcePort = captured.segment.tuple.sourcePort
+        destinationPort = captured.segment.tuple.destinationPort
     }
 }
 
