@@ -1,21 +1,21 @@
 import KernelEvents
 
-/// What to do about a RST, where the evidence says more than the catalogue's advice for its cause.
+/// What to do about a RST, if the evidence allows more specific advice than the catalogue's for its cause.
 public enum Advice: Sendable, Hashable {
     /// In these words.
     case text(String)
     /// The process exited, or was killed by a signal, with the socket still open.
     case processEnded(isKilled: Bool, signal: UInt8?)
-    /// The process closed a connection that had been idle for so long, nanoseconds: the shortest and the longest time.
+    /// The process closed connections that had been idle: the shortest and the longest idle time, nanoseconds.
     case idleClose(process: String, shortest: UInt64, longest: UInt64)
 
-    /// What to do about two RSTs, if it is the same thing.
+    /// The advice for two RSTs, if it is the same.
     func merged(with other: Advice) -> Advice? {
         guard case .idleClose(let process, let shortest, let longest) = self,
             case .idleClose(process, let otherShortest, let otherLongest) = other
         else { return self == other ? self : nil }
         let (least, most) = (min(shortest, otherShortest), max(longest, otherLongest))
-        // Times that are further apart come from no one timeout.
+        // Times that are further apart do not come from a single timeout.
         return most - least <= least / 10 ? .idleClose(process: process, shortest: least, longest: most) : nil
     }
 
@@ -49,7 +49,7 @@ public enum Advice: Sendable, Hashable {
 }
 
 extension EntryBuilder {
-    /// Nil where the catalogue's advice for the cause is all there is.
+    /// Nil if there is only the catalogue's advice for the cause.
     func advice(_ judged: JudgedReset, _ process: Reset.Process?) -> Advice? {
         if let end = processEnd(judged.evidence.path, process, judged.observed.decision ?? judged.observed.origin),
             judged.verdict.traits.contains(.explainedByProcessEnd)

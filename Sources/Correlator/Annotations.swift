@@ -2,10 +2,10 @@ import NetworkTypes
 import PcapReader
 
 extension EntryBuilder {
-    /// A file may have thousands of names for an address; so many are shown.
+    /// How many names of an address are shown; a file may have thousands.
     private static let shownNames = 3
 
-    /// What somebody wrote into the captures about a RST, and what they call its ends.
+    /// The captures' comments on a RST, and their names for its ends.
     func annotations(_ packets: FewReferences, _ tuple: FourTuple) -> [Fact] {
         var facts: [Fact] = []
         for packet in packets {

@@ -1,4 +1,4 @@
-/// Whom a RST is laid to, and which causes come into question: what many RSTs have in common word for word.
+/// To whom a RST is attributed, and its candidate causes: values that many RSTs share word for word.
 public struct Attribution: Sendable, Hashable {
     /// See `Reset`.
     public var candidates: [Cause] = []
@@ -7,7 +7,7 @@ public struct Attribution: Sendable, Hashable {
     public var location: Reset.Location?
     /// Who received it, where that was recorded.
     public var receiver: Reset.Process?
-    /// Nil where the catalogue's advice for the cause is all there is.
+    /// Nil if there is only the catalogue's advice for the cause.
     public var advice: Advice?
     public init(candidates: [Cause] = []) { self.candidates = candidates }
 }
@@ -16,7 +16,7 @@ public struct Attribution: Sendable, Hashable {
 struct AttributionTable: Sendable {
     private(set) var all: [Attribution] = []
     private var numbers: [Attribution: Int32] = [:]
-    /// One of those with the same few bits, or -1: to compare with it is faster than to hash all words.
+    /// A recent one with the same few bits, or -1: comparing with it is faster than hashing all words.
     private var recent = [Int32](repeating: -1, count: Attribution.slots)
 
     mutating func number(of attribution: Attribution) -> Int32 {
@@ -40,7 +40,7 @@ extension Attribution {
     /// A power of two.
     fileprivate static let slots = 1024
 
-    /// By what is quick to tell of it; the words are the same for one process mostly.
+    /// From values that are quick to hash; the words are mostly the same for one process.
     fileprivate var slot: Int {
         let role: UInt32 =
             switch process?.role {

@@ -1,7 +1,7 @@
 extension RandomAccessCollection where Index == Int {
-    /// The place of the first element that does not come before something, the end if all do.
+    /// The index of the first element for which the condition does not hold; the end if it holds for all.
     ///
-    /// - Parameter comesBefore: true for elements up to some place, false from there on.
+    /// - Parameter comesBefore: true for elements up to some index, false from there on.
     func firstPlace(whereNot comesBefore: (Element) -> Bool) -> Int {
         var low = startIndex
         var high = endIndex

@@ -50,7 +50,7 @@ public enum Certainty: String, Sendable, CaseIterable {
     case unknown
 }
 
-/// Whether kernel and wire agree that the RST exists.
+/// Whether the RST was seen by the kernel, on the wire, or both.
 public enum Outcome: String, Sendable, CaseIterable {
     /// A kernel event and a packet are the same RST.
     case matched
@@ -60,7 +60,7 @@ public enum Outcome: String, Sendable, CaseIterable {
     case wireOnly = "wire-only"
 }
 
-/// Which way a RST went, as the recorded hosts see it.
+/// The direction of a RST, as the recorded hosts see it.
 public enum Direction: String, Sendable, CaseIterable {
     /// By a host that was recorded.
     case sent

@@ -1,6 +1,7 @@
-/// What the path of a cgroup says about whose it is: a container, a pod of Kubernetes, a unit of systemd.
+/// What the path of a cgroup says about its owner: a container, a Kubernetes pod or a systemd unit.
 ///
-/// Pure text: nothing proves that a runtime made the cgroup, since whoever may make cgroups chooses their names.
+/// Only the text is read: nothing proves that a runtime made the cgroup, since anybody who may create cgroups chooses their
+/// names.
 public struct CgroupIdentity: Sendable, Hashable {
     /// 64 hexadecimal digits of docker, containerd, CRI-O or podman; the name of an LXC or Incus container.
     public var container: String?
@@ -29,7 +30,7 @@ public struct CgroupIdentity: Sendable, Hashable {
             guard readsUnits else { continue }
             if name.hasSuffix(".slice") { continue }
             guard Self.isUnit(name) else {
-                // No systemd would have made this: /kubepods/burstable, /docker, /lxc.
+                // Not made by systemd: /kubepods/burstable, /docker, /lxc.
                 continue
             }
             unit = String(name)
@@ -46,7 +47,7 @@ public struct CgroupIdentity: Sendable, Hashable {
 
     private static let unitTypes: Set<Substring> = ["service", "scope", "socket", "mount", "swap"]
 
-    /// unit_name_is_valid(): only these types have processes of their own.
+    /// unit_name_is_valid(): only units of these types have processes.
     private static func isUnit(_ name: Substring) -> Bool {
         guard name.utf8.count < 256, let dot = name.lastIndex(of: "."), dot != name.startIndex,
             unitTypes.contains(name[name.index(after: dot)...])

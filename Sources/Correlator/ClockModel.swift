@@ -28,11 +28,11 @@ struct ClockModel: Sendable {
         /// those of the new one.
         var notBefore: Int64
         var time: Int64
-        /// The recorder did not see it happen.
+        /// Whether the recorder did not see it happen.
         let isDerived: Bool
     }
 
-    /// So many steps are told apart; no clock is set that often, but a file may claim it.
+    /// The maximum number of steps: no clock is set more often, but a file may claim it.
     static let mostSteps = 1024
 
     /// - Parameter recordings: of one host, from one of its boots to the next.
@@ -79,7 +79,7 @@ struct ClockModel: Sendable {
         return steps.isEmpty ? realtime : realtime.saturatingSubtract(shifts[setting(at: monotonic)])
     }
 
-    /// How often the clock had been set until then.
+    /// How often the clock had been set by then.
     func setting(at monotonic: Int64) -> Int { steps.firstPlace { $0.time <= monotonic } }
 
     /// When the clock may have been set that way, by the steady clock: the settings before and after it overlap where it is
@@ -104,7 +104,7 @@ struct ClockModel: Sendable {
         }
         guard !steps.isEmpty else { return }
         shifts = steps.reduce(into: [0]) { $0.append($0[$0.count - 1].saturatingAdd($1.size)) }
-        // The clock of other hosts agrees with the one that it had for longest, more likely than with any other.
+        // The clocks of other hosts most likely agree with the setting that was in force longest.
         let starts = [samples[0].monotonic] + steps.map(\.latest)
         let ends = steps.map(\.latest) + [samples[samples.count - 1].monotonic]
         let lengths = starts.indices.map { ends[$0].distance(from: starts[$0]) }
@@ -116,12 +116,12 @@ struct ClockModel: Sendable {
         let after = samples[place + 1]
         if areMarked { return differs(after: place, wasSet: after.step != nil) }
         guard differs(after: place, wasSet: true, tolerance: 1_000_000) else { return false }
-        // Nobody marked it: a clock that goes a little wrong for seconds is not set, but made to run faster or slower.
+        // Without a mark, a clock that deviates a little for seconds was not set, but slewed.
         let isFast = differs(after: place, wasSet: false)
         return after.step != nil || isFast || ![place - 1, place + 1].contains { isAlike(place, $0) }
     }
 
-    /// Whether more is between the sample at this place and the next than drift.
+    /// Whether the sample at this place and the next differ by more than drift.
     private func differs(after place: Int, wasSet: Bool, tolerance: UInt64 = 0) -> Bool {
         let (before, after) = (samples[place], samples[place + 1])
         let difference = after.offset.distance(from: before.offset)
@@ -136,11 +136,11 @@ struct ClockModel: Sendable {
         return isForward(place) == isForward(other)
     }
 
-    /// Says that events between two times tell when the clock was set: it was before the second, and not before the first.
+    /// Narrows down when the clock was set, from events: before the second time, and not before the first.
     mutating func narrow(step: Int, notBefore: Int64?, before: Int64?) {
         let first = max(notBefore ?? .min, steps[step].earliest)
         let last = min(before ?? .max, steps[step].latest)
-        // Clocks that are not read at the same moment may contradict each other.
+        // Clocks that are read at different moments may contradict each other.
         guard first < last else { return }
         steps[step].notBefore = first
         steps[step].time = last

@@ -7,20 +7,20 @@ public struct ClockSetting: Sendable, Equatable {
     /// What the clock showed when it was set, and what it was set to: nanoseconds since 1970-01-01 UTC.
     public var before: Int64
     public var after: Int64
-    /// By so much, nanoseconds; negative: back.
+    /// How far it was set, nanoseconds; negative if back.
     public var size: Int64
     /// How much of it is time that the host was suspended, nanoseconds.
     public var suspended: Int64?
-    /// When it was set is known to so many nanoseconds.
+    /// How precisely the time of the setting is known, nanoseconds.
     public var uncertainty: Int64
-    /// Nobody saw it: two comparisons of the clocks differ.
+    /// Whether it was not observed, but derived from two comparisons of the clocks.
     public var isDerived: Bool
-    /// It may have run faster or slower instead for a while.
+    /// Whether the clock may instead have been slewed for a while.
     public var mayBeSlewed: Bool
 
     /// What happened, without when: a clause.
     public var summary: String {
-        // As whoever set it meant it: what passed between two looks at the clocks is not known to a millisecond.
+        // Rounded to what was probably intended: the time between two readings is not known to the millisecond.
         let rounded = size.magnitude < 10_000_000 ? size.magnitude : (size.magnitude + 500_000) / 1_000_000 * 1_000_000
         let span = TimeSpan(nanoseconds: rounded)
         if let suspended, suspended.distance(from: size) <= max(size.magnitude / 100, 10_000_000) {
@@ -41,7 +41,7 @@ extension HostClocks {
             let times = (input.recording.clocks + [input.recording.header?.clock].compactMap(\.self)).map(\.monotonic)
             guard let first = times.min(), let last = times.max() else { continue }
             for step in model.steps {
-                // Of a host that was recorded twice at a time, by the recording that was there.
+                // If a host was recorded twice at once, only by the recording that covers the step.
                 guard first <= step.earliest, last >= step.latest, seen.insert([step.earliest, step.latest]).inserted
                 else {
                     continue

@@ -1,7 +1,7 @@
 import Dispatch
 
 extension RandomAccessCollection where Self: Sendable, Index == Int {
-    /// The same as `map`, on all processors where there are enough elements to be worth it.
+    /// The same as `map`, but on all processors if there are enough elements to be worth it.
     ///
     /// - Parameter size: how many elements a processor takes at a time.
     package func concurrentMap<Result: Sendable>(
@@ -21,7 +21,7 @@ extension RandomAccessCollection where Self: Sendable, Index == Int {
     }
 }
 
-/// Where each processor writes places of its own.
+/// Memory in which each processor writes its own elements.
 @unsafe private struct Results<Element>: @unchecked Sendable {
     let buffer: UnsafeMutableBufferPointer<Element>
 }

@@ -7,19 +7,19 @@ public struct ConnectionEnd: Sendable, Equatable {
     /// From the end to the RST, nanoseconds.
     public let age: UInt64
 
-    /// Nil if what is remembered is not the end of the connection that the segment belongs to: an earlier one had the same
-    /// addresses and ports.
+    /// Nil if the remembered end is not that of the segment's connection, but of an earlier one with the same addresses and
+    /// ports.
     init?(_ ending: ResetEvent.Ending, at time: Int64, trigger: Evidence.Trigger?) {
         guard ending.monotonic <= time else { return nil }
         if let trigger, trigger.flags.contains(.ack), let seq = ending.seq {
-            // What the segment acknowledges was sent here, its FIN at most: no more was, and no window is larger than 1 GiB.
+            // The segment cannot acknowledge more than was sent here (up to the FIN), and no window is larger than 1 GiB.
             guard seq &+ 1 &- trigger.ack <= 1 << 30 else { return nil }
         }
         self.ending = ending
         age = time.saturatingSubtract(ending.monotonic).magnitude
     }
 
-    /// Who ended it, how, and how long before: `nginx (pid 812) closed it 5.0 s before, after 5.0 s without data`.
+    /// Who ended it, how, and how long ago: `nginx (pid 812) closed it 5.0 s earlier, after 5.0 s without data`.
     var history: String {
         let before = "\(TimeSpan(nanoseconds: age)) earlier"
         let process = ending.process.map(Self.name)
@@ -45,7 +45,7 @@ public struct ConnectionEnd: Sendable, Equatable {
         }
     }
 
-    /// Closing after silence is a limit of the program: the peer's has to be shorter.
+    /// Closing after silence shows an idle timeout of the program: the peer's has to be shorter.
     var idleAdvice: Advice? {
         guard ending.how == .close || ending.how == .shutdown, ending.state != .synSent, let idle = ending.idle,
             idle >= 1_000_000_000, let process = ending.process
@@ -55,7 +55,7 @@ public struct ConnectionEnd: Sendable, Equatable {
         return .idleClose(process: process.comm, shortest: silence, longest: silence)
     }
 
-    /// Shorter silences are what every exchange has.
+    /// Shorter silences occur in every exchange.
     private static let notableSilence: Int64 = 100_000_000
 
     private var silence: String {
@@ -83,7 +83,7 @@ extension ResetEvent.Ending {
 }
 
 extension EvidenceBuilder {
-    /// What is remembered of the end of the RST's connection, by the decision or else by the packet that left.
+    /// The remembered end of the RST's connection, from the decision or else from the packet that left.
     func connectionEnd(_ verdict: Verdict, _ evidence: Evidence, origin: Reference?, decision: Reference?)
         -> (end: ConnectionEnd, reference: Reference)?
     {
@@ -102,7 +102,7 @@ extension EvidenceBuilder {
 }
 
 extension EntryBuilder {
-    /// The process that ended the connection, or whose it was.
+    /// The process that ended the connection, or owned it.
     func process(of end: ConnectionEnd) -> Reset.Process? {
         let ending = end.ending
         if let process = ending.process {
@@ -112,7 +112,7 @@ extension EntryBuilder {
         return ending.owner.map { Reset.Process(pid: $0.pid, comm: $0.comm, role: .owner) }
     }
 
-    /// Why nothing is known of a connection's end.
+    /// Why a connection's end is not known.
     func missingEnd(_ cause: Cause, lead: Reference) -> String? {
         guard cause == .dataAfterFullClose,
             let header = inventory.recordings[inventory.recordingIndex(lead)].recording.header

@@ -3,7 +3,7 @@ import NetworkTypes
 
 /// Finds out for every RST of the inputs why it was sent.
 ///
-/// Pure: the same inputs give the same report, whatever their order in the command line did to reference numbers.
+/// Pure: the same inputs give the same report, whatever their order on the command line.
 public func correlate(captures: [CaptureInput], recordings: [EventInput]) -> Report {
     let found = Correlation(captures: captures, recordings: recordings)
     let inventory = found.inventory
@@ -20,7 +20,7 @@ public func correlate(captures: [CaptureInput], recordings: [EventInput]) -> Rep
     return report
 }
 
-/// Which observations are of one RST.
+/// Determines which observations belong to the same RST.
 struct Correlation {
     let inventory: Inventory
     let builder: EntryBuilder
@@ -40,7 +40,7 @@ struct Correlation {
 }
 
 extension Clusters {
-    /// Those that are not empty, in the order of time.
+    /// The clusters that are not empty, in order of time.
     fileprivate func inOrder(_ inventory: Inventory) -> [Int32] {
         var entries: [(time: Int64, first: Reference, cluster: Int32)] = []
         entries.reserveCapacity(members.count)
@@ -93,7 +93,7 @@ private func notes(_ capture: CaptureInput) -> [String] {
     ]
 }
 
-/// What is not damaged, and yet not there.
+/// What is missing although nothing is damaged.
 private func notes(_ recording: Recording) -> [String] {
     guard let header = recording.header else { return [] }
     var notes = header.hooks.filter { $0.status != "attached" }.map { hook in

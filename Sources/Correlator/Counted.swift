@@ -1,5 +1,5 @@
 extension Int {
-    /// With a comma before each three digits: `10,000`.
+    /// With commas between groups of three digits: `10,000`.
     package var grouped: String {
         var digits = String(magnitude)
         var place = digits.endIndex

@@ -2,10 +2,10 @@ import KernelEvents
 
 /// Joins each `decide` event to the RST it decided on.
 ///
-/// A passive decision comes before its packet, an active one after it, both on one CPU and within microseconds; but whoever
-/// sends may have to wait for the processor in between, longer where the host is itself a guest, and the packet for the link
-/// address of its neighbour. Of equal decisions that are further apart, the nearest on the right side is the segment's. A
-/// decision whose packet nobody saw stands for itself.
+/// A passive decision comes before its packet, an active one after it, both on one CPU and within microseconds; but the sender
+/// may lose the processor in between, for longer if the host is itself a guest, and the packet may wait for the link address of
+/// its neighbour. Of equal decisions that are further apart, the nearest on the right side belongs to the segment. A decision
+/// whose packet was not seen stands alone.
 struct DecisionJoin {
     private let inventory: Inventory
     private let decisions: [Reference]
@@ -17,14 +17,14 @@ struct DecisionJoin {
         /// The first segment that each recorder saw leave, and the first packet.
         let emitted: FewReferences
         let packet: Reference?
-        /// One RST is decided on once, and each recorder of a host tells of it.
+        /// One RST is decided on once, but each recorder on a host reports it.
         var decisions = FewReferences()
     }
 
     private struct Decision {
         let time: Int64
         let reference: Reference
-        /// When the same recorder told of equal ones before and after it.
+        /// When the same recorder reported equal ones before and after it.
         var previous: Int64 = .min
         var next: Int64 = .max
     }
@@ -115,12 +115,12 @@ struct DecisionJoin {
         }
     }
 
-    /// So many recorders on one host are looked for.
+    /// The maximum number of recorders on one host.
     private static let recorders = 8
     /// All programs at a hook run one after the other.
     private static let oneHook: UInt64 = 1_000_000
 
-    /// Whether two recorders tell of one decision, of which no segment was seen.
+    /// Whether two recorders report one decision, of which no segment was seen.
     private func isSame(_ one: Decision, _ other: Decision) -> Bool {
         let (a, b) = (inventory.event(one.reference), inventory.event(other.reference))
         guard let boot = inventory.boot(one.reference) else { return false }
@@ -162,7 +162,7 @@ struct DecisionJoin {
         guard let compared = own ?? place.packet ?? place.emitted.first else { return nil }
         let distance = decision.time.distance(from: inventory.time(compared))
         guard let seq = event.seq, let key = inventory.key(compared) else {
-            // A file of another tool: tuple and time are all there is.
+            // In a file of another tool, there is only the four-tuple and the time.
             let clocked = inventory.hasClock(recording: recording)
             return !clocked || distance <= Window.sightings ? distance : nil
         }

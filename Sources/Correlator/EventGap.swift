@@ -1,7 +1,7 @@
 import KernelEvents
 import NetworkTypes
 
-/// On which side of a recording's hooks a captured RST is of which its kernel events cannot tell.
+/// Whether a captured RST without kernel events came before or after the time that they cover.
 public enum EventGapSide: String, Sendable, CaseIterable {
     /// It came before the hooks were attached.
     case before
@@ -9,15 +9,15 @@ public enum EventGapSide: String, Sendable, CaseIterable {
     case after
 }
 
-/// A captured RST of which the kernel cannot tell: it came before the hooks were there, or after they were gone.
+/// A captured RST that has no kernel event because it came before the hooks were attached, or after they were detached.
 struct EventGap: Equatable {
     let side: EventGapSide
-    /// To the nearest time of which is known that they were there, nanoseconds.
+    /// Nanoseconds to the nearest time at which they are known to have been attached.
     let distance: UInt64
-    /// The recorder says when the hooks were there.
+    /// Whether the recorder states when the hooks were attached.
     let isStated: Bool
 
-    /// A clause about the kernel's events.
+    /// A relative clause about the kernel events.
     var words: String {
         let span = TimeSpan(nanoseconds: distance)
         switch side {
@@ -52,7 +52,7 @@ struct EventCoverage: Sendable {
 
     /// Whether a hook saw every packet that left around the time of a decision, CLOCK_MONOTONIC.
     func watchesPackets(around time: Int64, _ recording: Recording) -> Bool {
-        // A recorder that does not say until when it saw packets was stopped after it had seen the decision.
+        // A recorder that does not say until when it saw packets stopped only after it had seen the decision.
         guard let since = recording.header?.since?.hooks else { return true }
         let distance = Int64(Window.looseDecision)
         return time.saturatingSubtract(distance) >= since
@@ -63,7 +63,7 @@ struct EventCoverage: Sendable {
     ///
     /// - Parameter time: by the steady clock.
     func gap(_ tuple: FourTuple, at time: Int64) -> EventGap? {
-        // Whoever has the address of its source would know.
+        // The host with the source address would have recorded it.
         let senders = hosts.filter { $0.addresses.contains(tuple.source) }
         var nearest: EventGap?
         for host in senders.isEmpty ? hosts : senders {

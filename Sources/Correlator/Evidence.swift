@@ -1,11 +1,11 @@
 public import KernelEvents
 public import NetworkTypes
 
-/// What is known of one RST when its cause is judged: facts only, from the kernel's events and from the wire.
+/// What is known about one RST when its cause is judged: only facts, from the kernel's events and from the wire.
 public struct Evidence: Sendable {
-    /// The stack that the judgement reads: of the packet that left, or else of the decision.
+    /// The stack to judge by: that of the packet that left, or else that of the decision.
     public var path: KernelPath?
-    /// Functions are missing from the path, and nobody knows which.
+    /// Whether functions are missing from the path, without knowing which.
     public var isPathPartial = false
     public var socket: SocketKind = .notRecorded
     /// At the hook.
@@ -24,14 +24,14 @@ public struct Evidence: Sendable {
     public var linger: Bool?
     /// Of the listener that a segment met.
     public var acceptQueue: ResetEvent.AcceptQueue?
-    /// Somebody listens on the port, and the kernel found no socket: nil if nobody does, or for other segments.
+    /// How a listener on the port fits, although the kernel found no socket; nil without one, or for other segments.
     public var listener: ListenerFit?
     /// Of the RST.
     public var flags: TCPFlags?
     /// Addresses and ports of the RST as TCP decided on it, where this host translated them on the way out: those of the
     /// socket, or of the port that had none.
     public var untranslated: FourTuple?
-    /// Those it left with.
+    /// The addresses and ports with which the RST left.
     public var tuple: FourTuple?
     /// Connection tracking, of the segment that provoked a reset.
     public var conntrack: ResetEvent.Conntrack?
@@ -51,17 +51,17 @@ public struct Evidence: Sendable {
         case mayFit
     }
 
-    /// Whether the same segment was there before a program wrote it.
+    /// Whether the same segment had been seen before a program wrote it.
     public enum Repetition: Sendable, Equatable {
         /// It was captured before.
         case seen
-        /// One with equal numbers was, with other addresses, or on a way that was not recorded.
+        /// One with equal numbers was, but with other addresses, or on a path that was not recorded.
         case possible
-        /// It is of another host, and not all was captured that comes to this one.
+        /// It comes from another host, and not everything that reaches this one was captured.
         case unwatched
     }
 
-    /// What stood behind a reset in the kernel's socket tables.
+    /// What the kernel's socket tables had for a reset.
     public enum SocketKind: Sendable, Equatable {
         /// The recording does not say.
         case notRecorded
@@ -70,7 +70,7 @@ public struct Evidence: Sendable {
         /// No full socket, and the kernel does not say more: none, or one in TIME_WAIT.
         case noneOrTimeWait
         case listener
-        /// A request socket, TIME_WAIT, or a full one: `state` tells which.
+        /// A request socket, one in TIME_WAIT, or a full one: `state` says which.
         case connection
     }
 

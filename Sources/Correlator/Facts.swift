@@ -3,14 +3,14 @@ import NetworkTypes
 import PcapReader
 
 extension EntryBuilder {
-    /// What the verdict stands on, each fact with the packet or the event it comes from.
+    /// What the verdict is based on, each fact with the packet or the event it comes from.
     func facts(
         _ evidence: Evidence, verdict: Verdict, process: Reset.Process?, socket: ResetEvent.Socket?,
         packets: FewReferences, origin: Reference?, decision: Reference?, others: [Reference],
         trigger: SegmentNote? = nil
     ) -> [Fact] {
         var facts: [Fact] = []
-        // Whichever of them has the path that was judged by.
+        // The one whose path was used for the verdict.
         let witness = origin.flatMap { evidence.path === inventory.path($0) ? $0 : nil } ?? decision ?? origin
         if let path = evidence.path, let lead = witness {
             if !path.leading.isEmpty { facts.append(Fact("kernel path \(path.leading)", from: place(lead))) }
@@ -72,13 +72,13 @@ extension EntryBuilder {
         return "\(program) passed it on to \(device)"
     }
 
-    /// Why no capture has a RST that the kernel tells of, as far as the recording shows it.
+    /// Why no capture has a RST that the kernel reported, as far as the recording shows.
     private func absence(origin: Reference?, lead: Reference) -> String {
         let recording = inventory.recordings[inventory.recordingIndex(lead)].recording
         guard let origin else {
-            // Only a hook that was there and lost nothing can say that nothing left.
+            // Only a hook that was attached and lost nothing can show that nothing left.
             let watched = recording.header?.hooks.contains { $0.name == ResetEvent.emitHook && $0.status == "attached" }
-            // Behind a translation of addresses it may have been one that nobody asked for.
+            // After address translation, the RST may have been outside the recording's scope.
             let isAnyWanted = recording.header?.scope?.asksForEnds != true
             let time = inventory.event(lead).monotonic
             return watched == true && recording.isComplete && isAnyWanted
@@ -134,7 +134,7 @@ extension EntryBuilder {
         return facts
     }
 
-    /// What the name of an owner stands on; without one, what there is to find it with.
+    /// What the name of an owner is based on; without a name, what may help to find the owner.
     private static func ownership(_ socket: ResetEvent.Socket, _ process: Reset.Process?) -> String? {
         if let owner = socket.owner {
             guard let holders = owner.holders else { return nil }

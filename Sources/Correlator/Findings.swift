@@ -1,9 +1,9 @@
 public import NetworkTypes
 
-/// Many RSTs that are one event: a scan, a dead backend, a crash loop. The RSTs themselves stay in the report.
+/// Many RSTs that are one event, such as a scan, a dead backend or a crash loop. The RSTs themselves stay in the report.
 public struct Finding: Sendable, Equatable {
     public enum Kind: String, Sendable {
-        /// One host tried many ports or hosts, and was turned away.
+        /// One host tried many ports or hosts, and was refused.
         case scan
         /// A service sent them.
         case endpoint
@@ -19,7 +19,7 @@ public struct Finding: Sendable, Equatable {
     }
 
     public var kind: Kind
-    /// What they are together.
+    /// What they amount to together.
     public var pattern: Answer.Pattern?
     /// The most frequent of its causes.
     public var cause: Cause
@@ -27,28 +27,28 @@ public struct Finding: Sendable, Equatable {
     /// Nanoseconds since 1970-01-01 UTC.
     public var first: Int64
     public var last: Int64
-    /// RSTs in 1000 seconds, over the time from the first to the last; nil if that is no time at all.
+    /// RSTs per 1000 seconds, from the first to the last; nil if they came at the same time.
     public var perThousandSeconds: UInt64?
     /// The most frequent, at most `keptEndpoints`.
     public var sources: [EndpointCount]
     public var destinations: [EndpointCount]
-    /// The id of the first of them.
+    /// The ID of the first of them.
     public var example: Int
     public var summary: String
 
     public static let keptEndpoints = 5
-    /// Fewer are told one by one.
+    /// Fewer RSTs are not a finding.
     static let least = 3
 }
 
-/// Puts RSTs together that have one reason, the largest groups first. Each RST is in one finding at most.
+/// Groups RSTs with the same explanation, the largest groups first. Each RST is in at most one finding.
 public func findings(in list: ResetList) -> [Finding] { AnswerGroups(list).findings() }
 
 extension Finding {
     /// - Parameters:
     ///   - members: all with a wall clock.
     ///   - sides: of the members, the source first.
-    ///   - name: of the program whose doing they are.
+    ///   - name: of the program that caused them.
     init(_ members: Members, _ sides: (from: Side, to: Side), pattern: Answer.Pattern?, name: String?) {
         let (from, to) = sides
         let lead = members[0]

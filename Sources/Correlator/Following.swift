@@ -2,10 +2,10 @@ import KernelEvents
 import NetworkTypes
 import PcapReader
 
-/// Which RST an answer to a connection follows from that had been reset already.
+/// Which RST had already reset a connection, so that a later one only follows from it.
 ///
-/// What was under way when a connection was reset meets nothing, a listener or a time-wait socket, and each segment is
-/// answered with a RST of its own: one story, whose cause is that of the first.
+/// Segments in flight when a connection was reset meet no socket, a listener or a time-wait socket, and each of them is
+/// answered with a RST of its own: all are consequences of the first.
 struct Follow: Sendable, Equatable {
     /// Of the first RST.
     let id: Int
@@ -33,8 +33,8 @@ extension EntryBuilder {
                     let age = row.time.saturatingSubtract(first.row.time).magnitude
                     follows[row.id] = Follow(id: first.row.id, cause: first.row.cause, age: age)
                 } else if row.cause != .injected {
-                    // What a third party sent ends no connection of the end that it pretends to be. The answer to a segment
-                    // without ACK refuses what was none yet.
+                    // A third party's RST does not end the connection at the end that it claims to be from. The answer to a
+                    // segment without ACK refuses a connection that did not exist yet.
                     first = seq == 0 ? nil : (row, seq)
                 }
             }
@@ -48,15 +48,15 @@ extension EntryBuilder {
         }.first
     }
 
-    /// What the peer acknowledges, and what was sent, are within what a connection has under way. A later connection with the
-    /// same addresses and ports begins anywhere.
+    /// Whether two sequence numbers are close enough to belong to one connection. A later connection with the same addresses
+    /// and ports begins anywhere.
     private static func isOfOneConnection(_ a: UInt32, _ b: UInt32) -> Bool {
         min(a &- b, b &- a) <= 1 << 24
     }
 }
 
 extension ResetRow {
-    /// It answers a segment that met no connection of its own.
+    /// Whether it answers a segment that met no connection of its own.
     fileprivate var mayFollow: Bool {
         traits.contains(outcome == .wireOnly ? .mayFollowOnWire : .mayFollow)
     }

@@ -1,5 +1,5 @@
-/// RSTs that one sentence explains: they have the cause, the certainty and the candidates in common, and the service or the
-/// program that a person would look at.
+/// RSTs that one sentence explains: they share the cause, the certainty and the candidates, and the service or the program
+/// that a person would look at.
 public struct Answer: Sendable, Equatable {
     public var cause: Cause
     public var certainty: Certainty
@@ -8,22 +8,22 @@ public struct Answer: Sendable, Equatable {
     public var count: Int
     /// How many of them follow from an earlier RST of their connection.
     public var followUps: Int
-    /// What they are together.
+    /// What they amount to together.
     public var pattern: Pattern?
-    /// Which way they went; nil if not all the same way.
+    /// Their direction; nil if they differ.
     public var direction: Direction?
     public var sender: Sender
     /// The ends that were connected to, and those that connected.
     public var services: EndpointSummary
     public var clients: EndpointSummary
-    /// Which of both sent the RSTs.
+    /// Which of the two sent the RSTs.
     public var sentBy: ServiceEnd
     /// Nanoseconds since 1970-01-01 UTC, of those with a wall clock; nil if none has one.
     public var first: Int64?
     public var last: Int64?
-    /// How many came in each of so many equal parts of the report's time; empty without such a time.
+    /// How many came in each of several equal parts of the report's time span; empty without such a span.
     public var timeline: [Int]
-    /// The id of the first of them.
+    /// The ID of the first of them.
     public var example: Int
     /// What to do about all of them, where the evidence says more than the catalogue; nil where it differs.
     public var ownAdvice: Advice?
@@ -47,16 +47,16 @@ public struct Answer: Sendable, Equatable {
     public enum Pattern: Sendable, Equatable {
         /// One host tried many ports or hosts.
         case scan(ports: Int, hosts: Int)
-        /// A service went down and came back so many times.
+        /// A service went down and came back this many times.
         case crashLoop(times: Int)
-        /// Nobody was let in by a service.
+        /// A service refused all connections.
         case deadBackend
         /// Connections at regular intervals, nanoseconds.
         case healthCheck(every: UInt64)
-        /// So many of them came after the same silence, nanoseconds, within 5 %.
+        /// `count` of them came after the same silence (nanoseconds), within 5 %.
         case idleLimit(silence: UInt64, count: Int)
 
-        /// As the JSON report has it.
+        /// The word in the JSON report.
         public var word: String {
             switch self {
             case .scan: "scan"
@@ -68,22 +68,22 @@ public struct Answer: Sendable, Equatable {
         }
     }
 
-    /// Whose doing they are, as far as it is known.
+    /// Which process caused them, as far as known.
     public struct Sender: Sendable, Equatable {
-        /// Nil where no process has a part in it, or none is known.
+        /// Nil if no process was involved, or none is known.
         public var name: String?
         public var role: Reset.Process.Role?
-        /// How many processes, by their numbers, and the number if there is one.
+        /// How many distinct processes, and the PID if there is only one.
         public var processes: Int
         public var pid: Int32?
-        /// The owner of the sockets where `name` is their killer.
+        /// The owner of the sockets, if `name` is their killer.
         public var owner: String?
         public var location: Reset.Location?
     }
 
-    /// Of one side.
+    /// The ends of one side.
     public struct EndpointSummary: Sendable, Equatable {
-        /// Different addresses, and different addresses with their ports.
+        /// Number of distinct addresses, and of distinct addresses with ports.
         public var addresses: Int
         public var ends: Int
         /// The most frequent addresses, at most `Finding.keptEndpoints`.

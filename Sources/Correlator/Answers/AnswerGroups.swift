@@ -1,13 +1,13 @@
 import NetworkTypes
 import Synchronization
 
-/// The RSTs of a list, put together by what a person would fix. Each RST is in one group.
+/// The RSTs of a list, grouped by what a person would fix. Each RST is in one group.
 ///
-/// Groups are made of rows, and few of them are looked at closer: an `Answer` is made when it is asked for.
+/// Groups are made from rows, and few of them are examined more closely: an `Answer` is made only on request.
 public struct AnswerGroups: Sendable {
     private let rows: [ResetRow]
     private let attributions: [Attribution]
-    /// The groups' members, group by group and each in the order of time.
+    /// The groups' members, group by group, in order of time within each.
     private let places: [Int32]
     private var groups: [Group]
     private let sides = Sides()
@@ -53,7 +53,7 @@ public struct AnswerGroups: Sendable {
                 pattern: finder.pattern(of: members, merged.kinds[number]),
                 isConsequence: members.rows.allSatisfy { $0.followed != 0 }, problem: merged.problems[number])
         }
-        // A loop is one finding, whatever it makes of connections.
+        // A loop is one finding, however it ends connections.
         var loops: [Endpoint: Int32] = [:]
         for number in groups.indices {
             guard case .crashLoop = groups[number].pattern else { continue }
@@ -74,7 +74,7 @@ public struct AnswerGroups: Sendable {
         span = rows.wallClockSpan
     }
 
-    /// The same, what is asked for first.
+    /// The same groups in the requested order.
     func sorted(by order: AnswerOrder) -> AnswerGroups {
         var sorted = self
         switch order {
@@ -105,7 +105,7 @@ public struct AnswerGroups: Sendable {
     /// The places of a group's RSTs in the list.
     package func places(of group: Int) -> ArraySlice<Int32> { places[groups[group].range] }
 
-    /// - Parameter slices: into so many equal parts the report's time is divided.
+    /// - Parameter slices: the number of equal parts of the report's time span, for the timeline.
     public func answer(_ number: Int, slices: Int = 0) -> Answer {
         let members = members(number)
         let lead = members[0]
@@ -122,7 +122,7 @@ public struct AnswerGroups: Sendable {
             last: times?.last, timeline: timeline(members, slices), example: lead.id, ownAdvice: commonAdvice(members))
     }
 
-    /// What to do about all of them; nil if it is not the same.
+    /// The advice for all of them; nil if it differs.
     private func commonAdvice(_ members: Members) -> Advice? {
         var latest = members[0].attribution
         var common = attributions[Int(latest)].advice
@@ -176,7 +176,7 @@ public struct AnswerGroups: Sendable {
         return found.sorted { ($1.count, $0.first, $0.example) < ($0.count, $1.first, $1.example) }
     }
 
-    /// The RSTs of groups in the order of time, without those whose time is not known, and whether they are one whole group.
+    /// The RSTs of groups in order of time, without those whose time is unknown, and whether they are one whole group.
     private func withWallClock(_ numbers: [Int]) -> (Members, isGroup: Bool) {
         if let only = numbers.first, numbers.count == 1, members(only).rows.allSatisfy({ $0.hasWallClock }) {
             return (members(only), true)
@@ -187,11 +187,11 @@ public struct AnswerGroups: Sendable {
     }
 }
 
-/// The sides of large groups, each made once: findings and answers ask for the same.
+/// The sides of large groups, each computed once: findings and answers use the same.
 private final class Sides: Sendable {
     /// By the first RST of a group.
     private let known = Mutex<[Int32: (from: Side, to: Side)]>([:])
-    /// Smaller groups are many, and quick to look at again.
+    /// Smaller groups are numerous, but quick to examine again.
     private static let leastKept = 1024
 
     /// - Parameter isGroup: these are all RSTs of one group.
@@ -214,7 +214,7 @@ extension Answer.EndpointSummary {
 }
 
 extension [ResetRow] {
-    /// Of those with a wall clock, when the first and the last were.
+    /// The times of the first and the last one with a wall-clock time.
     var wallClockSpan: (first: Int64, last: Int64)? {
         guard let first = first(where: \.hasWallClock), let last = last(where: \.hasWallClock) else { return nil }
         return (first.time, last.time)

@@ -1,4 +1,4 @@
-/// What stands first.
+/// The order of answers and groups.
 public enum AnswerOrder: String, Sendable, CaseIterable {
     /// The largest.
     case count

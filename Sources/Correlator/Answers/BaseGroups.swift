@@ -52,7 +52,7 @@ struct BaseGroups: Sendable {
 
     // MARK: - Groups of groups
 
-    /// Groups put together that one person would fix in one place.
+    /// Groups merged because a person would fix them in one place.
     struct Merged: Sendable {
         /// By base group.
         var groupOf: [Int32]
@@ -72,14 +72,14 @@ struct BaseGroups: Sendable {
         case client, host
     }
 
-    /// Fewer groups that have a client or a host in common stay apart.
+    /// Fewer groups that share a client or a host are not merged.
     private static let leastMerged = 3
 
     func merged(_ rows: [ResetRow], _ labels: Labels) -> Merged {
         let isOneClient = oneClient(rows)
         var kinds = [Kind](repeating: .service, count: count)
         for group in 0..<count where scanners.scanner(of: rows[Int(firsts[group])]) != nil { kinds[group] = .scanner }
-        // A group that was put with others is represented by the first of them.
+        // A merged group is represented by the first of its members.
         var leader = (0..<count).map { Int32(truncatingIfNeeded: $0) }
         func put(_ kind: Kind, atLeast least: Int, by key: @Sendable (Int) -> MergeKey?) {
             let buckets = KeyGroups(count, key: key).grouped()
@@ -169,7 +169,7 @@ struct BaseGroups: Sendable {
         let address: IPAddress
         let port: UInt16
         let service: ServiceEnd
-        /// Nil for a scan, which is one thing whatever it met.
+        /// Nil for a scan, which is one problem whatever it met.
         let cause: Cause?
 
         func hash(_ secret: SecretHash) -> UInt64 { secret.of(high: address.high, low: address.low, port: port) }

@@ -1,6 +1,6 @@
 public import NetworkTypes
 
-/// RSTs counted by what they have in common.
+/// RSTs counted by values that they have in common.
 public struct Grouping: Sendable, Equatable {
     public enum Field: String, Sendable, CaseIterable {
         case cause, category, certainty, direction, process, service, src, dst, port, container, unit, netns, hour
@@ -40,7 +40,7 @@ public struct Grouping: Sendable, Equatable {
         /// Nanoseconds since 1970-01-01 UTC, of those with a wall clock.
         public var first: Int64?
         public var last: Int64?
-        /// The id of the first of them.
+        /// The ID of the first of them.
         public var example: Int
     }
 
@@ -76,7 +76,7 @@ public struct Grouping: Sendable, Equatable {
         groups = sorted.map(\.element)
     }
 
-    /// What is not known comes last.
+    /// Unknown values come last.
     private static func compared(_ a: [Value?], _ b: [Value?]) -> Bool? {
         for (a, b) in zip(a, b) where a != b { return compared(a, b) }
         return nil
@@ -163,7 +163,7 @@ public struct Grouping: Sendable, Equatable {
         }
     }
 
-    /// The values of the fields that are asked for; the others are the same for all.
+    /// The values of the requested fields; the others are the same for all.
     private struct Key: GroupingKey {
         private var cause: Cause?
         private var category: Category?

@@ -1,4 +1,4 @@
-/// What attributions say to a person, without the numbers of processes: numbers for what is the same.
+/// Numbers for attributions that look the same to a person, that is, without PIDs.
 struct Labels: Sendable {
     /// By attribution.
     private let numbers: [Int32]
@@ -22,7 +22,7 @@ struct Labels: Sendable {
 
     func number(of row: ResetRow) -> Int32 { numbers[Int(row.attribution)] }
 
-    /// A process has a part in it.
+    /// Whether a process is involved.
     func isNamed(_ number: Int32) -> Bool { named[Int(number)] }
 
     private struct Key: Hashable {
@@ -39,7 +39,7 @@ struct Labels: Sendable {
             role = attribution.process?.role
             owner = attribution.owner?.comm
             let identity = attribution.location?.identity
-            // A process without a name of its own is not told apart by where it lives.
+            // Without a process name, the place where it runs does not matter.
             place = name == nil ? nil : identity?.container ?? identity?.pod ?? identity?.unit
             netns = name == nil ? nil : attribution.location?.netns
         }

@@ -17,13 +17,13 @@ struct Members: Sendable {
         return isSource ? Endpoint(tuple.source, tuple.sourcePort) : Endpoint(tuple.destination, tuple.destinationPort)
     }
 
-    /// What is the same of all of them.
+    /// A value, if all of them share it.
     func common<Value: Equatable>(_ value: (ResetRow) -> Value) -> Value? {
         let first = value(self[0])
         return rows.allSatisfy { value($0) == first } ? first : nil
     }
 
-    /// Of those with a wall clock, when the first and the last were.
+    /// The times of the first and the last one with a wall-clock time.
     var wallClockSpan: (first: Int64, last: Int64)? {
         var span: (first: Int64, last: Int64)?
         for row in rows where row.hasWallClock {
@@ -32,12 +32,12 @@ struct Members: Sendable {
         return span
     }
 
-    /// The same by a clock that nobody set.
+    /// The same by the steady clock.
     var steadySpan: (first: Int64, last: Int64)? { rows.steadySpan }
 }
 
 extension Sequence<ResetRow> {
-    /// Of those with a wall clock, when the first and the last were by a clock that nobody set.
+    /// The steady-clock times of the first and the last one with a wall-clock time.
     var steadySpan: (first: Int64, last: Int64)? {
         var span: (first: Int64, last: Int64)?
         for row in self where row.hasWallClock {
@@ -68,7 +68,7 @@ struct Side: Sendable {
     let addressCount: Int
     /// The port, if it is the same in all of them.
     let port: UInt16?
-    /// The most frequent by address and port if a port comes again, by address alone if every port is another one.
+    /// The most frequent, by address and port if ports recur, by address alone if every port is different.
     let top: [Finding.EndpointCount]
 
     init(_ members: Members, isSource: Bool) {
@@ -115,7 +115,7 @@ struct Side: Sendable {
 private struct TopEndpoints {
     private(set) var all: [Finding.EndpointCount] = []
 
-    /// Whether one that is so frequent may be among them. Most are not, and need not be looked at.
+    /// Whether an endpoint with this count may be among them. Most are not, and need no further look.
     func takes(_ count: Int) -> Bool { all.count < Finding.keptEndpoints || count >= all[all.count - 1].count }
 
     mutating func add(_ endpoint: Finding.EndpointCount) {

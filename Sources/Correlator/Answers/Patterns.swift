@@ -1,6 +1,6 @@
 import NetworkTypes
 
-/// Sees what the RSTs of a group are together.
+/// Recognises what the RSTs of a group amount to together.
 struct PatternFinder {
     private let attributions: [Attribution]
     /// Services that go down and come back, and how often.
@@ -31,7 +31,7 @@ struct PatternFinder {
 
     // MARK: - Services that go down and come back
 
-    /// So often a service has to go down for a loop.
+    /// How often a service must go down to count as a loop.
     private static let leastFalls = 3
 
     /// Services of which some RSTs show a connection, or its end, and then others that nobody listens any more.
@@ -142,7 +142,7 @@ struct PatternFinder {
 }
 
 extension ResetRow {
-    /// A connection was not let in.
+    /// Whether a connection was refused.
     fileprivate var refuses: Bool { traits.contains(.refusesConnection) }
 
     /// Whether a RST of a service shows that it was there, or that it was not; nil if neither.

@@ -2,9 +2,9 @@ import NetworkTypes
 
 /// Hosts that tried many ports or hosts.
 struct Scanners: Sendable {
-    /// So many ports, or hosts, that one host asks are a scan.
+    /// How many ports or hosts one host must try to count as a scanner.
     static let scannedEnds = 10
-    /// A client that asks each of them more often than this wants a service.
+    /// A client that tries each of them more often than this is looking for a service.
     private static let attemptsPerEnd = 8
     private let addresses: Set<IPAddress>
 
@@ -24,8 +24,8 @@ struct Scanners: Sendable {
         self.addresses = addresses
     }
 
-    /// The scanner that a RST has to do with: it was turned away, or its host itself answered what a port that is open had
-    /// answered, or ended the connection that it had opened for nothing.
+    /// The scanner that a RST involves: it was refused, or its own host answered the SYN+ACK of an open port, or ended the
+    /// connection that it had opened for nothing.
     func scanner(of row: ResetRow) -> IPAddress? {
         guard !addresses.isEmpty else { return nil }
         if row.turnsAway, addresses.contains(row.tuple.destination) { return row.tuple.destination }

@@ -3,12 +3,12 @@ public enum Catalogue {
     public static let rules: [Rule] =
         refused + stale + handshake + close + timeout + pressure + admin + multipath + elsewhere
 
-    /// Those that packets alone can speak for.
+    /// The rules that packets alone can support.
     static let wireRules = rules.filter { $0.wire != nil }
 
     static let byCause = Dictionary(uniqueKeysWithValues: rules.map { ($0.cause, $0) })
 
-    /// What a verdict has that names no cause.
+    /// The rule of a verdict that names no cause.
     static let nothing = elsewhere.first { $0.cause == .unknown } ?? elsewhere[0]
 
     /// The catalogue's entry for a cause.
@@ -16,6 +16,6 @@ public enum Catalogue {
 }
 
 extension Cause {
-    /// Looked up: where there is a verdict or a row, ask that.
+    /// Needs a lookup: prefer the traits of a verdict or a row if there is one.
     var traits: CauseTraits { Catalogue.rule(for: self)?.traits ?? [] }
 }

@@ -1,4 +1,4 @@
-/// A command with which somebody checks what a cause suggests.
+/// A command that checks what a cause suggests.
 public struct Check: Sendable, Equatable {
     public let command: String
     /// What it shows.
@@ -10,7 +10,7 @@ public struct Check: Sendable, Equatable {
     }
 }
 
-/// Those that several causes suggest.
+/// Commands that several causes share.
 extension Check {
     static let namespaces = Check("lsns -t net", "network namespaces, with the inode number that the report gives")
     static let enter = Check("nsenter -n -t PID ss -ltnp", "who listens in that process's namespace")

@@ -142,7 +142,7 @@ extension Catalogue {
             basis: "tcp(7), TCP_LINGER2; __tcp_close(), tcp_rcv_state_process()",
             reasons: ["TCP_ABORT_ON_LINGER", "TCP_ABORT_ON_DATA"], fixture: "linger2-expired-v4",
             wire: { wire in
-                // A RST before this one had ended the socket with its option.
+                // An earlier RST would have ended the socket, and its option with it.
                 guard wire.own.fin != nil, !wire.bothEnded, !wire.hasResetBefore else { return nil }
                 if wire.situation == .answersAfterFin, wire.trigger?.isPureAck == true, !wire.finWasAcknowledged,
                     let fin = wire.own.fin, let trigger = wire.trigger, !fin.end.follows(trigger.ack),
@@ -150,7 +150,7 @@ extension Catalogue {
                 {
                     return WireScore(80, "the bare acknowledgment of the sender's FIN was answered with a RST")
                 }
-                // The option acts in close(): long after the FIN it is another program's doing, or a timer's.
+                // The option takes effect in close(): long after the FIN, another program or a timer must have caused the RST.
                 guard wire.abortsItself, wire.finWasAcknowledged || wire.isFiltered,
                     wire.isFiltered || (wire.silence ?? 0) < 900_000_000
                 else { return nil }
@@ -234,7 +234,7 @@ extension Catalogue {
                     !wire.hasResetBefore
                 else { return nil }
                 guard wire.labelSpeaksOfSocket != false else { return nil }
-                // Whoever only shut down goes on reading, mostly; that a closed socket waits in FIN_WAIT2 as a whole is a setting.
+                // A program that only shuts down usually goes on reading; a closed socket stays in FIN_WAIT2 only by a setting.
                 return WireScore(
                     wire.meetsTimeWait ? 48 : 60, "the program may have shut the socket down without closing it")
             }
@@ -270,7 +270,7 @@ extension Catalogue {
 }
 
 extension WireEvidence {
-    /// How well it fits that the sender of an abort had data that it had not read, and had not ended its side.
+    /// How well it fits that the sender of an abort had unread data and had not sent a FIN.
     fileprivate var unreadData: WireScore {
         if opensWindow {
             return WireScore(
@@ -293,7 +293,7 @@ extension WireEvidence {
         return WireScore(70, "the sender had not answered the data that it received: it may never have read it")
     }
 
-    /// How well it fits that the sender of an abort had read everything, and had not ended its side.
+    /// How well it fits that the sender of an abort had read everything and had not sent a FIN.
     fileprivate var readAllData: WireScore {
         if wasAnswered, isPrompt, !opensWindow {
             return WireScore(60, "it had the answer to everything it had asked, and ended the connection at once")
@@ -308,12 +308,12 @@ extension WireEvidence {
 extension Evidence {
     /// `__tcp_close` resets by itself, not through `tcp_disconnect`.
     var resetsFromClose: Bool {
-        // A tracer may have put its trampoline in the place of a caller: then that may have been another one.
+        // A tracer's trampoline may have replaced a caller, which may then have been a different one.
         origin == .active && (path?.caller == "__tcp_close" || path?.caller == "tcp_close")
             && callersLack([.disconnect, .listenStop, .mptcp, .abort, .smc, .outOfResources])
     }
 
-    /// A segment reached a connection whose receiving side was shut, and ended it.
+    /// A segment reached a connection whose receiving side was shut down, and ended it.
     var meetsDataAfterEnd: Bool {
         origin == .passive && calledFrom(.stateProcessing) && callersLack([.checkRequest, .mptcp])
             && state == .close && (previousState == .finWait1 || previousState == .finWait2)

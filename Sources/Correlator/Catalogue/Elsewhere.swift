@@ -83,7 +83,7 @@ extension Catalogue {
                 case .claimed: return WireScore(95)
                 case .suspected: return WireScore(60, "one sign of a third party, which may have another explanation")
                 case .rejected, .odd, .none:
-                    // An end that has no connection any more may have lost it in the same way.
+                    // An end that no longer has the connection may have lost it in the same way.
                     guard wire.trigger != nil, let earlier = wire.flow?.strangers.earlier else { return nil }
                     return WireScore(
                         55,

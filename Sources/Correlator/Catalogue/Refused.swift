@@ -70,7 +70,7 @@ extension Catalogue {
                 guard wire.situation == .answersHandshakeAck, let trigger = wire.trigger, let syn = wire.own.syn,
                     syn.isSynAck, trigger.ack == syn.end, wire.endsHandshakeInTime
                 else { return nil }
-                // Linux answers so with window 0 and at once.
+                // Linux answers with window 0 and at once.
                 let fits = wire.reset.window == 0 && !trigger.flags.contains(.fin)
                 return WireScore(
                     fits ? 70 : 40, "the ACK that completes the handshake is valid and in time, but was refused")
@@ -106,7 +106,7 @@ extension Catalogue {
                 guard wire.isMadeNearer else { return nil }
                 let because = "its TTL is that of a host in front of the end: a router may have rejected the segment"
                 switch wire.situation {
-                // Who answers only what was repeated in vain was not there before: a rule answers at once.
+                // If only a retransmission was answered, the refusing device was not there before: a rule answers at once.
                 case .answersOpen where wire.trigger == nil: return WireScore(45, because)
                 case .answersOpen: return WireScore(wire.answersRepetition ? 66 : 88, because)
                 case .answersAfterFin, .answersUnknown, .answersHandshakeAck: return WireScore(62, because)
@@ -136,7 +136,7 @@ extension Catalogue {
                         wire.trigger?.kinds.contains(.multipathJoin) == true ? 45 : 90, "a SYN was answered with a RST",
                         standsFor: both)
                 case .answersSyn where wire.answersUnseenSyn && !wire.isInHandshake:
-                    // A socket that has the connection still would ask back (RFC 5961, section 4).
+                    // A socket that still has the connection would send a challenge ACK (RFC 5961, section 4).
                     return WireScore(
                         60, "a SYN that reuses the ports of an earlier connection was answered with a RST",
                         standsFor: both)
@@ -153,7 +153,7 @@ extension Catalogue {
 }
 
 extension Evidence {
-    /// What it means that somebody listens on the port all the same.
+    /// What it means if there is a listener on the port after all.
     var doubtOfListener: Doubt? {
         switch listener {
         case .fits?:
@@ -165,7 +165,7 @@ extension Evidence {
         }
     }
 
-    /// Which rule of a firewall rejected the segment, as far as it is known.
+    /// Which firewall rule rejected the segment, as far as known.
     fileprivate func rejection(_ path: KernelPath) -> String {
         let kind =
             path.callers.contains(.xtables) ? "An iptables" : path.callers.contains(.nftables) ? "An nftables" : "A"

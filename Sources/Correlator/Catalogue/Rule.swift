@@ -2,44 +2,44 @@ import KernelEvents
 
 /// One cause of the catalogue: how it is recognised, what it means, what to do about it.
 ///
-/// A class, though it never changes: every RST is held against all rules, and nothing is copied.
+/// A class although it never changes, so that nothing is copied: every RST is compared with all rules.
 public final class Rule: Sendable {
     public let cause: Cause
     public let category: Category
-    /// What a report asks of the cause.
+    /// What a report needs to know about the cause.
     let traits: CauseTraits
-    /// One sentence for a person: what happened.
+    /// One sentence for people: what happened.
     public let meaning: String
-    /// The same where it is not proven, worded as a guess.
+    /// The same, worded as a guess, for verdicts that are not proven.
     public let guess: String
     /// What an operator does next.
     public let advice: String
-    /// In the order in which one would type them; none where no command of the recorded host tells more.
+    /// In the order in which one would type them; empty if no command on the recorded host tells more.
     public let checks: [Check]
     /// How the evidence shows it, in words.
     public let recognition: String
     /// The kernel function or the RFC section it rests on.
     public let basis: String
-    /// Well-known limits that it may be; empty for most.
+    /// Well-known limits that may be the reason; empty for most causes.
     public let limits: [IdleLimits.Source]
     /// The kernel's own reasons (6.10 and later) that agree with it; empty if it gives none.
     public let reasons: Set<String>
     /// The recording that proves the rule, a directory in fixtures/.
     public let fixture: String?
-    /// What happened, where the connection is known to have been here: a clause.
+    /// A clause for the case that the connection is known to have existed on this host.
     let afterEnd: String
-    /// What happened, where the process that had the socket came to its end ("exited", "was killed by ..."); nil where that
-    /// is not the point.
+    /// A sentence for the case that the owner of the socket ended, given how ("exited", "was killed by ..."); nil if that does
+    /// not matter.
     let processEnd: (@Sendable (String) -> String)?
-    /// What keeps it from being proven although no other rule holds; nil if nothing ever does.
+    /// What keeps the cause from being proven although no other rule holds; nil if nothing ever does.
     let doubt: (@Sendable (Evidence) -> Doubt?)?
-    /// What happened in this case, a sentence, where the evidence tells more than `meaning` or `guess`.
+    /// A sentence about this case, if the evidence says more than `meaning` or `guess`.
     let sentence: (@Sendable (Evidence, Certainty) -> String?)?
-    /// What to do in this case, where the evidence tells more than `advice`.
+    /// What to do in this case, if the evidence allows more than `advice`.
     let remedy: (@Sendable (Evidence) -> String?)?
-    /// How well the packets alone fit the cause, where no kernel event tells; nil if they do not. Several may fit.
+    /// How well the packets alone fit the cause, if there is no kernel event; nil if they do not. Several causes may fit.
     let wire: (@Sendable (WireEvidence) -> WireScore?)?
-    /// Whether the evidence is of this cause. At most one rule of the catalogue holds for any evidence.
+    /// Whether the evidence shows this cause. At most one rule of the catalogue holds for any evidence.
     public let holds: @Sendable (Evidence) -> Bool
 
     init(

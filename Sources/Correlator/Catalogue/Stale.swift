@@ -126,7 +126,7 @@ extension Catalogue {
                             : WireScore(
                                 75, "the ACK came too late to complete the handshake: the listener had forgotten it")
                     }
-                    // Only a connection that is there already (TCP Fast Open) is ended by a wrong ACK.
+                    // Only a connection that already exists (TCP Fast Open) is ended by a wrong ACK.
                     let fast = wire.peer.syn.map { $0.length > 0 } == true
                     return WireScore(fast ? 45 : 70, "the ACK does not acknowledge the SYN+ACK: no socket matches it")
                 case .isolated where wire.answersUnseenAck:
@@ -247,7 +247,7 @@ extension Catalogue {
 }
 
 extension WireEvidence {
-    /// What speaks for a listener on the port of the RST's sender, a clause.
+    /// A clause: why the sender's port probably has a listener.
     fileprivate var whyListener: String {
         guard showsListener else { return "its port is one that servers use" }
         return listener.map { "the port is open: packet \($0.packet) accepts the SYN of another connection" }

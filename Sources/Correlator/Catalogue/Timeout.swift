@@ -81,8 +81,8 @@ extension Catalogue {
                 }
                 guard wire.trigger == nil else { return wire.refusedAfterSilence }
                 if let pause = wire.pauseBeforeData {
-                    // A socket of Linux that ends its connection shows itself: there a program had the data, and may have
-                    // found the connection too old.
+                    // A Linux socket that ends its connection is recognisable: then a program had the data, and may have
+                    // considered the connection too old.
                     return WireScore(
                         wire.hasSocketsHeader ? 55 : 78,
                         "it answers data that ended a silence of \(TimeSpan(nanoseconds: pause.length))",
@@ -97,8 +97,8 @@ extension Catalogue {
 }
 
 extension WireEvidence {
-    /// The first segment after a long silence is answered as if there were no connection: whatever keeps count of the
-    /// connections on the path, or the other end, had dropped it meanwhile.
+    /// The first segment after a long silence is answered as if there were no connection: a device that tracks connections on
+    /// the path, or the other end, had dropped it in the meantime.
     fileprivate var refusedAfterSilence: WireScore? {
         guard situation == .answersOpen || situation == .answersUnknown, !isFiltered, let pause = pauseBeforeTrigger,
             pause.length >= Self.longSilence

@@ -68,7 +68,7 @@ public struct ReportDifference: Sendable, Equatable {
 }
 
 extension ReportDifference: CustomStringConvertible {
-    /// `changed: 10.0.0.1:80 > 10.0.0.2: 3 closed-port, proven, before that 5 closed-port, proven`.
+    /// `changed: 10.0.0.1:80 > 10.0.0.2: 3 closed-port, proven, previously 5 closed-port, proven`.
     public var description: String {
         func list(_ counted: [Counted]) -> String { counted.map(\.description).joined(separator: "; ") }
         let what =

@@ -1,12 +1,12 @@
 import KernelEvents
 public import NetworkTypes
 
-/// What is the same of a RST from one run to the next: not its time, nor the port of the client, nor a process's number.
+/// What stays the same for a RST from one run to the next: not its time, the client's port, or a PID.
 public struct ResetKind: Sendable, Hashable {
-    /// Between whom it was.
+    /// The ends of the connection.
     public struct Place: Sendable, Hashable {
         public var source: IPAddress
-        /// Nil for a port that a client was given.
+        /// Nil for an ephemeral port.
         public var sourcePort: UInt16?
         public var destination: IPAddress
         public var destinationPort: UInt16?
@@ -55,7 +55,7 @@ extension ResetKind.Place {
         source = tuple.source
         destination = tuple.destination
         let service = ServiceEnd(tuple, opener: opener, Evidence())
-        // Of two ports that clients are given, nobody knows which is the service's.
+        // Of two ephemeral ports, it is not known which is the service's.
         let isKnown = opener == .sender || opener == .receiver || !ServiceEnd.isEphemeral(service.end(of: tuple).port)
         sourcePort = isKnown && service == .source ? tuple.sourcePort : nil
         destinationPort = isKnown && service == .destination ? tuple.destinationPort : nil

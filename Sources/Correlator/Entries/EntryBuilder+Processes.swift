@@ -1,7 +1,7 @@
 import KernelEvents
 
 extension EntryBuilder {
-    /// Whom the RST is laid to.
+    /// To whom the RST is attributed.
     func attribution(_ judged: JudgedReset) -> Attribution {
         let (origin, decision) = (judged.observed.origin, judged.observed.decision)
         let socket = socket(origin: origin, decision: decision)
@@ -21,7 +21,7 @@ extension EntryBuilder {
         return attribution
     }
 
-    /// The connection was here before: what ended it says more than whoever listens on the port now.
+    /// The connection had existed here: what ended it says more than who listens on the port now.
     private func tell(of end: ConnectionEnd, _ judged: JudgedReset, in attribution: inout Attribution) {
         guard judged.verdict.traits.contains(.meetsNoConnection) || attribution.process?.role != .owner else { return }
         guard let process = process(of: end) else { return }
@@ -37,7 +37,7 @@ extension EntryBuilder {
             ?? (observed.lead ?? observed.reception).flatMap { inventory.event($0).netns }
     }
 
-    /// What the recording has of the processes, and how one of them came to its end.
+    /// Adds what the recording has about the processes, and how one of them ended.
     func tell(of lead: Reference, in reset: inout Reset) {
         addDetails(to: &reset.process, lead)
         addDetails(to: &reset.owner, lead)
@@ -46,26 +46,26 @@ extension EntryBuilder {
         reset.summary = meaning ?? reset.summary
     }
 
-    /// What the recording has of a process, at the time of the event.
+    /// Adds what the recording has about a process, at the time of the event.
     private func addDetails(to process: inout Reset.Process?, _ lead: Reference) {
         guard let pid = process?.pid, let comm = process?.comm else { return }
-        // Not bound to a name: a recording is large to copy, and all processors would count references to the same one.
+        // Not stored in a variable: that would copy the recording, and make all processors count references to the same one.
         process?.details = inventory.recordings[inventory.recordingIndex(lead)].recording.process(
             pid, comm, line: inventory.event(lead).line)
     }
 
-    /// What is recorded of the socket that the RST comes from, by the decision or else by the packet that left.
+    /// The recorded socket from which the RST comes, from the decision or else from the packet that left.
     func socket(origin: Reference?, decision: Reference?) -> ResetEvent.Socket? {
         switch (origin ?? decision).flatMap(inventory.path)?.origin {
         case .active, .passive, .userSpace, .unknown, nil: break
-        // Whoever's socket it is, it did not make this RST.
+        // Whatever socket was recorded, it did not send this RST.
         case .forwarded, .netfilter: return nil
         }
         return decision.flatMap { inventory.event($0).socket } ?? origin.flatMap { inventory.event($0).socket }
     }
 
-    /// Whose doing it was. The task that happened to run owns the socket only in process context; a reset without a
-    /// socket is nobody's.
+    /// The process that caused the RST. The running task owns the socket only in process context; a reset without a socket
+    /// belongs to no process.
     private func process(
         _ evidence: Evidence, lead: Reference?, _ socket: ResetEvent.Socket?
     ) -> Reset.Process? {
@@ -73,7 +73,7 @@ extension EntryBuilder {
         let current = path.context == .process && !path.runsInKernelThread ? inventory.event(lead).task : nil
         switch path.origin {
         case .active:
-            // tcp_abort() is called on somebody else's socket, also where the caller's name is not known.
+            // tcp_abort() is called on another process's socket, even if the caller's name is not known.
             let isKilled = path.callers.contains(.abort) && !path.callers.contains(.smc)
             if let current { return Reset.Process(task: current, role: isKilled ? .killer : .owner, socket) }
         case .userSpace:
@@ -85,7 +85,7 @@ extension EntryBuilder {
         return socket?.owner.map(Reset.Process.init(owner:))
     }
 
-    /// Where the socket lives, or else the task that is the owner.
+    /// Where the socket belongs, or else the task that owns it.
     private func location(
         of process: Reset.Process?, netns: UInt32?, lead: Reference?, _ socket: ResetEvent.Socket?
     ) -> Reset.Location? {
@@ -104,7 +104,7 @@ extension EntryBuilder {
 extension Reset.Process {
     fileprivate init(owner: ResetEvent.Owner) { self.init(pid: owner.pid, comm: owner.comm, role: .owner) }
 
-    /// A process is called as the leader of its thread group. Older recordings have that name of an owner only.
+    /// A process is named after the leader of its thread group. Older recordings have that name only for owners.
     fileprivate init(task: ResetEvent.Task, role: Role, _ socket: ResetEvent.Socket?) {
         let owner = socket?.owner.flatMap { $0.pid == task.pid && task.tid != task.pid ? $0.comm : nil }
         self.init(pid: task.pid, comm: task.process ?? owner ?? task.comm, role: role)

@@ -2,11 +2,11 @@ import KernelEvents
 import NetworkTypes
 import PcapReader
 
-/// Makes the rows of a report, and its entries when they are asked for.
+/// Makes the rows of a report, and its entries on request.
 final class EntryBuilder: Sendable {
     let inventory: Inventory
     let judge: ResetJudge
-    /// By the path of the cgroup: a recording has few of them.
+    /// Keyed by cgroup path: a recording has few of them.
     let identities: [String: CgroupIdentity]
 
     init(_ judge: ResetJudge) {
@@ -43,7 +43,7 @@ final class EntryBuilder: Sendable {
             hasWallClock: hasWallClock(judged.observed), traits: judged.verdict.traits,
             outsideEvents: eventGap(judged.observed)?.side, steadyTime: times.steady,
             service: ServiceEnd(tuple, opener: known?.opener, judged.evidence),
-            // Nothing was seen of it, so that nothing speaks against it.
+            // If nothing of the connection was seen, nothing contradicts it.
             hasNoData: flow.map { $0.own.bytes == 0 && $0.peer.bytes == 0 }
                 ?? judged.verdict.traits.contains(.turnsAway),
             isAnswered: flow.map(\.ownIsAnswered) ?? false, silence: judged.wire?.evidence.silence)
@@ -58,8 +58,8 @@ final class EntryBuilder: Sendable {
         observed.packets.isEmpty ? .kernelOnly : observed.lead == nil ? .wireOnly : .matched
     }
 
-    /// Why the kernel tells nothing of a RST that was captured, if it could not. Of one that came to the host that recorded
-    /// it would not have told either.
+    /// Why there cannot be a kernel event for a captured RST, if so. For a RST that came to the recorded host there would be
+    /// none anyway.
     private func eventGap(_ observed: ObservedReset) -> EventGap? {
         guard observed.lead == nil, observed.reception == nil, let packet = observed.packets.first else { return nil }
         let tuple = inventory.tuple(packet)
@@ -112,7 +112,7 @@ final class EntryBuilder: Sendable {
         reset.missing = judged.verdict.missing
         reset.untranslated = judged.evidence.untranslated
         reset.firewall = judged.evidence.firewall
-        // What many RSTs have in common is seen in their connections.
+        // Connections show what many RSTs have in common.
         reset.flow = judged.wire.flatMap { ConnectionSummary($0.evidence) }
         reset.evidence = facts(
             judged.evidence, verdict: judged.verdict, process: reset.process, socket: socket, packets: packets,
@@ -145,7 +145,7 @@ final class EntryBuilder: Sendable {
         return reset
     }
 
-    /// The connection was here before: what ended it says more than whoever listens on the port now.
+    /// The connection had existed here: what ended it says more than who listens on the port now.
     private func tell(of end: ConnectionEnd, in reset: inout Reset) {
         reset.end = end
         let rule = Catalogue.rule(for: reset.cause)
@@ -153,10 +153,10 @@ final class EntryBuilder: Sendable {
         reset.summary = "\(happened ?? String(reset.summary.dropLast())): \(end.history)."
     }
 
-    /// Why no kernel event tells of a RST that came from a host that was recorded.
+    /// Why there is no kernel event for a RST from a recorded host.
     private func silence(about tuple: FourTuple) -> String {
         let source = "its source is an address of the recorded host, but "
-        // Whatever namespace it was sent in, one recording at least would have to have it.
+        // Whatever the namespace, at least one recording would have to contain it.
         let isWanted = inventory.recordings.contains { $0.recording.header?.mayHold(tuple) == true }
         return isWanted
             ? source
@@ -172,7 +172,7 @@ final class EntryBuilder: Sendable {
         let ifindex: Int32?
     }
 
-    /// The devices that a RST came to after the first one. Two recorders on one host see it on the same one.
+    /// The devices that a RST reached after the first one. Two recorders on one host see it on the same device.
     private func passedOn(_ emits: FewReferences) -> [Reference] {
         guard emits.count > 1 else { return [] }
         var seen: Set<Device> = []

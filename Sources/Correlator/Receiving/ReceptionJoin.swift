@@ -77,7 +77,7 @@ struct ReceptionJoin {
         let source: Int32
     }
 
-    /// So many recorders on one host are looked for.
+    /// The maximum number of recorders on one host.
     private static let recorders = 8
     /// All programs at a hook run one after the other.
     private static let oneHook: UInt64 = 1_000_000
