@@ -1,21 +1,33 @@
 import Glibc
 
-/// A file that is written from its beginning to its end. What was in it before goes with the first byte that is written: a
-/// recorder that cannot begin leaves an earlier recording alone.
+/// A file that is written from its beginning to its end; `-` is standard output.
+///
+/// Earlier content is removed only with the first byte that is written: a recorder that cannot begin leaves an earlier
+/// recording alone.
 final class OutputFile {
     let path: String
     private let descriptor: Int32
     private var isUntouched = true
 
+    private static let standardOutput = "-"
+
     init(path: String) throws(RecorderError) {
-        self.path = path
+        self.path = path == Self.standardOutput ? "standard output" : path
+        guard path != Self.standardOutput else {
+            descriptor = dup(STDOUT_FILENO)
+            isUntouched = false
+            guard descriptor >= 0 else {
+                throw RecorderError.cannotWrite(path: self.path, reason: RecorderError.systemReason)
+            }
+            return
+        }
         descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else {
             throw RecorderError.cannotWrite(path: path, reason: RecorderError.systemReason)
         }
         guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK else {
             close(descriptor)
-            throw RecorderError.cannotWrite(path: path, reason: "a recorder is writing it")
+            throw RecorderError.cannotWrite(path: path, reason: "another recorder is writing it")
         }
     }
 

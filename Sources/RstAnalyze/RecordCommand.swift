@@ -35,7 +35,8 @@ struct RecordCommand: ParsableCommand {
     @Option(help: ArgumentHelp("The capture's path, instead of DIR/capture.pcapng.", valueName: "file"))
     var capture: String?
 
-    @Option(help: ArgumentHelp("The events' path, instead of DIR/events.jsonl.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp("The events' path, instead of DIR/events.jsonl; - is standard output.", valueName: "file"))
     var events: String?
 
     @Flag(help: "Replace an existing recording.")
@@ -52,12 +53,17 @@ struct RecordCommand: ParsableCommand {
 
     func validate() throws {
         if let count, count < 1 { throw ValidationError("--count must be at least 1") }
+        if events == "-", !command.isEmpty {
+            throw ValidationError("--events - cannot be combined with COMMAND, which has the same standard output")
+        }
     }
 
     func run() throws {
         // Before anything is created, so that a mistyped command costs nothing.
         let program = try command.first.map(ChildCommand.locate)
         let directory = try outputDirectory()
+        // A reader of the events that is gone is reported as a failure, and must not cost the end of the capture.
+        if events == "-" { signal(SIGPIPE, SIG_IGN) }
         var options = try recording.recorderOptions(
             capturePath: capture ?? "\(directory)/capture.pcapng", eventsPath: events ?? "\(directory)/events.jsonl")
         options.packetLimit = count
@@ -107,7 +113,8 @@ struct RecordCommand: ParsableCommand {
     private func conclude(_ summary: RecordingSummary, _ options: RecorderOptions) throws -> Bool {
         log.info(
             "\(summary.packets) packets in \(options.capturePath), \(summary.packetsDropped) dropped by the kernel")
-        log.info("\(summary.events) kernel events in \(options.eventsPath), \(summary.eventsLost) lost")
+        let place = options.eventsPath == "-" ? "standard output" : options.eventsPath
+        log.info("\(summary.events) kernel events in \(place), \(summary.eventsLost) lost")
         try RecordingSession.tellLosses(of: summary)
         return summary.packetsDropped > 0 || summary.eventsLost > 0
     }

@@ -31,6 +31,17 @@ struct RecordCommandTests {
         }
     }
 
+    /// The events go to standard output, which a COMMAND would share.
+    @Test func eventsGoToStandardOutput() throws {
+        try Program.withFolder { folder in
+            let result = try Self.record(["-o", "rec", "--events", "-", "--duration", "200ms"], in: folder)
+            #expect(result.status == 0, "\(result.errors)")
+            #expect(result.output.hasPrefix(#"{"type":"recording""#) && result.output.contains(#"{"type":"end""#))
+            #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path + "/rec") == ["capture.pcapng"])
+            #expect(try Self.record(["--events", "-", "--", "true"], in: folder).status == 64)
+        }
+    }
+
     /// A flood of RSTs in another network namespace while this one is recorded, through a ring that holds this one's events and
     /// few more: all of them are recorded, and nothing is lost. What is recorded of the whole host has the flood.
     @Test func aFloodInAnotherNamespaceCostsNothing() throws {
@@ -211,7 +222,7 @@ struct RecordCommandTests {
     /// Whatever keeps a recorder from beginning, it leaves an earlier recording alone.
     @Test(arguments: [
         (["--filter", "no such word"], "not valid"), (["-i", "nosuchdevice"], "no such interface"),
-        (["--events", "rec/capture.pcapng"], "a recorder is writing it"),
+        (["--events", "rec/capture.pcapng"], "another recorder is writing it"),
     ])
     func anEarlierRecordingIsLeftAlone(_ arguments: [String], _ message: String) throws {
         try Program.withFolder { folder in
