@@ -2,7 +2,7 @@ public import KernelEvents
 import NetworkTypes
 public import PcapReader
 
-/// What one capture contributes: its RSTs, and of their connections whatever else it has.
+/// What one capture contributes: its RSTs, and whatever else it has of their connections.
 public struct CaptureInput: Sendable {
     /// As the user named it.
     public var file: String
@@ -15,45 +15,45 @@ public struct CaptureInput: Sendable {
     public var resets: [CapturedSegment]
     /// What else the capture has of the connections of these RSTs, and of those of the other captures.
     public var flows: ConnectionTable
-    /// `flows` was filled: what it lacks the capture does not have.
+    /// Whether `flows` was filled: what it lacks, the capture does not have.
     public var hasFlows: Bool
-    /// Of RSTs that refuse what belongs to another connection of their sender: that one, by packet number.
+    /// For RSTs that refuse a segment of another connection of their sender: that connection, by packet number.
     public var translationGaps: [Int: TranslationGap]
-    /// Who listens, of those that answer without a handshake in the capture.
+    /// Listeners, for ends that answer without a handshake in the capture.
     public var listeners: Listeners
-    /// Connections without a RST of which nothing is known any more: the memory was needed for others.
+    /// Connections without a RST that were evicted because the memory was needed for others.
     public var connectionsLetGo: Int
     /// The beginning of what RSTs carry, by packet number.
     public var payloads: [Int: [UInt8]]
-    /// How its connections ended, where it has no RST; nil if that was not looked for.
+    /// How its connections ended, if it has no RST; nil if that was not examined.
     public var unfinished: UnfinishedConnections?
-    /// What somebody wrote into the file about its packets with RSTs, by their numbers.
+    /// The file's comments on its packets with RSTs, by packet number.
     public var comments: [Int: [String]]
-    /// What somebody wrote into it about the file and its interfaces.
+    /// The file's comments on itself and its interfaces.
     public var remarks: [String]
     /// The names that the file has for addresses, by their texts.
     public var names: [String: [String]]
-    /// The pcap-filter expression of each interface, where the file says that there was one.
+    /// The pcap-filter expression of each interface, if the file gives one.
     public var filters: [String?]
-    /// The format has a place for filters: where it names none there was none.
+    /// Whether the format can name filters: if it names none, there was none.
     public var tellsOfFilters: Bool
     /// Packets that the capture itself says were dropped (pcapng interface statistics).
     public var dropped: Int
     public var bytesSkipped: Int
-    /// One sentence a damaged place, of the first ones.
+    /// One sentence for each of the first damaged places.
     public var damage: [String]
     public var damageCount: Int
-    /// Packets that may have held a RST and could not be looked into.
+    /// Packets that may have contained a RST but could not be decoded.
     public var undecoded: [Undecoded]
-    /// What of the file is not kept, and is no loss of packets: sentences.
+    /// Sentences about what was not kept of the file, other than packets.
     public var notes: [String]
 
     /// Why, in words, and how many.
     public struct Undecoded: Sendable, Equatable {
         public var reason: String
         public var packets: Int
-        /// A RST may be among them that anybody else would have seen: not so where a packet is encrypted, or is none that a
-        /// host would take.
+        /// Whether they may include a RST that another program would have seen: not if a packet is encrypted, or is one that no
+        /// host would accept.
         public var isLoss: Bool
         public init(reason: String, packets: Int, isLoss: Bool) {
             self.reason = reason
@@ -89,7 +89,7 @@ public struct CaptureInput: Sendable {
 }
 
 extension CaptureInput {
-    /// Takes over what was found out while the capture was read, once.
+    /// Takes over what was found while the capture was read once.
     public mutating func take(_ followed: FollowedCapture) {
         flows = followed.flows
         hasFlows = true

@@ -10,7 +10,7 @@ extension Inventory {
             var first: (steady: Int64, member: Reference)?
             for member in members where accepts(member) {
                 let time = self.time(member)
-                // A time beyond the range is the last there is.
+                // A time beyond the range counts as the last one.
                 if first.map({ time < $0.steady }) ?? true { first = (time, member) }
             }
             return first.map { ($0.steady, wallTime($0.member)) }
@@ -19,7 +19,7 @@ extension Inventory {
             ?? earliest { _ in true } ?? (0, 0)
     }
 
-    /// It came to a host that was recorded, from one that was not.
+    /// Whether it came to a recorded host, from one that was not recorded.
     func isReceived(_ tuple: FourTuple) -> Bool {
         localAddresses.contains(tuple.destination) && !localAddresses.contains(tuple.source)
     }

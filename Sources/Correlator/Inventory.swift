@@ -19,7 +19,7 @@ final class Inventory: Sendable {
     let eventCoverage: EventCoverage
     /// By recording and stack id.
     private let paths: [[Int: KernelPath]]
-    /// By recording: nothing was lost, and its kernel does not tell of answers without a full socket.
+    /// By recording: whether nothing was lost and its kernel does not report answers without a full socket.
     private let omitSocketlessResets: [Bool]
     /// Of recordings that name some functions instead of a stack.
     private let partialPaths: [[String]: KernelPath]
@@ -33,7 +33,7 @@ final class Inventory: Sendable {
         let clocks = HostClocks(captures, recordings)
         self.clocks = clocks
         eventCoverage = EventCoverage(recordings, clocks.models)
-        // A clock that was set is not so far from another, but now so far and then so far.
+        // A clock that was set has no constant offset from another one.
         clockOffsets = Correlator.clockOffsets(captures, besides: clocks.packets.map { $0 != nil })
         corrections = Self.corrections(clockOffsets, captures)
         paths = recordings.map { $0.recording.stacks.mapValues(KernelPath.init(frames:)) }
@@ -49,7 +49,7 @@ final class Inventory: Sendable {
             recordings, isNeeded: paths.contains { $0.values.contains { $0.origin == .netfilter } })
     }
 
-    /// Clocks that differ by less are left alone: their difference is within what one RST may take anyway.
+    /// Clocks that differ by less are not corrected: the difference is within what is tolerated for one RST anyway.
     private static let toleratedOffset: UInt64 = 100_000_000
 
     private static func corrections(_ offsets: [ClockOffset], _ captures: [CaptureInput]) -> [Int64] {
@@ -71,7 +71,7 @@ final class Inventory: Sendable {
 
     func recordingIndex(_ reference: Reference) -> Int { Int(reference.source) - captures.count }
 
-    // Always in line: who asks for one field must not pay for a copy of all.
+    // Always inlined: reading one field must not copy all of them.
     @inline(__always)
     func event(_ reference: Reference) -> ResetEvent {
         recordings[recordingIndex(reference)].recording.events[Int(reference.index)]
@@ -85,7 +85,7 @@ final class Inventory: Sendable {
     /// Whether the recording's events can be put on the wall clock.
     func hasClock(recording: Int) -> Bool { clocks.models[recording] != nil }
 
-    /// Whether the recording keeps silent about answers without a full socket, and only about those.
+    /// Whether the recording omits answers without a full socket, and only those.
     func omitsSocketlessResets(recording: Int) -> Bool { omitSocketlessResets[recording] }
 
     /// The time of an event, see `time(_:)`.
@@ -99,8 +99,8 @@ final class Inventory: Sendable {
         return clocks.packets[capture].map { time.saturatingSubtract($0.shifts[index]) } ?? time
     }
 
-    /// When something was seen, by clocks that nobody sets: what times are compared and ordered by. A monotonic time where
-    /// the recording has no clock sample.
+    /// When something was seen, by the steady clock, by which times are compared and ordered. A monotonic time if the
+    /// recording has no clock sample.
     func time(_ reference: Reference) -> Int64 {
         isEvent(reference)
             ? time(ofEvent: event(reference), recording: recordingIndex(reference))
@@ -158,7 +158,7 @@ final class Inventory: Sendable {
         return (result, keyless)
     }
 
-    /// The filter that a capture was restricted with at an interface, if it says so.
+    /// The filter of a capture at an interface, if it names one.
     func filter(ofCapture source: Int, interface: Int32) -> String? {
         let filters = captures[source].filters
         return filters.indices.contains(Int(interface)) ? filters[Int(interface)] : nil
@@ -190,7 +190,7 @@ final class Inventory: Sendable {
     /// connection afterwards (`tcp_send_active_reset`).
     func mayBeOne(_ decision: Reference, _ segment: Reference) -> Bool {
         let decided = path(decision)
-        // A program that answers in TCP's stead, while a rule drops what TCP sends, writes the same numbers.
+        // A program that answers in place of TCP, while a rule drops what TCP sends, writes the same numbers.
         if isWritten(segment), decided?.origin == .passive || decided?.origin == .active { return false }
         let (before, after) = (event(decision).monotonic, event(segment).monotonic)
         switch decided?.origin {
@@ -206,7 +206,7 @@ final class Inventory: Sendable {
         return here.prefix(common) == there.prefix(common)
     }
 
-    /// The boot of the host that an event was recorded in; nil for a recording that does not tell.
+    /// The boot ID of the host on which an event was recorded; nil if the recording does not say.
     func boot(_ event: Reference) -> String? { recordings[recordingIndex(event)].recording.header?.bootID }
 
     /// The kernel path of an event, or what of it the recording names; nil if it has none.
@@ -221,6 +221,6 @@ final class Inventory: Sendable {
         event(reference).stack == nil && !event(reference).functions.isEmpty
     }
 
-    /// Whether the event is of a RST that only passes through.
+    /// Whether the event shows a RST that only passes through.
     func isForwarded(_ reference: Reference) -> Bool { path(reference)?.origin == .forwarded }
 }

@@ -9,7 +9,7 @@ public func judge(_ evidence: Evidence) -> Verdict {
     let holding = evidence.repeats == .seen ? carried : rules(thatHoldFor: evidence)
     guard holding.count == 1, let rule = holding.first else {
         if holding.isEmpty, let reason = evidence.reason, evidence.dead == nil, evidence.origin == .active {
-            // A recording of another program has the stack, and nothing of the socket.
+            // A recording of another program has the stack, but nothing about the socket.
             return judge(reason: reason, evidence)
         }
         return undecided(evidence, candidates: holding)
@@ -29,11 +29,11 @@ public func judge(_ evidence: Evidence) -> Verdict {
     return verdict
 }
 
-/// A program wrote what had come before: it passes on the segments of others, as a bridge or a tunnel does.
+/// A program wrote what had arrived before: it passes on segments of others, as a bridge or a tunnel does.
 private let carried = [Catalogue.rule(for: .forwarded)].compactMap(\.self)
 
 private func rules(thatHoldFor evidence: Evidence) -> [Rule] {
-    // A span: all processors ask all rules, and none counts references to them meanwhile.
+    // A span, so that processors do not count references while all of them try all rules.
     let all = Catalogue.rules
     let rules = all.span
     var holding: [Rule] = []
@@ -41,8 +41,8 @@ private func rules(thatHoldFor evidence: Evidence) -> [Rule] {
     return holding
 }
 
-/// Recordings of other programs tell the kernel's reason and no stack. Several causes share most reasons; one that stands
-/// alone is inferred, since a later kernel may use its reason elsewhere too.
+/// Recordings of other programs have the kernel's reason but no stack. Several causes share most reasons; a cause with a
+/// reason of its own is inferred, since a later kernel may use that reason elsewhere too.
 private func judge(reason: String, _ evidence: Evidence) -> Verdict {
     inferred(
         evidence, from: Catalogue.rules.filter { $0.reasons.contains(reason) },
@@ -63,8 +63,8 @@ private func inferred(_ evidence: Evidence, from candidates: [Rule], missing: St
     return Verdict(rule, .inferred, summary: rule.summary(evidence, .inferred), missing: [missing])
 }
 
-/// What a function says by itself, where nothing is known of those that called it: `tcp_disconnect` is called by connect()
-/// and by close() with SO_LINGER 0. Those are the functions that tcprst-gadget tells apart.
+/// What a function says by itself, if its callers are not known: `tcp_disconnect` is called by connect() and by close() with
+/// SO_LINGER 0. These are the functions that tcprst-gadget distinguishes.
 private enum NamedFunction {
     /// The likeliest first.
     static let causes: [String: [Cause]] = [
@@ -81,7 +81,8 @@ private enum NamedFunction {
     ]
 }
 
-/// An answer of which the kernel did not say whether it met no socket or one in TIME_WAIT: judges what either would mean.
+/// Judges an answer for which the kernel did not report whether the segment met no socket or one in TIME_WAIT, by what either
+/// would mean.
 private func judgeWithoutSocket(_ evidence: Evidence) -> Verdict {
     let triggers = evidence.trigger.map { [$0] } ?? conceivableTriggers(flags: evidence.flags)
     var possible: [Rule] = []
@@ -111,7 +112,7 @@ private func judgeWithoutSocket(_ evidence: Evidence) -> Verdict {
 private let whatTheKernelOmits =
     "the socket that the segment met: tcp_send_reset of this kernel reports full sockets only (since Linux 6.10, all)"
 
-/// RFC 9293, section 3.10.7.1: an answer with ACK is one to a segment without.
+/// RFC 9293, section 3.10.7.1: an answer with ACK is the answer to a segment without ACK.
 private func conceivableTriggers(flags: TCPFlags?) -> [Evidence.Trigger] {
     let conceivable: [TCPFlags] =
         switch flags?.contains(.ack) {

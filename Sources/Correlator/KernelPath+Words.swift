@@ -15,9 +15,9 @@ extension KernelPath {
             : "the link address of the next hop was known (ARP, neighbour discovery)"
     }
 
-    /// Who let go of the socket, from the frames under `__fput`.
+    /// What released the socket, from the frames below `__fput`.
     public var release: String? {
-        // A signal that is handled runs what close() had put off, too.
+        // Handling a signal also runs what close() had deferred.
         if callers.isSuperset(of: [.killed, .exit]) { return "the process was killed" }
         if callers.contains(.exit) { return "the process exited" }
         if callers.contains(.closeSystemCall) { return "the process called close()" }

@@ -2,20 +2,20 @@ import KernelEvents
 
 /// A kernel stack, read from the innermost frame outwards as far as the function that made the RST and its callers.
 ///
-/// Over loopback the RST and the system call that provoked it share one stack: what lies beyond the first interrupt
-/// frame belongs to somebody else and is never looked at.
+/// Over loopback the RST and the system call that provoked it share one stack: what is beyond the first interrupt frame
+/// belongs to another task and is never used.
 public final class KernelPath: Sendable {
     /// Frames as recorded, `symbol+0xoffset`, without those of the hook itself.
     public let frames: [String]
     /// The same, function names alone: no offset, no module, no compiler suffix.
     public let names: [String]
-    /// What made the RST, and where in `names` it stands.
+    /// What made the RST, and its index in `names`.
     public let origin: Origin
     public let originIndex: Int
     /// One past the last frame that belongs to the origin: the first frame of an interrupt, or the end.
     public let boundary: Int
     public let context: Context
-    /// Which known functions stand between the origin and the boundary.
+    /// Which known functions are between the origin and the boundary.
     public let callers: Callers
     /// The function that made the RST and those that called it, as many as a sentence can hold: `a < b < c`.
     let leading: String
@@ -26,7 +26,7 @@ public final class KernelPath: Sendable {
     public enum Origin: Sendable, Equatable {
         /// `tcp_v4_send_reset`, `tcp_v6_send_reset`: an answer to a segment.
         case passive
-        /// `tcp_send_active_reset`: this end gave the connection up.
+        /// `tcp_send_active_reset`: this end aborted the connection.
         case active
         /// A REJECT rule of netfilter.
         case netfilter
@@ -34,11 +34,11 @@ public final class KernelPath: Sendable {
         case userSpace
         /// The segment came from elsewhere and passes through.
         case forwarded
-        /// None that is known.
+        /// No known function.
         case unknown
     }
 
-    /// What the CPU was doing, as far as the stack tells it.
+    /// What the CPU was doing, as far as the stack shows.
     public enum Context: Sendable, Equatable { case process, softirq, hardirq, unknown }
 
     public struct Callers: OptionSet, Sendable {
@@ -120,7 +120,7 @@ public final class KernelPath: Sendable {
         origin = found
         originIndex = index
         callers = Self.callers(of: found, in: names[index..<boundary])
-        // Thousands of RSTs share a path: what each of them asks for is found once.
+        // Thousands of RSTs share a path: what each of them needs is computed once.
         leading = names[index..<min(boundary, index + 4)].joined(separator: " < ")
         runsInKernelThread =
             names.contains("kthread") && !names.contains("io_wq_worker") && !names.contains("io_sq_thread")
@@ -135,14 +135,14 @@ public final class KernelPath: Sendable {
         }
     }
 
-    /// The segment left when somebody else let it go, so that nothing in the stack is of who had made it or passed it on: it
-    /// waited for the link address of the next hop, or for the verdict of a program (NFQUEUE).
+    /// The segment was released by another task, so that the stack says nothing about who had made it or passed it on: it
+    /// waited for the link address of the next hop, or for a program's verdict (NFQUEUE).
     var hasWaited: Bool { origin == .unknown && !callers.isDisjoint(with: [.neighbour, .verdict]) }
 
     /// The function that called the one that made the RST.
     var caller: String? { originIndex + 1 < boundary ? names[originIndex + 1] : nil }
 
-    /// The frames from the origin to the boundary: what a person wants to read.
+    /// The frames from the origin to the boundary, which are of interest to people.
     public var essential: ArraySlice<String> {
         origin == .unknown ? frames[...] : frames[originIndex..<max(boundary, originIndex)]
     }

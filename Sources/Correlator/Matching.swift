@@ -1,4 +1,4 @@
-/// Which observations are the same RST.
+/// Groups of observations of the same RST.
 struct Clusters {
     /// Groups of references, in the order they were found.
     private(set) var members: [FewReferences] = []
@@ -59,7 +59,7 @@ enum Window {
     static let sightings: UInt64 = 1_000_000_000
     /// Between TCP's decision and the packet, on one CPU and one clock.
     static let decision: UInt64 = 100_000_000
-    /// A segment may wait so long for the link address of its neighbour: three questions, a second apart (arp(7)).
+    /// How long a segment may wait for the link address of its neighbour: three requests, a second apart (arp(7)).
     static let neighbour: UInt64 = 4_000_000_000
     /// The same as between decision and packet, where not all fields agree.
     static let looseDecision: UInt64 = 5_000_000
@@ -88,7 +88,7 @@ func clusterExact(_ inventory: Inventory, into clusters: inout Clusters) {
             clusterRun(run, inventory, into: &clusters)
         }
     }
-    // An event without what makes a key is nobody's twin, and a RST all the same.
+    // An event without a key matches no other observation, but is still a RST.
     for reference in keyless { _ = clusters.open(reference) }
 }
 
@@ -108,8 +108,7 @@ private func clusterRun(_ run: [Observation], _ inventory: Inventory, into clust
         return
     }
     var open: [(time: Int64, id: Int)] = []
-    /// The first of those in `open` that came last. No observation is nearer to an earlier one: they come in the order of
-    /// time.
+    /// The first of the latest ones in `open`. No observation is nearer to an earlier one, since they come in order of time.
     var latest = 0
     /// By vantage, the first of `open` that this vantage may still join: earlier ones it has seen or passed.
     var next: [UInt64: Int] = [:]

@@ -60,6 +60,6 @@ struct Observation {
     /// CLOCK_REALTIME, nanoseconds.
     let time: Int64
     let reference: Reference
-    /// Two observations of one vantage are two RSTs, however alike they look.
+    /// Two observations from one vantage point are two RSTs, however similar they are.
     let vantage: UInt64
 }

@@ -42,7 +42,7 @@ struct PacketClock: Sendable {
         }
     }
 
-    /// So many other clocks are tried.
+    /// How many other clocks are tried.
     private static let mostConstants = 16
 
     private static func distinct(_ shifts: [Int64]) -> [Int64] {
@@ -121,9 +121,9 @@ struct SettingPath {
 
     /// Clocks are read, and packets stamped, a little before or after.
     private static let slack: UInt64 = 2_000_000
-    /// Several processors hand their packets over in an order of their own.
+    /// Packets of several processors may be out of order by this much.
     static let disorder: Int64 = 200_000_000
-    /// So many settings are weighed for one packet.
+    /// How many settings are considered for one packet.
     private static let mostChoices = 16
 
     private struct Choice {

@@ -1,6 +1,6 @@
 import NetworkTypes
 
-/// How far two comparisons of the clocks may differ although nobody set the wall clock.
+/// How far two comparisons of the clocks may differ although the wall clock was not set.
 public enum ClockStep {
     /// Nanoseconds.
     ///

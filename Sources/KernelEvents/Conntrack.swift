@@ -13,7 +13,7 @@ extension ResetEvent {
             case none
         }
 
-        /// Conntrack looks at all that comes in there (its hook is registered); nil if the kernel did not tell.
+        /// Whether conntrack examines everything that arrives there (its hook is registered); nil if not recorded.
         public var isAtWork: Bool?
         /// Nil if the kernel had taken the entry off the segment before the hook.
         public var segment: Segment?

@@ -14,7 +14,7 @@ extension ResetEvent {
             case shutdown
             /// connect() to AF_UNSPEC.
             case disconnect
-            /// Nobody had accepted it when its listener was closed.
+            /// It had not been accepted when its listener was closed.
             case listener
             /// Somebody destroyed the socket: `tcp_abort()`.
             case destroyed
@@ -22,7 +22,7 @@ extension ResetEvent {
             case reset
             /// What the peer had not acknowledged was not acknowledged in time, nor were keepalive probes.
             case timeout
-            /// Another error of the path; `errno` tells.
+            /// Another error of the path; see `errno`.
             case error
         }
 

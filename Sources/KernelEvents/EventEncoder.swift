@@ -278,6 +278,6 @@ extension ResetEvent {
     public static let decideHook = "tcp_send_reset"
     /// The hook that every `receive` comes from unless its line says otherwise.
     public static let receiveHook = "tcp_receive_reset"
-    /// The functions whose entries tell of answers without a full socket, of which `tcp_send_reset` is silent up to 6.9.
+    /// The functions whose entries report answers without a full socket, which `tcp_send_reset` omits up to 6.9.
     public static let entryHooks = ["tcp_v4_send_reset", "tcp_v6_send_reset"]
 }

@@ -18,7 +18,7 @@ struct EventReader {
     private var tasks = SharedValues<ResetEvent.Task>()
     private var owners = SharedValues<ResetEvent.Owner>()
 
-    /// An event of which nothing has been read.
+    /// An event without any fields read yet.
     static func blank(_ kind: ResetEvent.Kind) -> ResetEvent {
         let hook =
             switch kind {
@@ -84,7 +84,7 @@ struct EventReader {
             default: try scanner.skipValue()
             }
         }
-        // Of one that did what this version does not know, nothing can be told.
+        // If it ended in a way that this version does not know, nothing can be said about it.
         if isReceived, isKnownFate { event.reception = reception }
         event.monotonic = try scanner.require(monotonic, "mono_ns is missing")
         event.tuple = FourTuple(
@@ -232,7 +232,7 @@ struct EventReader {
             default: try scanner.skipValue()
             }
         }
-        // A way that this version does not know is no way to tell of.
+        // Nothing can be said about a way that this version does not know.
         guard let how, let monotonic else { return nil }
         ending.how = how
         ending.monotonic = monotonic

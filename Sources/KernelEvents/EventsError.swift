@@ -1,6 +1,6 @@
 /// Why a file cannot be read as a recording at all.
 public enum EventsError: Error, Equatable, Sendable {
-    /// Not one line of it is a record; `problem` says what stands there instead.
+    /// Not one line of it is a record; `problem` says what it contains instead.
     case notARecording(problem: String)
     /// The header names a schema that this version does not read.
     case unsupportedSchema(found: String, supported: String, line: Int)

@@ -109,7 +109,7 @@ extension LineScanner {
                     index += 2
                     continue
                 }
-                // A single colon stands between two groups, never at an end or after "::".
+                // A single colon separates two groups; it is never at an end or after "::".
                 guard index > range.lowerBound, index + 1 < range.upperBound,
                     byte(at: index - 1) != UInt8(ascii: ":")
                 else { return nil }

@@ -23,7 +23,7 @@ extension ResetEvent {
         public var fate = Fate.accepted
         /// `sk_err`, which the program gets; nil where no program has the socket any more.
         public var errno: UInt16?
-        /// Nil where no program has the socket any more, or the kernel did not tell.
+        /// Nil if no program has the socket any more, or it was not recorded.
         public var wait: Wait?
         /// Nanoseconds since data was last sent or received, or else since the connection was made.
         public var idle: Int64?

@@ -27,7 +27,7 @@ enum RecordKey: UInt8, CaseIterable {
     case stepNs, suspendedNs, `where`, count, content, listing, untilMonoNs
     case events, lost, kernelDropped, endingsLost, until
 
-    /// As it stands in the file; `?` for an unknown one.
+    /// As in the file; `?` for an unknown one.
     var name: String { RecordKeyTable.shared.names[Int(rawValue)] }
 
     /// With its quotes and its colon.

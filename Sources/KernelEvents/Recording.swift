@@ -14,7 +14,7 @@ public struct Recording: Sendable, Equatable {
     public var processes: [Int32: [ProcessRecord]] = [:]
     public var clocks: [ClockSample] = []
     public var losses: [Loss] = []
-    /// What firewalls were told to do, as their tools printed it.
+    /// The rules of firewalls, as their tools printed them.
     public var rulesets: [Ruleset] = []
     /// Nil if the recorder did not live to write it.
     public var footer: RecordingFooter?
@@ -61,7 +61,7 @@ public struct RecordingHeader: Sendable, Equatable {
     public var clock = ClockSample(monotonic: 0, realtime: 0, uncertainty: nil)
     /// Where the wall clock was set, the sample after it says so: samples without a mark differ by drift alone.
     public var marksClockSteps = false
-    /// Since when all was recorded; nil of a recorder that does not tell.
+    /// Since when everything was recorded; nil if the recorder does not say.
     public var since: RecordingTimes?
     public var hooks: [Hook] = []
     public var interfaces: [Interface] = []
@@ -174,7 +174,7 @@ public struct RecordingFooter: Sendable, Equatable {
     public var endingsLost: Int?
     /// Why the recorder could not record all that it was asked to: a full disk, an interface that vanished.
     public var failure: String?
-    /// Until when all was recorded; nil of a recorder that does not tell.
+    /// Until when everything was recorded; nil if the recorder does not say.
     public var until: RecordingTimes?
     public init(monotonic: Int64, events: Int, lost: Int, captured: Int, kernelDropped: Int) {
         self.monotonic = monotonic

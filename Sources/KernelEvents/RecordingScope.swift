@@ -1,7 +1,8 @@
 package import JSONText
 public import NetworkTypes
 
-/// Which events a recorder was asked for: those that fit one of each list that is not empty. Of the others nothing is known.
+/// Which events a recorder was to record: those that match an element of each list that is not empty. Nothing is known about
+/// the others.
 public struct RecordingScope: Sendable, Equatable {
     /// Inode numbers of network namespaces.
     public var netns: [UInt32]

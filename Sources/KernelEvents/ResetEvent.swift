@@ -71,7 +71,7 @@ public struct ResetEvent: Sendable, Equatable {
         get { rarities?.value.reception }
         set { change { $0.reception = newValue } }
     }
-    /// Files of other tools only: whether a segment provoked the reset (the hook was given one). Nil if not told.
+    /// Only in files of other tools: whether a segment provoked the reset (the hook was given one). Nil if not stated.
     public var provoked: Bool? {
         get { rarities?.value.provoked }
         set { change { $0.provoked = newValue } }
@@ -84,7 +84,7 @@ public struct ResetEvent: Sendable, Equatable {
     }
     /// 1-based line in the file the event came from; 0 for one that was never in a file.
     public var line: Int = 0
-    /// Events by the million are held in memory: what few of them have, or many have in common, stands elsewhere.
+    /// Events are held in memory by the million: what only few of them have, or many share, is stored elsewhere.
     var sharedTask: Shared<Task>?
     private var rarities: Shared<Rarities>?
 
@@ -128,7 +128,7 @@ public struct ResetEvent: Sendable, Equatable {
         /// The name of the thread group's leader, where it differs; of a process that runs another program by now, what it
         /// was called when it had the socket.
         public var process: String?
-        /// Nil where the kernel did not tell.
+        /// Nil if not recorded.
         public var context: Context?
         /// The id of its cgroup v2.
         public var cgroup: UInt64?
@@ -158,7 +158,7 @@ public struct ResetEvent: Sendable, Equatable {
             get { sharedOwner?.value }
             set { sharedOwner = newValue.map(Shared.init) }
         }
-        /// `SOCK_DEAD`: the application has let go of the socket.
+        /// `SOCK_DEAD`: the application has closed the socket.
         public var dead: Bool?
         /// `icsk_user_timeout`, in milliseconds; 0 is off.
         public var userTimeout: UInt32?
@@ -177,7 +177,7 @@ public struct ResetEvent: Sendable, Equatable {
         public init() {}
     }
 
-    /// The connections that nobody has accepted yet.
+    /// The connections that have not been accepted yet.
     public struct AcceptQueue: Sendable, Equatable {
         /// How many there are (`sk_ack_backlog`).
         public var queued: UInt32

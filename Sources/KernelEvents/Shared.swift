@@ -1,4 +1,4 @@
-/// A value that takes one word of its owner. Many owners may have one copy of it: nobody changes that.
+/// A value that takes one word of its owner. Owners may share a copy, which is never changed.
 struct Shared<Value: Sendable & Equatable>: Sendable, Equatable {
     private let box: Box
 

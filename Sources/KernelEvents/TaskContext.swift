@@ -1,5 +1,5 @@
 extension ResetEvent.Task.Context {
-    /// What the CPU was doing when a stack was taken, told from its frames; nil where they do not tell.
+    /// What the CPU was doing when a stack was taken, judging by its frames; nil if they do not show it.
     ///
     /// The kernel's own counter (preempt_count) cannot be read by a BPF program on every kernel; the frames can.
     ///

@@ -1,6 +1,6 @@
 import NetworkTypes
 
-/// What stands before the event's name in a line of the kernel's trace text.
+/// What precedes the event's name in a line of the kernel's trace text.
 ///
 ///                python3-17468   [001] ..s1.  1857.398870: tcp_send_reset: ...        tracefs `trace`, `trace_pipe`
 ///                python3-17556   (  17556) [000] .....  1860.219138: tcp_send_reset:  the same with record-tgid

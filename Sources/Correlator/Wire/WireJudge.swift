@@ -13,7 +13,7 @@ struct WireScores {
             while place > 0, ranked[place - 1].score.points < score.points { place -= 1 }
             ranked.insert((rule, score), at: place)
         }
-        // A span: all processors ask all rules, and none counts references to them meanwhile.
+        // A span, so that processors do not count references while all of them try all rules.
         let all = Catalogue.wireRules
         let rules = all.span
         // Whatever made such a header: nothing follows from it.

@@ -38,7 +38,7 @@ public struct FirewallRule: Sendable, Equatable {
             case addresses(IPAddress, prefix: Int)
             case addressRange(IPAddress, IPAddress)
             case numbers(ClosedRange<Int64>)
-            /// A name, of which `*` at the end stands for anything.
+            /// A name; `*` at its end matches anything.
             case name(String)
         }
 

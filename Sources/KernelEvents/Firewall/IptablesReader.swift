@@ -15,7 +15,7 @@ struct IptablesReader {
         var calls: [String: Set<String>] = [:]
         for line in content.split(separator: "\n") {
             if line.hasPrefix("*") { table = String(line.dropFirst()) }
-            // Nobody tells of what comes into a legacy table later.
+            // Later additions to a legacy table are not announced.
             if table == "nat", tool.isLegacy { translates = true }
             let words = Self.words(line)
             guard words.count > 2, words[0] == "-A" else { continue }

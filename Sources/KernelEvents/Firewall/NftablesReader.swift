@@ -16,7 +16,7 @@ struct NftablesReader {
         guard let root = Self.parse(content), case .array(let objects)? = root["nftables"] else { return nil }
         var hooks: [Chain: (hooks: Set<String>, devices: Set<String>)] = [:]
         var calls: [Chain: Set<Chain>] = [:]
-        /// Chains that a map calls: from where, nobody looks.
+        /// Chains that a map calls; from where is not examined.
         var calledFromAnywhere: Set<Chain> = []
         for object in objects {
             if let chain = object["chain"], let key = Self.key(chain, name: "name"), let hook = chain["hook"]?.string {

@@ -10,7 +10,7 @@ public struct Ruleset: Sendable, Equatable {
         case legacyIptables = "iptables-legacy"
         case legacyIp6tables = "ip6tables-legacy"
 
-        /// Changes of its tables are told to nobody.
+        /// Whether changes of its tables are not announced.
         public var isLegacy: Bool { self == .legacyIptables || self == .legacyIp6tables }
     }
 
