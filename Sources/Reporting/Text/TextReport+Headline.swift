@@ -127,8 +127,10 @@ extension TextReport {
                 clock.delay.map { ", \(TimeSpan(nanoseconds: $0.magnitude)) apart on the path" }
                 ?? ", from one direction only"
             let sign = clock.offset < 0 ? "behind" : "ahead of"
+            let relation =
+                clock.offset == 0 ? "agrees with" : "is \(TimeSpan(nanoseconds: clock.offset.magnitude)) \(sign)"
             wrap(
-                "clocks: \(clock.file.printable) is \(TimeSpan(nanoseconds: clock.offset.magnitude)) \(sign) \(clock.reference.printable)"
+                "clocks: \(clock.file.printable) \(relation) \(clock.reference.printable)"
                     + "\(delay) (\(clock.segments.counted("segment")) in both)", indent: 0)
         }
         if !report.clocks.isEmpty { text += "\n" }
