@@ -1,13 +1,13 @@
 import Foundation
 import Testing
 
-/// Whatever is fed to `report`, it says what is wrong and ends with the status that the contract names.
+/// Whatever the input of `report`, it says what is wrong and exits with the documented status.
 @Suite struct BadInputTests {
     struct Case: Sendable, CustomTestStringConvertible {
         let testDescription: String
         let content: String
         let status: Int32
-        /// What the message must hold.
+        /// What the message must contain.
         let says: String
     }
 
@@ -73,13 +73,13 @@ import Testing
                 "it is an ERF capture (Endace); convert it first: editcap -F pcapng -T ether FILE NEW"))
         let hdlc = record(seconds: 1_700_000_000, type: 1) + record(seconds: 1_700_000_001, type: 1)
         #expect(try message(hdlc).contains("editcap -F pcapng FILE NEW"))
-        // Times that jump, or a type that there is not, are something else.
+        // With times that jump, or an unknown type, it is something else.
         let jump = record(seconds: 1_700_000_000, type: 2) + record(seconds: 1_900_000_000, type: 2)
         #expect(try !message(jump).contains("ERF"))
         #expect(try !message(record(seconds: 1_700_000_000, type: 99)).contains("ERF"))
     }
 
-    /// The end of a recording counts its events.
+    /// The last line of a recording states the number of its events.
     @Test func eventsThatAreNotThereAreALoss() throws {
         let (_, events) = try Program.fixture("abort-on-close-v4")
         let lines = String(decoding: events, as: UTF8.self).split(separator: "\n")
@@ -94,7 +94,7 @@ import Testing
             let withoutEmit = try report(lines.filter { !$0.hasPrefix(#"{"type":"emit""#) })
             #expect(withoutEmit.status == 2)
             #expect(withoutEmit.output.contains("1 kernel event lost"))
-            // Whether it left is not known then.
+            // Then it is not known whether it left.
             #expect(!withoutEmit.output.contains("no device was given the segment"))
             let withoutBeginning = try report(Array(lines.dropFirst()))
             #expect(withoutBeginning.status == 2)
@@ -145,7 +145,7 @@ import Testing
         }
     }
 
-    /// Of what lies in a directory nothing that is named as a capture is passed over without a word.
+    /// No file in a directory that is named like a capture is ignored silently.
     @Test(arguments: ["other.pcap", "other.pcapng.gz", "other.cap.zst", "other.jsonl"])
     func whatCannotBeReadInADirectoryIsNamed(_ name: String) throws {
         let (capture, _) = try Program.fixture("closed-port-v4")
@@ -160,7 +160,7 @@ import Testing
         }
     }
 
-    /// What lies beside a recording is no mistake, but one of it may have been meant.
+    /// Other files beside a recording are no error, but one of them may have been meant.
     @Test func whatADirectoryHoldsBesidesIsNamed() throws {
         let (capture, _) = try Program.fixture("closed-port-v4")
         try Program.withFolder { folder in
@@ -177,7 +177,7 @@ import Testing
         }
     }
 
-    /// A named pipe in a directory would be waited for until somebody writes into it.
+    /// Opening a named pipe in a directory would block until something is written to it.
     @Test func aPipeInADirectoryIsIgnored() throws {
         let (capture, _) = try Program.fixture("closed-port-v4")
         try Program.withFolder { folder in
@@ -190,7 +190,7 @@ import Testing
         }
     }
 
-    /// A log of megabytes is not read to its end to be refused.
+    /// A log of megabytes is refused without being read to its end.
     @Test func aLongFileThatIsNoRecordingIsGivenUpEarly() throws {
         try Program.withFolder { folder in
             let file = folder.appending(path: "app.log")
@@ -206,7 +206,7 @@ import Testing
         }
     }
 
-    /// What nobody can look into may have been a RST; what no host would take was none.
+    /// A packet that cannot be decoded may have been a RST; one that no host would accept was none.
     @Test(arguments: [
         (UInt8(147), "link type not supported (147, USER0)", Int32(2)), (1, "cut short in the IP header", 2),
     ])

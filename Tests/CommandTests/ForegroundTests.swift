@@ -2,7 +2,7 @@ import Foundation
 import Glibc
 import Testing
 
-/// A command that is run at a terminal has it: what a person types goes to the command, Ctrl-C and Ctrl-Z too.
+/// A command that is run at a terminal gets its input, including Ctrl-C and Ctrl-Z.
 @Suite(.enabled(if: geteuid() == 0, "recording needs root"))
 struct ForegroundTests {
     /// A terminal whose only session runs the program in a network namespace of its own.
@@ -44,7 +44,7 @@ struct ForegroundTests {
             _ = write(leader, bytes, bytes.count)
         }
 
-        /// Waits until the command says so.
+        /// Waits until the command prints the word.
         func waitFor(_ word: String) -> Bool {
             for _ in 0..<600 {
                 if output.contains(word) { return true }
@@ -84,7 +84,7 @@ struct ForegroundTests {
         }
     }
 
-    /// The terminal is taken back from a command that is stopped, and given to it when it goes on.
+    /// A stopped command loses the terminal, and gets it back when it continues.
     @Test func ctrlZStopsTheProgramWithItsCommand() throws {
         try Program.withFolder { folder in
             let session = try Session(
@@ -102,7 +102,7 @@ struct ForegroundTests {
         }
     }
 
-    /// The process below setsid(1) that is ours.
+    /// Our process, a child of setsid(1).
     private static func program(of parent: Int32) -> Int32? {
         for entry in (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? [] {
             guard let pid = Int32(entry), let status = stat(pid), status.name == "rst-analyze",
@@ -132,9 +132,9 @@ struct ForegroundTests {
     }
 }
 
-/// Who interrupts a report that is being made does not wait for it.
+/// Interrupting a report ends it at once.
 @Suite struct InterruptedReportTests {
-    /// A report that is written into a pipe which nobody reads never ends by itself.
+    /// A report that is written to a pipe that nobody reads never ends by itself.
     @Test(arguments: [SIGINT, SIGTERM])
     func runEndsAndLeavesNothingBehind(_ signal: Int32) throws {
         try Program.withFolder { folder in
@@ -154,7 +154,7 @@ struct ForegroundTests {
             process.environment = ProcessInfo.processInfo.environment.merging(["TMPDIR": folder.path]) { $1 }
             process.standardError = FileHandle.nullDevice
             try process.run()
-            // As soon as it writes, the command has ended.
+            // Once it writes, the command has ended.
             var descriptor = pollfd(fd: reader, events: Int16(POLLIN), revents: 0)
             #expect(poll(&descriptor, 1, 60_000) == 1)
             usleep(300_000)

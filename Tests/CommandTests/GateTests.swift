@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// What pipelines ask of `report`, on recordings that are there.
+/// The options of `report` for pipelines, on existing recordings.
 @Suite struct GateTests {
     private static func report(_ arguments: [String], in folder: URL = Program.root) throws -> Program.Result {
         try Program.run("report", more: arguments, in: folder)
@@ -41,7 +41,7 @@ import Testing
     @Test func whatIsLostIsAnErrorInTheXML() throws {
         try Program.withFolder { folder in
             let events = String(decoding: try Program.fixture("closed-port-v4").events, as: UTF8.self)
-            // Without its last line, which says that it is whole.
+            // Without its last line, which shows that it is complete.
             let cut = events.split(separator: "\n").dropLast().joined(separator: "\n") + "\n"
             try Data(cut.utf8).write(to: folder.appending(path: "events.jsonl"))
             let result = try Self.report(["events.jsonl", "--junit", "j.xml", "--fail-on", "linger-zero"], in: folder)
@@ -59,7 +59,7 @@ import Testing
             let files = try Program.fixture("closed-port-v4")
             try files.capture.write(to: inner.appending(path: "capture.pcapng"))
             try files.events.write(to: inner.appending(path: "events.jsonl"))
-            // It leads back to where it is.
+            // A link back to its own directory.
             try FileManager.default.createSymbolicLink(at: inner.appending(path: "loop"), withDestinationURL: folder)
             let flat = try Self.report(["."], in: folder)
             #expect(flat.status == 1)

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// Every option that narrows or groups, against the entries of the JSON report of the same files.
+/// Every option that narrows or groups, compared with the entries of the JSON report of the same files.
 @Suite struct NarrowingTests {
     typealias Entry = [String: Any]
 
@@ -29,7 +29,7 @@ import Testing
     private static func isIn(_ network: String, _ address: Any?) -> Bool {
         guard let address = address as? String else { return false }
         if let prefix = network.split(separator: "/").first, !network.contains("/") { return address == prefix }
-        // Only whole groups are asked for here.
+        // Only prefixes at group boundaries are used here.
         let (base, length) = (network.split(separator: "/")[0], Int(network.split(separator: "/")[1]) ?? 0)
         guard base.contains(".") else { return address.hasPrefix(base.prefix { $0 != ":" }) && address.contains(":") }
         return address.split(separator: ".").prefix(length / 8) == base.split(separator: ".").prefix(length / 8)
@@ -47,7 +47,7 @@ import Testing
 
     private struct Case: CustomTestStringConvertible, Sendable {
         let arguments: [String]
-        /// How many there must be at least, so that the case says anything.
+        /// How many there must be at least for the case to be meaningful.
         var least = 1
         let wanted: @Sendable (Entry) -> Bool
         var testDescription: String { arguments.joined(separator: " ") }
@@ -123,7 +123,7 @@ import Testing
         #expect(given.compactMap { $0["id"] as? Int } == wanted)
     }
 
-    /// A recording, whose process runs where the test says, beside one of another.
+    /// A recording whose process runs where the test says, beside a recording of another process.
     @Test(arguments: [
         ("/system.slice/docker-\(String(repeating: "0123456789abcdef", count: 4)).scope", "container", "0123456789ab"),
         ("/system.slice/docker-\(String(repeating: "0123456789abcdef", count: 4)).scope", "unit", "docker-*"),

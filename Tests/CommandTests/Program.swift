@@ -20,7 +20,7 @@ enum Program {
         let errors: String
     }
 
-    /// - Parameter executable: another program, that runs ours.
+    /// - Parameter executable: another program that runs ours.
     static func run(
         _ arguments: String..., more: [String] = [], executable: String = path, input: Data? = nil,
         in folder: URL = root, environment: [String: String] = [:]

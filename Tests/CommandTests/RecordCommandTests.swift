@@ -1,17 +1,17 @@
 import Foundation
 import Testing
 
-/// `record` as people run it: in a network namespace of its own, on its loopback.
+/// `record` as users run it, in a network namespace of its own, on its loopback device.
 @Suite(.enabled(if: geteuid() == 0, "recording needs root"))
 struct RecordCommandTests {
-    /// Connects to a port where nobody listens, so many times.
+    /// Connects to a port where nobody listens, this many times.
     private static func connecting(_ times: Int) -> [String] {
         let program =
             "import socket\nfor i in range(\(times)):\n  s=socket.socket()\n  s.connect_ex(('127.0.0.1',9))\n  s.close()"
         return ["python3", "-c", program]
     }
 
-    /// - Parameter arguments: of `rst-analyze record`, COMMAND among them.
+    /// - Parameter arguments: of `rst-analyze record`, including COMMAND.
     private static func record(_ arguments: [String], in folder: URL) throws -> Program.Result {
         let script = "ip link set lo up && exec \"$0\" record -i lo \"$@\""
         return try Program.run(
@@ -42,8 +42,8 @@ struct RecordCommandTests {
         }
     }
 
-    /// A flood of RSTs in another network namespace while this one is recorded, through a ring that holds this one's events and
-    /// few more: all of them are recorded, and nothing is lost. What is recorded of the whole host has the flood.
+    /// There is a flood of RSTs in another network namespace, and the ring buffer has room for little more than this one's
+    /// events: all of these are recorded, and nothing is lost. A recording of the whole host has the flood.
     @Test func aFloodInAnotherNamespaceCostsNothing() throws {
         try Program.withFolder { folder in
             let flood = Process()
@@ -84,8 +84,8 @@ struct RecordCommandTests {
         }
     }
 
-    /// The recorder is stopped until its buffer is full. On a loopback each packet is seen twice, when it leaves and when it
-    /// comes: each counts once, whether it was captured or dropped.
+    /// The recorder is stopped until its buffer is full. On a loopback device each packet is seen twice, when it is sent and when
+    /// it is received: each counts once, whether captured or dropped.
     @Test func whatTheLoopbackDropsIsCountedOnce() throws {
         try Program.withFolder { folder in
             let flood = """
@@ -107,7 +107,7 @@ struct RecordCommandTests {
                 Int(
                     try String(contentsOf: folder.appending(path: "received"), encoding: .utf8)
                         .trimmingCharacters(in: .whitespacesAndNewlines)))
-            // What the device itself took: a queue before it may have been full.
+            // What the device itself accepted: a queue before it may have been full.
             #expect(received > 10000)
             let words = result.errors.components(separatedBy: " packets in rec/capture.pcapng, ")
             let captured = try #require(words[0].split(whereSeparator: \.isWhitespace).last.flatMap { Int($0) })
@@ -146,7 +146,7 @@ struct RecordCommandTests {
         }
     }
 
-    /// What is recorded ends, and with it the command and what that has started.
+    /// When recording ends, so do the command and the processes that it started.
     @Test func aRecorderThatEndsEndsItsCommand() throws {
         try Program.withFolder { folder in
             let children = "sleep 1000 & echo $! >pids; echo $$ >>pids; trap 'exit 5' TERM INT; wait"
@@ -159,7 +159,7 @@ struct RecordCommandTests {
             let script = "ip link set lo up && exec timeout -s INT 1 \"$0\" record -i lo -o two -- sh -c \"$1\""
             let interrupted = try Program.run(
                 more: ["-n", "sh", "-c", script, Program.path, children], executable: "/usr/bin/unshare", in: folder)
-            // timeout(1) says that the time was over; the recording is whole.
+            // timeout(1) reports the timeout; the recording is complete.
             #expect(interrupted.status == 124, "\(interrupted.errors)")
             #expect(interrupted.errors.contains("kernel events in two/events.jsonl, 0 lost"), "\(interrupted.errors)")
         }
@@ -188,7 +188,7 @@ struct RecordCommandTests {
         }
     }
 
-    /// Without `-o` each recording has a directory of its own, also of two that begin in one second.
+    /// Without `-o` each recording gets a directory of its own, even if two start in the same second.
     @Test func aTimeEndsItInADirectoryOfItsOwn() throws {
         try Program.withFolder { folder in
             for _ in 0..<2 { #expect(try Self.record(["--duration", "50ms"], in: folder).status == 0) }
@@ -219,7 +219,7 @@ struct RecordCommandTests {
         }
     }
 
-    /// Whatever keeps a recorder from beginning, it leaves an earlier recording alone.
+    /// Whatever keeps a recorder from starting, it leaves an earlier recording alone.
     @Test(arguments: [
         (["--filter", "no such word"], "not valid"), (["-i", "nosuchdevice"], "no such interface"),
         (["--events", "rec/capture.pcapng"], "another recorder is writing it"),

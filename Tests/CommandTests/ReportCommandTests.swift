@@ -55,7 +55,7 @@ import Testing
         }
     }
 
-    /// What somebody wrote into the capture with Wireshark's own tool stands beside what the report says.
+    /// Comments written into the capture with Wireshark's own tool are shown in the report.
     @Test func commentsOfTheCaptureAreShown() throws {
         let (capture, _) = try Program.fixture("closed-port-v4")
         try Program.withFolder { folder in

@@ -1,10 +1,10 @@
 import Foundation
 import Testing
 
-/// `run` as a CI job has it: in a network namespace of its own, on its loopback.
+/// `run` as in a CI job: in a network namespace of its own, on its loopback device.
 @Suite(.enabled(if: geteuid() == 0, "recording needs root"))
 struct RunCommandTests {
-    /// Connects to a port where nobody listens, so many times, and exits with that status.
+    /// Connects to a port where nobody listens, this many times, and exits with that status.
     private static func connecting(_ times: Int, status: Int = 0) -> [String] {
         let program =
             "import socket,sys\nfor i in range(\(times)):\n  s=socket.socket()\n  s.connect_ex(('127.0.0.1',9))\n  s.close()"
@@ -58,7 +58,7 @@ struct RunCommandTests {
         }
     }
 
-    /// Another run has other times and ports of clients, and is the same for all that; one RST less is a difference.
+    /// Another run has other times and client ports, but counts as the same; one RST less is a difference.
     @Test func anEarlierReportIsComparedWith() throws {
         try Program.withFolder { folder in
             let first = try Self.run(["--format", "json", "-o", "before.json"] + Self.connecting(2), in: folder)

@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 @Suite struct SelftestInterruptTests {
-    /// Ended in the middle of a recording, by SIGTERM: where this runs, SIGINT may be ignored for all children.
+    /// Ended in the middle of a recording by SIGTERM, since SIGINT may be ignored for all children of the test.
     @Test(.enabled(if: geteuid() == 0, "network namespaces need root"), .timeLimit(.minutes(2)))
     func leavesNothingBehind() throws {
         try Program.withFolder { folder in
@@ -14,7 +14,7 @@ import Testing
             process.standardError = FileHandle.nullDevice
             try process.run()
             let manager = FileManager.default
-            // Not before there is something to leave behind.
+            // Not before there is something that could be left behind.
             while process.isRunning, try manager.subpathsOfDirectory(atPath: folder.path).count < 3 { usleep(5_000) }
             process.terminate()
             process.waitUntilExit()

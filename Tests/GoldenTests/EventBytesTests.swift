@@ -2,7 +2,7 @@ import Foundation
 import KernelEvents
 import Testing
 
-/// What recorders wrote is written again, byte for byte: the encoder and the reader agree on every field of every fixture.
+/// What recorders wrote is read and written again, byte for byte: encoder and reader agree on every field of every fixture.
 @Suite struct EventBytesTests {
     @Test(arguments: FixtureTests.names) func eventsOfFixturesAreEncodedAsTheyWereRecorded(_ name: String) throws {
         let file = FixtureTests.fixtures.appending(path: name).appending(path: "events.jsonl")

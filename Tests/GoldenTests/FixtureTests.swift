@@ -4,7 +4,7 @@ import InputFiles
 import Reporting
 import Testing
 
-/// The recordings in fixtures/, real ones of the real kernel: their report must stay what it is.
+/// The recordings in fixtures/, made on real kernels: their reports must not change.
 @Suite struct FixtureTests {
     static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent()
@@ -38,7 +38,7 @@ import Testing
         #expect(Self.names.count >= 12)
     }
 
-    /// RST_REGENERATE=1 writes the report that is there now, and fails, so that nobody does it by accident.
+    /// RST_REGENERATE=1 writes the current report, and fails, so that nobody does it by accident.
     @Test(arguments: names)
     func reportIsAsExpected(_ name: String) throws {
         let report = try Self.report(name)
@@ -57,7 +57,7 @@ import Testing
             "the report of \(name) has changed; RST_REGENERATE=1 writes it anew if that is meant")
     }
 
-    /// A fixture is named for its scenario; what the kernel said must be proven.
+    /// A fixture is named after its scenario; causes that the kernel shows must be proven.
     @Test(arguments: names)
     func everyVerdictOfTheKernelIsProven(_ name: String) throws {
         let report = try Self.report(name)
@@ -71,7 +71,7 @@ import Testing
         }
     }
 
-    /// A cause that the kernel can prove has a recording that does.
+    /// Every cause that the kernel can prove has a recording that proves it.
     @Test func theFixturesOfTheCatalogueExistAndProveTheirCause() throws {
         for rule in Catalogue.rules {
             guard let fixture = rule.fixture else { continue }

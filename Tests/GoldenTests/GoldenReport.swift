@@ -3,7 +3,7 @@ import Foundation
 import Reporting
 import Testing
 
-/// Compares a report with the `expected.json` of a fixture's directory, or writes that anew and fails.
+/// Compares a report with the `expected.json` of a fixture's directory, or rewrites that and fails.
 func expectGolden(_ report: Report, in directory: URL) throws {
     var renderer = JSONReport(tool: "rst-analyze 0.1.0")
     var bytes: [UInt8] = []
@@ -19,7 +19,7 @@ func expectGolden(_ report: Report, in directory: URL) throws {
         "the report of \(directory.lastPathComponent) has changed; RST_REGENERATE=1 writes it anew if that is meant")
 }
 
-/// Packets alone prove nothing, and the README of the directory argues each RST.
+/// Packets alone prove nothing, and the README of the directory justifies each verdict.
 func expectNothingProven(_ report: Report, in directory: URL) throws {
     let readme = try String(contentsOf: directory.appending(path: "README.md"), encoding: .utf8)
     for reset in report.resets {

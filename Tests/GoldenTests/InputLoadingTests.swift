@@ -3,13 +3,13 @@ import Foundation
 import InputFiles
 import Testing
 
-/// What is read of a capture besides its segments.
+/// What is read from a capture besides its segments.
 @Suite struct InputLoadingTests {
     private func little(_ numbers: UInt32...) -> [UInt8] {
         numbers.flatMap { number in (0..<4).map { UInt8(truncatingIfNeeded: number >> ($0 * 8)) } }
     }
 
-    /// Not every tool writes statistics at the end: drops may stand at the packets alone (epb_dropcount).
+    /// Not every tool writes statistics at the end: drops may be given only with the packets (epb_dropcount).
     @Test func dropsBetweenPacketsAreALoss() throws {
         let section = little(0x0a0d_0d0a, 28, 0x1a2b_3c4d, 1, .max, .max, 28)
         let interface = little(1, 20, 101, 0, 20)
@@ -24,7 +24,7 @@ import Testing
         #expect(correlate(captures: loader.captures, recordings: []).losses.captureDropped == 84)
     }
 
-    /// A capture of a whole provider has more names than anybody will look at.
+    /// A capture of a whole provider has more names than anybody would look at.
     @Test func namesThatAreNotKeptAreCounted() throws {
         var file = little(0x0a0d_0d0a, 28, 0x1a2b_3c4d, 1, .max, .max, 28)
         for block in 0..<11 as Range<UInt32> {
@@ -44,7 +44,7 @@ import Testing
         #expect(report.inputs.first?.notes == ["1000 of its 11000 names of addresses are not kept"])
     }
 
-    /// A device writes into each RST why it sent it, and there are many of them.
+    /// A device states in each RST why it sent it, and there are many of them.
     @Test(arguments: ["cat", "gzip"])
     func whatEachRSTCarriesIsRead(program: String) throws {
         let words = "BIG-IP: [0x1a2b3c4:1234] Flow expired (sweeper)"

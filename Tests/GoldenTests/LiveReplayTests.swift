@@ -4,7 +4,7 @@ import Glibc
 import InputFiles
 import Testing
 
-/// What is given out of a recording while it is followed is what the report of the whole says.
+/// What is shown of a recording while it is followed agrees with the report of the whole.
 @Suite struct LiveReplayTests {
     private struct Line: Equatable, CustomStringConvertible {
         let id: Int

@@ -39,7 +39,7 @@ import Testing
         try expectNothingProven(try Self.report(name), in: Self.directory.appending(path: name))
     }
 
-    /// The packets of the RSTs that a third party sent, and nobody else's.
+    /// Exactly the RSTs that a third party sent, by packet number.
     @Test(arguments: [
         ("injected-pair-in-a-row", [5, 6, 9, 10]), ("injected-with-copied-ids", [55, 56, 57, 60, 61, 62, 63]),
         ("injected-too-soon", [5]), ("device-resets-after-the-end", [4]), ("syn-refused-and-accepted", [2]),

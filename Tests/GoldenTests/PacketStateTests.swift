@@ -3,13 +3,13 @@ import Foundation
 import InputFiles
 import Testing
 
-/// What leads, and what is said, on captures without kernel events in fixtures/packets, whose READMEs argue it.
+/// Which cause leads, and what is said, on captures without kernel events in fixtures/packets, whose READMEs justify it.
 @Suite struct PacketStateTests {
     struct Case: Sendable, CustomTestStringConvertible {
         let name: String
         let packet: Int
         let cause: Cause
-        /// A part of a fact that settles it.
+        /// Part of the decisive fact.
         let says: String?
 
         init(_ name: String, _ packet: Int, _ cause: Cause, _ says: String? = nil) {
@@ -59,7 +59,7 @@ import Testing
         if let says = expected.says { #expect(reset.evidence.contains { $0.fact.contains(says) }) }
     }
 
-    /// No limit of an idle connection where the clock jumps, and none for the interval of probes.
+    /// No idle limit is named where the clock jumps, nor for the interval of probes.
     @Test func noLimitIsMadeUp() throws {
         for reset in try Self.resets(of: "no-silence-but-a-clock-that-jumps") {
             #expect(reset.cause != .idleTimeout && !reset.candidates.contains(.idleTimeout))

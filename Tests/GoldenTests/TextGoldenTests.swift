@@ -5,7 +5,7 @@ import Testing
 
 @testable import Reporting
 
-/// What people read, at the widths of a narrow, an ordinary and a wide terminal.
+/// The text reports, at the widths of a narrow, an ordinary and a wide terminal.
 @Suite struct TextGoldenTests {
     static let directory = FixtureTests.root.appending(path: "Tests/GoldenTests/Text")
 
@@ -55,7 +55,7 @@ import Testing
         return text
     }
 
-    /// RST_REGENERATE=1 writes the text that is there now, and fails, so that nobody does it by accident.
+    /// RST_REGENERATE=1 writes the current text, and fails, so that nobody does it by accident.
     @Test(arguments: cases)
     func textIsAsExpected(_ index: Int, _ width: Int) throws {
         let (name, paths) = Self.inputs[index]
@@ -78,7 +78,7 @@ import Testing
         #expect(text == expected, "the text of \(name) has changed; RST_REGENERATE=1 writes it anew if that is meant")
     }
 
-    /// Colour adds to the text and changes nothing of it.
+    /// Colour only adds to the text.
     @Test(arguments: [40, 80, 200])
     func colourIsAllThatColourAdds(_ width: Int) throws {
         for (_, paths) in Self.inputs {
@@ -125,7 +125,7 @@ import Testing
         #expect(patterns.sorted() == ["crash-loop", "dead-backend", "scan"])
     }
 
-    /// Each RST is in one answer, and those of an answer are as sure as it says.
+    /// Each RST is in one answer, and those in an answer have its certainty.
     @Test func nothingIsCountedTwiceOrMerged() throws {
         let report = try Self.report(["--resets", "2000"])
         let groups = AnswerGroups(report.resets)

@@ -10,7 +10,7 @@ private enum Collection {
 
 /// Real captures of the shared collection, whose reports are argued in fixtures/wire/*/README.md.
 ///
-/// Skipped, with the reason, where the repository stands without the collection beside it.
+/// Skipped, with the reason, if the collection is not beside the repository.
 @Suite(.enabled(if: Collection.isThere, "the collection of captures, ../shared/captures, is not there"))
 struct WireGoldenTests {
     static let directory = FixtureTests.fixtures.appending(path: "wire")

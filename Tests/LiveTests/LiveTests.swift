@@ -9,7 +9,7 @@ import Testing
 
 /// Provokes real resets on the running kernel, records and reports them, and compares.
 ///
-/// Skipped, with the reason, without root or without the kernel's consent.
+/// Skipped, with the reason, without root or on a kernel that does not allow it.
 @Suite(.serialized, .enabled(if: Live.obstacle == nil, "\(Live.obstacle ?? "")"))
 struct LiveTests {
     struct Case: Sendable, CustomTestStringConvertible {

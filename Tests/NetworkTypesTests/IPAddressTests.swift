@@ -13,7 +13,7 @@ import Testing
         #expect(canonical(address) == address.description)
     }
 
-    /// inet_ntop is the judge, but for the one group that RFC 5952, section 4.2.2, forbids to compress.
+    /// inet_ntop is the reference, except for a single group, which RFC 5952, section 4.2.2 forbids to compress.
     private func canonical(_ address: IPAddress) -> String {
         var buffer = [CChar](repeating: 0, count: 64)
         if address.isIPv4 {

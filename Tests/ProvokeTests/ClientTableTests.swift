@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// The table of docs/provoke.md has a cell for each client and situation, and what is run here is as it says.
+/// The table in docs/provoke.md has a cell for each client and situation, and the clients that are run here behave as it says.
 @Suite(.serialized) struct ClientTableTests {
     private static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent()
@@ -28,7 +28,7 @@ import Testing
             // With the version that showed it.
             #expect(rows.contains { $0[0].wholeMatch(of: /(.+) [\d.]+/)?.1 ?? "" == client })
         }
-        // A reset in mid-answer is nowhere hidden.
+        // No client hides a reset in mid-answer.
         #expect(rows.dropFirst(2).allSatisfy { $0[3] == "-" || $0[3].hasPrefix("`") })
     }
 

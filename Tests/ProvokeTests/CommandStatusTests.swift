@@ -41,7 +41,7 @@ import Testing
         #expect(try status(["sh", "-c", script], ["--listen", "\(listen):0"]) == 0)
     }
 
-    /// The count does not end a server whose COMMAND still runs.
+    /// Reaching the count does not end a server whose COMMAND still runs.
     @Test func aCountIsNotTheEndOfCommand() throws {
         let script = """
             import os, socket
@@ -79,7 +79,7 @@ import Testing
         #expect(process.terminationStatus == 1)
     }
 
-    /// Nothing is sent on an interface that nobody said to own.
+    /// Nothing is sent on an interface without confirmation of its ownership.
     @Test(arguments: [
         ["inject"], ["inject", "--interface", "lo", "--to", "127.0.0.1:80"],
         ["reject", "--interface", "lo", "--to", "127.0.0.1:80"],

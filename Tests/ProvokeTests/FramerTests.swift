@@ -26,7 +26,7 @@ import Testing
         #expect(requests(["hello", "HELLOhello"]) == [1, 2])
     }
 
-    /// Whatever an attacker sends, it is bounded and ends.
+    /// Whatever an attacker sends, memory is bounded and it ends.
     @Test func headsWithoutEndAreRequestsInTheEnd() {
         var framer = RequestFramer()
         framer.append(Array("GET /".utf8))

@@ -6,12 +6,12 @@ import Testing
 
 @testable import Provoke
 
-/// What needs no root works without it, on kernels that keep socket filters from ordinary users, too.
+/// What needs no root works without it, even on kernels that do not allow socket filters to ordinary users.
 @Suite(.serialized) struct OrdinaryUserTests {
     private static let prefix =
         isRoot ? ["/usr/bin/setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"] : []
 
-    /// The program may lie where only root goes.
+    /// The program may be in a directory that only root can enter.
     private static let canRun: Bool = {
         let process = Process()
         let words = prefix + [program, "--version"]

@@ -70,7 +70,7 @@ import Testing
         #expect(log.map(\.type).contains("closed"))
         let resets = log.filter { $0.type == "reset" }
         #expect(resets.allSatisfy { $0.cause == "closed-port" && $0.srcPort == target.port })
-        // Who was refused, all of them, and nobody else; a port can come twice.
+        // Exactly those that were refused; a port can occur twice.
         if isRoot { #expect(resets.compactMap(\.dstPort) == refused) }
     }
 
@@ -78,7 +78,7 @@ import Testing
     func afterBytesReceived(_ version: IPVersion) throws {
         let server = try Provoker(server: .lingerZero, version, when: "received=10")
         let client = try TestClient(server.endpoint)
-        // What is no HTTP is answered piece by piece: 9 bytes are not enough for a reset.
+        // Anything but HTTP is answered chunk by chunk: 9 bytes are not enough for a reset.
         #expect(client.send([UInt8](repeating: 1, count: 9)) == nil)
         #expect(try client.read(19).bytes.starts(with: Array("HTTP/1.1 200 OK\r\n".utf8)))
         #expect(client.send([1]) == nil)
@@ -115,7 +115,7 @@ import Testing
         let server = try Provoker(server: .lingerZero, version, when: "tls")
         let client = try TestClient(server.endpoint)
         #expect(client.send([22, 3, 1, 0, 10, 1, 0]) == nil)
-        // The server has seen the first piece alone.
+        // The server has seen only the first piece.
         usleep(50_000)
         #expect(client.send([UInt8](repeating: 0, count: 8)) == nil)
         let got = try client.read()
@@ -175,7 +175,7 @@ import Testing
         _ = try server.finish(interrupting: true)
     }
 
-    /// A client that ends the connection itself is told of, and does not count.
+    /// A client that ends the connection itself is reported, but does not count.
     @Test func whatTheClientEndsItselfIsMissed() throws {
         let server = try Provoker(server: .abortOnClose, .v4, when: "request=1")
         let early = try TestClient(server.endpoint)

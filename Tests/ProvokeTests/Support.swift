@@ -8,7 +8,7 @@ import Testing
 
 let isRoot = geteuid() == 0
 
-/// The program, as a user runs it: it lies beside the test bundle.
+/// The program, as a user runs it: it is beside the test bundle.
 let program: String = {
     let bundle = Bundle.allBundles.map(\.bundleURL).first { $0.pathExtension == "xctest" }
     let folder =
@@ -99,7 +99,7 @@ extension Endpoint {
     }
 }
 
-/// A client of a few lines that says which error ended it.
+/// A simple client that reports which error ended it.
 struct TestClient {
     let socket: Socket
     let local: Endpoint

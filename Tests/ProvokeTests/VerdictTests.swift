@@ -6,7 +6,7 @@ import Testing
 
 @testable import Provoke
 
-/// Each HOW, recorded with the recorder beside it: the kernel's verdict is the cause that the log names.
+/// Each HOW, recorded at the same time: the verdict from the kernel's events is the cause that the log names.
 ///
 /// In a network namespace of its own, on its loopback.
 @Suite(
@@ -122,7 +122,7 @@ struct VerdictTests {
     /// The router's faults that send RSTs. Its namespaces have no capture: the kernel's events alone are the evidence.
     @Test(arguments: [RoutedRun.Fault.reject, .inject, .forgetNAT], IPVersion.allCases)
     func theRouterDoesWhatWasAskedFor(_ fault: RoutedRun.Fault, _ version: IPVersion) throws {
-        // A router that sends from the address of another host may have carried what it forged: that is not proven.
+        // A router that sends from another host's address may only have carried what it forged: that is not proven.
         try Self.expect(
             fault == .inject ? "inferred" : "proven",
             [

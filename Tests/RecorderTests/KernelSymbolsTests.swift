@@ -38,7 +38,7 @@ private final class Kernel: Sendable {
         let symbols = Kernel().text.withLock { KernelSymbols(kallsyms: Array($0.kallsyms.utf8)) }
         #expect(symbols.name(0xffff_ffff_8100_0100) == "tcp_v4_send_reset+0x0")
         #expect(symbols.name(0xffff_ffff_8100_0901) == "tcp_v4_rcv+0x1")
-        // Data is no function.
+        // A data symbol is not a function.
         #expect(symbols.name(0xffff_ffff_8100_1001) == "tcp_v4_rcv+0x701")
         #expect(symbols.name(0xffff_ffff_c010_0010) == "veth_xmit+0x10 [veth]")
         #expect(symbols.name(0xffff_ffff_80ff_ffff) == nil)
@@ -61,7 +61,7 @@ private final class Kernel: Sendable {
         #expect(symbols.name(0xffff_ffff_c010_2000) == nil)
     }
 
-    /// Linux 6.1 lists `inet_diag_init` for ever, and gives its memory to the next module.
+    /// Linux 6.1 lists `inet_diag_init` forever, but gives its memory to the next module.
     @Test func whatAModuleHasLeftIsNotItsOwn() {
         let kallsyms = """
             ffffffffc0300000 t tcp_diag_destroy\t[tcp_diag]

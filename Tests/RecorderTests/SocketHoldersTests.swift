@@ -74,7 +74,7 @@ private final class Host {
         #expect(host.reads == 2)
     }
 
-    /// A million resets of sockets that nobody is found to have.
+    /// A million resets of sockets without a known owner.
     @Test(arguments: [Int64(0), 2_000_000, 500_000_000]) func aFloodOfUnknownSocketsDoesNotStopTheRecorder(
         _ cost: Int64
     ) {

@@ -30,7 +30,7 @@ import Testing
         #expect(root.attribute(forName: "tests")?.stringValue == "0")
     }
 
-    /// Names come from whoever made a process or a file.
+    /// Names of processes and files are untrusted.
     @Test(arguments: ["a\"b<c>&d'", "]]>", "<!--", "\u{1}\u{1b}[31m", "\u{feff}\u{202e}", "né 漢 🦀", "&amp;"])
     func whatIsNoXMLIsEscaped(_ name: String) throws {
         let text = JUnitReport.render([.init(name: name, result: .failed(name, [name, name]))])

@@ -40,7 +40,7 @@ import Testing
         #expect(verdict(.closedPort, [], .proven) == "closed-port, proven")
     }
 
-    /// What is not proven never has the words of what is.
+    /// What is not proven is never worded like what is.
     @Test func everyGuessIsWordedAsOne() {
         for rule in Catalogue.rules where rule.cause != .unknown {
             #expect(rule.guess != rule.meaning)

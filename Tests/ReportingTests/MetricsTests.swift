@@ -29,7 +29,7 @@ import Testing
         #expect(text.split(separator: "\n").allSatisfy { $0.hasPrefix("#") || $0.split(separator: " ").count == 2 })
     }
 
-    /// Whoever can start units may start any number of them.
+    /// Anyone who can start units may start any number of them.
     @Test func seriesAreBounded() {
         var metrics = Metrics(version: "1")
         for number in 0..<Metrics.mostSeries + 50 {

@@ -20,7 +20,7 @@ import Testing
 }
 
 @Suite struct JSONStringTests {
-    /// Several bytes are looked at together: what has to be escaped may stand at any place among them.
+    /// Several bytes are examined at once: what has to be escaped may be at any place among them.
     @Test func whatIsEscapedDoesNotDependOnItsPlace() throws {
         let scalars = (0...0x17f).compactMap(Unicode.Scalar.init) + ["\u{2028}", "\u{202e}", "\u{1f980}"]
         let texts = scalars.flatMap { scalar in
@@ -62,7 +62,7 @@ import Testing
         return Report(inputs: [], losses: Report.Losses(), resets: ResetList([reset]))
     }
 
-    /// Without the date times of several days look alike.
+    /// Without the date, times of different days would look alike.
     @Test func everyDayHasItsDate() throws {
         var reset = try #require(report(comm: "a", interface: "b").resets.first)
         let times: [Int64] = [1000, 2000, 86_400, 86_401]
@@ -89,7 +89,7 @@ import Testing
         #expect(text([1000, 2000]).components(separatedBy: "\n1970-01-01 UTC\n").count == 2)
     }
 
-    /// Names are chosen by whoever made the process, the interface or the file.
+    /// Names of processes, interfaces and files are untrusted.
     @Test(arguments: ["\u{1b}[31mred", "a\u{202e}b", "line\nbreak", "\u{9b}31m", "quote\"\\", "a\u{feff}", "\r\u{7}"])
     func hostileNamesCannotSteerATerminal(_ name: String) throws {
         var options = TextReport.Options()

@@ -4,7 +4,7 @@ import Laboratory
 import NetworkTypes
 import Selftest
 
-// What the tests need a process of their own for:
+// What the tests need separate processes for:
 //   SelftestRunner actor                 the child process of a scenario
 //   SelftestRunner run ID IP [COUNT]     runs the scenario in its lab and lists its resets, COUNT times
 //   SelftestRunner all IP                runs every scenario and lists what it expects of each reset, by tabs
@@ -79,7 +79,7 @@ case "all":
         }
     }
 case "leftovers":
-    // Whatever a first lab starts for good (a queue of the runtime, say) is there before the count.
+    // Whatever a first lab starts permanently (such as a queue of the runtime) must exist before counting.
     Lab.withEach { _ in }
     let before = holdings()
     Lab.withEach { lab in print("built", lab.topology, lab.ipVersion) }

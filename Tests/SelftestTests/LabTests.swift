@@ -21,7 +21,7 @@ import Testing
         #expect(throws: LabError.self) { try lab.server.run {} }
     }
 
-    /// In a process of its own, since other tests of this one may come and go with labs.
+    /// In a separate process, since other tests in this one may create labs at any time.
     @Test func labsLeaveNothingBehind() throws {
         let lines = try runner("leftovers")
         #expect(lines.filter { $0.hasPrefix("built") }.count == Topology.allCases.count * 2)

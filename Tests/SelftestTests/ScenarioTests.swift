@@ -53,7 +53,7 @@ struct Case: Sendable, CustomTestStringConvertible {
         #expect(wire.subtracting(known) == [], "no reset that the scenario does not tell of")
     }
 
-    /// What the scenarios' sources name as a cause, and what the document excuses, are together the catalogue.
+    /// The causes that the scenarios name and those that the document excuses make up the catalogue.
     @Test func everyCauseIsProvokedOrExcused() throws {
         let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("../..")
         let folder = root.appendingPathComponent("Sources/Selftest/Scenarios")

@@ -6,7 +6,7 @@ import Testing
 @testable import Laboratory
 @testable import Selftest
 
-/// The executable that stands in for `rst-analyze selftest-actor`: it lies beside the test bundle.
+/// The executable that stands in for `rst-analyze selftest-actor`: it is beside the test bundle.
 let actor: ActorCommand = {
     let executable = Bundle.allBundles.map(\.bundleURL).first { $0.pathExtension == "xctest" }
     let folder =
