@@ -40,7 +40,7 @@ struct HostProfiles: Sendable {
 }
 
 extension FollowedConnections {
-    /// Somebody refused a SYN in the name of an end that had sent nothing.
+    /// Whether a SYN was refused in the name of an end that had sent nothing.
     var hasRefusals: Bool {
         packets.contains { refusesSyn(Int($0.place)) }
     }
@@ -65,7 +65,7 @@ extension FollowedConnections {
 }
 
 extension WireEvidence {
-    /// A device on the path, not the host, refused the SYN: what tells it, a clause; nil if nothing does.
+    /// A clause saying why a device on the path, not the host, refused the SYN; nil without a sign of that.
     var refusedOnTheWay: String? {
         guard situation == .answersSyn, own.segments == 0, let trigger, let host = flow?.strangers.host else {
             return nil

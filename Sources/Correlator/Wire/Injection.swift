@@ -8,7 +8,7 @@ struct Injection: Sendable {
 
     enum Claim: Sendable, Equatable {
         case none
-        /// Something is odd that has harmless reasons, too: it is told, and no more.
+        /// Something is odd that also has harmless explanations: it is reported, but nothing follows from it.
         case odd
         /// It may come from a rule on a router before the end.
         case rejected

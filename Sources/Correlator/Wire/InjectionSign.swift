@@ -22,7 +22,7 @@ extension Injection {
         case severalTTLs([UInt8])
         /// It denies a segment that the end had taken.
         case deniesTaken(Int, by: Int)
-        /// The other end had reset the connection, and that end had no more of it.
+        /// The other end had reset the connection, so that this end no longer had it.
         case afterReset(Int, UInt64)
         /// Bytes in no known format.
         case payload(UInt32)

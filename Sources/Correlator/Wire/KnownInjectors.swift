@@ -21,7 +21,7 @@ struct KnownInjectors: Sendable {
         let number: Int
     }
 
-    /// So many are kept: an injector does not need more to be known.
+    /// How many are kept: more are not needed to recognise an injector.
     static let kept = 4096
 
     init(_ claims: [Claim]) {

@@ -13,9 +13,9 @@ public struct Listeners: Sendable {
     }
 
     private var listeners: [Place: Listener] = [:]
-    /// They refused SYNs, too: whether somebody listened at the time is not known then.
+    /// They also refused SYNs: then it is not known whether there was a listener at the time.
     private var refusing: Set<Place> = []
-    /// What is not known of them the rest of the capture may tell.
+    /// Ends about which the rest of the capture may say more.
     private(set) var sought: Set<Place> = []
 
     init() {}
@@ -32,7 +32,7 @@ public struct Listeners: Sendable {
         refusing.formUnion(others.refusing)
     }
 
-    /// Where the ports do not tell either which end is the service, the rest of the capture is asked.
+    /// If the ports do not show which end is the service either, the rest of the capture decides.
     mutating func seek(_ place: Place) {
         if listeners[place] == nil, !refusing.contains(place) { sought.insert(place) }
     }
@@ -74,7 +74,7 @@ extension FollowedConnections {
         }
     }
 
-    /// What these flows tell of some ports.
+    /// What these flows show about some ports.
     fileprivate func listeners(_ asked: [Listeners.Place: Bool], _ names: ConnectionNames) -> Listeners {
         var listeners = Listeners()
         for (connection, isReversed, ends) in endsOfFlows {

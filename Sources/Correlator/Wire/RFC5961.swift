@@ -29,7 +29,7 @@ enum Acceptance: String, Sendable {
             self = .accepted
             return
         }
-        // What it has acknowledged it has received; in between it may have received more.
+        // It has received what it has acknowledged; in between it may have received more.
         guard let acknowledged = receiver.highestAck ?? (flow.own.segments > 0 ? flow.own.nextSeq : nil) else {
             self = .unknown
             return

@@ -188,7 +188,7 @@ struct AnswerHistory: Sendable, Equatable, StartsEmpty {
     private mutating func rememberDelay(_ reset: SegmentNote, _ own: ConnectionSide, _ theirs: [SegmentNote]) {
         let first: SegmentNote?
         if reset.flags.contains(.ack) {
-            // What the end had acknowledged before tells nothing of when it was received.
+            // What the end had already acknowledged says nothing about when it was received.
             if let known = own.highestAck, !reset.ack.follows(known) { return }
             first = theirs.first { $0.end != $0.seq && $0.end == reset.ack }
         } else {

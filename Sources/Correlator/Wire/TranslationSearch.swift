@@ -137,7 +137,7 @@ extension ConnectionTable {
 }
 
 extension FollowedConnections {
-    /// - Parameter limit: no more of them are needed.
+    /// - Parameter limit: the maximum number that is needed.
     func questions(_ names: ConnectionNames, atMost limit: Int) -> [TranslationSearch.Question] {
         var questions: [TranslationSearch.Question] = []
         for place in packets.lazy.map(\.place) {

@@ -60,7 +60,7 @@ public struct UnfinishedConnections: Sendable, Equatable {
         groups = Kind.allCases.compactMap { found[$0] }
     }
 
-    /// A connection that goes on may be silent for as long.
+    /// A connection that continues may be silent this long.
     private static let silence: UInt64 = 10_000_000_000
 
     /// How the connection ended, if not in order: with the end that shows it, and the segment.

@@ -14,7 +14,7 @@ extension EvidenceBuilder {
     ///
     /// - Parameters:
     ///   - packets: its sightings in the order of time.
-    ///   - isJudged: no kernel tells why it was sent.
+    ///   - isJudged: whether packets alone must show why it was sent.
     func wireEvidence(_ packets: FewReferences, isJudged: Bool) -> WireSighting? {
         guard let best = bestContext(packets) else { return nil }
         let source = Int(best.reference.source)

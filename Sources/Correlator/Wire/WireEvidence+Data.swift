@@ -28,7 +28,7 @@ extension WireEvidence {
             && fin.time.distance(from: data.time) < Self.program
     }
 
-    /// A message that nobody answers, by what it says.
+    /// A message that needs no answer, judging by its content.
     var lastDataIsLastWord: Bool { lastReceivedData?.last == .unanswered }
 
     /// Whether the other end had sent data that may not have been read.
@@ -70,7 +70,7 @@ extension WireEvidence {
         return own.highestAck.map { data.end.follows($0) } ?? true
     }
 
-    /// Neither end ever sent data, as the numbers of the RST tell.
+    /// Neither end ever sent data, as the RST's numbers show.
     var isWithoutData: Bool {
         guard let syn = own.syn, reset.flags.contains(.ack) else { return false }
         return reset.seq == syn.end && received == 0
@@ -113,6 +113,6 @@ extension WireEvidence {
         return below > max(own.scaledWindow(peer), 1 << 12)
     }
 
-    /// What it answers had been sent before, and got no answer.
+    /// The segment that it answers had been sent before, without an answer.
     var answersRepetition: Bool { peer.retransmissionsSinceHeard > 0 }
 }

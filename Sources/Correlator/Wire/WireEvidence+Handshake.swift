@@ -3,7 +3,7 @@ import PcapReader
 
 /// How the connection was opened, and which end serves.
 extension WireEvidence {
-    /// The sender's SYN that is not answered yet: its first, or one that opens the connection anew.
+    /// The sender's SYN that is not answered yet: its first, or one that reopens the connection.
     var pendingSyn: SegmentNote? {
         if let syn = own.otherSyn, own.last == syn { return syn }
         return own.syn
@@ -21,7 +21,7 @@ extension WireEvidence {
             && !context.answerHistory.synWasAcknowledged(before: trigger?.number ?? reset.number)
     }
 
-    /// The other end holds a connection that the sender has forgotten and opens anew with the same ports.
+    /// The other end still has a connection that the sender has forgotten and reopens with the same ports.
     var isHalfOpen: Bool { own.otherSyn != nil && own.otherSyn == own.last && trigger?.isPureAck == true }
 
     /// The sender is the end that was connected to, as the handshake tells, or else the ports (RFC 6335, section 6); nil if

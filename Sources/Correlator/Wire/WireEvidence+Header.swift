@@ -30,7 +30,7 @@ extension WireEvidence {
                 || !own.timestampsAgreed && options.kinds == [] && reset.window != 0)
     }
 
-    /// The same as far as the IP header and the flags tell.
+    /// The same, judging only by the IP header and the flags.
     var mayBeOfLinuxSocket: Bool {
         reset.flags.contains(.ack) && SenderSignature.initialTTL(reset.ttl) == 64
             && (dontFragment || !tuple.source.isIPv4)

@@ -66,7 +66,7 @@ extension WireEvidence {
     /// longer than a program needs that waits for nothing: what ended the connection then was not a segment.
     var isUnprovoked: Bool { (pause ?? 0) >= Self.program }
 
-    /// What it takes a program to follow one thing up with the next, nanoseconds.
+    /// How long a program takes between two successive actions, nanoseconds.
     static let program: UInt64 = 50_000_000
 
     /// The segment that the RST answers may itself answer the sender's last one. Much later the socket may be gone: the

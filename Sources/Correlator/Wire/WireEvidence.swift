@@ -11,7 +11,7 @@ struct WireEvidence: Sendable {
     let flowLabel: UInt32
     let options: TCPOptions
     let dontFragment: Bool
-    /// Nil if the capture has nothing of the connection, or was not asked for it.
+    /// Nil if the capture has nothing of the connection, or was not searched for it.
     let flow: ConnectionContext?
     /// The same, and nothing where that is nil.
     let context: ConnectionContext
@@ -29,7 +29,7 @@ struct WireEvidence: Sendable {
     let translationGap: TranslationGap?
     /// Who listens on the port of the RST's sender, as another connection shows; nil if that is not known.
     let listener: Listeners.Listener?
-    /// Segments of the connection before those that are known were let go.
+    /// Whether earlier segments of the connection were evicted.
     let lacksPast: Bool
     /// A capture at the end that the RST names as its sender, where it never appeared.
     let absentAtSender: String?
@@ -38,10 +38,10 @@ struct WireEvidence: Sendable {
     /// The segment of the other end that the RST answers, if one fits.
     let trigger: SegmentNote?
     let situation: Situation
-    /// What speaks for somebody else as its sender.
+    /// Signs that a third party sent it.
     let injection: Injection
 
-    /// What the RST ends, as far as its numbers and flags tell.
+    /// What the RST ends, as far as its numbers and flags show.
     enum Situation: Sendable, Equatable {
         /// Answers a SYN without ACK.
         case answersSyn
@@ -55,7 +55,7 @@ struct WireEvidence: Sendable {
         case answersAfterFin
         /// Answers a segment of a connection that the sender had not ended.
         case answersOpen
-        /// Answers a segment of a connection of which the capture has nothing from the sender.
+        /// It answers a segment of a connection for which the capture has nothing from the sender.
         case answersUnknown
         /// Answers nothing: the sender ended the connection of its own accord.
         case aborts

@@ -47,7 +47,7 @@ struct WireFacts {
         belongs()
         add(evidence.refusedOnTheWay)
         if let flow = evidence.flow, flow.isKnown, let copy = Self.copyInFile(evidence, flow) {
-            // Nothing that stands between the two came after one or before the other.
+            // Nothing between the two in the file came after one or before the other.
             add(
                 "the file repeats its own packets: packet \(copy) is this one, at the same time",
                 from: copy)
@@ -247,7 +247,7 @@ struct WireFacts {
         }
     }
 
-    /// Segments that somebody else sent in the name of an end.
+    /// Segments that a third party sent in the name of an end.
     private mutating func strangers(_ side: ConnectionSide) {
         if let suspect = side.injected {
             let signs = suspect.signs
@@ -284,7 +284,7 @@ struct WireFacts {
         guard let last = evidence.own.resets.last, last.repeats(evidence.reset) else { return }
         var row = evidence.own.equalResets
         row.add(evidence.reset, after: last)
-        // Of one alone is told anyway.
+        // A single one is reported elsewhere.
         guard row.count > 1 || evidence.flow?.isKnown != true else { return }
         var text = "\(Self.grouped(row.count)) equal RST\(row.count == 1 ? "" : "s") before"
         let isRegular = row.count > 1 && row.shortest > 0 && row.longest / 4 <= row.shortest / 3

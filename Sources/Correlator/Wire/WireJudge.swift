@@ -25,7 +25,7 @@ struct WireScores {
             if let score = rules[index].wire?(evidence), score.points > 0 { insert(rules[index], score) }
         }
         if let stated = evidence.stated?.cause, let rule = Catalogue.rule(for: stated) {
-            // What the sender says of itself goes before what its packets suggest, unless they speak clearly.
+            // The sender's own statement precedes what its packets suggest, unless that is clear.
             ranked.removeAll { $0.rule.cause == stated }
             let score = WireScore(92, "the RST says so in its payload")
             ranked.insert((rule, score), at: ranked.firstIndex { $0.score.points <= score.points } ?? ranked.count)

@@ -4,14 +4,14 @@ struct WireScore: Sendable {
     let points: Int
     /// What speaks for it, a clause.
     let because: String?
-    /// Causes that this word stands for when they cannot be told apart.
+    /// Causes for which this one stands when they cannot be distinguished.
     let standsFor: [Cause]
     /// What happened in this case, a sentence, where the rule's own does not say it well.
     let summary: String?
 
     static let likely = 50
     static let margin = 30
-    /// No more candidates are named: a list of everything helps nobody.
+    /// The maximum number of candidates: a list of everything would not help.
     static let maximumCandidates = 2
 
     init(_ points: Int, _ because: String? = nil, standsFor: [Cause] = [], summary: String? = nil) {
