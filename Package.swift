@@ -32,6 +32,8 @@ let package = Package(
 
         .target(name: "CPrefetch"),
 
+        .target(name: "HostFiles", swiftSettings: base),
+
         .target(name: "NetworkTypes", dependencies: ["CPrefetch"], swiftSettings: pure),
         .target(name: "PcapReader", dependencies: ["NetworkTypes"], swiftSettings: pure),
         .target(name: "JSONText", dependencies: ["NetworkTypes"], swiftSettings: pure),
@@ -41,18 +43,21 @@ let package = Package(
         .target(name: "Reporting", dependencies: ["NetworkTypes", "JSONText", "Correlator"], swiftSettings: pure),
 
         .target(
-            name: "CaptureFile", dependencies: ["PcapReader", "CZlib", "CZstd", "CLZ4", "CLzma", "CBzip2"],
+            name: "CaptureFile",
+            dependencies: ["HostFiles", "PcapReader", "CZlib", "CZstd", "CLZ4", "CLzma", "CBzip2"],
             swiftSettings: base),
         .target(
             name: "InputFiles",
-            dependencies: ["CaptureFile", "Correlator", "KernelEvents", "PcapReader"],
+            dependencies: ["CaptureFile", "Correlator", "HostFiles", "KernelEvents", "PcapReader"],
             swiftSettings: base),
         .target(
             name: "Recorder",
-            dependencies: ["CPcap", "CLibBPF", "CLinux", "NetworkTypes", "PcapReader", "KernelEvents", log],
+            dependencies: [
+                "CPcap", "CLibBPF", "CLinux", "HostFiles", "NetworkTypes", "PcapReader", "KernelEvents", log,
+            ],
             swiftSettings: base),
         .target(name: "CLaboratory"),
-        .target(name: "Laboratory", dependencies: ["CLaboratory", "NetworkTypes"], swiftSettings: base),
+        .target(name: "Laboratory", dependencies: ["CLaboratory", "HostFiles", "NetworkTypes"], swiftSettings: base),
         .target(
             name: "Selftest", dependencies: ["CLaboratory", "Laboratory", "NetworkTypes"], swiftSettings: base),
         .target(
@@ -62,12 +67,13 @@ let package = Package(
             ],
             swiftSettings: base),
         .target(
-            name: "Provoke", dependencies: ["CLaboratory", "Laboratory", "JSONText", "NetworkTypes"],
+            name: "Provoke", dependencies: ["CLaboratory", "HostFiles", "Laboratory", "JSONText", "NetworkTypes"],
             swiftSettings: base),
         .executableTarget(
             name: "RstAnalyze",
             dependencies: [
-                "NetworkTypes", "KernelEvents", "Correlator", "Reporting", "InputFiles", "Laboratory", "Provoke",
+                "HostFiles", "NetworkTypes", "KernelEvents", "Correlator", "Reporting", "InputFiles", "Laboratory",
+                "Provoke",
                 "Recorder", "Selftest", "SelftestDriver", "CLinux", log, arguments,
             ],
             swiftSettings: base),

@@ -1,4 +1,5 @@
 import Glibc
+import HostFiles
 public import PcapReader
 
 /// An open file whose first bytes have been looked at: a regular file, a pipe, or standard input.
@@ -23,7 +24,7 @@ public final class InputFile {
         if path == "-" {
             descriptor = dup(STDIN_FILENO)
         } else {
-            descriptor = open(path, O_RDONLY | O_CLOEXEC)
+            descriptor = open(path.pathBytes, O_RDONLY | O_CLOEXEC)
         }
         guard descriptor >= 0 else { throw FileError(operation: "open", errno: errno) }
         var status = stat()
@@ -75,17 +76,6 @@ public final class InputFile {
                 .run(&scanner, into: &sink)
         }
         return scanner.summary
-    }
-
-    /// Scans the capture and calls a closure for each selected segment, on the calling thread, in the order of the file.
-    public func scan(
-        selecting selection: SegmentSelection, threads: Int = InputFile.availableThreads,
-        progress: ((_ done: Int, _ total: Int?) -> Void)? = nil, body: (CapturedSegment) -> Void
-    ) throws -> CaptureSummary {
-        try withoutActuallyEscaping(body) { body in
-            var sink = EachSegment(body)
-            return try scan(selecting: selection, threads: threads, progress: progress, into: &sink)
-        }
     }
 
     /// Reads the file, decompressed, window by window: for what is not a capture.

@@ -1,4 +1,5 @@
 import KernelEvents
+import NetworkTypes
 
 /// Joins each `decide` event to the RST it decided on.
 ///

@@ -1,4 +1,5 @@
 import KernelEvents
+import NetworkTypes
 
 /// Equal RSTs of which some were passed on later: by a router with a queue, or by a program that writes again what it reads
 /// (a bridge over packet sockets, a tunnel daemon).

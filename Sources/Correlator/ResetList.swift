@@ -1,3 +1,5 @@
+import NetworkTypes
+
 /// The RSTs of a report in the order of time. Of each as much is kept as a list or a count needs; the entry with all its
 /// evidence is made when it is asked for, so that a million of them need not be in memory at once.
 public struct ResetList: Sendable, RandomAccessCollection {

@@ -1,6 +1,7 @@
 import CaptureFile
 public import Correlator
 import Glibc
+import HostFiles
 import KernelEvents
 import PcapReader
 
@@ -264,13 +265,13 @@ private struct Argument {
     /// A link to one is none: it may lead back.
     private static func isDirectory(_ path: String) -> Bool {
         var status = stat()
-        return lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+        return lstat(path.pathBytes, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
     }
 
     /// Of a file, links followed; nil if that cannot be told.
     static func type(of path: String) -> mode_t? {
         var status = stat()
-        return stat(path, &status) == 0 ? status.st_mode & S_IFMT : nil
+        return stat(path.pathBytes, &status) == 0 ? status.st_mode & S_IFMT : nil
     }
 
     /// Whether a file of a directory is meant to be a capture or events, so that it is said if it is not.
@@ -285,12 +286,14 @@ private struct Argument {
 
 /// What is in a directory, in no order, without the directory itself and the one above; nothing if it cannot be read.
 package func namesInDirectory(_ path: String) -> [String] {
-    guard let directory = opendir(path) else { return [] }
+    guard let directory = opendir(path.pathBytes) else { return [] }
     defer { closedir(directory) }
     var names: [String] = []
     while let entry = readdir(directory) {
         let name = withUnsafePointer(to: &entry.pointee.d_name) {
-            $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            $0.withMemoryRebound(to: CChar.self, capacity: 256) {
+                String(pathBytes: UnsafeRawBufferPointer(start: $0, count: strlen($0)))
+            }
         }
         if name != ".", name != ".." { names.append(name) }
     }
@@ -300,5 +303,5 @@ package func namesInDirectory(_ path: String) -> [String] {
 /// Links followed.
 func isDirectory(_ path: String) -> Bool {
     var status = stat()
-    return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+    return stat(path.pathBytes, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
 }

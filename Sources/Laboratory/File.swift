@@ -1,4 +1,5 @@
 import Glibc
+import HostFiles
 
 /// Small files of /proc and /sys.
 package enum File {
@@ -8,19 +9,7 @@ package enum File {
     }
 
     /// The file's bytes; nil if it cannot be read.
-    package static func bytes(_ path: String) -> [UInt8]? {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { return nil }
-        defer { close(descriptor) }
-        var bytes: [UInt8] = []
-        var chunk = [UInt8](repeating: 0, count: 65536)
-        while true {
-            let count = Glibc.read(descriptor, &chunk, chunk.count)
-            guard count >= 0 else { return nil }
-            guard count > 0 else { return bytes }
-            bytes += chunk[..<count]
-        }
-    }
+    package static func bytes(_ path: String) -> [UInt8]? { contents(ofFile: path) }
 
     package static func write(_ text: String, to path: String) throws {
         let descriptor = try check(open(path, O_WRONLY | O_CLOEXEC), "open", path)

@@ -45,22 +45,6 @@ public struct CollectedSegments: SegmentSink {
     }
 }
 
-/// Hands the segments on one by one.
-public struct EachSegment: SegmentSink {
-    private let body: (CapturedSegment) -> Void
-
-    public init(_ body: @escaping (CapturedSegment) -> Void) { self.body = body }
-
-    public mutating func take(_ batches: [(batch: [CapturedSegment], precedingPackets: Int)]) {
-        for (batch, preceding) in batches {
-            for var segment in batch {
-                segment.number += preceding
-                body(segment)
-            }
-        }
-    }
-}
-
 extension CaptureScanner {
     /// Scans like `scan`, into a new batch of a sink.
     ///

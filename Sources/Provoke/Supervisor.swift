@@ -1,5 +1,6 @@
 import CLaboratory
 import Glibc
+import HostFiles
 import Laboratory
 
 /// Ends an event loop: on SIGINT, SIGTERM or SIGHUP, or when COMMAND ends.
@@ -56,7 +57,7 @@ public final class Supervisor: EventHandler {
         sigaddset(&set, SIGPIPE)
         posix_spawnattr_setsigdefault(&attributes, &set)
         posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK))
-        var words: [UnsafeMutablePointer<CChar>?] = command.map { strdup($0) }
+        var words: [UnsafeMutablePointer<CChar>?] = command.map { strdup($0.pathBytes) }
         words.append(nil)
         defer { for word in words { free(word) } }
         // select(2) does not accept descriptors above 1023, and some programs close all possible ones.
@@ -65,7 +66,7 @@ public final class Supervisor: EventHandler {
         Self.limitFiles(fileLimit)
         defer { Self.limitFiles(raised) }
         var pid: pid_t = 0
-        let status = posix_spawnp(&pid, command[0], nil, &attributes, words, environ)
+        let status = posix_spawnp(&pid, command[0].pathBytes, nil, &attributes, words, environ)
         guard status == 0 else { throw LabError.system(call: "cannot run", subject: command[0], errno: status) }
         child = pid
     }

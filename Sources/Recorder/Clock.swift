@@ -23,18 +23,3 @@ func sampleClocks() -> ClockSample {
     }
     return best!
 }
-
-/// RFC 3339 in UTC with nanoseconds.
-func timestamp(realtime: Int64) -> String {
-    var seconds = time_t(realtime / 1_000_000_000)
-    var parts = tm()
-    gmtime_r(&seconds, &parts)
-    func pad(_ number: Int, _ width: Int) -> String {
-        let digits = String(number)
-        return String(repeating: "0", count: max(0, width - digits.count)) + digits
-    }
-    let date = [pad(Int(parts.tm_year) + 1900, 4), pad(Int(parts.tm_mon) + 1, 2), pad(Int(parts.tm_mday), 2)]
-    let clock = [pad(Int(parts.tm_hour), 2), pad(Int(parts.tm_min), 2), pad(Int(parts.tm_sec), 2)]
-    return date.joined(separator: "-") + "T" + clock.joined(separator: ":") + "."
-        + pad(Int(realtime % 1_000_000_000), 9) + "Z"
-}

@@ -1,5 +1,6 @@
 import Glibc
 import KernelEvents
+import NetworkTypes
 
 /// Names for kernel addresses, from the text of /proc/kallsyms.
 struct KernelSymbols {
@@ -96,12 +97,7 @@ struct KernelSymbols {
 
     /// `symbol+0xoffset`, with ` [module]` behind it where the symbol is a module's; nil if no symbol is near.
     func name(_ address: UInt64) -> String? {
-        var low = 0
-        var high = addresses.count
-        while low < high {
-            let middle = (low + high) / 2
-            if addresses[middle] <= address { low = middle + 1 } else { high = middle }
-        }
+        let low = addresses.firstPlace { $0 <= address }
         guard low > 0 else { return nil }
         let distance = address - addresses[low - 1]
         guard distance < Self.farthestInProgram else { return nil }

@@ -1,4 +1,5 @@
 import Glibc
+import HostFiles
 
 /// A file that is written from its beginning to its end; `-` is standard output.
 ///
@@ -21,7 +22,7 @@ final class OutputFile {
             }
             return
         }
-        descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o644)
+        descriptor = open(path.pathBytes, O_WRONLY | O_CREAT | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else {
             throw RecorderError.cannotWrite(path: path, reason: RecorderError.systemReason)
         }
@@ -52,16 +53,4 @@ final class OutputFile {
 }
 
 /// The content of a small file; empty if it cannot be read.
-func readFile(_ path: String) -> [UInt8] {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-    guard descriptor >= 0 else { return [] }
-    defer { close(descriptor) }
-    var content: [UInt8] = []
-    var buffer = [UInt8](repeating: 0, count: 1 << 16)
-    while true {
-        let count = read(descriptor, &buffer, buffer.count)
-        if count < 0, errno == EINTR { continue }
-        guard count > 0 else { return content }
-        content += buffer[..<count]
-    }
-}
+func readFile(_ path: String) -> [UInt8] { contents(ofFile: path) ?? [] }

@@ -2,6 +2,7 @@ import CLibBPF
 import Dispatch
 import Glibc
 import KernelEvents
+import NetworkTypes
 import PcapReader
 
 /// A recording in progress: packets and kernel events, each on a thread of its own.
@@ -43,7 +44,7 @@ public final class Recorder {
         header.clock = events.firstClock
         header.marksClockSteps = true
         header.since = RecordingTimes(hooks: events.attached, capture: capture.opened)
-        header.started = timestamp(realtime: header.clock.realtime)
+        header.started = UTCTime(nanoseconds: header.clock.realtime).description
         header.hooks = events.hooks
         header.interfaces = try Self.interfaces(options)
         header.endings = events.endingsKept

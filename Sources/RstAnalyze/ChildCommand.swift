@@ -1,6 +1,7 @@
 import ArgumentParser
 import Dispatch
 import Glibc
+import HostFiles
 import Logging
 import Recorder
 import Synchronization
@@ -34,8 +35,8 @@ final class ChildCommand: Sendable {
         var isThere = false
         for path in candidates {
             var status = stat()
-            guard !name.isEmpty, stat(path, &status) == 0 else { continue }
-            guard status.st_mode & S_IFMT == S_IFREG, access(path, X_OK) == 0 else {
+            guard !name.isEmpty, stat(path.pathBytes, &status) == 0 else { continue }
+            guard status.st_mode & S_IFMT == S_IFREG, access(path.pathBytes, X_OK) == 0 else {
                 isThere = true
                 continue
             }
@@ -59,14 +60,14 @@ final class ChildCommand: Sendable {
         posix_spawnattr_setsigdefault(&attributes, &defaults)
         posix_spawnattr_setpgroup(&attributes, 0)
         posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP))
-        var words: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) }
+        var words: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0.pathBytes) }
         words.append(nil)
         defer { for word in words { free(word) } }
         // A background process that gives the terminal away would be stopped.
         signal(SIGTTOU, SIG_IGN)
         let isForeground = tcgetpgrp(STDIN_FILENO) == getpgrp()
         var child: pid_t = 0
-        let failure = posix_spawn(&child, path, nil, &attributes, words, environ)
+        let failure = posix_spawn(&child, path.pathBytes, nil, &attributes, words, environ)
         guard failure == 0 else { throw StartError(number: failure) }
         let pid = child
         self.pid = pid

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Correlator
 import Glibc
+import HostFiles
 import Logging
 import NetworkTypes
 import Reporting
@@ -55,7 +56,7 @@ struct GateOptions: ParsableArguments {
         for path in allow { prepared.allowed += try AllowedKind.read(path) }
         if let expect {
             do {
-                prepared.expected = try ResetKinds(json: try wholeFile(expect))
+                prepared.expected = try ResetKinds(json: try contents(of: expect))
             } catch let error as ResetKinds.NotAReport {
                 log.error("cannot compare with \(expect): \(error.problem)")
                 throw ExitCode(1)
@@ -117,7 +118,7 @@ struct GateOptions: ParsableArguments {
     }
 
     private func write(_ text: String, to path: String) throws {
-        let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+        let descriptor = open(path.pathBytes, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
         guard descriptor >= 0, writeAll(text, to: descriptor) else {
             log.error("cannot write \(path): \(String(cString: strerror(errno)))")
             throw ExitCode(1)
@@ -132,7 +133,7 @@ struct AllowedKind {
 
     /// Logs what is wrong with a line, and throws the exit status.
     static func read(_ path: String) throws -> [AllowedKind] {
-        let text = String(decoding: try wholeFile(path), as: UTF8.self)
+        let text = String(decoding: try contents(of: path), as: UTF8.self)
         var kinds: [AllowedKind] = []
         for (number, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
             let words = line.prefix { $0 != "#" }.split(whereSeparator: \.isWhitespace).map(String.init)
@@ -146,21 +147,4 @@ struct AllowedKind {
         }
         return kinds
     }
-}
-
-/// Logs why a file cannot be read, and throws the exit status.
-private func wholeFile(_ path: String) throws -> [UInt8] {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-    defer { if descriptor >= 0 { close(descriptor) } }
-    var content: [UInt8] = []
-    var buffer = [UInt8](repeating: 0, count: 1 << 16)
-    while descriptor >= 0 {
-        let count = read(descriptor, &buffer, buffer.count)
-        if count < 0, errno == EINTR { continue }
-        if count == 0 { return content }
-        guard count > 0 else { break }
-        content += buffer[..<count]
-    }
-    log.error("cannot read \(path): \(String(cString: strerror(errno)))")
-    throw ExitCode(1)
 }

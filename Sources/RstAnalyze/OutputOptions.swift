@@ -1,6 +1,7 @@
 import ArgumentParser
 import Correlator
 import Glibc
+import HostFiles
 import Logging
 import Reporting
 
@@ -26,7 +27,7 @@ struct OutputOptions: ParsableArguments {
                 log.error("cannot write \(output): it is one of the files that were read")
                 throw ExitCode(1)
             }
-            descriptor = open(output, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+            descriptor = open(output.pathBytes, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
             guard descriptor >= 0 else {
                 log.error("cannot write \(output): \(String(cString: strerror(errno)))")
                 throw ExitCode(1)
@@ -59,6 +60,7 @@ struct OutputOptions: ParsableArguments {
 /// Also false if one of them does not exist.
 private func isSameFile(_ one: String, _ other: String) -> Bool {
     var (a, b) = (stat(), stat())
-    return stat(one, &a) == 0 && stat(other, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino
+    return stat(one.pathBytes, &a) == 0 && stat(other.pathBytes, &b) == 0 && a.st_dev == b.st_dev
+        && a.st_ino == b.st_ino
         && a.st_mode & S_IFMT == S_IFREG
 }

@@ -23,26 +23,14 @@ struct FaultOptions: ParsableArguments {
     @Option(help: "When to start. (default: at once)")
     var after: TimeLength?
 
-    @Option(help: ArgumentHelp("RSTs per second, at most 1000.", valueName: "n"))
-    var perSecond = 100
-
     @Option(name: [.customShort("c"), .long], help: ArgumentHelp("Stop after N resets.", valueName: "n"))
     var count: Int?
 
-    @Option(help: "Without --interface: IP version of the namespaces, 4 or 6.")
-    var ip = 4
+    @OptionGroup var limits: FaultLimits
 
-    @Option(
-        name: .customLong("log"),
-        help: ArgumentHelp("Write the log to this file instead of standard output.", valueName: "file"))
-    var logFile: String?
-
-    @Argument(parsing: .postTerminator, help: "Run this command and exit when it does.")
-    var command: [String] = []
+    @OptionGroup var watched: CommandOptions
 
     func validate() throws {
-        if ip != 4, ip != 6 { throw ValidationError("--ip must be 4 or 6") }
-        guard perSecond >= 2, perSecond <= 1000 else { throw ValidationError("--per-second must be from 2 to 1000") }
         if let count, count < 1 { throw ValidationError("--count must be at least 1") }
         guard interface == nil else {
             if to == nil { throw ValidationError("--interface needs --to, the service whose connections are reset") }
@@ -53,7 +41,7 @@ struct FaultOptions: ParsableArguments {
             return
         }
         if ownsNetwork { throw ValidationError("--i-own-this-network needs --interface") }
-        if command.isEmpty {
+        if watched.command.isEmpty {
             throw ValidationError("name a COMMAND to run behind a router, or an --interface")
         }
         if count != nil { throw ValidationError("--count needs --interface: behind a router, COMMAND runs to its end") }
@@ -63,19 +51,20 @@ struct FaultOptions: ParsableArguments {
         guard let interface, let to else {
             let fault: RoutedRun.Fault = kind == .reject ? .reject : .inject
             return try ProvokeRunCommand.run(
-                fault, after: after, to: to, ip: ip, perSecond: perSecond, logFile: logFile, command: command)
+                fault, after: after, to: to, limits, watched)
         }
         guard geteuid() == 0 else {
             log.error("provoke \(kind.rawValue) --interface needs root")
             throw ExitCode(1)
         }
-        let run = ProvokeRun(count: count, logFile: logFile, command: command)
+        let run = ProvokeRun(count: count, logFile: watched.logFile, command: watched.command)
         let settings = try run.settings(nil, When())
         var fault: InterfaceFault?
         defer { fault?.end() }
         try run.serve { loop, log in
             let started = try InterfaceFault(
-                kind, settings, interface: interface, to: to.endpoint, perSecond: perSecond, loop: loop, log: log)
+                kind, settings, interface: interface, to: to.endpoint, perSecond: limits.perSecond, loop: loop, log: log
+            )
             fault = started
             try started.begin(after: after?.nanoseconds ?? 0)
             return variables(for: to.endpoint)

@@ -76,14 +76,8 @@ extension When: ExpressibleByArgument {
     }
 }
 
-/// Options shared by the subcommands.
-struct ProvokeOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("Fraction of the connections to reset, 0 to 1.", valueName: "p"))
-    var rate = 1.0
-
-    @Option(name: [.customShort("c"), .long], help: ArgumentHelp("Stop after N resets.", valueName: "n"))
-    var count: Int?
-
+/// Where all subcommands write their log, and what they run.
+struct CommandOptions: ParsableArguments {
     @Option(
         name: .customLong("log"),
         help: ArgumentHelp("Write the log to this file instead of standard output.", valueName: "file"))
@@ -91,6 +85,31 @@ struct ProvokeOptions: ParsableArguments {
 
     @Argument(parsing: .postTerminator, help: "Run this command and exit when it does.")
     var command: [String] = []
+}
+
+/// How often `provoke run`, `inject` and `reject` send RSTs, and in which namespaces.
+struct FaultLimits: ParsableArguments {
+    @Option(help: ArgumentHelp("RSTs per second, at most 1000.", valueName: "n"))
+    var perSecond = 100
+
+    @Option(help: "IP version of the namespaces, where some are made: 4 or 6.")
+    var ip = 4
+
+    func validate() throws {
+        guard perSecond >= 2, perSecond <= 1000 else { throw ValidationError("--per-second must be from 2 to 1000") }
+        if ip != 4, ip != 6 { throw ValidationError("--ip must be 4 or 6") }
+    }
+}
+
+/// Options shared by the subcommands that open or accept connections.
+struct ProvokeOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("Fraction of the connections to reset, 0 to 1.", valueName: "p"))
+    var rate = 1.0
+
+    @Option(name: [.customShort("c"), .long], help: ArgumentHelp("Stop after N resets.", valueName: "n"))
+    var count: Int?
+
+    @OptionGroup var watched: CommandOptions
 
     func validate() throws {
         guard rate >= 0, rate <= 1 else { throw ValidationError("--rate must be from 0 to 1") }
@@ -104,7 +123,7 @@ struct ProvokeOptions: ParsableArguments {
         return settings
     }
 
-    var run: ProvokeRun { ProvokeRun(count: count, logFile: logFile, command: command) }
+    var run: ProvokeRun { ProvokeRun(count: count, logFile: watched.logFile, command: watched.command) }
 }
 
 /// The variables that tell COMMAND where to connect to.
@@ -114,13 +133,4 @@ func variables(for endpoint: Endpoint) -> [(String, String)] {
     return [
         ("PROVOKE_HOST", host), ("PROVOKE_PORT", "\(endpoint.port)"), ("PROVOKE_URL", "http://\(endpoint)/"),
     ]
-}
-
-/// The content of a file to send, for `--respond` and `--send`.
-func contents(of path: String) throws -> [UInt8] {
-    guard let bytes = File.bytes(path) else {
-        log.error("cannot read \(path): \(String(cString: strerror(errno)))")
-        throw ExitCode(1)
-    }
-    return bytes
 }

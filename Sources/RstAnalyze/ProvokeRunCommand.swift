@@ -27,49 +27,35 @@ struct ProvokeRunCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Where the server forwards to.", valueName: "address:port"))
     var to: AddressAndPort?
 
-    @Option(help: "IP version of the namespaces: 4 or 6.")
-    var ip = 4
+    @OptionGroup var limits: FaultLimits
 
-    @Option(help: ArgumentHelp("RSTs per second, at most 1000.", valueName: "n"))
-    var perSecond = 100
-
-    @Option(
-        name: .customLong("log"),
-        help: ArgumentHelp("Write the log to this file instead of standard output.", valueName: "file"))
-    var logFile: String?
-
-    @Argument(parsing: .postTerminator, help: "Run this command and exit when it does.")
-    var command: [String]
+    @OptionGroup var watched: CommandOptions
 
     func validate() throws {
-        guard perSecond >= 2, perSecond <= 1000 else { throw ValidationError("--per-second must be from 2 to 1000") }
-        if ip != 4, ip != 6 { throw ValidationError("--ip must be 4 or 6") }
-        if command.isEmpty { throw ValidationError("name the COMMAND to run after --") }
+        if watched.command.isEmpty { throw ValidationError("name the COMMAND to run after --") }
     }
 
-    func run() throws {
-        try Self.run(
-            fault, after: after, to: to, ip: ip, perSecond: perSecond, logFile: logFile, command: command)
-    }
+    func run() throws { try Self.run(fault, after: after, to: to, limits, watched) }
 
     static func run(
-        _ fault: RoutedRun.Fault, after: TimeLength?, to: AddressAndPort?, ip: Int, perSecond: Int, logFile: String?,
-        command: [String]
+        _ fault: RoutedRun.Fault, after: TimeLength?, to: AddressAndPort?, _ limits: FaultLimits,
+        _ watched: CommandOptions
     ) throws {
         guard geteuid() == 0 else {
             log.error("network namespaces need root")
             throw ExitCode(1)
         }
-        let run = ProvokeRun(count: nil, logFile: logFile, command: command)
+        let run = ProvokeRun(count: nil, logFile: watched.logFile, command: watched.command)
         let settings = try run.settings(nil, When())
         var routed: RoutedRun?
         try run.serve(whileRunning: { loop, log, supervisor in
             let started = try RoutedRun(
-                fault, settings, ipVersion: ip == 4 ? .v4 : .v6, to: to?.endpoint, perSecond: perSecond, loop: loop,
+                fault, settings, ipVersion: limits.ip == 4 ? .v4 : .v6, to: to?.endpoint, perSecond: limits.perSecond,
+                loop: loop,
                 log: log)
             routed = started
             try started.begin(after: after?.nanoseconds ?? 0) {
-                try supervisor.start(command, environment: variables(for: started.endpoint))
+                try supervisor.start(watched.command, environment: variables(for: started.endpoint))
             }
         })
         withExtendedLifetime(routed) {}

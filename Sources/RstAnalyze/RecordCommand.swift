@@ -1,6 +1,8 @@
 import ArgumentParser
 import Glibc
+import HostFiles
 import Logging
+import NetworkTypes
 import Recorder
 
 struct RecordCommand: ParsableCommand {
@@ -82,7 +84,9 @@ struct RecordCommand: ParsableCommand {
     private func refuseToReplace(_ paths: [String]) throws {
         for path in paths {
             var status = stat()
-            guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG, status.st_size > 0 else { continue }
+            guard stat(path.pathBytes, &status) == 0, status.st_mode & S_IFMT == S_IFREG, status.st_size > 0 else {
+                continue
+            }
             log.error("\(path) exists: use another directory, or --force to replace it")
             throw ExitCode(1)
         }
@@ -91,14 +95,14 @@ struct RecordCommand: ParsableCommand {
     private func outputDirectory() throws -> String {
         if output == nil, capture != nil, events != nil { return "." }
         if let output {
-            guard mkdir(output, 0o755) == 0 || errno == EEXIST else { throw cannotCreate(output) }
+            guard mkdir(output.pathBytes, 0o755) == 0 || errno == EEXIST else { throw cannotCreate(output) }
             return output
         }
         // Two recorders may start in the same second.
         let name = "rst-\(compactTime())"
         for number in 1...1000 {
             let directory = number == 1 ? name : "\(name)-\(number)"
-            if mkdir(directory, 0o755) == 0 { return directory }
+            if mkdir(directory.pathBytes, 0o755) == 0 { return directory }
             guard errno == EEXIST else { throw cannotCreate(directory) }
         }
         throw cannotCreate(name)
@@ -121,11 +125,4 @@ struct RecordCommand: ParsableCommand {
 }
 
 /// `20261120T232201Z`.
-func compactTime() -> String {
-    var now = time(nil)
-    var parts = tm()
-    gmtime_r(&now, &parts)
-    var buffer = [CChar](repeating: 0, count: 32)
-    strftime(&buffer, buffer.count, "%Y%m%dT%H%M%SZ", &parts)
-    return String(decoding: buffer.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
-}
+func compactTime() -> String { UTCTime(nanoseconds: clockNanoseconds(CLOCK_REALTIME)).compact }

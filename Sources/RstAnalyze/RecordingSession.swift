@@ -1,6 +1,7 @@
 import ArgumentParser
 import Dispatch
 import Glibc
+import HostFiles
 import KernelEvents
 import Logging
 import Recorder
@@ -77,7 +78,7 @@ struct RecordingSession {
     }
 
     private func createReadyFile(_ path: String) throws {
-        let descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o644)
+        let descriptor = open(path.pathBytes, O_WRONLY | O_CREAT | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else {
             log.error("cannot create \(path): \(String(cString: strerror(errno)))")
             throw ExitCode(1)

@@ -1,4 +1,5 @@
 import ArgumentParser
+import HostFiles
 import Logging
 
 @main
@@ -24,6 +25,9 @@ struct RstAnalyze: ParsableCommand {
             SelftestCommand.self,
             ProvokeCommand.self, SelftestActorCommand.self,
         ])
+
+    /// Unlike the parser's own, it keeps names of files that are not UTF-8.
+    static func main() { main(Array(commandLineArguments().dropFirst())) }
 }
 
 enum Version {

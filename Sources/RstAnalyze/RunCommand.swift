@@ -1,6 +1,7 @@
 import ArgumentParser
 import Correlator
 import Glibc
+import HostFiles
 import InputFiles
 import Logging
 import Recorder
@@ -47,7 +48,7 @@ struct RunCommand: ParsableCommand {
         let program = try ChildCommand.locate(command[0])
         var scratch: Scratch?
         if let keep {
-            guard mkdir(keep, 0o755) == 0 else { throw cannotCreate(keep) }
+            guard mkdir(keep.pathBytes, 0o755) == 0 else { throw cannotCreate(keep) }
         } else {
             scratch = Scratch()
             guard scratch != nil else { throw cannotCreate("a directory for temporary files") }

@@ -112,8 +112,5 @@ struct SelftestCommand: ParsableCommand {
 struct SelftestActorCommand: ParsableCommand {
     static let configuration = CommandConfiguration(commandName: "selftest-actor", shouldDisplay: false)
 
-    @Argument(parsing: .captureForPassthrough)
-    var arguments: [String] = []
-
-    func run() { Actor.main(arguments: arguments) }
+    func run() { Actor.main() }
 }

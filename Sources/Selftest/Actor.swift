@@ -7,8 +7,8 @@ import NetworkTypes
 /// Requests arrive on standard input, one per line, and each is answered with one line on standard output: `ok` and the
 /// result, or `error` and the reason. The process ends with its standard input, so it does not outlive the laboratory.
 public enum Actor {
-    /// Serves requests until standard input ends; the arguments are not used yet.
-    public static func main(arguments: [String] = []) -> Never {
+    /// Serves requests until standard input ends.
+    public static func main() -> Never {
         try? File.write("selftest-actor", to: "/proc/self/comm")
         // An interrupt from the terminal is for the laboratory; this process then sees the end of its input.
         for number in [SIGINT, SIGTERM, SIGHUP] { signal(number, SIG_IGN) }

@@ -6,7 +6,6 @@ import Selftest
 
 /// Compares what a scenario caused with what the report says.
 struct Comparison {
-    private let scenario: Scenario
     /// Entries of the lab's own namespaces; the hooks see the whole host.
     private var remaining: [Reset]
     /// Whether the kernel's events show if a segment that was answered met a socket.
@@ -16,8 +15,7 @@ struct Comparison {
     private(set) var differences: [String] = []
     private(set) var pairs: [(expected: ExpectedReset, got: Reset)] = []
 
-    init(_ scenario: Scenario, _ report: Report, netns: Set<UInt32>, reportsSocketlessResets: Bool = true) {
-        self.scenario = scenario
+    init(_ report: Report, netns: Set<UInt32>, reportsSocketlessResets: Bool = true) {
         self.reportsSocketlessResets = reportsSocketlessResets
         remaining = report.resets.filter { reset in
             !reset.sightings.isEmpty || reset.netns.map(netns.contains) == true

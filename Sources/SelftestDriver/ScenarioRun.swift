@@ -105,7 +105,7 @@ public struct SelftestDriver: Sendable {
         run.differences += loader.failures
         let report = correlate(captures: loader.captures, recordings: loader.recordings)
         var comparison = Comparison(
-            scenario, report, netns: Set(options.scope.netns),
+            report, netns: Set(options.scope.netns),
             reportsSocketlessResets: loader.reportsSocketlessResets)
         comparison.run(run.expected)
         run.report = report

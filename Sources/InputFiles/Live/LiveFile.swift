@@ -1,6 +1,7 @@
 import CaptureFile
 import Correlator
 import Glibc
+import HostFiles
 import KernelEvents
 import PcapReader
 
@@ -90,7 +91,7 @@ final class LiveFile {
 
     private func isOpen() throws -> Bool {
         if descriptor >= 0 { return true }
-        descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        descriptor = open(path.pathBytes, O_RDONLY | O_CLOEXEC)
         guard descriptor < 0 else { return true }
         guard errno == ENOENT else { throw FileError(operation: "open", errno: errno) }
         return false

@@ -1,3 +1,5 @@
+import NetworkTypes
+
 /// How times are shown.
 public struct TimeDisplay: Sendable {
     public enum Form: String, Sendable, CaseIterable {
