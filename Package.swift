@@ -107,7 +107,7 @@ let package = Package(
         .testTarget(
             name: "ProvokeTests", dependencies: ["Provoke", "RstAnalyze", "Laboratory", "NetworkTypes", "Recorder"],
             swiftSettings: base),
-        .testTarget(name: "CommandTests", dependencies: ["RstAnalyze"], swiftSettings: base),
+        .testTarget(name: "CommandTests", dependencies: ["HostFiles", "RstAnalyze"], swiftSettings: base),
         .testTarget(
             name: "LiveTests",
             dependencies: ["Laboratory", "Selftest", "SelftestDriver", "RstAnalyze", "Correlator", "Recorder"],
