@@ -30,11 +30,12 @@ extension Catalogue {
                         wire.hasSocketsHeader, !wire.opensWindow, !wire.peer.windowIsZero
                     else { return nil }
                     return WireScore(
-                        52, "everything was answered, and nothing prompted the RST: somebody may have killed the socket"
+                        .better,
+                        "everything was answered, and nothing prompted the RST: somebody may have killed the socket"
                     )
                 }
                 return WireScore(
-                    wire.isPrompt ? 35 : 45,
+                    wire.isPrompt ? .possible : .doubtful,
                     "nothing that the other end did prompted the RST: somebody may have killed the socket")
             }
         ) { $0.origin == .active && $0.calledFrom([.abort, .diagDestroy]) },

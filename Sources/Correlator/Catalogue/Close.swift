@@ -20,25 +20,25 @@ extension Catalogue {
                 guard wire.abortsItself, !wire.usesMultipath else { return nil }
                 guard wire.silenceIsShort else {
                     return wire.silenceFitsNoLimit && wire.peerSentData && !wire.answeredLastData && wire.own.fin == nil
-                        ? WireScore(55, "data from the other end may never have been read") : nil
+                        ? WireScore(.better, "data from the other end may never have been read") : nil
                 }
                 if wire.dataIsUnseen {
-                    return WireScore(50, "the capture has no data, so it does not show whether any was left unread")
+                    return WireScore(.even, "the capture has no data, so it does not show whether any was left unread")
                 }
                 guard wire.peerSentData else { return nil }
                 if wire.acknowledgesLateData {
                     return wire.hasSocketsHeader
                         ? WireScore(
-                            70, "data came after the sender's FIN and may not have been read: its socket was open")
-                        : WireScore(40, "the other end had sent data")
+                            .good, "data came after the sender's FIN and may not have been read: its socket was open")
+                        : WireScore(.possible, "the other end had sent data")
                 }
                 if wire.tookLateData {
-                    return WireScore(66, "data came after the sender's FIN and was taken: its socket was open")
+                    return WireScore(.likely, "data came after the sender's FIN and was taken: its socket was open")
                 }
                 if wire.own.fin != nil {
                     return wire.isPrompt && !wire.bothEnded
-                        ? WireScore(60, "the other end had sent data, and the sender sent its FIN just before")
-                        : WireScore(45, "the other end had sent data")
+                        ? WireScore(.plausible, "the other end had sent data, and the sender sent its FIN just before")
+                        : WireScore(.doubtful, "the other end had sent data")
                 }
                 return wire.unreadData
             }
@@ -61,22 +61,23 @@ extension Catalogue {
             wire: { wire in
                 switch wire.situation {
                 case .isolated where wire.reset.flags.contains(.ack) && wire.reset.seq != 0:
-                    return WireScore(40, "it ends a connection that is older than the capture")
+                    return WireScore(.possible, "it ends a connection that is older than the capture")
                 case .aborts:
                     guard wire.abortsItself, !wire.usesMultipath else { return nil }
                     guard wire.silenceIsShort else {
                         return WireScore(
-                            wire.silenceFitsNoLimit ? 50 : 40, "a program may have dropped the connection")
+                            wire.silenceFitsNoLimit ? .even : .possible, "a program may have dropped the connection")
                     }
-                    if wire.unansweredProbes > 0 { return WireScore(30, "a program may have timed out") }
+                    if wire.unansweredProbes > 0 { return WireScore(.weak, "a program may have timed out") }
                     if wire.own.fin != nil {
-                        return WireScore(40, "the sender had already closed its side in order (FIN)")
+                        return WireScore(.possible, "the sender had already closed its side in order (FIN)")
                     }
                     if wire.dataIsUnseen {
-                        return WireScore(50, "it ended the connection of its own accord, as far as the capture shows")
+                        return WireScore(
+                            .even, "it ended the connection of its own accord, as far as the capture shows")
                     }
                     if !wire.peerSentData {
-                        return WireScore(65, "the other end had sent nothing that could be left unread")
+                        return WireScore(.likely, "the other end had sent nothing that could be left unread")
                     }
                     return wire.readAllData
                 default: return nil
@@ -122,7 +123,8 @@ extension Catalogue {
                     !wire.dataIsUnseen
                 else { return nil }
                 return WireScore(
-                    wire.isPrompt ? 55 : 40, "the sender never sent a byte: the connection may never have been accepted"
+                    wire.isPrompt ? .better : .possible,
+                    "the sender never sent a byte: the connection may never have been accepted"
                 )
             }
         ) { $0.origin == .active && $0.calledFrom(.listenStop) && $0.callersLack(.abort) },
@@ -148,14 +150,14 @@ extension Catalogue {
                     let fin = wire.own.fin, let trigger = wire.trigger, !fin.end.follows(trigger.ack),
                     wire.triggerIsPrompt
                 {
-                    return WireScore(80, "the bare acknowledgment of the sender's FIN was answered with a RST")
+                    return WireScore(.clear, "the bare acknowledgment of the sender's FIN was answered with a RST")
                 }
                 // The option takes effect in close(): long after the FIN, another program or a timer must have caused the RST.
                 guard wire.abortsItself, wire.finWasAcknowledged || wire.isFiltered,
                     wire.isFiltered || (wire.silence ?? 0) < 900_000_000
                 else { return nil }
                 return WireScore(
-                    (wire.silence ?? 0) < 900_000_000 ? 65 : 45,
+                    (wire.silence ?? 0) < 900_000_000 ? .likely : .doubtful,
                     "its FIN was acknowledged, and it did not wait for the other end's")
             }
         ) {
@@ -183,29 +185,31 @@ extension Catalogue {
             wire: { wire in
                 if wire.acknowledgesLateData {
                     return WireScore(
-                        wire.hasSocketsHeader ? 50 : 75, "data came after the sender's FIN, and the RST acknowledges it"
+                        wire.hasSocketsHeader ? .even : .convincing,
+                        "data came after the sender's FIN, and the RST acknowledges it"
                     )
                 }
                 if wire.mayHoldBackFin {
                     return WireScore(
-                        86, "the sender may have closed: its FIN cannot be sent while the other end's window is closed")
+                        .compelling,
+                        "the sender may have closed: its FIN cannot be sent while the other end's window is closed")
                 }
                 guard wire.situation == .answersAfterFin, wire.answersData != false else { return nil }
                 guard wire.labelSpeaksOfSocket != false else { return nil }
                 if wire.bothEnded {
                     return wire.refusesDataBeforeLastAck
-                        ? WireScore(65, "data came before the sender's FIN was acknowledged") : nil
+                        ? WireScore(.likely, "data came before the sender's FIN was acknowledged") : nil
                 }
                 if wire.hasResetBefore {
                     return wire.isOfRefusedBurst && !wire.meetsTimeWait
-                        ? WireScore(75, "the segment belongs to the burst that an earlier RST refused") : nil
+                        ? WireScore(.convincing, "the segment belongs to the burst that an earlier RST refused") : nil
                 }
-                if wire.meetsTimeWait { return WireScore(50, "data came after the sender's FIN") }
+                if wire.meetsTimeWait { return WireScore(.even, "data came after the sender's FIN") }
                 guard wire.trigger != nil, !wire.finWasAcknowledged else {
-                    return WireScore(65, "it answers a segment that came after the sender's FIN")
+                    return WireScore(.likely, "it answers a segment that came after the sender's FIN")
                 }
                 return WireScore(
-                    80, "data came after the sender's FIN, which the other end had not yet acknowledged")
+                    .clear, "data came after the sender's FIN, which the other end had not yet acknowledged")
             }
         ) { $0.meetsDataAfterEnd && $0.dead == true && !$0.isLinger2Answer && ($0.trigger?.length ?? 0) > 0 },
         Rule(
@@ -236,7 +240,8 @@ extension Catalogue {
                 guard wire.labelSpeaksOfSocket != false else { return nil }
                 // A program that only shuts down usually goes on reading; a closed socket stays in FIN_WAIT2 only by a setting.
                 return WireScore(
-                    wire.meetsTimeWait ? 48 : 60, "the program may have shut the socket down without closing it")
+                    wire.meetsTimeWait ? .second : .plausible,
+                    "the program may have shut the socket down without closing it")
             }
         ) { $0.meetsDataAfterEnd && $0.dead == false },
         Rule(
@@ -260,7 +265,7 @@ extension Catalogue {
                     let silence = wire.silence,
                     silence >= 900_000_000
                 else { return nil }
-                return WireScore(48, "its FIN was acknowledged, and the other end's never came")
+                return WireScore(.second, "its FIN was acknowledged, and the other end's never came")
             }
         ) {
             $0.origin == .active && $0.calledFrom(.keepaliveTimer) && $0.callersLack(.outOfResources)
@@ -274,34 +279,36 @@ extension WireEvidence {
     fileprivate var unreadData: WireScore {
         if opensWindow {
             return WireScore(
-                75, "its window is larger than in the segment before: received data was discarded just then")
+                .convincing, "its window is larger than in the segment before: received data was discarded just then")
         }
         if own.lastData?.fatalAlert ?? 0 != 0 {
-            return WireScore(65, "it had rejected what it received (TLS alert), and is unlikely to have read the rest")
+            return WireScore(
+                .likely, "it had rejected what it received (TLS alert), and is unlikely to have read the rest")
         }
         if lastDataWantsNoAnswer {
             return WireScore(
-                50,
+                .even,
                 lastDataIsLastWord
                     ? "the last message of the other end needs no answer: it may or may not have been read"
                     : "the other end had sent data and a FIN: the data may or may not have been read")
         }
         if answeredLastData {
-            return WireScore(50, "the other end had sent data, and the last of it was answered")
+            return WireScore(.even, "the other end had sent data, and the last of it was answered")
         }
-        if wasAnswered, isPrompt { return WireScore(55, "the answer to its request may not have been read") }
-        return WireScore(70, "the sender had not answered the data that it received: it may never have read it")
+        if wasAnswered, isPrompt { return WireScore(.better, "the answer to its request may not have been read") }
+        return WireScore(.good, "the sender had not answered the data that it received: it may never have read it")
     }
 
     /// How well it fits that the sender of an abort had read everything and had not sent a FIN.
     fileprivate var readAllData: WireScore {
         if wasAnswered, isPrompt, !opensWindow {
-            return WireScore(60, "it had the answer to everything it had asked, and ended the connection at once")
+            return WireScore(
+                .plausible, "it had the answer to everything it had asked, and ended the connection at once")
         }
         if wasAnswered, isUnprovoked, hasSocketsHeader {
-            return WireScore(48, "the sender ended the connection of its own accord")
+            return WireScore(.second, "the sender ended the connection of its own accord")
         }
-        return WireScore(55, "the sender ended the connection of its own accord")
+        return WireScore(.better, "the sender ended the connection of its own accord")
     }
 }
 

@@ -53,12 +53,12 @@ extension Catalogue {
             wire: { wire in
                 if wire.situation == .aborts, wire.isOnlyOpening {
                     return WireScore(
-                        45, "no TCP stack resets a connection that it is still opening; half-open scanners do")
+                        .doubtful, "no TCP stack resets a connection that it is still opening; half-open scanners do")
                 }
                 guard wire.situation == .isolated, !wire.answersUnseenSyn, !wire.answersUnseenAck,
                     !wire.options.kinds.contains(.timestamps)
                 else { return nil }
-                return WireScore(45, "it belongs to no connection in the capture: a program may have made it")
+                return WireScore(.doubtful, "it belongs to no connection in the capture: a program may have made it")
             }
         ) { $0.origin == .userSpace || $0.origin == .forwarded && $0.calledFrom(.tun) },
         Rule(
@@ -80,13 +80,14 @@ extension Catalogue {
             basis: "RFC 5961, section 3",
             wire: { wire in
                 switch wire.injection.claim {
-                case .claimed: return WireScore(95)
-                case .suspected: return WireScore(60, "one sign of a third party, which may have another explanation")
+                case .claimed: return WireScore(.conclusive)
+                case .suspected:
+                    return WireScore(.plausible, "one sign of a third party, which may have another explanation")
                 case .rejected, .odd, .none:
                     // An end that no longer has the connection may have lost it in the same way.
                     guard wire.trigger != nil, let earlier = wire.flow?.strangers.earlier else { return nil }
                     return WireScore(
-                        55,
+                        .better,
                         "a third party had already reset this connection (packet \(earlier)), perhaps at this end too")
                 }
             }

@@ -17,7 +17,7 @@ extension Catalogue {
                 guard wire.situation == .answersSyn, wire.own.syn?.isSynAck == true, let trigger = wire.trigger,
                     trigger.seq != wire.peer.syn?.seq, wire.isInHandshake
                 else { return nil }
-                return WireScore(85, "a SYN with another sequence number arrived in the middle of the handshake")
+                return WireScore(.strong, "a SYN with another sequence number arrived in the middle of the handshake")
             }
         ) {
             $0.origin == .passive && $0.calledFrom(.checkRequest) && $0.callersLack(.mptcp)
@@ -47,19 +47,19 @@ extension Catalogue {
                 guard let trigger = wire.trigger, let syn = wire.pendingSyn else { return nil }
                 switch wire.situation {
                 case .answersSynAck:
-                    if trigger.ack != syn.end { return WireScore(85, "the SYN+ACK does not acknowledge the SYN") }
+                    if trigger.ack != syn.end { return WireScore(.strong, "the SYN+ACK does not acknowledge the SYN") }
                     return wire.echoesForeignTimestamp
-                        ? WireScore(80, "the SYN+ACK echoes a timestamp that was never sent (RFC 7323, PAWS)") : nil
+                        ? WireScore(.clear, "the SYN+ACK echoes a timestamp that was never sent (RFC 7323, PAWS)") : nil
                 case .answersHandshakeAck where trigger.ack != syn.end:
                     if syn.isPlainSyn {
                         return WireScore(
-                            85,
+                            .strong,
                             wire.isHalfOpen
                                 ? "the SYN met a connection that the other end still holds: half-open after a restart"
                                 : "the ACK that arrived does not acknowledge the SYN")
                     }
                     let fast = wire.peer.syn.map { $0.length > 0 } == true
-                    return WireScore(fast ? 65 : 45, "the ACK does not acknowledge the SYN+ACK")
+                    return WireScore(fast ? .likely : .doubtful, "the ACK does not acknowledge the SYN+ACK")
                 default: return nil
                 }
             }

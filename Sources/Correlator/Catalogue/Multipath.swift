@@ -16,10 +16,10 @@ extension Catalogue {
             wire: { wire in
                 guard wire.usesMultipath, wire.flow?.isKnown == true, wire.trigger == nil else { return nil }
                 if wire.options.kinds.contains(.multipathFastclose) {
-                    return WireScore(90, "it carries MP_FASTCLOSE (RFC 8684, section 3.5)")
+                    return WireScore(.explicit, "it carries MP_FASTCLOSE (RFC 8684, section 3.5)")
                 }
                 if wire.peer.kinds.contains(.multipathFastclose) { return nil }
-                return WireScore(55, "a Multipath TCP connection was aborted")
+                return WireScore(.better, "a Multipath TCP connection was aborted")
             }
         ) { $0.origin == .active && $0.calledFrom(.mptcpFastclose) && $0.callersLack(.listenStop) },
         Rule(
@@ -33,14 +33,15 @@ extension Catalogue {
             wire: { wire in
                 guard wire.usesMultipath else { return nil }
                 if wire.peer.kinds.contains(.multipathFastclose) {
-                    return WireScore(85, "the other end had asked for it with MP_FASTCLOSE")
+                    return WireScore(.strong, "the other end had asked for it with MP_FASTCLOSE")
                 }
                 if wire.options.kinds.contains(.multipathReset), wire.trigger?.isPlainSyn != true {
                     return WireScore(
-                        75, "it carries MP_TCPRST, reason \(wire.options.multipathReason) (RFC 8684, section 3.6)")
+                        .convincing,
+                        "it carries MP_TCPRST, reason \(wire.options.multipathReason) (RFC 8684, section 3.6)")
                 }
                 return wire.flow?.isKnown == true
-                    ? WireScore(40, "the protocol may have ended only this subflow") : nil
+                    ? WireScore(.possible, "the protocol may have ended only this subflow") : nil
             }
         ) { $0.origin == .active && $0.calledFrom(.mptcpReset) && $0.callersLack([.mptcpFastclose, .listenStop]) },
         Rule(
@@ -59,7 +60,7 @@ extension Catalogue {
                 guard joins else { return nil }
                 switch wire.situation {
                 case .answersSyn, .answersHandshakeAck, .answersOpen, .answersUnknown:
-                    return WireScore(85, "the segment asks to join a Multipath TCP connection (MP_JOIN)")
+                    return WireScore(.strong, "the segment asks to join a Multipath TCP connection (MP_JOIN)")
                 default: return nil
                 }
             }

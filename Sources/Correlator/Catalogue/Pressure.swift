@@ -28,7 +28,7 @@ extension Catalogue {
                 guard wire.abortsItself, wire.own.fin != nil, !wire.finWasAcknowledged, !wire.bothEnded else {
                     return nil
                 }
-                return WireScore(40, "its FIN was never acknowledged: it may be one orphan too many")
+                return WireScore(.possible, "its FIN was never acknowledged: it may be one orphan too many")
             }
         ) {
             if $0.origin == .active, $0.calledFrom(.outOfResources) { return true }

@@ -73,7 +73,8 @@ extension Catalogue {
                 // Linux answers with window 0 and at once.
                 let fits = wire.reset.window == 0 && !trigger.flags.contains(.fin)
                 return WireScore(
-                    fits ? 70 : 40, "the ACK that completes the handshake is valid and in time, but was refused")
+                    fits ? .good : .possible,
+                    "the ACK that completes the handshake is valid and in time, but was refused")
             }
         ) {
             $0.origin == .passive && $0.calledFrom(.checkRequest) && $0.callersLack(.mptcp)
@@ -101,15 +102,16 @@ extension Catalogue {
                 guard wire.injection.claim != .claimed else { return nil }
                 if wire.situation == .answersOpen, wire.senderGoesOn {
                     return WireScore(
-                        wire.isMadeNearer ? 85 : 72, "the sender goes on with the connection that the RST denies")
+                        wire.isMadeNearer ? .strong : .good,
+                        "the sender goes on with the connection that the RST denies")
                 }
                 guard wire.isMadeNearer else { return nil }
                 let because = "its TTL is that of a host in front of the end: a router may have rejected the segment"
                 switch wire.situation {
                 // If only a retransmission was answered, the refusing device was not there before: a rule answers at once.
-                case .answersOpen where wire.trigger == nil: return WireScore(45, because)
-                case .answersOpen: return WireScore(wire.answersRepetition ? 66 : 88, because)
-                case .answersAfterFin, .answersUnknown, .answersHandshakeAck: return WireScore(62, because)
+                case .answersOpen where wire.trigger == nil: return WireScore(.doubtful, because)
+                case .answersOpen: return WireScore(wire.answersRepetition ? .likely : .compelling, because)
+                case .answersAfterFin, .answersUnknown, .answersHandshakeAck: return WireScore(.plausible, because)
                 default: return nil
                 }
             }
@@ -133,17 +135,18 @@ extension Catalogue {
                 switch wire.situation {
                 case .answersSyn where wire.own.segments == 0:
                     return WireScore(
-                        wire.trigger?.kinds.contains(.multipathJoin) == true ? 45 : 90, "a SYN was answered with a RST",
+                        wire.trigger?.kinds.contains(.multipathJoin) == true ? .doubtful : .explicit,
+                        "a SYN was answered with a RST",
                         standsFor: both)
                 case .answersSyn where wire.answersUnseenSyn && !wire.isInHandshake:
                     // A socket that still has the connection would send a challenge ACK (RFC 5961, section 4).
                     return WireScore(
-                        60, "a SYN that reuses the ports of an earlier connection was answered with a RST",
+                        .plausible, "a SYN that reuses the ports of an earlier connection was answered with a RST",
                         standsFor: both)
-                case .answersSyn: return WireScore(25, "a SYN was answered with a RST")
+                case .answersSyn: return WireScore(.remote, "a SYN was answered with a RST")
                 case .isolated where wire.answersUnseenSyn:
                     return WireScore(
-                        60, "it acknowledges a segment without ACK that was not captured, most likely a SYN",
+                        .plausible, "it acknowledges a segment without ACK that was not captured, most likely a SYN",
                         standsFor: both)
                 default: return nil
                 }

@@ -28,49 +28,53 @@ extension Catalogue {
                 switch wire.situation {
                 case .answersAfterFin where wire.bothEnded:
                     return wire.refusesDataBeforeLastAck
-                        ? WireScore(60, "both ends had sent their FIN, although the sender's was not acknowledged")
+                        ? WireScore(
+                            .plausible, "both ends had sent their FIN, although the sender's was not acknowledged")
                         : WireScore(
-                            wire.isServer == true ? 65 : 80,
+                            wire.isServer == true ? .likely : .clear,
                             "both ends had sent their FIN: what came afterwards no longer belonged to a connection")
                 case .answersAfterFin where wire.hasResetBefore:
                     return WireScore(
-                        wire.isServer == true ? 60 : 70, "an earlier RST from the same sender had ended the connection")
+                        wire.isServer == true ? .plausible : .good,
+                        "an earlier RST from the same sender had ended the connection")
                 case .answersAfterFin:
                     if wire.labelSpeaksOfSocket == true { return nil }
                     return WireScore(
-                        wire.labelSpeaksOfSocket == false || wire.outlastsFin ? 75 : 30,
+                        wire.labelSpeaksOfSocket == false || wire.outlastsFin ? .convincing : .weak,
                         "the sender may have forgotten the connection")
                 case .answersOpen where wire.isBelowWindowOfTracking,
                     .answersAfterFin where wire.isBelowWindowOfTracking && !wire.bothEnded:
                     return WireScore(
-                        90,
+                        .explicit,
                         "the segment lies so far below the window that conntrack finds it INVALID and does not translate it: its receiver has no such connection"
                     )
                 case .answersOpen where wire.senderGoesOn:
                     return WireScore(
-                        60, "a segment that fits the connection was answered as if there were no connection")
+                        .plausible, "a segment that fits the connection was answered as if there were no connection")
                 case .answersOpen where wire.trigger == nil:
                     return WireScore(
-                        wire.mayAnswerUnseen ? 60 : 45,
+                        wire.mayAnswerUnseen ? .plausible : .doubtful,
                         "it has the form of an answer to a segment with ACK that was not captured")
                 case .answersOpen:
                     return WireScore(
-                        wire.showsListener ? 60 : wire.isServer == false ? 85 : 75,
+                        wire.showsListener ? .plausible : wire.isServer == false ? .strong : .convincing,
                         "a segment that fits the connection was answered as if there were no connection")
                 case .answersSynAck where wire.isFiltered && wire.own.syn != nil:
-                    return WireScore(60, "what came after the handshake was not captured")
+                    return WireScore(.plausible, "what came after the handshake was not captured")
                 case .answersUnknown where wire.translationGap != nil:
                     return WireScore(
-                        90,
+                        .explicit,
                         "the segment belongs to another connection of this end: it was not translated (conntrack finds it INVALID)"
                     )
                 case .answersUnknown:
                     return WireScore(
-                        wire.isServer == true ? 65 : 75, "the capture has nothing else from the end that sent the RST")
+                        wire.isServer == true ? .likely : .convincing,
+                        "the capture has nothing else from the end that sent the RST")
                 case .answersHandshakeAck where wire.own.syn?.isSynAck == true:
-                    return WireScore(25, "the half-open connection may have been forgotten")
+                    return WireScore(.remote, "the half-open connection may have been forgotten")
                 case .isolated where wire.answersUnseenAck:
-                    return WireScore(45, "it has the form of an answer to a segment with ACK that was not captured")
+                    return WireScore(
+                        .doubtful, "it has the form of an answer to a segment with ACK that was not captured")
                 default: return nil
                 }
             }
@@ -100,37 +104,40 @@ extension Catalogue {
                 switch wire.situation {
                 case .answersOpen where wire.isServer != false && wire.trigger == nil:
                     return WireScore(
-                        !wire.mayAnswerUnseen ? 45 : wire.showsListener ? 65 : 55,
+                        !wire.mayAnswerUnseen ? .doubtful : wire.showsListener ? .likely : .better,
                         "it has the form of an answer to a segment with ACK that was not captured")
                 case .answersOpen where wire.isServer != false:
                     return WireScore(
-                        wire.showsListener ? 80 : 65,
+                        wire.showsListener ? .clear : .likely,
                         wire.whyListener)
                 case .answersAfterFin where wire.bothEnded || wire.hasResetBefore || wire.outlastsFin:
                     guard wire.isServer != false else { return nil }
                     return WireScore(
-                        wire.showsListener ? 80 : 70,
+                        wire.showsListener ? .clear : .good,
                         wire.whyListener)
                 case .answersUnknown where wire.translationGap != nil: return nil
                 case .answersUnknown where wire.isServer != false:
                     return wire.showsListener
-                        ? WireScore(80, wire.whyListener)
+                        ? WireScore(.clear, wire.whyListener)
                         : WireScore(
-                            wire.isServer == true ? 70 : 60,
+                            wire.isServer == true ? .good : .plausible,
                             "the capture does not show whether anybody listens on the port")
                 case .answersHandshakeAck:
                     guard let syn = wire.own.syn, syn.isSynAck, let trigger = wire.trigger else { return nil }
                     guard trigger.ack != syn.end else {
                         return wire.endsHandshakeInTime
-                            ? WireScore(50, "the listener may have forgotten the SYN it had answered")
+                            ? WireScore(.even, "the listener may have forgotten the SYN it had answered")
                             : WireScore(
-                                75, "the ACK came too late to complete the handshake: the listener had forgotten it")
+                                .convincing,
+                                "the ACK came too late to complete the handshake: the listener had forgotten it")
                     }
                     // Only a connection that already exists (TCP Fast Open) is ended by a wrong ACK.
                     let fast = wire.peer.syn.map { $0.length > 0 } == true
-                    return WireScore(fast ? 45 : 70, "the ACK does not acknowledge the SYN+ACK: no socket matches it")
+                    return WireScore(
+                        fast ? .doubtful : .good, "the ACK does not acknowledge the SYN+ACK: no socket matches it")
                 case .isolated where wire.answersUnseenAck:
-                    return WireScore(40, "it has the form of an answer to a segment with ACK that was not captured")
+                    return WireScore(
+                        .possible, "it has the form of an answer to a segment with ACK that was not captured")
                 default: return nil
                 }
             }
@@ -160,18 +167,19 @@ extension Catalogue {
                 guard wire.situation == .answersSynAck, let trigger = wire.trigger else { return nil }
                 if wire.translationGap != nil {
                     return WireScore(
-                        95, "the SYN+ACK answers a SYN to another address: it was not translated back on the way")
+                        .conclusive,
+                        "the SYN+ACK answers a SYN to another address: it was not translated back on the way")
                 }
                 guard let syn = wire.own.syn else {
                     return WireScore(
-                        85, "the capture has no SYN that the SYN+ACK answers, not even one to another address")
+                        .strong, "the capture has no SYN that the SYN+ACK answers, not even one to another address")
                 }
-                guard trigger.ack == syn.end else { return WireScore(30, "the SYN+ACK does not answer the SYN") }
+                guard trigger.ack == syn.end else { return WireScore(.weak, "the SYN+ACK does not answer the SYN") }
                 let because =
                     wire.isForwardedSyn
                     ? "the SYN+ACK answers the SYN, but was refused by a host other than the one that sent the SYN: it was not translated back"
                     : "the SYN+ACK answers the SYN, but was refused: no socket matches it, or the SYN was translated and the answer was not"
-                return WireScore(wire.echoesForeignTimestamp ? 40 : 80, because)
+                return WireScore(wire.echoesForeignTimestamp ? .possible : .clear, because)
             }
         ) {
             $0.isSocketlessReply && $0.socket == .absent && $0.trigger?.flags.isSynAck == true
@@ -188,10 +196,12 @@ extension Catalogue {
             remedy: { $0.lostTranslation?.advice },
             wire: { wire in
                 if wire.situation == .isolated, wire.hasAllSyns, wire.answersUnseenSyn {
-                    return WireScore(45, "it answers a segment without ACK, and the capture should have every SYN")
+                    return WireScore(
+                        .doubtful, "it answers a segment without ACK, and the capture should have every SYN")
                 }
                 return wire.situation == .answersStray
-                    ? WireScore(90, "the segment it answers has neither SYN nor ACK: no working TCP stack sends that")
+                    ? WireScore(
+                        .explicit, "the segment it answers has neither SYN nor ACK: no working TCP stack sends that")
                     : nil
             }
         ) {
@@ -225,22 +235,23 @@ extension Catalogue {
                 else { return nil }
                 if wire.hasResetBefore {
                     return wire.isOfRefusedBurst && wire.meetsTimeWait
-                        ? WireScore(75, "the segment belongs to the burst that an earlier RST refused") : nil
+                        ? WireScore(.convincing, "the segment belongs to the burst that an earlier RST refused") : nil
                 }
                 if wire.meetsTimeWait {
                     return WireScore(
-                        80,
+                        .clear,
                         "the sender's FIN had already been acknowledged: only a TIME_WAIT entry was left of its socket")
                 }
                 if wire.mayMeetTimeWait {
                     return WireScore(
-                        70,
+                        .good,
                         "the sender's FIN had most likely been acknowledged: only a TIME_WAIT entry was left of its socket"
                     )
                 }
                 guard wire.trigger == nil, !wire.isFiltered, let fin = wire.own.fin, !fin.end.follows(wire.reset.seq)
                 else { return nil }
-                return WireScore(55, "the segment it answers, which was not captured, acknowledged the sender's FIN")
+                return WireScore(
+                    .better, "the segment it answers, which was not captured, acknowledged the sender's FIN")
             }
         ) { $0.isSocketlessReply && $0.state == .timeWait },
     ]

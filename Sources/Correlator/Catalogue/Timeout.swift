@@ -16,11 +16,12 @@ extension Catalogue {
             reasons: ["TCP_KEEPALIVE_TIMEOUT"], fixture: "keepalive-timeout-v4",
             wire: { wire in
                 if wire.idlesUnseen {
-                    return WireScore(60, "the connection was never used; keepalive probes would not have been captured")
+                    return WireScore(
+                        .plausible, "the connection was never used; keepalive probes would not have been captured")
                 }
                 guard wire.abortsItself, wire.unansweredProbes > 0 else { return nil }
                 return WireScore(
-                    85,
+                    .strong,
                     wire.unansweredProbes == 1
                         ? "a keepalive probe before the RST was not answered"
                         : "\(wire.probesReachBack ? "at least " : "")\(wire.unansweredProbes) keepalive probes before the RST were not answered"
@@ -42,7 +43,7 @@ extension Catalogue {
             wire: { wire in
                 if wire.handshakeTimedOut {
                     return WireScore(
-                        75, "the SYN+ACK was never acknowledged",
+                        .convincing, "the SYN+ACK was never acknowledged",
                         summary: """
                             The handshake probably timed out: its SYN+ACK, sent \(wire.own.synRepeats + 1) times, was never \
                             acknowledged. No application had been given the connection.
@@ -50,13 +51,13 @@ extension Catalogue {
                 }
                 guard wire.abortsItself else { return nil }
                 if wire.unansweredProbes > 0 {
-                    return WireScore(60, "TCP_USER_TIMEOUT ends a connection in the same way")
+                    return WireScore(.plausible, "TCP_USER_TIMEOUT ends a connection in the same way")
                 }
                 let count = wire.own.retransmissionsSinceHeard
                 // Linux gives a connection up without a RST when its retransmissions are not answered.
                 guard count >= 3, !wire.hasSocketsHeader, wire.own.fin == nil else { return nil }
                 return WireScore(
-                    60, "\(count) retransmissions before the RST were not answered",
+                    .plausible, "\(count) retransmissions before the RST were not answered",
                     summary: """
                         The sender's data was never acknowledged, although it was sent again and again: it probably gave \
                         up the connection (RFC 9293, section 3.8.3).
@@ -84,13 +85,13 @@ extension Catalogue {
                     // A Linux socket that ends its connection is recognisable: then a program had the data, and may have
                     // considered the connection too old.
                     return WireScore(
-                        wire.hasSocketsHeader ? 55 : 78,
+                        wire.hasSocketsHeader ? .better : .clear,
                         "it answers data that ended a silence of \(TimeSpan(nanoseconds: pause.length))",
                         summary: WireEvidence.refusedAfterSilenceSummary)
                 }
                 guard wire.silenceIsCertain, let silence = wire.silence, silence >= WireEvidence.longSilence
                 else { return nil }
-                return WireScore(75, "it ended a silence of \(TimeSpan(nanoseconds: silence))")
+                return WireScore(.convincing, "it ended a silence of \(TimeSpan(nanoseconds: silence))")
             }
         ) { _ in false },
     ]
@@ -104,7 +105,7 @@ extension WireEvidence {
             pause.length >= Self.longSilence
         else { return nil }
         return WireScore(
-            78, "the segment it answers ended a silence of \(TimeSpan(nanoseconds: pause.length))",
+            .clear, "the segment it answers ended a silence of \(TimeSpan(nanoseconds: pause.length))",
             summary: Self.refusedAfterSilenceSummary)
     }
 

@@ -27,7 +27,7 @@ struct WireScores {
         if let stated = evidence.stated?.cause, let rule = Catalogue.rule(for: stated) {
             // The sender's own statement precedes what its packets suggest, unless that is clear.
             ranked.removeAll { $0.rule.cause == stated }
-            let score = WireScore(92, "the RST says so in its payload")
+            let score = WireScore(.explicit, "the RST says so in its payload")
             ranked.insert((rule, score), at: ranked.firstIndex { $0.score.points <= score.points } ?? ranked.count)
         }
         self.ranked = Self.withSuspicion(ranked, evidence)
@@ -44,8 +44,7 @@ struct WireScores {
         else { return ranked }
         var ranked = ranked
         let (rule, score) = ranked.remove(at: place)
-        let points = max(score.points, best.score.points - WireScore.margin)
-        ranked.insert((rule, WireScore(points, score.because)), at: 1)
+        ranked.insert((rule, score.raised(to: best.score.points - WireScore.margin)), at: 1)
         return ranked
     }
 
@@ -61,7 +60,7 @@ func judge(_ evidence: WireEvidence, _ scores: WireScores) -> Verdict {
     let near = scores.near
     var candidates = near.prefix(WireScore.maximumCandidates).map(\.rule.cause)
     if near.count == 1, !best.score.standsFor.isEmpty { candidates = best.score.standsFor }
-    guard best.score.points >= WireScore.likely else { return undecided(evidence, candidates: candidates) }
+    guard best.score.points >= WireScore.Level.even.rawValue else { return undecided(evidence, candidates: candidates) }
     var verdict = Verdict(
         best.rule, .inferred, summary: best.score.summary ?? best.rule.guess,
         missing: candidates.count > 1 ? [whatDecides(candidates, evidence)] : [],
