@@ -79,7 +79,7 @@ struct RecordCommandTests {
             #expect(header.contains(#""scope":{"netns":["#))
             let report = try Program.run("report", "own", in: folder).output
             let words = report.split(whereSeparator: \.isWhitespace).joined(separator: " ")
-            #expect(words.contains("kernel events of network namespace"))
+            #expect(words.contains("kernel events only of network namespace"))
             #expect(!report.contains("warning"))
         }
     }
