@@ -80,8 +80,12 @@ bench-hooks: deps ## Measure what the hooks cost the host (root)
 readme: build ## Run the commands of README.md and write what they print below them
 	scripts/update-readme .build/debug/rst-analyze
 
-install: release ## Install the program below PREFIX (/usr/local)
+install: release ## Install the program and its systemd unit below PREFIX (/usr/local)
 	install -D -m 755 $(BINARY) $(DESTDIR)$(PREFIX)/bin/rst-analyze
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	sed 's|/usr/local/bin|$(PREFIX)/bin|' systemd/rst-analyze-watch.service \
+		>$(DESTDIR)$(PREFIX)/lib/systemd/system/rst-analyze-watch.service
+	chmod 644 $(DESTDIR)$(PREFIX)/lib/systemd/system/rst-analyze-watch.service
 
 test-kernels: deps ## Run selftest on Debian's kernels 5.10, 6.1 and 6.12 and write docs/kernels.md
 	scripts/test-kernels --write

@@ -10,6 +10,7 @@ let base: [SwiftSetting] = [
 /// Modules that read bytes from an attacker say `unsafe` wherever the compiler cannot check a bound.
 let pure: [SwiftSetting] = base + [.strictMemorySafety()]
 let log: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let http: [Target.Dependency] = ["NIOCore", "NIOPosix", "NIOHTTP1"].map { .product(name: $0, package: "swift-nio") }
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 
 let package = Package(
@@ -18,6 +19,7 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
     ],
     targets: [
         .systemLibrary(name: "CPcap", pkgConfig: "libpcap", providers: [.apt(["libpcap-dev"])]),
@@ -75,7 +77,7 @@ let package = Package(
                 "HostFiles", "NetworkTypes", "KernelEvents", "Correlator", "Reporting", "InputFiles", "Laboratory",
                 "Provoke",
                 "Recorder", "Selftest", "SelftestDriver", "CLinux", log, arguments,
-            ],
+            ] + http,
             swiftSettings: base),
 
         .testTarget(name: "NetworkTypesTests", dependencies: ["NetworkTypes"], swiftSettings: base),

@@ -103,6 +103,7 @@ struct rstbpf {
 	struct rst_scope scope;
 	rstbpf_sink sink;
 	void *context;
+	unsigned int budget; /* records that are handed over until rstbpf_drain returns */
 };
 
 /* libbpf's last warning: the only place where it says why the verifier refused a program. */
@@ -311,6 +312,8 @@ static int on_event(void *context, void *data, size_t size)
 
 	if (size >= sizeof(struct rst_event))
 		self->sink(self->context, data);
+	if (self->budget && !--self->budget)
+		return -ECANCELED;
 	return 0;
 }
 
@@ -449,7 +452,13 @@ int rstbpf_poll(struct rstbpf *self, int timeout_ms)
 
 int rstbpf_drain(struct rstbpf *self)
 {
-	return ring_buffer__consume(self->ring);
+	int count;
+
+	/* In a flood the ring is never empty, and libbpf would go on for as long as it lasts. */
+	self->budget = RSTBPF_DRAIN;
+	count = ring_buffer__consume(self->ring);
+	self->budget = 0;
+	return count == -ECANCELED ? RSTBPF_DRAIN : count;
 }
 
 int rstbpf_holders(struct rstbpf *self, rstbpf_holder_sink sink, void *context)

@@ -7,12 +7,14 @@
 #include <linux/filter.h>
 #include <linux/if_packet.h>
 #include <malloc.h>
+#include <signal.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
+#include <termios.h>
 #include <unistd.h>
 
 int linux_enter_network_namespace(int descriptor)
@@ -75,6 +77,11 @@ void linux_set_heap(int mapped_from, int kept)
 {
 	mallopt(M_MMAP_THRESHOLD, mapped_from);
 	mallopt(M_TRIM_THRESHOLD, kept);
+}
+
+void linux_share_heaps(int count)
+{
+	mallopt(M_ARENA_MAX, count);
 }
 
 /* A time to which no clock is ever set: the end of a signed 32-bit count of minutes. */
@@ -140,4 +147,33 @@ int linux_leave_out_loopback_output(int socket, unsigned int loopback)
 		program[before + length++] =
 		    (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, 0xffffffff);
 	return attach_filter(socket, program, before + length);
+}
+
+static struct {
+	int terminal;
+	int has_settings;
+	struct termios settings;
+	char text[64];
+} screen;
+
+static void on_end(int number)
+{
+	if (write(screen.terminal, screen.text, strlen(screen.text)) >= 0 && screen.has_settings)
+		tcsetattr(screen.terminal, TCSANOW, &screen.settings);
+	/* SA_RESETHAND: now it ends the program. */
+	raise(number);
+}
+
+void linux_restore_terminal(int terminal, const char *text)
+{
+	static const int signals[] = {SIGQUIT, SIGABRT, SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGSYS};
+	struct sigaction action = {.sa_handler = text ? on_end : SIG_DFL, .sa_flags = (int)SA_RESETHAND};
+
+	if (text) {
+		screen.terminal = terminal;
+		screen.has_settings = tcgetattr(terminal, &screen.settings) == 0;
+		strncpy(screen.text, text, sizeof(screen.text) - 1);
+	}
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		sigaction(signals[i], &action, NULL);
 }

@@ -181,6 +181,13 @@ public struct Reset: Sendable {
     public var cpu: Int32?
     /// The kernel's number of its socket (SO_COOKIE); nil without one.
     public var socketCookie: UInt64?
+    /// What may still change the verdict, a clause each, where the entry was given out before that could be known.
+    public var open: [String] = []
+    /// How many times the entry was given out before, each time with less known.
+    public var revision = 0
+
+    /// The end that a RST names as its sender carries on if somebody else sent the RST.
+    static let senderGoesOn = "whether the end that seems to have sent it goes on"
 
     /// Fields of a header that tell who made it.
     public struct Header: Sendable, Equatable {

@@ -8,6 +8,10 @@ public struct ResetList: Sendable, RandomAccessCollection {
     private let source: Source
     /// What rows refer to by number.
     let attributions: [Attribution]
+    /// Where RSTs were numbered anew: the ids that `source` knows them by.
+    private var originalIDs: [Int: Int]?
+    /// More may become known of these RSTs: what comes after them has not been read.
+    private var isProvisional = false
 
     /// A class, so that all processors may ask it without a copy of it.
     private final class Source: Sendable {
@@ -97,10 +101,14 @@ public struct ResetList: Sendable, RandomAccessCollection {
     /// Makes the entry.
     public subscript(position: Int) -> Reset {
         let row = rows[position]
-        guard let builder = source.builder else { return source.made[row.id]! }
-        var reset = builder.entry(row, attributions[Int(row.attribution)], of: source.groups[row.id - 1])
-        if row.followed != 0, let follow = source.follows[row.id] { reset.tell(of: follow) }
+        let original = originalIDs?[row.id] ?? row.id
+        guard let builder = source.builder else { return source.made[original]! }
+        var reset = builder.entry(row, attributions[Int(row.attribution)], of: source.groups[original - 1])
+        if row.followed != 0, let follow = source.follows[original] {
+            reset.tell(of: Follow(id: Int(row.followed), cause: follow.cause, age: follow.age))
+        }
         if row.check >= 0 { reset.tell(of: source.checks[Int(row.check)]) }
+        if isProvisional, row.isOpen { reset.open = [Reset.senderGoesOn] }
         return reset
     }
 
@@ -109,6 +117,28 @@ public struct ResetList: Sendable, RandomAccessCollection {
 
     /// Leaves out what is not wanted; the others keep their ids.
     mutating func keep(where isWanted: (ResetRow) -> Bool) { rows.removeAll { !isWanted($0) } }
+
+    /// Some of the RSTs, each with another id.
+    ///
+    /// - Parameters:
+    ///   - chosen: their places, in ascending order of the new ids.
+    ///   - id: the new id of a place.
+    ///   - isProvisional: what comes after them has not been read.
+    func renumbered(_ chosen: [Int], isProvisional: Bool, id: (Int) -> Int) -> ResetList {
+        var list = self
+        var originals: [Int: Int] = [:]
+        list.rows = chosen.map { place in
+            var row = rows[place]
+            originals[id(place)] = row.id
+            row.id = id(place)
+            // Ids are places of the whole list, plus one.
+            if row.followed != 0 { row.followed = Int32(truncatingIfNeeded: id(Int(row.followed) - 1)) }
+            return row
+        }
+        list.originalIDs = originals
+        list.isProvisional = isProvisional
+        return list
+    }
 
     /// The entry of the RST with that id; nil if it was left out.
     public func entry(id: Int) -> Reset? {

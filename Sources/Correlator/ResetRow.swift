@@ -3,7 +3,7 @@ public import NetworkTypes
 /// What a line about a RST needs.
 public struct ResetRow: Sendable, Equatable {
     /// See `Reset`.
-    public let id: Int
+    public internal(set) var id: Int
     public let time: Int64
     public let tuple: FourTuple
     public let cause: Cause
@@ -30,6 +30,8 @@ public struct ResetRow: Sendable, Equatable {
     /// Its place among the regular checks of the list; -1 for none.
     var check: Int32 = -1
 
+    /// Judged by packets, to which those that come after it belong.
+    public var isOpen: Bool { outcome == .wireOnly }
     /// The RST refuses a connection in which no data was sent: what a scanner gets for an answer.
     var turnsAway: Bool { hasNoData && traits.contains(.turnsAway) }
     /// See `Reset`; 0 if it follows from none.

@@ -15,7 +15,7 @@ final class Spool {
         var totalSize = 1 << 30
     }
 
-    private let directory: Int32
+    private var directory: Int32
     private let path: String
     private let limits: Limits
     private var file: Int32 = -1
@@ -32,14 +32,7 @@ final class Spool {
     init(_ path: String, _ limits: Limits) throws(WriteFailure) {
         self.path = path
         self.limits = limits
-        guard mkdir(path, 0o700) == 0 || errno == EEXIST else { throw WriteFailure("create", path) }
-        directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard directory >= 0 else { throw WriteFailure("open", path) }
-        guard flock(directory, LOCK_EX | LOCK_NB) == 0 else {
-            close(directory)
-            errno = EBUSY
-            throw WriteFailure("write", path)
-        }
+        directory = try Self.open(path)
         for name in namesInDirectory(path) where name.hasPrefix("rst-") && name.hasSuffix(".tmp") { recover(name) }
     }
 
@@ -74,6 +67,27 @@ final class Spool {
     /// Completes a file that is old enough.
     func look(now: Int64) throws(WriteFailure) {
         if file >= 0, now - begun >= limits.fileTime { try complete() }
+    }
+
+    /// Makes the directory if it is not there. One program at a time writes into it.
+    private static func open(_ path: String) throws(WriteFailure) -> Int32 {
+        guard mkdir(path, 0o700) == 0 || errno == EEXIST else { throw WriteFailure("create", path) }
+        let directory = Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard directory >= 0 else { throw WriteFailure("open", path) }
+        guard flock(directory, LOCK_EX | LOCK_NB) == 0 else {
+            Glibc.close(directory)
+            errno = EBUSY
+            throw WriteFailure("write", path)
+        }
+        return directory
+    }
+
+    /// Completes the file that is being written; the next one is made in what has the directory's name by then.
+    func reopen() throws(WriteFailure) {
+        try complete()
+        close(directory)
+        directory = -1
+        directory = try Self.open(path)
     }
 
     /// Completes the file that is being written, if there is one.

@@ -21,9 +21,10 @@ final class StopConditions: @unchecked Sendable {
     /// The signals that end a recording.
     static let signals = [SIGINT, SIGTERM, SIGHUP]
 
-    init() {
+    /// - Parameter numbers: the signals that end it.
+    init(_ numbers: [Int32] = signals) {
         let queue = DispatchQueue(label: "stop")
-        for number in Self.signals {
+        for number in numbers {
             Glibc.signal(number, SIG_IGN)
             let source = DispatchSource.makeSignalSource(signal: number, queue: queue)
             source.setEventHandler { [weak self] in

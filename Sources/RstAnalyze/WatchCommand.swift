@@ -1,4 +1,5 @@
 import ArgumentParser
+import CLinux
 import Correlator
 import Dispatch
 import Glibc
@@ -53,6 +54,19 @@ struct WatchCommand: ParsableCommand {
             valueName: "file"))
     var metricsFile: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "Serve /metrics to Prometheus at this address (default: 127.0.0.1) and port: 9469, [::1]:9469.",
+            valueName: "addr:port"))
+    var metrics: MetricsServer.Address?
+
+    @Flag(help: "Show a table by cause, process and peer with rates, refreshed in place.")
+    var top = false
+
+    @Option(
+        help: ArgumentHelp("With -i, memory for connections without a RST: 24M, 1G.", valueName: "size"))
+    var memory = MemorySize(bytes: 24 << 20)
+
     @Option(help: "Show a RST once nothing new has been seen of it for this long.")
     var settle = TimeLength(nanoseconds: LiveSession.settlingTime)
 
@@ -63,7 +77,7 @@ struct WatchCommand: ParsableCommand {
     var count: Int?
 
     @Option(help: "Size of the ring buffer for kernel events, in KiB.")
-    var ringSize: UInt32 = 32_768
+    var ringSize: UInt32 = 16_384
 
     @OptionGroup(title: "Narrowing")
     var filters: FilterOptions
@@ -76,27 +90,29 @@ struct WatchCommand: ParsableCommand {
 
     func validate() throws {
         if let count, count < 1 { throw ValidationError("--count must be at least 1") }
+        if top, format == .ndjson, spool == nil { throw ValidationError("--top and --format ndjson both want the terminal") }
         if settle.nanoseconds > 60_000_000_000 { throw ValidationError("--settle must be at most 60s") }
     }
 
     func run() throws {
+        // What a flood needed goes back to the system.
+        linux_set_heap(1 << 20, 4 << 20)
+        linux_share_heaps(2)
         text.tz.activate()
-        let files: Spool?
-        do {
-            var limits = Spool.Limits()
-            (limits.fileSize, limits.fileTime) = (spoolFileSize.bytes, spoolFileTime.nanoseconds)
-            limits.totalSize = spoolSize.bytes
-            files = try spool.map { try Spool($0, limits) }
-        } catch let failure as WriteFailure {
-            log.error("\(failure)")
-            throw ExitCode(1)
-        }
+        // A wrong filter is told of now.
+        _ = try filters.filter(span: (0, 0), own: [0], zone: text.tz)
+        if top, isatty(STDOUT_FILENO) == 0 { throw ValidationError("--top needs a terminal") }
+        let counts = metrics != nil || metricsFile != nil ? MetricsHub() : nil
+        let (files, server) = try open(counts)
+        defer { server?.stop() }
         let (events, capture) = (try Pipe(), try Pipe())
         let names = interfaces.flatMap { ["-i", $0] }
         var options = try RecordingOptions.parse(names + ["--ring-size", "\(ringSize)"]).recorderOptions(
             capturePath: capture.writePath, eventsPath: events.writePath)
         if interfaces.isEmpty { options.interfaces = [] }
-        let stop = StopConditions()
+        // Without files, the end of the terminal ends the program as always.
+        let reopening = files == nil && metricsFile == nil && metrics == nil ? nil : Reopening()
+        let stop = StopConditions(reopening == nil ? StopConditions.signals : [SIGINT, SIGTERM])
         let ending: Ending
         do {
             let recorder = try Recorder(options, wantsToStop: { stop.stop(.limit) })
@@ -111,26 +127,68 @@ struct WatchCommand: ParsableCommand {
         capture.closeWriteEnd()
         let place = interfaces.isEmpty ? "kernel events" : "kernel events and \(interfaces.joined(separator: ", "))"
         log.info("watching \(place)\(options.scope.isEmpty ? "" : " of \(options.scope)"), Ctrl-C to stop")
+        ServiceManager.notify("READY=1")
         if let duration { stop.after(nanoseconds: duration.nanoseconds) }
         var pipes = [(name: "events", descriptor: events.readEnd)]
         if !interfaces.isEmpty { pipes.append((name: "capture", descriptor: capture.readEnd)) }
         var session = LiveSession(
-            input: LiveInput(pipes: pipes, settlingTime: settle.nanoseconds, memory: InputLoader.defaultMemory),
+            input: LiveInput(pipes: pipes, settlingTime: settle.nanoseconds, memory: memory.bytes),
             stop: stop, filters: filters, text: text)
         session.count = count
         session.showsAll = list
         session.hidesOutcome = interfaces.isEmpty
+        session.showsTable = top
         session.writesRecords = format == .ndjson || spool != nil
         session.spool = files
-        session.metricsFile = metricsFile
-        session.end = { ending.begin() }
+        session.metrics = counts
+        session.metricsFile = metricsFile.flatMap { path in counts.map { MetricsFile(path, $0) } }
+        session.reopening = reopening
+        session.end = {
+            ServiceManager.notify("STOPPING=1")
+            ending.begin()
+        }
         // Nobody reads packets where none are captured.
         if interfaces.isEmpty { capture.closeReadEnd() }
-        let shown = try session.run()
+        let outcome = try session.run()
         guard let summary = ending.wait() else { return }
-        log.info("\(shown) resets shown; \(summary.events) kernel events, \(summary.eventsLost) lost")
+        log.info(
+            """
+            \(outcome.resets) resets shown\(Self.causes(outcome)); \(summary.events) kernel events, \
+            \(summary.eventsLost) lost
+            """)
         try RecordingSession.tellLosses(of: summary)
         if summary.packetsDropped > 0 || summary.eventsLost > 0 { throw ExitCode(2) }
+    }
+
+    /// Opens what is written to besides standard output.
+    private func open(_ counts: MetricsHub?) throws -> (files: Spool?, server: MetricsServer?) {
+        do {
+            var limits = Spool.Limits()
+            (limits.fileSize, limits.fileTime) = (spoolFileSize.bytes, spoolFileTime.nanoseconds)
+            limits.totalSize = spoolSize.bytes
+            let files = try spool.map { try Spool($0, limits) }
+            guard let metrics, let counts else { return (files, nil) }
+            do {
+                let server = try MetricsServer(metrics) { counts.text() }
+                log.info("metrics: http://\(server.place)/metrics")
+                return (files, server)
+            } catch {
+                log.error("cannot listen on \(metrics.host), port \(metrics.port): \(error)")
+                throw ExitCode(1)
+            }
+        } catch let failure as WriteFailure {
+            log.error("\(failure)")
+            throw ExitCode(1)
+        }
+    }
+
+    /// `: 190 closed-port, 12 linger-zero`, the most first.
+    private static func causes(_ outcome: LiveSession.Outcome) -> String {
+        guard !outcome.causes.isEmpty else { return "" }
+        let sorted = outcome.causes.sorted { a, b in
+            a.value != b.value ? a.value > b.value : a.key.rawValue < b.key.rawValue
+        }
+        return ": " + sorted.map { "\($0.value) \($0.key.rawValue)" }.joined(separator: ", ")
     }
 }
 

@@ -5,15 +5,17 @@ import Testing
 @Suite(.serialized, .enabled(if: geteuid() == 0, "recording needs root"))
 struct WatchTests {
     /// Waits until a file has a text, and runs what follows; ends with what was watched.
-    private static let prelude = """
+    static let prelude = """
         ip link set lo up
+        # Whatever happens, nothing that runs in the background outlives the script.
+        trap 'kill $(jobs -p) 2>/dev/null' EXIT
         waitfor() { for i in $(seq 300); do grep -q "$1" "$2" 2>/dev/null && return; sleep 0.1; done; exit 9; }
         refuse() { python3 -c "import socket
         for i in range($1): socket.socket().connect_ex(('127.0.0.1', 9))"; }
 
         """
 
-    private static func run(_ script: String, in folder: URL) throws -> Program.Result {
+    static func run(_ script: String, in folder: URL) throws -> Program.Result {
         try Program.run(
             more: ["-n", "sh", "-c", prelude + script, Program.path], executable: "/usr/bin/unshare", in: folder)
     }
@@ -41,7 +43,7 @@ struct WatchTests {
             let more = result.output.split(separator: "\n").filter { $0.hasPrefix("+ ") }
                 .compactMap { $0.split(separator: " ").dropFirst().first.flatMap { Int($0) } }
             #expect(lines.count + more.reduce(0, +) == 202, "\(result.output)")
-            #expect(result.output.contains("202 resets shown; 404 kernel events, 0 lost"), "\(result.output)")
+            #expect(result.output.contains("202 resets shown: 202 closed-port; 404 kernel events, 0 lost"), "\(result.output)")
         }
     }
 
@@ -88,6 +90,117 @@ struct WatchTests {
         }
     }
 
+    /// Of a flood each second some have records of their own, and the others one for all: the counts add up.
+    @Test(arguments: ["", "-i lo"])
+    func recordsOfAFloodAddUp(_ options: String) throws {
+        try Program.withFolder { folder in
+            let result = try Self.run(
+                """
+                "$0" watch \(options) --format ndjson --count 700 >records.jsonl 2>err &
+                waitfor watching err
+                refuse 700
+                wait $!
+                cat records.jsonl
+                """, in: folder)
+            // A correction is one of a RST that was counted.
+            let lines = result.output.split(separator: "\n")
+                .filter { !$0.contains(#""kind":"health""#) && !$0.contains(#""revision":"#) }
+            let counts = lines.map { line -> Int in
+                guard let range = line.range(of: "\"count\":") else { return 1 }
+                return Int(line[range.upperBound...].prefix { $0.isNumber }) ?? 0
+            }
+            #expect(counts.reduce(0, +) == 700 && lines.count < 700, "\(lines.count)")
+            let script = Program.root.appending(path: "scripts/validate-json").path
+            let checked = try Program.run(
+                folder.appending(path: "records.jsonl").path, executable: script, in: folder)
+            #expect(checked.status == 0, "\(checked.output)\(checked.errors)")
+        }
+    }
+
+    /// What leaves out RSTs of a report leaves out lines.
+    @Test func filtersNarrowAsTheyDoInAReport() throws {
+        try Program.withFolder { folder in
+            let result = try Self.run(
+                """
+                n=$(stat -Lc %i /proc/self/ns/net)
+                i=0
+                for f in "--host 127.0.0.2" "--dst 127.0.0.1 --port 9-10" "--cause refused --process nobody" \
+                    "--certainty proven --direction sent" "--netns own --cause closed-port" "--netns $n"; do
+                    i=$((i + 1)); "$0" watch $f >out$i 2>err$i &
+                done
+                for k in $(seq $i); do waitfor watching err$k; done
+                refuse 2
+                python3 -c "import socket; s = socket.socket(); s.bind(('127.0.0.2', 0)); s.connect_ex(('127.0.0.1', 11))"
+                sleep 3
+                kill -INT $(jobs -p)
+                wait
+                for k in $(seq $i); do printf '%s ' $(grep -c '^#' out$k); done
+                "$0" watch --netns nowhere 2>&1
+                echo status $?
+                """, in: folder)
+            #expect(result.output.hasPrefix("1 2 0 3 3 3 "), "\(result.output)")
+            #expect(result.output.contains("no such network namespace") && result.output.contains("status 64"))
+        }
+    }
+
+    /// The same minutes, watched and recorded: each RST with the same cause, certainty and process.
+    @Test func whatIsWatchedIsWhatIsReported() throws {
+        try Program.withFolder { folder in
+            let traffic = """
+                import socket, struct, time
+                def pair():
+                    l = socket.socket(); l.bind(('127.0.0.1', 0)); l.listen(1)
+                    c = socket.socket(); c.connect(l.getsockname()); s, _ = l.accept()
+                    return l, c, s
+                for i in range(5): socket.socket().connect_ex(('127.0.0.1', 9))
+                for i in range(3):
+                    l, c, s = pair()
+                    s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0)); s.close()
+                for i in range(3):
+                    l, c, s = pair(); c.send(b'x' * 100); time.sleep(0.05); s.close(); time.sleep(0.05); c.close()
+                for i in range(3):
+                    l, c, s = pair(); s.close(); time.sleep(0.05); c.send(b'x'); time.sleep(0.05); c.close()
+                l = socket.socket(); l.bind(('127.0.0.1', 0)); l.listen(5)
+                c = socket.socket(); c.connect(l.getsockname()); time.sleep(0.05); l.close(); time.sleep(0.05)
+                """
+            try Data(traffic.utf8).write(to: folder.appending(path: "traffic.py"))
+            let result = try Self.run(
+                """
+                "$0" watch -i lo --format ndjson --list >live.jsonl 2>err &
+                watcher=$!
+                waitfor watching err
+                "$0" record -i lo -o rec --ready-file ready 2>>err &
+                recorder=$!
+                for i in $(seq 300); do [ -e ready ] && break; sleep 0.1; done
+                python3 traffic.py
+                sleep 2
+                kill -INT $watcher $recorder
+                wait $watcher $recorder
+                "$0" report --format json rec >report.json 2>>err
+                cat err
+                """, in: folder)
+            func text(_ value: Any?) -> String { value.map { "\($0)" } ?? "-" }
+            let live = try String(contentsOf: folder.appending(path: "live.jsonl"), encoding: .utf8)
+                .split(separator: "\n").compactMap { line -> String? in
+                    let object = try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any] ?? [:]
+                    guard text(object["kind"]) != "health", object["revision"] == nil else { return nil }
+                    return ["src", "sport", "dst", "dport", "seq", "cause", "certainty", "pid", "comm", "role"]
+                        .map { text(object[$0]) }.joined(separator: " ")
+                }
+            let report = try JSONSerialization.jsonObject(
+                with: try Data(contentsOf: folder.appending(path: "report.json"))) as? [String: Any] ?? [:]
+            let reported = (report["resets"] as? [[String: Any]] ?? []).map { reset -> String in
+                let process = reset["process"] as? [String: Any] ?? [:]
+                return
+                    (["src", "src_port", "dst", "dst_port", "seq", "cause", "certainty"].map { text(reset[$0]) }
+                    + ["pid", "comm", "role"].map { text(process[$0]) }).joined(separator: " ")
+            }
+            #expect(reported.count >= 14, "\(result.output)")
+            #expect(live.sorted() == reported.sorted())
+            #expect(Set(live.map { $0.split(separator: " ")[5] }).count >= 4, "\(live)")
+        }
+    }
+
     @Test func countsAreKeptForPrometheus() throws {
         try Program.withFolder { folder in
             let result = try Self.run(
@@ -101,7 +214,7 @@ struct WatchTests {
                 """, in: folder)
             #expect(
                 result.output.contains(#"rst_resets_total{direction="sent",cause="closed-port",certainty="proven","#)
-                    && result.output.contains("rst_events_lost_total 0\n"), "\(result.output)")
+                    && result.output.contains("rst_events_lost_total{where=\"ring\"} 0\n"), "\(result.output)")
             let counts = result.output.split(separator: "\n").filter { $0.hasPrefix("rst_resets_total{") }
                 .compactMap { $0.split(separator: " ").last.flatMap { Int($0) } }
             #expect(counts.reduce(0, +) == 5, "\(result.output)")

@@ -32,7 +32,7 @@ import Testing
         let live = LiveInput([directory], settlingTime: 1000, memory: 64 << 20)
         while try live.read(at: 1) {}
         #expect(live.settled(at: 1000).isEmpty)
-        let lines = live.settled(at: 1001).map(Line.init)
+        let lines = live.settled(at: 1001).resets.map(Line.init)
         #expect(lines == Self.report(directory))
         #expect(live.settled(at: nil).isEmpty && live.count == lines.count)
     }
@@ -60,7 +60,7 @@ import Testing
             _ = try live.read(at: Int64(piece))
             #expect(live.settled(at: Int64(piece)).isEmpty)
         }
-        #expect(live.settled(at: nil).map(Line.init) == Self.report(directory.path))
+        #expect(live.settled(at: nil).resets.map(Line.init) == Self.report(directory.path))
     }
 
     @Test func aFileThatIsNotThereYetIsWaitedFor() throws {

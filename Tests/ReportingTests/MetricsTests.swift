@@ -5,7 +5,7 @@ import Testing
 @testable import Reporting
 
 @Suite struct MetricsTests {
-    private static func reset(_ id: Int, unit: String? = nil) -> Reset {
+    static func reset(_ id: Int, unit: String? = nil) -> Reset {
         let tuple = FourTuple(
             source: IPAddress(ipv4: 1), sourcePort: 80, destination: IPAddress(ipv4: 2), destinationPort: 4000)
         var reset = Reset(
@@ -22,11 +22,23 @@ import Testing
     @Test func whatNamesSayIsEscaped() {
         var metrics = Metrics(version: "a\"b\\c\nd")
         metrics.add(ResetList([Self.reset(1, unit: "a.service")]), at: 2_500_001_000)
-        let text = metrics.text()
+        let text = metrics.text(at: 2_500_001_000)
         #expect(text.contains(#"version="a\"b\\c\nd"} 1"#) && text.contains(#"unit="a.service""#), "\(text)")
         #expect(text.contains("rst_watch_lag_seconds 2.500000000\n"), "\(text)")
-        #expect(metrics.text().contains("rst_watch_lag_seconds 0.000000000\n"))
+        #expect(metrics.text(at: 80_000_000_000).contains("rst_watch_lag_seconds 0.000000000\n"))
         #expect(text.split(separator: "\n").allSatisfy { $0.hasPrefix("#") || $0.split(separator: " ").count == 2 })
+    }
+
+    /// A series is there before it grows, and a lag stays until it was scraped.
+    @Test func lossesHaveTheirPlaces() {
+        var metrics = Metrics(version: "1")
+        #expect(metrics.text(at: 0).contains(#"rst_events_lost_total{where="ring"} 0"#))
+        metrics.eventsLost = ["ring": 3, "drain": 1]
+        metrics.add(ResetList([Self.reset(1)]), at: 3_000_001_000)
+        let text = metrics.text(at: 4_000_000_000)
+        #expect(text.contains(#"rst_events_lost_total{where="ring"} 3"#))
+        #expect(text.contains(#"rst_events_lost_total{where="drain"} 1"#))
+        #expect(metrics.text(at: 40_000_000_000).contains("rst_watch_lag_seconds 3.000000000\n"))
     }
 
     /// Anyone who can start units may start any number of them.
@@ -35,7 +47,7 @@ import Testing
         for number in 0..<Metrics.mostSeries + 50 {
             metrics.add(ResetList([Self.reset(1, unit: "u\(number).service")]), at: 0)
         }
-        let lines = metrics.text().split(separator: "\n").filter { $0.hasPrefix("rst_resets_total{") }
+        let lines = metrics.text(at: 0).split(separator: "\n").filter { $0.hasPrefix("rst_resets_total{") }
         #expect(lines.count == Metrics.mostSeries + 1)
         #expect(lines.contains { $0.contains(#"unit="other""#) && $0.hasSuffix(" 50") })
     }

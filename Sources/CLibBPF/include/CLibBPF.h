@@ -15,6 +15,7 @@
 
 #define RSTBPF_HOOKS 7
 #define RSTBPF_MESSAGE_LENGTH 512
+#define RSTBPF_DRAIN 8192
 
 /* What became of one hook. */
 struct rstbpf_hook {
@@ -73,7 +74,7 @@ int rstbpf_descriptor(const struct rstbpf *self);
  */
 int rstbpf_poll(struct rstbpf *self, int timeout_ms);
 
-/* Hands over what is in the ring buffer now. Returns the number of events, or a negative errno. */
+/* Hands over what is in the ring buffer now, at most RSTBPF_DRAIN events. Returns their number, or a negative errno. */
 int rstbpf_drain(struct rstbpf *self);
 
 typedef void (*rstbpf_holder_sink)(void *context, const struct rst_holder *holder);

@@ -53,4 +53,13 @@ int linux_leave_out_loopback_output(int socket, unsigned int loopback);
  */
 void linux_set_heap(int mapped_from, int kept);
 
+/* mallopt(3), M_ARENA_MAX: so many heaps for all threads, each of which keeps what it had once. */
+void linux_share_heaps(int count);
+
+/*
+ * While a program shows a screen of its own: a signal that ends it without its doing (SIGQUIT, SIGABRT, a fault) first
+ * writes `text` and restores the settings that the terminal has now. With a text of NULL, no more.
+ */
+void linux_restore_terminal(int terminal, const char *text);
+
 #endif

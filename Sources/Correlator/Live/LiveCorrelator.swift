@@ -6,39 +6,46 @@ public import PcapReader
 /// was read of it for some time.
 ///
 /// What was read lately is judged as a whole by `correlate`'s own steps, as often as something settles; what was given out stays
-/// there for a moment, so that a late sighting finds its RST and a RST finds the one that it follows from. Time is that of who
-/// reads, by a steady clock, so that neither old files nor clocks that are set make a difference.
+/// there for a moment, so that a late sighting finds its RST, a RST finds the one that it follows from, and what is known late
+/// corrects what was given out. Time is that of who reads, by a steady clock, so that neither old files nor clocks that are set
+/// make a difference.
 public struct LiveCorrelator {
     /// Nanoseconds that nothing new must have been read of a RST.
     public let settlingTime: Int64
     /// Nanoseconds that what was given out stays: a translated or written copy comes within a second, and a RST may wait four for
     /// its next hop.
     private static let keptTime: Int64 = 5_000_000_000
-    private static let keptTimeInFlood: Int64 = 200_000_000
-    /// Packets and events beyond which there is a flood.
-    private static let mostKept = 20_000
-    /// The state of the wall clock a while ago is of no use: so many comparisons are kept.
-    private static let keptClocks = 120
+    /// So many packets or events of a source stay after they were given out, in a flood: all of them are looked through whenever
+    /// something settles.
+    private static let mostKept = 2_000
+    /// Nanoseconds from one look at RSTs that were given out to the next, where nothing else settles.
+    private static let reviewTime: Int64 = 1_000_000_000
 
     private var captures: [Capture] = []
-    private var recordings: [Events] = []
+    private var recordings: [LiveEvents] = []
     /// RSTs given out so far.
     public private(set) var count = 0
     /// Sightings of RSTs that had been given out.
     public private(set) var lateSightings = 0
-    /// Kernel events that recordings say were lost.
-    public private(set) var eventsLost = 0
+    /// Kernel events that recordings say were lost, by place.
+    public private(set) var eventsLost: [String: Int] = [:]
+    /// Of those that stay.
+    private var given = GivenResets()
+    private var reviewed = Int64.min
 
     private struct Capture {
         var base: CaptureInput
         var window = SourceWindow<CapturedSegment>()
     }
 
-    fileprivate struct Events {
-        let file: String
-        var recording = Recording()
-        var window = SourceWindow<ResetEvent>()
-        var losses = SourceWindow<Loss>()
+    /// What is given out at one time.
+    public struct Settled: Sendable {
+        /// RSTs, with ids in the order in which they were given out.
+        public var resets = ResetList([])
+        /// RSTs that were given out before with another verdict.
+        public var corrections = ResetList([])
+
+        public var isEmpty: Bool { resets.isEmpty && corrections.isEmpty }
     }
 
     public init(settlingTime: Int64) { self.settlingTime = settlingTime }
@@ -52,7 +59,7 @@ public struct LiveCorrelator {
 
     /// - Returns: the number of the recording.
     public mutating func addRecording(_ file: String) -> Int {
-        recordings.append(Events(file: file))
+        recordings.append(LiveEvents(file: file))
         return recordings.count - 1
     }
 
@@ -73,44 +80,41 @@ public struct LiveCorrelator {
 
     /// Takes what a recording said since the last time (`RecordingDecoder.takeNew`).
     public mutating func take(_ new: Recording, of recording: Int, at time: Int64) {
-        recordings[recording].window.add(new.events, at: time)
-        recordings[recording].losses.add(new.losses, at: time)
-        for loss in new.losses { eventsLost = eventsLost.saturatingAdd(loss.count) }
-        recordings[recording].recording.takeContext(new, keptClocks: Self.keptClocks)
+        for loss in new.losses {
+            eventsLost[loss.place] = (eventsLost[loss.place] ?? 0).saturatingAdd(loss.count)
+        }
+        recordings[recording].take(new, at: time)
     }
 
     /// The addresses of the hosts that record, each once.
     public var addresses: [IPAddress] {
         var seen: Set<IPAddress> = []
-        return recordings.flatMap { $0.recording.header?.interfaces.flatMap(\.addresses) ?? [] }
+        return recordings.flatMap { $0.header?.interfaces.flatMap(\.addresses) ?? [] }
             .filter { seen.insert($0).inserted }
     }
 
     /// The header of the first recording, once it was read.
-    public var header: RecordingHeader? { recordings.lazy.compactMap(\.recording.header).first }
+    public var header: RecordingHeader? { recordings.lazy.compactMap(\.header).first }
 
-    /// In a flood what was given out goes sooner: it is looked through whenever something settles.
-    private var keptTime: Int64 {
-        let count =
-            captures.reduce(0) { $0 + $1.window.elements.count }
-            + recordings.reduce(0) { $0 + $1.window.elements.count }
-        return count > Self.mostKept ? Self.keptTimeInFlood : Self.keptTime
-    }
+    /// The network namespaces of the recorders.
+    public var namespaces: [UInt32] { recordings.compactMap { $0.header?.netns } }
 
     /// Whether anything waits to be given out.
-    public var isWaiting: Bool {
-        hasSettled(by: .max)
-    }
+    public var isWaiting: Bool { hasSettled(by: .max) }
 
-    /// The RSTs that are settled now, with ids in the order in which they were given out.
+    /// What is settled now.
     ///
     /// - Parameters:
     ///   - time: now; nil if nothing more comes, and all are settled.
+    ///   - behind: nanoseconds that a source may be behind the others.
     ///   - followed: what is known of the connections of a capture.
-    public mutating func settled(at time: Int64?, followed: (_ capture: Int) -> FollowedCapture?) -> [Reset] {
-        let limit = time.map { $0.saturatingSubtract(settlingTime) } ?? .max
-        defer { if let time { prune(before: time.saturatingSubtract(settlingTime + keptTime)) } }
-        guard hasSettled(by: limit) else { return [] }
+    public mutating func settled(
+        at time: Int64?, behind: Int64 = 0, followed: (_ capture: Int) -> FollowedCapture?
+    ) -> Settled {
+        let limit = time.map { $0.saturatingSubtract(settlingTime.saturatingAdd(behind)) } ?? .max
+        defer { if let time { prune(before: time.saturatingSubtract(settlingTime + behind + Self.keptTime)) } }
+        guard hasSettled(by: limit) || isReviewDue(at: time) else { return Settled() }
+        reviewed = time ?? .max
         let inputs = captures.indices.map { input($0, followed) }
         let found = Correlation(captures: inputs, recordings: recordings.map(\.input))
         var groups: [FewReferences] = []
@@ -133,24 +137,43 @@ public struct LiveCorrelator {
             groups.append(group)
             ids.append(known)
         }
-        guard ids.contains(0) else { return [] }
+        guard ids.contains(0) || given.hasOpen else { return Settled() }
         let list = ResetList(ResetGroups(groups), found.builder)
-        for place in ids.indices where ids[place] == 0 {
-            count += 1
-            ids[place] = -count
-            for reference in groups[place] { give(count, to: reference) }
+        var (new, corrected): ([Int], [Int]) = ([], [])
+        for place in ids.indices {
+            let row = list.rows[place]
+            let candidates = list.attribution(of: row).candidates
+            if ids[place] == 0 {
+                count += 1
+                ids[place] = count
+                for reference in groups[place] { give(count, to: reference) }
+                given.add(
+                    row, candidates, ResetMark(groups[place], found.inventory), members: groups[place].count, id: count)
+                new.append(place)
+            } else if given.correct(ids[place], row, candidates, members: groups[place].count) {
+                corrected.append(place)
+            }
         }
-        return ids.indices.lazy.filter { ids[$0] < 0 }.map { place in
-            var reset = list[place]
-            reset.id = -ids[place]
-            reset.follows = reset.follows.map { ids[$0 - 1].magnitude }.map { Int($0) }
-            return reset
+        corrected.sort { ids[$0] < ids[$1] }
+        var settled = Settled()
+        let isProvisional = time != nil
+        if !new.isEmpty { settled.resets = list.renumbered(new, isProvisional: isProvisional) { ids[$0] } }
+        if !corrected.isEmpty {
+            // The same RST as before: what identifies it stays as it was.
+            settled.corrections = ResetList(
+                list.renumbered(corrected, isProvisional: isProvisional) { ids[$0] }.map { given.identified($0) })
         }
+        return settled
     }
 
     /// Something that was not given out came long enough ago: most of the time nothing has, and nothing need be judged.
     private func hasSettled(by limit: Int64) -> Bool {
         captures.contains { $0.window.hasSettled(by: limit) } || recordings.contains { $0.window.hasSettled(by: limit) }
+    }
+
+    /// What was given out before all was known is looked at from time to time, and at the end.
+    private func isReviewDue(at time: Int64?) -> Bool {
+        given.hasOpen && (time.map { $0.saturatingSubtract(Self.reviewTime) >= reviewed } ?? true)
     }
 
     private func input(_ number: Int, _ followed: (Int) -> FollowedCapture?) -> CaptureInput {
@@ -177,58 +200,20 @@ public struct LiveCorrelator {
         if source < captures.count {
             captures[source].window.give(id, to: Int(reference.index))
         } else {
-            recordings[source - captures.count].window.give(id, to: Int(reference.index))
+            recordings[source - captures.count].give(id, to: Int(reference.index))
         }
     }
 
     private mutating func prune(before time: Int64) {
         for number in captures.indices {
-            captures[number].window.prune(before: time)
+            captures[number].window.prune(before: time, keeping: Self.mostKept)
             guard !captures[number].base.payloads.isEmpty || !captures[number].base.comments.isEmpty else { continue }
             let packets = Set(captures[number].window.elements.lazy.map(\.number))
             captures[number].base.payloads = captures[number].base.payloads.filter { packets.contains($0.key) }
             captures[number].base.comments = captures[number].base.comments.filter { packets.contains($0.key) }
         }
-        for number in recordings.indices {
-            recordings[number].window.prune(before: time)
-            for place in recordings[number].losses.elements.indices { recordings[number].losses.give(1, to: place) }
-            recordings[number].losses.prune(before: time)
-        }
-    }
-}
-
-extension LiveCorrelator.Events {
-    /// The recording of the last moments, as if it had ended now: what its hooks have not told by now did not happen.
-    fileprivate var input: EventInput {
-        var recording = recording
-        recording.events = window.elements
-        recording.losses = losses.elements
-        var footer = RecordingFooter(
-            monotonic: recording.clocks.last?.monotonic ?? 0, events: recording.events.count, lost: 0, captured: 0,
-            kernelDropped: 0)
-        footer.failure = recording.footer?.failure
-        // The hooks are still there, as long as the recorder does not say that they are not.
-        footer.until = recording.footer?.until ?? RecordingTimes(hooks: .max / 4, capture: .max / 4)
-        recording.footer = footer
-        return EventInput(file: file, recording: recording)
-    }
-}
-
-extension Recording {
-    /// Takes over what later events need: all but events and losses.
-    fileprivate mutating func takeContext(_ new: Recording, keptClocks: Int) {
-        header = header ?? new.header
-        timebase = new.timebase
-        stacks = new.stacks
-        for (pid, records) in new.processes { processes[pid, default: []] += records }
-        clocks += new.clocks
-        if clocks.count > 2 * keptClocks {
-            // The oldest that is left stands for all before it, or the way from the header to it would look like a step.
-            clocks.removeFirst(clocks.count - keptClocks)
-            header?.clock = clocks[0]
-        }
-        rulesets += new.rulesets
-        footer = new.footer ?? footer
-        ignoredLines += new.ignoredLines
+        for number in recordings.indices { recordings[number].prune(before: time, keeping: Self.mostKept) }
+        let oldest = (captures.map(\.window.oldestID) + recordings.map(\.window.oldestID)).compactMap(\.self).min()
+        given.forget(before: oldest ?? .max)
     }
 }

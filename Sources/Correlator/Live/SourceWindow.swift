@@ -19,10 +19,18 @@ struct SourceWindow<Element> {
 
     mutating func give(_ id: Int, to place: Int) { ids[place] = id }
 
-    /// Lets go of what belongs to a RST that was given out, and came before some time.
-    mutating func prune(before time: Int64) {
+    /// The lowest of the RSTs that were given out; nil for none.
+    var oldestID: Int? { ids.lazy.filter { $0 != 0 }.min() }
+
+    /// Lets go of what belongs to a RST that was given out, and came before some time or before so many others.
+    mutating func prune(before time: Int64, keeping most: Int) {
         // What came first was mostly given out first.
-        let kept = elements.indices.filter { ids[$0] == 0 || arrivals[$0] >= time }
+        var surplus = ids.count { $0 != 0 } - most
+        let kept = elements.indices.filter {
+            guard ids[$0] != 0 else { return true }
+            surplus -= 1
+            return surplus < 0 && arrivals[$0] >= time
+        }
         guard kept.count < elements.count else { return }
         elements = kept.map { elements[$0] }
         arrivals = kept.map { arrivals[$0] }

@@ -13,21 +13,20 @@ final class LiveFile {
     private var position = 0
     /// Of a pipe.
     private let pipe: PipeReader?
+    var isPipe: Bool { pipe != nil }
     private(set) var hasEnded = false
     /// What was read before it was known what the file is.
     private var head: [UInt8] = []
     private var content: Content?
     private let memory: Int
-    /// RSTs whose connections are followed.
-    private var followedResets = 0
-    /// When the latest of them was read.
-    private var lastReset: Int64 = .min
-
-    /// With more of them the connections are followed anew.
-    private static let mostFollowedResets = 100_000
+    /// Nanoseconds from when the latest packet or event was to when it was read, of a pipe: the other sources are ahead by
+    /// that.
+    private(set) var behind: Int64 = 0
+    /// When something was read the last time.
+    private var lastRead: Int64 = .min
 
     private enum Content {
-        case capture(number: Int, GrowingCapture, StreamedSegments)
+        case capture(number: Int, GrowingCapture, LiveSegments)
         case events(number: Int, RecordingDecoder)
     }
 
@@ -59,7 +58,12 @@ final class LiveFile {
 
     private func read(_ pipe: PipeReader, _ correlator: inout LiveCorrelator, _ time: Int64) throws -> Bool {
         let (bytes, hasEnded) = try pipe.take()
-        if !bytes.isEmpty { try feed(bytes[...], &correlator) }
+        if !bytes.isEmpty {
+            try feed(bytes[...], &correlator)
+            lastRead = time
+        } else if lastRead < time - Self.idleTime {
+            behind = 0
+        }
         if hasEnded { try end(into: &correlator, at: time) }
         return !bytes.isEmpty && !hasEnded
     }
@@ -86,7 +90,7 @@ final class LiveFile {
 
     /// What is known of the connections of the capture with that number.
     func followed(capture number: Int) -> FollowedCapture? {
-        if case .capture(number, _, let segments)? = content { segments.connections.snapshot() } else { nil }
+        if case .capture(number, _, let segments)? = content { segments.snapshot() } else { nil }
     }
 
     private func isOpen() throws -> Bool {
@@ -112,7 +116,7 @@ final class LiveFile {
         case .pcap, .pcapng:
             content = .capture(
                 number: correlator.addCapture(CaptureInput(file: path, packets: 0, interfaces: [], resets: [])),
-                GrowingCapture(selecting: .all), StreamedSegments(memory: memory))
+                GrowingCapture(selecting: .all), LiveSegments(memory: memory))
         case .gzip, .zstd, .lz4, .xz, .bzip2:
             throw LiveFileError(description: "a compressed file cannot be followed")
         case .other:
@@ -149,27 +153,37 @@ final class LiveFile {
             let resets = segments.takeResets()
             let base = InputLoader.input(path, capture.summary, [])
             _ = capture.takeResetRemarks()
-            if followedResets > Self.mostFollowedResets,
-                isQuiet(at: time) || followedResets > 4 * Self.mostFollowedResets
-            {
-                // Each RST keeps what came before it: of those that were given out nobody asks any more.
-                segments = StreamedSegments(memory: memory, lacksAllPast: true)
-                followedResets = 0
-            }
-            followedResets += resets.count
-            if !resets.isEmpty { lastReset = time }
+            segments.look(at: time)
+            if let last = resets.last { note(clockNow(CLOCK_REALTIME).subtractingReportingOverflow(last.time).partialValue) }
             content = .capture(number: number, capture, segments)
             correlator.take(resets, of: number, base, at: time)
         case .events(let number, var decoder):
             let new = decoder.takeNew()
             content = .events(number: number, decoder)
+            if let last = new.events.last { note(time.subtractingReportingOverflow(last.monotonic).partialValue) }
             correlator.take(new, of: number, at: time)
         case nil: break
         }
     }
 
-    /// All RSTs that were read are settled.
-    private func isQuiet(at time: Int64) -> Bool { lastReset < time - 10_000_000_000 }
+    /// Takes note of how long ago something was that came now.
+    private func note(_ age: Int64) {
+        guard pipe != nil else { return }
+        behind = age < Self.usualAge ? 0 : min(age, Self.mostBehind)
+    }
+
+    /// So late everything may be: what waits is handed over after a tenth of a second.
+    private static let usualAge: Int64 = 200_000_000
+    /// A clock that was set looks like a source that is behind, for at most so long.
+    private static let mostBehind: Int64 = 5_000_000_000
+    /// Nothing waits where nothing came for so long.
+    private static let idleTime: Int64 = 300_000_000
+
+    private func clockNow(_ clock: clockid_t) -> Int64 {
+        var time = timespec()
+        clock_gettime(clock, &time)
+        return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+    }
 
     private func end(into correlator: inout LiveCorrelator, at time: Int64) throws {
         hasEnded = true

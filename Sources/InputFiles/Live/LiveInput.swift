@@ -23,8 +23,8 @@ public final class LiveInput {
         correlator = LiveCorrelator(settlingTime: settlingTime)
     }
 
-    /// Bytes of a pipe that may wait to be judged.
-    private static let waitingBytes = 32 << 20
+    /// Bytes of a pipe that may wait to be judged: the recorder has room of its own.
+    private static let waitingBytes = 4 << 20
 
     /// - Parameter pipes: what they are called, and their descriptors, which block and belong to the caller.
     public init(pipes: [(name: String, descriptor: Int32)], settlingTime: Int64, memory: Int) {
@@ -38,9 +38,13 @@ public final class LiveInput {
     public var count: Int { correlator.count }
 
     /// See `LiveCorrelator`.
-    public var eventsLost: Int { correlator.eventsLost }
+    public var eventsLost: [String: Int] { correlator.eventsLost }
+    public var namespaces: [UInt32] { correlator.namespaces }
     public var addresses: [IPAddress] { correlator.addresses }
     public var header: RecordingHeader? { correlator.header }
+
+    /// What comes is read from pipes, as fast as it comes.
+    public var isPaced: Bool { files.allSatisfy(\.isPipe) }
 
     /// Nothing more comes: all pipes were closed.
     public var hasEnded: Bool { files.allSatisfy(\.hasEnded) }
@@ -64,8 +68,8 @@ public final class LiveInput {
     /// The RSTs that are settled by now.
     ///
     /// - Parameter time: the same clock; nil if nothing more is to come.
-    public func settled(at time: Int64?) -> [Reset] {
-        correlator.settled(at: time) { [files] number in
+    public func settled(at time: Int64?) -> LiveCorrelator.Settled {
+        correlator.settled(at: time, behind: files.map(\.behind).max() ?? 0) { [files] number in
             files.lazy.compactMap { $0.followed(capture: number) }.first
         }
     }

@@ -16,10 +16,15 @@ public struct Metrics: Sendable {
 
     private var counts: [Series: Int] = [:]
     private let version: String
-    /// The longest delay from a RST to its line since the text was last made, nanoseconds.
-    private var longestLag: Int64 = 0
-    /// Kernel events that were lost.
-    public var eventsLost = 0
+    /// Nanoseconds from a RST to its line, the longest: of this interval, and of the one before it.
+    private var lag: (begun: Int64, current: Int64, previous: Int64) = (0, 0, 0)
+    /// Kernel events that were lost, by place.
+    public var eventsLost: [String: Int] = [:]
+
+    /// Nanoseconds after which a lag is forgotten, or twice that: what scrapes comes more often.
+    private static let lagInterval: Int64 = 30_000_000_000
+    /// Places that have a series from the beginning, so that an increase shows.
+    private static let places = ["recursion", "ring"]
 
     /// Names of units and containers are untrusted: beyond this many series they are counted together.
     static let mostSeries = 1000
@@ -45,13 +50,26 @@ public struct Metrics: Sendable {
             counts[series, default: 0] += 1
             if row.hasWallClock {
                 let (lag, overflow) = time.subtractingReportingOverflow(row.time)
-                if !overflow { longestLag = max(longestLag, lag) }
+                if !overflow { note(lag, at: time) }
             }
         }
     }
 
+    private mutating func note(_ age: Int64, at time: Int64) {
+        turn(at: time)
+        lag.current = max(lag.current, age)
+    }
+
+    private mutating func turn(at time: Int64) {
+        let (age, overflow) = time.subtractingReportingOverflow(lag.begun)
+        guard overflow || age < 0 || age >= Self.lagInterval else { return }
+        lag = (time, 0, overflow || age < 0 || age >= 2 * Self.lagInterval ? 0 : lag.current)
+    }
+
     /// All series in a fixed order.
-    public mutating func text() -> String {
+    ///
+    /// - Parameter time: nanoseconds since 1970-01-01 UTC.
+    public mutating func text(at time: Int64) -> String {
         var text = """
             # HELP rst_resets_total TCP RSTs seen, by direction, cause, certainty, unit and container.
             # TYPE rst_resets_total counter
@@ -62,16 +80,21 @@ public struct Metrics: Sendable {
             text += "certainty=\"\(series.certainty)\",unit=\"\(Self.escaped(series.unit))\","
             text += "container=\"\(Self.escaped(series.container))\"} \(count)\n"
         }
-        let lag = longestLag
-        longestLag = 0
-        let fraction = String(lag % 1_000_000_000 + 1_000_000_000).dropFirst()
         text += """
-            # HELP rst_events_lost_total Kernel events lost.
+            # HELP rst_events_lost_total Kernel events lost, by place.
             # TYPE rst_events_lost_total counter
-            rst_events_lost_total \(eventsLost)
-            # HELP rst_watch_lag_seconds Longest delay from a RST to its line since these counts were last written.
+
+            """
+        for place in Set(Self.places).union(eventsLost.keys).sorted() {
+            text += "rst_events_lost_total{where=\"\(Self.escaped(place))\"} \(eventsLost[place] ?? 0)\n"
+        }
+        turn(at: time)
+        let longest = max(lag.current, lag.previous)
+        let fraction = String(longest % 1_000_000_000 + 1_000_000_000).dropFirst()
+        text += """
+            # HELP rst_watch_lag_seconds Longest delay from a RST to its line in the last half minute.
             # TYPE rst_watch_lag_seconds gauge
-            rst_watch_lag_seconds \(lag / 1_000_000_000).\(fraction)
+            rst_watch_lag_seconds \(longest / 1_000_000_000).\(fraction)
             # HELP rst_analyze_build_info Version of rst-analyze.
             # TYPE rst_analyze_build_info gauge
             rst_analyze_build_info{version="\(Self.escaped(version))"} 1

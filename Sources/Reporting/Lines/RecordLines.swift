@@ -1,4 +1,4 @@
-public import Correlator
+import Correlator
 import JSONText
 import KernelEvents
 public import NetworkTypes
@@ -57,9 +57,16 @@ public struct RecordLines: Sendable {
     public init(host: Host) { self.host = host }
 
     /// The lines of some RSTs, each with its newline.
-    public func lines(of resets: ResetList) -> [UInt8] {
+    func lines(of resets: some Collection<Reset>) -> [UInt8] {
         var json = JSONWriter(capacity: resets.count * 768)
         for reset in resets { append(reset, to: &json) }
+        return json.finish()
+    }
+
+    /// One line for RSTs of one kind that have none: what they do not have in common is not in it.
+    func line(of more: FloodMerge.More) -> [UInt8] {
+        var json = JSONWriter(capacity: 768)
+        append(more.reset, more, to: &json)
         return json.finish()
     }
 
@@ -98,16 +105,56 @@ public struct RecordLines: Sendable {
         add(",\"kind\":", kind, &json)
     }
 
-    private func append(_ reset: Reset, to json: inout JSONWriter) {
-        begin(reset.direction.rawValue, identity(of: reset), time: reset.time, monotonic: reset.monotonic, &json)
-        json.raw(",\"src\":")
-        json.address(reset.tuple.source)
-        json.raw(",\"sport\":")
-        json.number(reset.tuple.sourcePort)
-        json.raw(",\"dst\":")
-        json.address(reset.tuple.destination)
-        json.raw(",\"dport\":")
-        json.number(reset.tuple.destinationPort)
+    private func append(_ reset: Reset, _ more: FloodMerge.More? = nil, to json: inout JSONWriter) {
+        begin(
+            reset.direction.rawValue, identity(of: reset), time: more?.first ?? reset.time,
+            monotonic: more == nil ? reset.monotonic : nil, &json)
+        if let more {
+            json.raw(",\"count\":")
+            json.number(more.count)
+            json.raw(",\"last_ts\":")
+            json.number(more.last)
+        }
+        if reset.revision > 0 {
+            json.raw(",\"revision\":")
+            json.number(reset.revision)
+        }
+        if !reset.open.isEmpty {
+            json.raw(",\"settled\":false")
+            json.strings(",\"open\":[", reset.open)
+        }
+        if more?.hasOneSource ?? true {
+            json.raw(",\"src\":")
+            json.address(reset.tuple.source)
+        }
+        if more?.hasOneSourcePort ?? true {
+            json.raw(",\"sport\":")
+            json.number(reset.tuple.sourcePort)
+        }
+        if more?.hasOneDestination ?? true {
+            json.raw(",\"dst\":")
+            json.address(reset.tuple.destination)
+        }
+        if more?.hasOneDestinationPort ?? true {
+            json.raw(",\"dport\":")
+            json.number(reset.tuple.destinationPort)
+        }
+        if more == nil { numbers(reset, &json) }
+        verdict(reset, &json)
+        if more == nil || more?.kind.process != nil { process(reset, &json) }
+        if more == nil, let receiver = reset.receiver {
+            json.member(",\"receiver_pid\":", receiver.process?.pid)
+            add(",\"receiver_comm\":", receiver.process?.comm, &json)
+            add(",\"receiver_state\":", receiver.state?.name, &json)
+            add(",\"receiver_error\":", receiver.error, &json)
+        }
+        if more?.hasOneLocation ?? true { location(reset, &json) }
+        if more == nil { json.member(",\"cookie\":", reset.socketCookie) }
+        json.raw("}\n")
+    }
+
+    /// What no other RST has.
+    private func numbers(_ reset: Reset, _ json: inout JSONWriter) {
         if let local = reset.untranslated {
             json.raw(",\"local_src\":")
             json.address(local.source)
@@ -119,6 +166,9 @@ public struct RecordLines: Sendable {
             json.number(local.destinationPort)
         }
         segment(reset, &json)
+    }
+
+    private func verdict(_ reset: Reset, _ json: inout JSONWriter) {
         add(",\"cause\":", reset.cause.rawValue, &json)
         add(",\"category\":", reset.category.rawValue, &json)
         add(",\"certainty\":", reset.certainty.rawValue, &json)
@@ -126,8 +176,6 @@ public struct RecordLines: Sendable {
         add(",\"reason\":", reset.reason, &json)
         add(",\"state\":", reset.state?.name, &json)
         add(",\"summary\":", reset.summary, &json)
-        owner(reset, &json)
-        json.raw("}\n")
     }
 
     private func segment(_ reset: Reset, _ json: inout JSONWriter) {
@@ -142,25 +190,20 @@ public struct RecordLines: Sendable {
         json.member(",\"window\":", reset.header.window)
     }
 
-    private func owner(_ reset: Reset, _ json: inout JSONWriter) {
-        if let process = reset.process {
-            json.member(",\"pid\":", process.pid)
-            add(",\"comm\":", process.comm, &json)
-            add(",\"exe\":", process.details?.exe, &json)
-            add(",\"role\":", process.role.rawValue, &json)
-            json.member(",\"uid\":", process.details?.uid)
-        }
-        if let receiver = reset.receiver {
-            json.member(",\"receiver_pid\":", receiver.process?.pid)
-            add(",\"receiver_comm\":", receiver.process?.comm, &json)
-            add(",\"receiver_state\":", receiver.state?.name, &json)
-            add(",\"receiver_error\":", receiver.error, &json)
-        }
+    private func process(_ reset: Reset, _ json: inout JSONWriter) {
+        guard let process = reset.process else { return }
+        json.member(",\"pid\":", process.pid)
+        add(",\"comm\":", process.comm, &json)
+        add(",\"exe\":", process.details?.exe, &json)
+        add(",\"role\":", process.role.rawValue, &json)
+        json.member(",\"uid\":", process.details?.uid)
+    }
+
+    private func location(_ reset: Reset, _ json: inout JSONWriter) {
         add(",\"unit\":", reset.location?.identity.unit, &json)
         add(",\"container\":", reset.location?.identity.container, &json)
         add(",\"pod\":", reset.location?.identity.pod, &json)
         json.member(",\"netns\":", reset.netns ?? reset.location?.netns)
-        json.member(",\"cookie\":", reset.socketCookie)
     }
 
     private func add(_ key: StaticString, _ value: String?, _ json: inout JSONWriter) {

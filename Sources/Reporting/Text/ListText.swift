@@ -6,8 +6,8 @@ import NetworkTypes
 struct ListText: Sendable {
     private let base: TextReport
     private let resets: ResetList
-    private let idWidth: Int
-    /// The time of the RST shown before the first of these.
+    private var idWidth: Int
+    /// Of the RST that was shown before the first of these.
     private let earlier: Int64?
 
     init(_ report: TextReport, _ resets: ResetList, after earlier: Int64? = nil) {
@@ -31,6 +31,17 @@ struct ListText: Sendable {
         return page.text
     }
 
+    /// The same for one of them, whatever the others are.
+    func text(ofOne place: Int) -> String {
+        var (list, page) = (self, base)
+        let row = resets.rows[place]
+        list.idWidth = 0
+        if row.hasWallClock, let day = page.options.time.day(row.time, after: earlier) { page.text += day + "\n" }
+        list.line(row, &page)
+        if page.options.verbose { page.details(resets[place]) }
+        return page.text
+    }
+
     private func line(_ row: ResetRow, _ page: inout TextReport) {
         let attribution = resets.attribution(of: row)
         let time =
@@ -40,6 +51,8 @@ struct ListText: Sendable {
         if row.direction != .unknown { parts.append(row.direction.rawValue) }
         if let first = row.follows { parts.append("follows #\(first)") }
         if row.outcome != .matched, page.options.showsOutcome { parts.append(row.outcome.rawValue) }
+        if page.options.marksCorrections { parts.append("corrected") }
+        if page.options.namesNoSocket, attribution.process?.role == Reset.Process.Role.none { parts.append("no socket") }
         if let name = attribution.process?.comm {
             let role: String =
                 switch attribution.process?.role {
@@ -53,7 +66,8 @@ struct ListText: Sendable {
             parts.append("received by \(name.printable)" + (attribution.receiver?.pid.map { " (pid \($0))" } ?? ""))
         }
         let id = "#\(row.id)"
-        let start = id + String(repeating: " ", count: idWidth - id.utf8.count + 1) + "\(time) \(page.flow(row.tuple))"
+        let space = String(repeating: " ", count: max(0, idWidth - id.utf8.count) + 1)
+        let start = "\(id)\(space)\(time) \(page.flow(row.tuple))"
         let words = verdict(row.cause, attribution.candidates, row.certainty)
         let rest = parts.isEmpty ? "" : "; " + parts.joined(separator: ", ")
         let color = TextReport.color(row.certainty)
@@ -99,6 +113,7 @@ extension TextReport {
             let tuple = sighting.translated.map { ", as \(flow($0))" } ?? ""
             wrap("seen: packet \(sighting.packet)\(place)\(tuple), \(sighting.file.printable)", indent: 4)
         }
+        for open in reset.open { wrap("not known yet: \(open)", indent: 4) }
         for fact in reset.evidence { wrap("\(fact.fact.printable) [\(fact.from)]", indent: 4) }
         if let path = reset.path {
             for (index, frame) in path.essential.enumerated() {

@@ -4,46 +4,83 @@ import NetworkTypes
 /// The lines of RSTs as they come: those that a report's list has of them. Of a flood a few are shown, and how many more came.
 public struct LiveText: Sendable {
     private var options: TextReport.Options
+    private var merge = FloodMerge(shownOfKind: Self.shownOfKind, shownInAll: Self.shownInAll)
     /// Of the RST that was shown last.
     private var lastTime: Int64?
     private var hasOrigin = false
+    /// Causes whose advice was given.
+    private var advised: Set<Cause> = []
 
-    /// Lines of one kind that are shown at a time; the others are counted.
+    /// Lines that a second has of one kind, and of all.
     static let shownOfKind = 10
+    static let shownInAll = 200
 
-    public init(options: TextReport.Options) { self.options = options }
-
-    /// What is counted together.
-    private struct Kind: Hashable {
-        let cause: Cause
-        let certainty: Certainty
-        let source: IPAddress
+    public init(options: TextReport.Options) {
+        self.options = options
+        self.options.namesNoSocket = true
     }
 
-    /// The lines of RSTs that came together, and those that say how many of a kind are not shown.
-    public mutating func lines(of resets: ResetList) -> String {
+    /// The lines of what settled.
+    ///
+    /// - Parameter now: a steady clock, nanoseconds.
+    public mutating func lines(of settled: LiveCorrelator.Settled, at now: Int64) -> String {
+        lines(of: settled.resets, isCorrection: false, now) + lines(of: settled.corrections, isCorrection: true, now)
+    }
+
+    private mutating func lines(of resets: ResetList, isCorrection: Bool, _ now: Int64) -> String {
+        guard !resets.isEmpty else { return "" }
         if !hasOrigin, let first = resets.rows.first(where: \.hasWallClock) {
             options.time.origin = first.time
             hasOrigin = true
         }
-        var counts: [Kind: Int] = [:]
-        var kinds: [Kind] = []
-        var shown: [Int] = []
-        for (place, row) in resets.rows.enumerated() {
-            let kind = Kind(cause: row.cause, certainty: row.certainty, source: row.tuple.source)
-            if counts[kind] == nil { kinds.append(kind) }
-            counts[kind, default: 0] += 1
-            if counts[kind, default: 0] <= Self.shownOfKind || options.list { shown.append(place) }
-        }
-        let list = ListText(TextReport(options: options), resets, after: lastTime)
-        var text = list.text(of: shown)
-        lastTime = shown.last.map { resets.rows[$0] }.flatMap { $0.hasWallClock ? $0.time : nil } ?? lastTime
-        guard !options.list else { return text }
-        for kind in kinds {
-            let more = (counts[kind] ?? 0) - Self.shownOfKind
-            guard more > 0 else { continue }
-            text += "+ \(more) more \(kind.cause.rawValue), \(kind.certainty.rawValue), from \(kind.source)\n"
+        let shown = options.list
+            ? Array(resets.rows.indices) : merge.shown(of: resets, isCorrection: isCorrection, at: now)
+        var options = options
+        options.marksCorrections = isCorrection
+        var text = ""
+        for place in shown {
+            let row = resets.rows[place]
+            // Each line is made by itself: the one before it says whether the day is another.
+            text += ListText(TextReport(options: options), resets, after: lastTime).text(ofOne: place)
+            if row.hasWallClock { lastTime = row.time }
+            guard !options.verbose, advised.insert(row.cause).inserted,
+                let advice = resets.attribution(of: row).advice?.sentence ?? Catalogue.rule(for: row.cause)?.advice
+            else { continue }
+            var page = TextReport(options: options)
+            page.wrap("do: \(advice.printable)", indent: 4)
+            text += page.text
         }
         return text
+    }
+
+    /// How many more there were of what is complete by now.
+    ///
+    /// - Parameter now: nil at the end.
+    public mutating func more(at now: Int64?) -> String {
+        merge.due(at: now).map(line).joined()
+    }
+
+    private func line(_ more: FloodMerge.More) -> String {
+        let kind = more.kind
+        var text = "+ \(grouped(more.count)) more "
+        if kind.isCorrection { text += "corrected to " }
+        text += kind.cause == .unknown ? "unknown" : "\(kind.cause.rawValue), \(kind.certainty.rawValue)"
+        if let service = kind.service {
+            let end = service.address.isIPv4 ? "\(service.address)" : "[\(service.address)]"
+            text += ", \(service.isSource ? "" : "towards ")\(end):\(service.port)"
+        } else {
+            text += " elsewhere"
+        }
+        text += " in \(tenths(more.last.subtractingReportingOverflow(more.first).partialValue)) s"
+        if let process = kind.process?.comm {
+            text += "; \(process.printable)" + (kind.process?.pid.map { " (pid \($0))" } ?? "")
+        }
+        return text + "\n"
+    }
+
+    /// A second or less; never 0, since something happened.
+    private func tenths(_ nanoseconds: Int64) -> String {
+        let tenths = max(1, (max(0, nanoseconds) + 99_999_999) / 100_000_000)
+        return tenths % 10 == 0 ? "\(tenths / 10)" : "\(tenths / 10).\(tenths % 10)"
     }
 }

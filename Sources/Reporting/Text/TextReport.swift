@@ -24,6 +24,10 @@ public struct TextReport: Sendable {
         public var time = TimeDisplay()
         /// Whether lines say that a RST has no packet or no event.
         public var showsOutcome = true
+        /// Whether lines say that a RST belongs to no socket.
+        var namesNoSocket = false
+        /// The lines are those of RSTs that were shown before with another verdict.
+        var marksCorrections = false
         public init() {}
     }
 
