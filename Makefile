@@ -8,7 +8,7 @@ RELEASE = $(SWIFT) build -c release --scratch-path .build-release --product rst-
 	--static-swift-stdlib -Xswiftc -cross-module-optimization
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build release demo test accuracy check lint format bpf bpf-check fixtures bench bench-provoke bench-hooks causes client-table fuzz readme install clean test-kernels test-kernel-6.1
+.PHONY: help deps build release demo test accuracy check lint format bpf bpf-check fixtures bench bench-provoke bench-hooks bench-watch causes client-table fuzz readme install clean test-kernels test-kernel-6.1
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -70,6 +70,11 @@ client-table: build ## Reset curl, Python, Java, Node and psql and write what th
 
 bench-provoke: release ## Measure connections a second through the proxy against haproxy and socat (root)
 	bench/provoke
+
+bench-watch: release ## Measure the latency, memory and processor time of watch (root)
+	mkdir -p .build/bench
+	$(CC) -O2 -Wall -Wextra bench/flood.c -o .build/bench/flood
+	bench/watch $(BINARY) .build/bench/flood
 
 bench-hooks: deps ## Measure what the hooks cost the host (root)
 	mkdir -p .build/bench

@@ -19,7 +19,8 @@ static double now(void)
 
 static void pause_for(double seconds)
 {
-	struct timespec time = {.tv_sec = (time_t)seconds, .tv_nsec = (long)((seconds - (time_t)seconds) * 1e9)};
+	struct timespec time = {.tv_sec = (time_t)seconds,
+				.tv_nsec = (long)((seconds - (time_t)seconds) * 1e9)};
 
 	if (seconds > 0)
 		nanosleep(&time, NULL);
@@ -50,7 +51,8 @@ int main(int argc, char **argv)
 			perror("socket");
 			return 1;
 		}
-		if (connect(descriptor, (struct sockaddr *)&peer, sizeof peer) < 0 && errno == ECONNREFUSED)
+		if (connect(descriptor, (struct sockaddr *)&peer, sizeof peer) < 0 &&
+		    errno == ECONNREFUSED)
 			refused++;
 		close(descriptor);
 	}

@@ -166,8 +166,10 @@ static void on_end(int number)
 
 void linux_restore_terminal(int terminal, const char *text)
 {
-	static const int signals[] = {SIGQUIT, SIGABRT, SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGSYS};
-	struct sigaction action = {.sa_handler = text ? on_end : SIG_DFL, .sa_flags = (int)SA_RESETHAND};
+	static const int signals[] = {SIGQUIT, SIGABRT, SIGSEGV, SIGBUS,
+				      SIGILL,  SIGFPE,	SIGTRAP, SIGSYS};
+	struct sigaction action = {.sa_handler = text ? on_end : SIG_DFL,
+				   .sa_flags = (int)SA_RESETHAND};
 
 	if (text) {
 		screen.terminal = terminal;

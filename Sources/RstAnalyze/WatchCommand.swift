@@ -90,7 +90,9 @@ struct WatchCommand: ParsableCommand {
 
     func validate() throws {
         if let count, count < 1 { throw ValidationError("--count must be at least 1") }
-        if top, format == .ndjson, spool == nil { throw ValidationError("--top and --format ndjson both want the terminal") }
+        if top, format == .ndjson, spool == nil {
+            throw ValidationError("--top and --format ndjson both want the terminal")
+        }
         if settle.nanoseconds > 60_000_000_000 { throw ValidationError("--settle must be at most 60s") }
     }
 

@@ -50,7 +50,8 @@ struct WatchServiceTests {
             let metrics = try String(contentsOf: folder.appending(path: "metrics.txt"), encoding: .utf8)
             #expect(
                 metrics.contains(#"rst_resets_total{direction="sent",cause="closed-port",certainty="proven","#)
-                    && metrics.contains("rst_watch_lag_seconds ") && metrics.contains("rst_analyze_build_info{version="))
+                    && metrics.contains("rst_watch_lag_seconds ") && metrics.contains("rst_analyze_build_info{version=")
+            )
         }
     }
 

@@ -43,7 +43,9 @@ struct WatchTests {
             let more = result.output.split(separator: "\n").filter { $0.hasPrefix("+ ") }
                 .compactMap { $0.split(separator: " ").dropFirst().first.flatMap { Int($0) } }
             #expect(lines.count + more.reduce(0, +) == 202, "\(result.output)")
-            #expect(result.output.contains("202 resets shown: 202 closed-port; 404 kernel events, 0 lost"), "\(result.output)")
+            #expect(
+                result.output.contains("202 resets shown: 202 closed-port; 404 kernel events, 0 lost"),
+                "\(result.output)")
         }
     }
 
@@ -187,8 +189,9 @@ struct WatchTests {
                     return ["src", "sport", "dst", "dport", "seq", "cause", "certainty", "pid", "comm", "role"]
                         .map { text(object[$0]) }.joined(separator: " ")
                 }
-            let report = try JSONSerialization.jsonObject(
-                with: try Data(contentsOf: folder.appending(path: "report.json"))) as? [String: Any] ?? [:]
+            let report =
+                try JSONSerialization.jsonObject(
+                    with: try Data(contentsOf: folder.appending(path: "report.json"))) as? [String: Any] ?? [:]
             let reported = (report["resets"] as? [[String: Any]] ?? []).map { reset -> String in
                 let process = reset["process"] as? [String: Any] ?? [:]
                 return

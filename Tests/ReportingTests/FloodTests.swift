@@ -13,7 +13,8 @@ import Testing
         ResetList(
             ids.map { id in
                 let tuple = FourTuple(
-                    source: IPAddress(ipv4: 0x0a00_0001), sourcePort: port(id), destination: IPAddress(ipv4: 0x0a00_0002),
+                    source: IPAddress(ipv4: 0x0a00_0001), sourcePort: port(id),
+                    destination: IPAddress(ipv4: 0x0a00_0002),
                     destinationPort: UInt16(40_000 + id % 20_000))
                 var reset = Reset(
                     time: Int64(id) * 1_000_000, tuple: tuple, direction: .sent, outcome: .matched, sightings: [],

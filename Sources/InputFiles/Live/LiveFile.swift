@@ -154,7 +154,9 @@ final class LiveFile {
             let base = InputLoader.input(path, capture.summary, [])
             _ = capture.takeResetRemarks()
             segments.look(at: time)
-            if let last = resets.last { note(clockNow(CLOCK_REALTIME).subtractingReportingOverflow(last.time).partialValue) }
+            if let last = resets.last {
+                note(clockNow(CLOCK_REALTIME).subtractingReportingOverflow(last.time).partialValue)
+            }
             content = .capture(number: number, capture, segments)
             correlator.take(resets, of: number, base, at: time)
         case .events(let number, var decoder):

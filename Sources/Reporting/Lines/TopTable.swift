@@ -31,7 +31,9 @@ public struct TopTable: Sendable {
         let peer: String
 
         static func < (a: Key, b: Key) -> Bool {
-            [a.cause, a.certainty, a.process, a.peer].lexicographicallyPrecedes([b.cause, b.certainty, b.process, b.peer])
+            [a.cause, a.certainty, a.process, a.peer].lexicographicallyPrecedes([
+                b.cause, b.certainty, b.process, b.peer,
+            ])
         }
     }
 

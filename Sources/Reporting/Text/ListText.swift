@@ -52,7 +52,9 @@ struct ListText: Sendable {
         if let first = row.follows { parts.append("follows #\(first)") }
         if row.outcome != .matched, page.options.showsOutcome { parts.append(row.outcome.rawValue) }
         if page.options.marksCorrections { parts.append("corrected") }
-        if page.options.namesNoSocket, attribution.process?.role == Reset.Process.Role.none { parts.append("no socket") }
+        if page.options.namesNoSocket, attribution.process?.role == Reset.Process.Role.none {
+            parts.append("no socket")
+        }
         if let name = attribution.process?.comm {
             let role: String =
                 switch attribution.process?.role {

@@ -33,7 +33,8 @@ public struct LiveText: Sendable {
             options.time.origin = first.time
             hasOrigin = true
         }
-        let shown = options.list
+        let shown =
+            options.list
             ? Array(resets.rows.indices) : merge.shown(of: resets, isCorrection: isCorrection, at: now)
         var options = options
         options.marksCorrections = isCorrection
