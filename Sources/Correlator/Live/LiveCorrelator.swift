@@ -107,9 +107,11 @@ public struct LiveCorrelator {
     /// - Parameters:
     ///   - time: now; nil if nothing more comes, and all are settled.
     ///   - behind: nanoseconds that a source may be behind the others.
+    ///   - patience: nanoseconds that a RST of this host waits longer for its kernel event: the first take long, since the
+    ///     recorder reads the kernel's symbols then.
     ///   - followed: what is known of the connections of a capture.
     public mutating func settled(
-        at time: Int64?, behind: Int64 = 0, followed: (_ capture: Int) -> FollowedCapture?
+        at time: Int64?, behind: Int64 = 0, patience: Int64 = 0, followed: (_ capture: Int) -> FollowedCapture?
     ) -> Settled {
         let limit = time.map { $0.saturatingSubtract(settlingTime.saturatingAdd(behind)) } ?? .max
         defer { if let time { prune(before: time.saturatingSubtract(settlingTime + behind + Self.keptTime)) } }
@@ -117,6 +119,7 @@ public struct LiveCorrelator {
         reviewed = time ?? .max
         let inputs = captures.indices.map { input($0, followed) }
         let found = Correlation(captures: inputs, recordings: recordings.map(\.input))
+        let own = patience > 0 && time != nil ? Set(addresses) : []
         var groups: [FewReferences] = []
         var ids: [Int] = []
         for group in found.groups {
@@ -132,6 +135,10 @@ public struct LiveCorrelator {
                     lateSightings += 1
                 }
             } else if last > limit {
+                continue
+            } else if !own.isEmpty, last > limit.saturatingSubtract(patience), let first = group.first,
+                group.allSatisfy({ !found.inventory.isEvent($0) }), own.contains(found.inventory.tuple(first).source)
+            {
                 continue
             }
             groups.append(group)

@@ -23,6 +23,8 @@ public final class LiveInput {
         correlator = LiveCorrelator(settlingTime: settlingTime)
     }
 
+    /// See `LiveCorrelator`.
+    private static let patience: Int64 = 1_500_000_000
     /// Bytes of a pipe that may wait to be judged: the recorder has room of its own.
     private static let waitingBytes = 4 << 20
 
@@ -69,7 +71,9 @@ public final class LiveInput {
     ///
     /// - Parameter time: the same clock; nil if nothing more is to come.
     public func settled(at time: Int64?) -> LiveCorrelator.Settled {
-        correlator.settled(at: time, behind: files.map(\.behind).max() ?? 0) { [files] number in
+        correlator.settled(
+            at: time, behind: files.map(\.behind).max() ?? 0, patience: isPaced ? Self.patience : 0
+        ) { [files] number in
             files.lazy.compactMap { $0.followed(capture: number) }.first
         }
     }
