@@ -101,8 +101,8 @@ struct WatchTableTests {
     private static func lines(_ text: String) -> [String] {
         let drawings = text.components(separatedBy: "\u{1b}[H").dropFirst()
         let whole = drawings.last { $0.contains("\u{1b}[J") } ?? ""
-        return whole.components(separatedBy: "\u{1b}[J")[0].components(separatedBy: "\r\n")
-            .map { $0.replacing("\u{1b}[K", with: "") }
+        return whole.components(separatedBy: "\u{1b}[J")[0].components(separatedBy: "\n")
+            .map { $0.replacing("\u{1b}[K", with: "").replacing("\r", with: "") }
     }
 
     @Test func theTableIsRefreshedSortedAndResized() throws {

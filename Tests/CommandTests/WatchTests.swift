@@ -39,7 +39,7 @@ struct WatchTests {
                 """, in: folder)
             #expect(result.output.contains("status 0"), "\(result.output)")
             let lines = result.output.split(separator: "\n").filter { $0.hasPrefix("#") }
-            #expect(lines.count >= 12 && lines.allSatisfy { $0.contains("closed-port, proven") }, "\(result.output)")
+            #expect(lines.count >= 10 && lines.allSatisfy { $0.contains("closed-port, proven") }, "\(result.output)")
             let more = result.output.split(separator: "\n").filter { $0.hasPrefix("+ ") }
                 .compactMap { $0.split(separator: " ").dropFirst().first.flatMap { Int($0) } }
             #expect(lines.count + more.reduce(0, +) == 202, "\(result.output)")
