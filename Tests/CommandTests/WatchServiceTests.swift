@@ -6,7 +6,8 @@ import Testing
 @Suite(.serialized, .enabled(if: geteuid() == 0, "recording needs root"))
 struct WatchServiceTests {
     private static func has(_ program: String) -> Bool {
-        ["/usr/bin/", "/bin/", "/usr/sbin/"].contains { FileManager.default.isExecutableFile(atPath: $0 + program) }
+        let folders = ProcessInfo.processInfo.environment["PATH"]?.split(separator: ":") ?? []
+        return folders.contains { FileManager.default.isExecutableFile(atPath: "\($0)/\(program)") }
     }
 
     private static let get = """
@@ -55,7 +56,7 @@ struct WatchServiceTests {
         }
     }
 
-    @Test(.enabled(if: has("promtool") && has("prometheus"), "Debian's package prometheus is not installed"))
+    @Test(.enabled(if: has("promtool") && has("prometheus"), "scripts/fetch-prometheus could not fetch Debian's package"))
     func prometheusReadsThem() throws {
         try Program.withFolder { folder in
             let configuration = """
