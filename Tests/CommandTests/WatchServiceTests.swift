@@ -56,7 +56,7 @@ struct WatchServiceTests {
         }
     }
 
-    @Test(.enabled(if: has("promtool") && has("prometheus"), "scripts/fetch-prometheus could not fetch Debian's package"))
+    @Test(.enabled(if: has("promtool") && has("prometheus"), "scripts/fetch-prometheus fetched nothing"))
     func prometheusReadsThem() throws {
         try Program.withFolder { folder in
             let configuration = """
