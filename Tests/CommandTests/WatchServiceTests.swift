@@ -184,13 +184,15 @@ struct WatchServiceTests {
                 """
                 setpriv --bounding-set=-all,\(names.joined(separator: ",")) --inh-caps=-all --no-new-privs \
                     "$0" watch -i lo --count 4 --format ndjson >out 2>err &
+                watcher=$!
                 waitfor watching err
                 refuse 3
-                python3 -c "import socket, struct
+                # It is still there when its event is read, however busy the machine is.
+                python3 -c "import socket, struct, time
                 l = socket.socket(); l.bind(('127.0.0.1', 0)); l.listen(1)
                 c = socket.socket(); c.connect(l.getsockname())
-                c.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0)); c.close()"
-                wait $!
+                c.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0)); c.close(); time.sleep(60)" &
+                wait $watcher
                 echo status $?
                 cat out err
                 """, in: folder)

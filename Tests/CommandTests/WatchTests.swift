@@ -7,8 +7,8 @@ struct WatchTests {
     /// Waits until a file has a text, and runs what follows; ends with what was watched.
     static let prelude = """
         ip link set lo up
-        # Whatever happens, nothing that runs in the background outlives the script.
-        trap 'kill $(jobs -p) 2>/dev/null' EXIT
+        # Nothing in the background outlives the script: whoever runs it would wait for that, too.
+        trap 'pkill -P $$' EXIT
         waitfor() { for i in $(seq 300); do grep -q "$1" "$2" 2>/dev/null && return; sleep 0.1; done; exit 9; }
         refuse() { python3 -c "import socket
         for i in range($1): socket.socket().connect_ex(('127.0.0.1', 9))"; }
@@ -126,18 +126,20 @@ struct WatchTests {
             let result = try Self.run(
                 """
                 n=$(stat -Lc %i /proc/self/ns/net)
-                i=0
+                w=0
+                pids=
                 for f in "--host 127.0.0.2" "--dst 127.0.0.1 --port 9-10" "--cause refused --process nobody" \
                     "--certainty proven --direction sent" "--netns own --cause closed-port" "--netns $n"; do
-                    i=$((i + 1)); "$0" watch $f >out$i 2>err$i &
+                    w=$((w + 1)); "$0" watch --duration 2m $f >out$w 2>err$w &
+                    pids="$pids $!"
                 done
-                for k in $(seq $i); do waitfor watching err$k; done
+                for k in $(seq $w); do waitfor watching err$k; done
                 refuse 2
                 python3 -c "import socket; s = socket.socket(); s.bind(('127.0.0.2', 0)); s.connect_ex(('127.0.0.1', 11))"
                 sleep 3
-                kill -INT $(jobs -p)
-                wait
-                for k in $(seq $i); do printf '%s ' $(grep -c '^#' out$k); done
+                kill -INT $pids
+                wait $pids
+                for k in $(seq $w); do printf '%s ' $(grep -c '^#' out$k); done
                 "$0" watch --netns nowhere 2>&1
                 echo status $?
                 """, in: folder)
@@ -183,13 +185,17 @@ struct WatchTests {
                 cat err
                 """, in: folder)
             func text(_ value: Any?) -> String { value.map { "\($0)" } ?? "-" }
-            let live = try String(contentsOf: folder.appending(path: "live.jsonl"), encoding: .utf8)
-                .split(separator: "\n").compactMap { line -> String? in
-                    let object = try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any] ?? [:]
-                    guard text(object["kind"]) != "health", object["revision"] == nil else { return nil }
-                    return ["src", "sport", "dst", "dport", "seq", "cause", "certainty", "pid", "comm", "role"]
-                        .map { text(object[$0]) }.joined(separator: " ")
-                }
+            // A record with a revision takes the place of the one before.
+            var records: [String: String] = [:]
+            let lines = try String(contentsOf: folder.appending(path: "live.jsonl"), encoding: .utf8)
+            for line in lines.split(separator: "\n") {
+                let object = try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any] ?? [:]
+                guard text(object["kind"]) != "health" else { continue }
+                records[text(object["record_id"])] =
+                    ["src", "sport", "dst", "dport", "seq", "cause", "certainty", "pid", "comm", "role"]
+                    .map { text(object[$0]) }.joined(separator: " ")
+            }
+            let live = Array(records.values)
             let report =
                 try JSONSerialization.jsonObject(
                     with: try Data(contentsOf: folder.appending(path: "report.json"))) as? [String: Any] ?? [:]
