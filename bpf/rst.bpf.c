@@ -234,7 +234,9 @@ static __always_inline void set_stack(struct rst_event *e, void *ctx)
 
 static __always_inline struct rst_event *reserve(__u8 kind, __u32 lost)
 {
-	struct rst_event *e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
+	/* A reception has no stack, and leaves that room to others. */
+	struct rst_event *e = bpf_ringbuf_reserve(
+	    &events, kind == RST_RECEIVE ? RST_EVENT_HEAD : sizeof(struct rst_event), 0);
 
 	if (!e) {
 		count(lost);
@@ -242,7 +244,7 @@ static __always_inline struct rst_event *reserve(__u8 kind, __u32 lost)
 	}
 	count(RST_RESERVED);
 	/* All but the stack: what is not written would be kernel memory of somebody else. */
-	__builtin_memset(e, 0, __builtin_offsetof(struct rst_event, stack));
+	__builtin_memset(e, 0, RST_EVENT_HEAD);
 	e->mono_ns = bpf_ktime_get_ns();
 	e->cpu = bpf_get_smp_processor_id();
 	e->kind = kind;

@@ -214,8 +214,11 @@ struct rst_event {
 		struct rst_received received;	/* RST_RECEIVE */
 	};
 	uint64_t sock;			  /* address of the struct sock; 0 if none */
-	uint64_t stack[RST_STACK_FRAMES]; /* innermost first */
+	uint64_t stack[RST_STACK_FRAMES]; /* innermost first; not part of RST_RECEIVE's record */
 };
+
+/* Bytes of an event without its stack. */
+#define RST_EVENT_HEAD __builtin_offsetof(struct rst_event, stack)
 
 /* A process that has a TCP socket open: what the iterator over all files writes. */
 struct rst_holder {

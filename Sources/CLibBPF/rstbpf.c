@@ -309,9 +309,15 @@ int rstbpf_attach(struct rstbpf *self, char message[RSTBPF_MESSAGE_LENGTH])
 static int on_event(void *context, void *data, size_t size)
 {
 	struct rstbpf *self = context;
+	struct rst_event whole;
 
-	if (size >= sizeof(struct rst_event))
+	if (size >= sizeof(whole)) {
 		self->sink(self->context, data);
+	} else if (size >= RST_EVENT_HEAD) {
+		memset(&whole, 0, sizeof(whole));
+		memcpy(&whole, data, RST_EVENT_HEAD);
+		self->sink(self->context, &whole);
+	}
 	if (self->budget && !--self->budget)
 		return -ECANCELED;
 	return 0;
