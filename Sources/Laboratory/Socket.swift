@@ -205,6 +205,9 @@ package final class Socket {
         try check(status, "SO_ATTACH_FILTER")
     }
 
+    /// Lets the socket receive everything again. One that was accepted has the filter of its listener (sk_clone()).
+    package func hearEverything() throws { try set(SOL_SOCKET, SO_DETACH_FILTER, 0) }
+
     package enum Hearing {
         case nothing
         /// Segments with FIN.

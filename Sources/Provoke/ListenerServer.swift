@@ -71,9 +71,13 @@ public final class ListenerServer: EventHandler {
     }
 
     /// Serves the connections that wait to be accepted, as any server does.
-    private func serveAll() {
+    ///
+    /// - Parameter isSilenced: the listener hears nothing, and a connection that another processor was just making may have
+    ///   taken that over: its client would wait forever.
+    private func serveAll(isSilenced: Bool = false) {
         do {
             while let socket = try listener.acceptNonBlocking() {
+                if isSilenced { try? socket.hearEverything() }
                 log.countConnection()
                 server.serve(socket)
             }
@@ -141,7 +145,7 @@ public final class ListenerServer: EventHandler {
     private func open() {
         loop.after(delay) { [self] in
             silence { [self] in
-                serveAll()
+                serveAll(isSilenced: true)
                 listener.close()
                 log.port(isOpen: false)
                 loop.after(settings.pause) { [self] in endClosing() }
