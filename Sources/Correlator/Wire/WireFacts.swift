@@ -137,31 +137,21 @@ struct WireFacts {
     /// Where the segment belongs that is refused here.
     private mutating func belongs() {
         if let gap = evidence.translationGap {
-            let address = gap.destination.isIPv4 ? "\(gap.destination)" : "[\(gap.destination)]"
+            let end = gap.destination.text(port: gap.port)
             add(
                 gap.isSyn
-                    ? "packet \(gap.packet) is the SYN that the SYN+ACK answers, to \(address):\(gap.port): the answer was not translated back"
-                    : "in the connection to \(address):\(gap.port) the same end expected exactly this segment (packet \(gap.packet)): it was not translated",
+                    ? "packet \(gap.packet) is the SYN that the SYN+ACK answers, to \(end): the answer was not translated back"
+                    : "in the connection to \(end) the same end expected exactly this segment (packet \(gap.packet)): it was not translated",
                 from: gap.packet)
         }
         if let below = evidence.bytesBelowWindow, let trigger = evidence.trigger, trigger.length > 0 {
-            let grouped = Self.grouped(below)
+            let grouped = Int(below).grouped
             add(
                 evidence.isBelowWindowOfTracking
                     ? "the segment it answers is already acknowledged, \(grouped) bytes below the window: conntrack finds such a segment INVALID"
                     : "the segment it answers is already acknowledged: it begins \(grouped) bytes below the window",
                 from: trigger.number)
         }
-    }
-
-    private static func grouped(_ number: some BinaryInteger) -> String {
-        var digits = String(number)
-        var place = digits.count - 3
-        while place > 0 {
-            digits.insert(",", at: digits.index(digits.startIndex, offsetBy: place))
-            place -= 3
-        }
-        return digits
     }
 
     private mutating func handshake(_ flow: ConnectionContext) {
@@ -286,7 +276,7 @@ struct WireFacts {
         row.add(evidence.reset, after: last)
         // A single one is reported elsewhere.
         guard row.count > 1 || evidence.flow?.isKnown != true else { return }
-        var text = "\(Self.grouped(row.count)) equal RST\(row.count == 1 ? "" : "s") before"
+        var text = "\(row.count.counted("equal RST")) before"
         let isRegular = row.count > 1 && row.shortest > 0 && row.longest / 4 <= row.shortest / 3
         if isRegular {
             let mean = evidence.reset.time.distance(from: row.firstTime) / UInt64(row.count)

@@ -132,14 +132,3 @@ struct FloodMerge {
         return due
     }
 }
-
-/// `12,031`.
-func grouped(_ number: Int) -> String {
-    let digits = String(number.magnitude)
-    var text = number < 0 ? "-" : ""
-    for (place, digit) in digits.enumerated() {
-        if place > 0, (digits.count - place) % 3 == 0 { text += "," }
-        text.append(digit)
-    }
-    return text
-}

@@ -138,11 +138,11 @@ public struct TopTable: Sendable {
         }
         let age = max(1, second - begun)
         func rates(_ rates: (second: Int, minute: Int), _ all: Int) -> [String] {
-            [grouped(rates.second), Self.rate(rates.minute, in: min(60, age)), Self.rate(all, in: age), grouped(all)]
+            [rates.second.grouped, Self.rate(rates.minute, in: min(60, age)), Self.rate(all, in: age), all.grouped]
         }
         let row =
-            "rst-analyze watch: \(grouped(total.all)) RSTs"
-            + (eventsLost > 0 ? ", \(grouped(eventsLost)) events lost" : "")
+            "rst-analyze watch: \(total.all.grouped) RSTs"
+            + (eventsLost > 0 ? ", \(eventsLost.grouped) events lost" : "")
             + "; per second, by \(order.name) (keys: 1 m a c p h sort, q quits)"
         var cells = [["cause", "process", "peer", "1 s", "1 min", "all", "RSTs"]]
         cells.append(["all", "", ""] + rates(total.rates, total.all))
@@ -155,7 +155,7 @@ public struct TopTable: Sendable {
     /// With one digit after the point where it is below 10.
     private static func rate(_ count: Int, in seconds: Int64) -> String {
         let tenths = (count * 10 + Int(seconds) / 2) / Int(seconds)
-        return tenths >= 100 ? grouped(tenths / 10) : "\(tenths / 10).\(tenths % 10)"
+        return tenths >= 100 ? (tenths / 10).grouped : "\(tenths / 10).\(tenths % 10)"
     }
 
     /// Names on the left, which give way where there is no room; numbers on the right.
@@ -182,8 +182,10 @@ public struct TopTable: Sendable {
         guard text.columns > width else { return text }
         let end = isUnicode ? "…" : "~"
         var cut = ""
+        var columns = 0
         for character in text {
-            guard (cut + String(character)).columns < width else { break }
+            columns += String(character).columns
+            guard columns < width else { break }
             cut.append(character)
         }
         return width > 0 ? cut + end : ""

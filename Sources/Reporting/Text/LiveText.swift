@@ -63,12 +63,11 @@ public struct LiveText: Sendable {
 
     private func line(_ more: FloodMerge.More) -> String {
         let kind = more.kind
-        var text = "+ \(grouped(more.count)) more "
+        var text = "+ \(more.count.grouped) more "
         if kind.isCorrection { text += "corrected to " }
         text += kind.cause == .unknown ? "unknown" : "\(kind.cause.rawValue), \(kind.certainty.rawValue)"
         if let service = kind.service {
-            let end = service.address.isIPv4 ? "\(service.address)" : "[\(service.address)]"
-            text += ", \(service.isSource ? "" : "towards ")\(end):\(service.port)"
+            text += ", \(service.isSource ? "" : "towards ")\(service.address.text(port: service.port))"
         } else {
             text += " elsewhere"
         }
