@@ -87,9 +87,9 @@ private func reportInputs(_ inventory: Inventory) -> [Report.Input] {
 }
 
 private func notes(_ capture: CaptureInput) -> [String] {
-    guard capture.connectionsLetGo > 0 else { return capture.notes }
+    guard capture.connectionsEvicted > 0 else { return capture.notes }
     return capture.notes + [
-        "\(capture.connectionsLetGo) connections without a RST were dropped to stay within --memory: if one was reset later, what came before is unknown"
+        "\(capture.connectionsEvicted) connections without a RST were dropped to stay within --memory: if one was reset later, what came before is unknown"
     ]
 }
 

@@ -22,7 +22,7 @@ public struct CaptureInput: Sendable {
     /// Listeners, for ends that answer without a handshake in the capture.
     public var listeners: Listeners
     /// Connections without a RST that were evicted because the memory was needed for others.
-    public var connectionsLetGo: Int
+    public var connectionsEvicted: Int
     /// The beginning of what RSTs carry, by packet number.
     public var payloads: [Int: [UInt8]]
     /// How its connections ended, if it has no RST; nil if that was not examined.
@@ -71,7 +71,7 @@ public struct CaptureInput: Sendable {
         hasFlows = false
         translationGaps = [:]
         listeners = Listeners()
-        connectionsLetGo = 0
+        connectionsEvicted = 0
         payloads = [:]
         unfinished = nil
         comments = [:]
@@ -95,7 +95,7 @@ extension CaptureInput {
         hasFlows = true
         translationGaps = followed.translationGaps
         listeners = followed.listeners
-        connectionsLetGo = followed.connectionsEvicted
+        connectionsEvicted = followed.connectionsEvicted
     }
 }
 

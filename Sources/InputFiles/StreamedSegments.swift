@@ -7,10 +7,8 @@ struct StreamedSegments: SegmentSink {
     var resets = CollectedSegments()
     var connections: ConnectionFollower
 
-    /// - Parameters: see `ConnectionFollower`.
-    init(memory: Int, lacksAllPast: Bool = false) {
-        connections = ConnectionFollower(memory: memory, lacksAllPast: lacksAllPast)
-    }
+    /// - Parameter memory: see `ConnectionFollower`.
+    init(memory: Int) { connections = ConnectionFollower(memory: memory) }
 
     struct Batch: Sendable {
         var resets: [CapturedSegment] = []
@@ -27,12 +25,5 @@ struct StreamedSegments: SegmentSink {
     mutating func take(_ batches: [(batch: Batch, precedingPackets: Int)]) {
         resets.take(batches.map { ($0.batch.resets, $0.precedingPackets) })
         connections.take(batches.map { ($0.batch.connections, $0.precedingPackets) })
-    }
-
-    /// The RSTs that came since this was asked the last time.
-    mutating func takeResets() -> [CapturedSegment] {
-        let taken = resets
-        resets = CollectedSegments()
-        return taken.finish()
     }
 }

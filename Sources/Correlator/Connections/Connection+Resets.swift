@@ -11,7 +11,7 @@ extension ConnectionShard.Connection {
     ///   - repeats: RSTs that were captured twice.
     mutating func take(
         _ segment: ConnectionSegment, of entry: ConnectionShard.Entry, _ place: Int,
-        _ snapshots: inout [ResetSnapshot], _ repeats: inout [(number: Int, moment: Int32)]
+        _ snapshots: inout [ResetSnapshot], _ repeats: inout [(number: Int, snapshot: Int32)]
     ) {
         let side = entry.side(of: segment)
         if zeek.isOver(before: segment.note) {

@@ -13,15 +13,15 @@ extension ConnectionShard {
         /// Each connection that had a RST, at its end; the current one is not among them.
         private(set) var past: [(generation: Int32, ends: EndpointPair)] = []
         var previous: Ended?
-        /// The latest RST, by its place in `moments`, as long as nothing follows it: until then `ends` and `waiting` are
+        /// The latest RST, by its place in `snapshots`, as long as nothing follows it: until then `ends` and `waiting` are
         /// without it. Most RSTs are the last of their connection, many all there is of it, and cost no more than this.
         var pending: Int32 = -1
         var zeek = ZeekConnection()
-        /// The latest RST of that, by its place in `moments`, or -1.
+        /// The latest RST of that, by its place in `snapshots`, or -1.
         var latestOfZeek: Int32 = -1
         /// RSTs of this connection that nothing of one kind has followed yet.
         var waiting = Waiting()
-        /// The heads of linked lists of RSTs by their place in `moments`, or -1: each RST leaves each list once, and so the
+        /// The heads of linked lists of RSTs by their place in `snapshots`, or -1: each RST leaves each list once, and so the
         /// cost of a segment does not depend on how many RSTs came before it.
         struct Waiting: Sendable {
             /// For any segment of the first end, and of the second.

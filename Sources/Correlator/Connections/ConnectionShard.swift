@@ -21,7 +21,7 @@ struct ConnectionShard: Sendable {
     /// One for each RST.
     private var snapshots: [ResetSnapshot] = []
     /// RSTs that were captured twice: the packets that show them again, and the place of each in `snapshots`.
-    private var repeats: [(number: Int, moment: Int32)] = []
+    private var repeats: [(number: Int, snapshot: Int32)] = []
 
     /// Of a capture that is read once: its connections.
     private(set) var numbers: ConnectionNumbers?
@@ -213,10 +213,13 @@ struct ConnectionShard: Sendable {
         }
         log.append(segment, to: &entries[place].waiting)
         // A RST is mostly the last segment, and what it asks of other connections has to be asked soon.
-        if entries[place].waiting.count >= Self.followedAtOnce || flags.contains(.rst), !entries[place].isDue {
-            entries[place].isDue = true
-            due.append(Int32(truncatingIfNeeded: place))
-        }
+        if entries[place].waiting.count >= Self.followedAtOnce || flags.contains(.rst) { followSoon(place) }
+    }
+
+    private mutating func followSoon(_ place: Int) {
+        guard !entries[place].isDue, entries[place].waiting.count > 0 else { return }
+        entries[place].isDue = true
+        due.append(Int32(truncatingIfNeeded: place))
     }
 
     // MARK: - Following
@@ -240,7 +243,6 @@ struct ConnectionShard: Sendable {
     /// Follows the segments of a connection that wait.
     private mutating func follow(_ place: Int) {
         entries[place].isDue = false
-        guard entries[place].waiting.count > 0 else { return }
         if entries[place].state < 0 { entries[place].state = takeState(hasReset: entries[place].hasReset) }
         Self.follow(
             log, entries[place], place, &states[Int(entries[place].state)], &snapshots, &repeats)
@@ -249,7 +251,7 @@ struct ConnectionShard: Sendable {
 
     private static func follow(
         _ log: SegmentLog, _ entry: Entry, _ place: Int, _ state: inout Connection,
-        _ snapshots: inout [ResetSnapshot], _ repeats: inout [(number: Int, moment: Int32)]
+        _ snapshots: inout [ResetSnapshot], _ repeats: inout [(number: Int, snapshot: Int32)]
     ) {
         log.forEach(in: entry.waiting) { segment in
             state.take(segment, of: entry, place, &snapshots, &repeats)
@@ -282,16 +284,14 @@ struct ConnectionShard: Sendable {
 
     /// What became of the connections, when all segments are added.
     mutating func finish() -> FollowedConnections {
-        followDue()
-        // A connection that was reset is one, whatever interface showed the RST.
-        let reset = numbers == nil ? [] : Set(entries.lazy.filter(\.hasReset).map(\.connection))
-        let isWhole = numbers != nil
+        // Where a filter chose the connections, all have a RST. One that was reset is one, whatever interface showed the RST.
+        let reset = numbers == nil ? nil : Set(entries.lazy.filter(\.hasReset).map(\.connection))
+        let resetEntries = entries.indices.filter { reset?.contains(entries[$0].connection) ?? true }
+        for place in resetEntries { followSoon(place) }
         // What was followed in part is followed to its end; of the others hardly anybody asks.
-        for place in entries.indices where entries[place].waiting.count > 0 {
-            if !isWhole || entries[place].state >= 0 || reset.contains(entries[place].connection) { follow(place) }
-        }
+        for place in entries.indices where entries[place].state >= 0 { followSoon(place) }
+        followDue()
         for place in states.indices { states[place].finishZeek(&snapshots) }
-        let resetEntries = entries.indices.filter { !isWhole || reset.contains(entries[$0].connection) }
         return FollowedConnections(entries, states, log, snapshots, repeats, resetFlows: resetEntries)
     }
 

@@ -14,7 +14,7 @@ final class FollowedConnections: Sendable {
     /// The first of them with the segments that are kept of both ends, to be compared with those of other captures.
     let comparedFlows: [(place: Int, connection: Int32, isReversed: Bool, recent: [[SegmentNote]])]
     /// One for each RST.
-    private let moments: [ConnectionShard.ResetSnapshot]
+    private let snapshots: [ConnectionShard.ResetSnapshot]
     /// The packets of all RSTs, in order, with the places of these. Some show a RST again.
     let packets: [(number: Int, place: Int32)]
     /// For each RST the next ones of both ends in the same connection, or -1.
@@ -28,16 +28,16 @@ final class FollowedConnections: Sendable {
     ///   - resetFlows: the places of entries whose connection has a RST.
     init(
         _ entries: [ConnectionShard.Entry], _ states: [ConnectionShard.Connection], _ log: SegmentLog,
-        _ moments: [ConnectionShard.ResetSnapshot], _ repeats: [(number: Int, moment: Int32)], resetFlows: [Int]
+        _ snapshots: [ConnectionShard.ResetSnapshot], _ repeats: [(number: Int, snapshot: Int32)], resetFlows: [Int]
     ) {
         flows = entries.map { entry in
             EndedFlow(entry, entry.state < 0 ? ConnectionShard.Connection() : states[Int(entry.state)])
         }
         self.log = log
-        self.moments = moments
+        self.snapshots = snapshots
         packets =
-            (moments.indices.map { (moments[$0].note.number, Int32(truncatingIfNeeded: $0)) }
-            + repeats.map { ($0.number, $0.moment) }).sorted { $0.0 < $1.0 }
+            (snapshots.indices.map { (snapshots[$0].note.number, Int32(truncatingIfNeeded: $0)) }
+            + repeats.map { ($0.number, $0.snapshot) }).sorted { $0.0 < $1.0 }
         self.resetFlows = resetFlows
         comparedFlows = resetFlows.prefix(ConnectionTable.comparedFlows).compactMap { place in
             let entry = entries[place]
@@ -45,7 +45,7 @@ final class FollowedConnections: Sendable {
             let state = states[Int(entry.state)]
             return (place, entry.connection, entry.isReversed, (0..<2).map { state.recent($0).inOrder })
         }
-        nextResets = Self.nextResets(moments, flowCount: entries.count)
+        nextResets = Self.nextResets(snapshots, flowCount: entries.count)
         byConnection = entries.indices.filter { entries[$0].connection >= 0 }.map {
             (entries[$0].connection, Int32($0))
         }
@@ -81,25 +81,25 @@ final class FollowedConnections: Sendable {
         guard entry.state < 0 else { return flows[flow].ends }
         var state = ConnectionShard.Connection()
         var snapshots: [ConnectionShard.ResetSnapshot] = []
-        var repeats: [(number: Int, moment: Int32)] = []
+        var repeats: [(number: Int, snapshot: Int32)] = []
         log.forEach(in: entry.waiting) { state.take($0, of: entry, flow, &snapshots, &repeats) }
         return state.ends
     }
 
     /// From the last RST to the first: of each flow the latest RSTs of both ends are known.
     private static func nextResets(
-        _ moments: [ConnectionShard.ResetSnapshot], flowCount: Int
+        _ snapshots: [ConnectionShard.ResetSnapshot], flowCount: Int
     ) -> [(ofSender: Int32, ofPeer: Int32)] {
         var latest = [(Int32, Int32)](repeating: (-1, -1), count: flowCount)
-        var nextResets = [(ofSender: Int32, ofPeer: Int32)](repeating: (-1, -1), count: moments.count)
-        for place in moments.indices.reversed() {
-            let flow = Int(moments[place].flow)
+        var nextResets = [(ofSender: Int32, ofPeer: Int32)](repeating: (-1, -1), count: snapshots.count)
+        for place in snapshots.indices.reversed() {
+            let flow = Int(snapshots[place].flow)
             let (first, second) = latest[flow]
             func isSameConnection(_ other: Int32) -> Bool {
-                other >= 0 && moments[Int(other)].generation == moments[place].generation
+                other >= 0 && snapshots[Int(other)].generation == snapshots[place].generation
             }
             let next = (isSameConnection(first) ? first : -1, isSameConnection(second) ? second : -1)
-            if moments[place].sender == 0 {
+            if snapshots[place].sender == 0 {
                 nextResets[place] = (next.0, next.1)
                 latest[flow].0 = Int32(truncatingIfNeeded: place)
             } else {
@@ -121,24 +121,25 @@ final class FollowedConnections: Sendable {
     func context(
         at place: Int32, shard: Int = 0, knowing injectors: KnownInjectors? = nil, host: HostProfiles.Profile? = nil
     ) -> ConnectionContext {
-        let moment = Int(place)
-        let final = final(moment)
+        let snapshot = Int(place)
+        let final = final(snapshot)
         var strangers = ConnectionContext.Strangers()
         strangers.host = host
         if let injectors, !injectors.isEmpty {
-            let flow = KnownInjectors.Connection(shard: shard, number: Int(moments[moment].flow))
-            let (reset, sender) = (moments[moment].note, Int(moments[moment].sender))
+            let flow = KnownInjectors.Connection(shard: shard, number: Int(snapshots[snapshot].flow))
+            let (reset, sender) = (snapshots[snapshot].note, Int(snapshots[snapshot].sender))
             strangers.sibling = injectors.sibling(
-                of: reset, in: flow, sender: sender, own: moments[moment].ends[sender])
+                of: reset, in: flow, sender: sender, own: snapshots[snapshot].ends[sender])
             strangers.likeElsewhere = injectors.like(reset, in: flow)
             strangers.earlier = injectors.claim(before: reset.number, in: flow)
         }
         return ConnectionContext(
-            reset: moments[moment].note, ends: moments[moment].ends, sender: Int(moments[moment].sender),
-            answerHistory: moments[moment].answerHistory.value, previous: moments[moment].previous,
-            after: after(moment, final), final: final, duplicates: Int(flows[Int(moments[moment].flow)].duplicates),
-            zeek: moments[moment].zeek, strangers: strangers,
-            lacksPast: flows[Int(moments[moment].flow)].entry.lacksPast && moments[moment].generation == 0)
+            reset: snapshots[snapshot].note, ends: snapshots[snapshot].ends, sender: Int(snapshots[snapshot].sender),
+            answerHistory: snapshots[snapshot].answerHistory.value, previous: snapshots[snapshot].previous,
+            after: after(snapshot, final), final: final,
+            duplicates: Int(flows[Int(snapshots[snapshot].flow)].duplicates),
+            zeek: snapshots[snapshot].zeek, strangers: strangers,
+            lacksPast: flows[Int(snapshots[snapshot].flow)].entry.lacksPast && snapshots[snapshot].generation == 0)
     }
 
     /// The RSTs that show by themselves that a third party sent them.
@@ -148,9 +149,9 @@ final class FollowedConnections: Sendable {
     ///   - names: of the connections.
     func injected(shard: Int, _ names: ConnectionNames) -> [KnownInjectors.Claim] {
         var claims: [KnownInjectors.Claim] = []
-        for place in moments.indices where hasForeignHeader(place) {
+        for place in snapshots.indices where hasForeignHeader(place) {
             let context = context(at: Int32(truncatingIfNeeded: place))
-            let (reset, flow) = (moments[place].note, Int(moments[place].flow))
+            let (reset, flow) = (snapshots[place].note, Int(snapshots[place].flow))
             let injection = Injection(
                 reset, context, context.trigger, isIPv4: names.tuple(flows[flow].connection).source.isIPv4,
                 isFiltered: false)
@@ -158,7 +159,7 @@ final class FollowedConnections: Sendable {
             claims.append(
                 KnownInjectors.Claim(
                     reset: reset, flow: KnownInjectors.Connection(shard: shard, number: flow),
-                    sender: Int(moments[place].sender)))
+                    sender: Int(snapshots[place].sender)))
             if claims.count == KnownInjectors.kept { break }
         }
         return claims
@@ -166,35 +167,35 @@ final class FollowedConnections: Sendable {
 
     /// Something in its header is not that of its end: few RSTs are looked at more closely.
     private func hasForeignHeader(_ place: Int) -> Bool {
-        let note = moments[place].note
+        let note = snapshots[place].note
         guard !note.isMalformed else { return false }
-        let (segments, lowest, highest) = moments[place].ends.ttls(of: Int(moments[place].sender))
+        let (segments, lowest, highest) = snapshots[place].ends.ttls(of: Int(snapshots[place].sender))
         return segments > 0 && lowest == highest && lowest != note.ttl
-            || note.window != 0 && !note.flags.contains(.ack) || moments[place].answerHistory.value.copied != 0
+            || note.window != 0 && !note.flags.contains(.ack) || snapshots[place].answerHistory.value.copied != 0
     }
 
     /// Both ends when the capture ended or the next connection began.
-    private func final(_ moment: Int) -> FinalEnds {
-        let flow = Int(moments[moment].flow)
-        let generation = moments[moment].generation
+    private func final(_ snapshot: Int) -> FinalEnds {
+        let flow = Int(snapshots[snapshot].flow)
+        let generation = snapshots[snapshot].generation
         if generation == flows[flow].generation { return currentEnds(flow) }
         let past = flows[flow].past
         let place = past.firstPlace { $0.generation < generation }
-        return FinalEnds(place < past.count ? past[place].ends : moments[moment].ends)
+        return FinalEnds(place < past.count ? past[place].ends : snapshots[snapshot].ends)
     }
 
     /// Both ends of a flow with all its RSTs.
     private func currentEnds(_ flow: Int) -> FinalEnds {
         let pending = Int(flows[flow].pending)
         guard pending >= 0 else { return FinalEnds(ends(of: flow)) }
-        return FinalEnds(flows[flow].ends, last: (Int(moments[pending].sender), moments[pending].note))
+        return FinalEnds(flows[flow].ends, last: (Int(snapshots[pending].sender), snapshots[pending].note))
     }
 
-    private func after(_ moment: Int, _ final: FinalEnds) -> ConnectionShard.After {
-        let (own, peer) = (Int(moments[moment].sender), 1 - Int(moments[moment].sender))
-        let followers = moments[moment].followers.value
-        let next = nextResets[moment]
-        let before = (own: moments[moment].ends.counts(of: own), peer: moments[moment].ends.counts(of: peer))
+    private func after(_ snapshot: Int, _ final: FinalEnds) -> ConnectionShard.After {
+        let (own, peer) = (Int(snapshots[snapshot].sender), 1 - Int(snapshots[snapshot].sender))
+        let followers = snapshots[snapshot].followers.value
+        let next = nextResets[snapshot]
+        let before = (own: snapshots[snapshot].ends.counts(of: own), peer: snapshots[snapshot].ends.counts(of: peer))
         let all = (own: final.counts(of: own), peer: final.counts(of: peer))
         return ConnectionShard.After(
             fromSender: all.own.segments - before.own.segments, senderFirst: followers.ofSender,
@@ -202,38 +203,38 @@ final class FollowedConnections: Sendable {
             fromPeer: all.peer.segments - before.peer.segments, peerFirst: followers.ofPeer,
             // The RST itself is not among those before it.
             resets: all.own.resets - before.own.resets - 1,
-            nextReset: next.ofSender < 0 ? nil : LaterNote(moments[Int(next.ofSender)].note),
+            nextReset: next.ofSender < 0 ? nil : LaterNote(snapshots[Int(next.ofSender)].note),
             peerResets: all.peer.resets - before.peer.resets,
-            peerReset: next.ofPeer < 0 ? nil : LaterNote(moments[Int(next.ofPeer)].note))
+            peerReset: next.ofPeer < 0 ? nil : LaterNote(snapshots[Int(next.ofPeer)].note))
     }
 
     /// The segment that a RST refuses, where its sender had sent nothing but a SYN to that address and port.
     func refusedByStranger(
         _ place: Int
     ) -> (reset: Int, connection: Int32, isReversed: Bool, segment: SegmentNote)? {
-        let moment = moments[place]
-        guard let segment = moment.refused else { return nil }
-        let flow = flows[Int(moment.flow)]
-        return (moment.note.number, flow.connection, flow.isReversed != (moment.sender == 1), segment)
+        let snapshot = snapshots[place]
+        guard let segment = snapshot.refused else { return nil }
+        let flow = flows[Int(snapshot.flow)]
+        return (snapshot.note.number, flow.connection, flow.isReversed != (snapshot.sender == 1), segment)
     }
 
     /// It refuses a SYN, and the capture has nothing else of its end in this connection.
     func refusesSyn(_ place: Int) -> Bool {
-        moments[place].note.flags.contains(.ack) && moments[place].note.isBareAnswer
-            && moments[place].ends.counts(of: Int(moments[place].sender)).segments == 0
+        snapshots[place].note.flags.contains(.ack) && snapshots[place].note.isBareAnswer
+            && snapshots[place].ends.counts(of: Int(snapshots[place].sender)).segments == 0
     }
 
     /// It answers a segment with ACK as no connection does, and neither end's SYN was captured.
     func answersWithoutHandshake(_ place: Int) -> Bool {
-        let (note, ends) = (moments[place].note, moments[place].ends)
+        let (note, ends) = (snapshots[place].note, snapshots[place].ends)
         guard note.isBareAnswer, !note.flags.contains(.ack) else { return false }
         return (0..<2).allSatisfy { ends.counts(of: $0).segments == 0 || ends[$0].syn == nil }
     }
 
     /// The connection and direction of a RST.
     func connection(ofReset place: Int) -> (connection: Int32, isReversed: Bool) {
-        let flow = flows[Int(moments[place].flow)]
-        return (flow.connection, flow.isReversed != (moments[place].sender == 1))
+        let flow = flows[Int(snapshots[place].flow)]
+        return (flow.connection, flow.isReversed != (snapshots[place].sender == 1))
     }
 
     /// Each flow with its connection, and whether the sender of its first segment comes second there.
