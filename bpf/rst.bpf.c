@@ -288,9 +288,9 @@ static __always_inline void set_entrance(struct rst_event *e, struct sk_buff *sk
 }
 
 /*
- * A reset that answers the pending answer of this CPU: the decision that tcp_send_reset was silent about. Only now
- * is it sure that an answer is sent at all. The address and port of one end may have been translated meanwhile; sequence
- * numbers are not.
+ * A reset that is the pending answer of this CPU: the decision that tcp_send_reset does not report. Only now is it certain
+ * that an answer is sent at all. The address and port of one end may have been translated meanwhile; sequence numbers are
+ * not.
  */
 static __always_inline void emit_decision(void *ctx, const struct headers *h)
 {
