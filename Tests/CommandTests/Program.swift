@@ -48,6 +48,17 @@ enum Program {
             errors: String(decoding: try Data(contentsOf: err), as: UTF8.self))
     }
 
+    /// What can be read from a descriptor, to the end or as far as it has come.
+    static func rest(of descriptor: Int32) -> [UInt8] {
+        var bytes: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 4096)
+        while true {
+            let count = read(descriptor, &buffer, buffer.count)
+            guard count > 0 else { return bytes }
+            bytes += buffer[..<count]
+        }
+    }
+
     /// A folder that is removed when the body is done.
     static func withFolder<Value>(_ body: (URL) throws -> Value) throws -> Value {
         let folder = FileManager.default.temporaryDirectory.appending(path: "rst-\(UUID().uuidString)")

@@ -31,13 +31,7 @@ import Testing
         process.standardError = FileHandle.nullDevice
         try process.run()
         close(terminal)
-        var bytes: [UInt8] = []
-        var buffer = [UInt8](repeating: 0, count: 4096)
-        while true {
-            let count = read(leader, &buffer, buffer.count)
-            guard count > 0 else { break }
-            bytes += buffer[..<count]
-        }
+        let bytes = Program.rest(of: leader)
         process.waitUntilExit()
         close(leader)
         #expect(process.terminationStatus == 0)

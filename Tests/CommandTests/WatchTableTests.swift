@@ -67,13 +67,7 @@ struct WatchTableTests {
         }
 
         private func take() -> String {
-            var bytes: [UInt8] = []
-            var buffer = [UInt8](repeating: 0, count: 4096)
-            while true {
-                let count = read(leader, &buffer, buffer.count)
-                guard count > 0 else { break }
-                bytes += buffer[..<count]
-            }
+            let bytes = Program.rest(of: leader)
             let text = String(decoding: bytes, as: UTF8.self)
             output += text
             return text
