@@ -118,42 +118,60 @@ struct KernelSymbols {
 struct LiveSymbols {
     private let kallsyms: () -> [UInt8]
     private let modules: () -> [UInt8]
+    private let now: () -> Int64
     private var symbols: KernelSymbols
     private var seenModules: [UInt8]
     private var read: Int64
+    /// Had no name when the text was last read: reading it again for them would not help. They would have it read once a
+    /// second, on the thread that empties the ring.
+    private var nameless: Set<UInt64> = []
 
-    init(kallsyms: @escaping () -> [UInt8], modules: @escaping () -> [UInt8]) {
+    /// How many nameless addresses are remembered.
+    private static let mostNameless = 4096
+
+    /// - Parameter now: CLOCK_MONOTONIC in nanoseconds.
+    init(
+        kallsyms: @escaping () -> [UInt8], modules: @escaping () -> [UInt8],
+        now: @escaping () -> Int64 = { clockNanoseconds(CLOCK_MONOTONIC) }
+    ) {
         self.kallsyms = kallsyms
         self.modules = modules
+        self.now = now
         // The modules first: one that comes in between is then noticed.
         seenModules = modules()
         symbols = KernelSymbols(kallsyms: kallsyms(), modules: seenModules)
-        read = clockNanoseconds(CLOCK_MONOTONIC)
+        read = now()
     }
 
     var isEmpty: Bool { symbols.isEmpty }
 
-    /// A name for each address, or the address itself where nothing is known.
+    /// A name for each address, or the address itself where nothing is known. At 0 there is no code, as a pointer to no
+    /// function says.
     mutating func names(_ addresses: some Sequence<UInt64>) -> [String] {
         let addresses = Array(addresses)
-        if !addresses.allSatisfy(symbols.isFixed) {
-            let now = modules()
+        let code = addresses.filter { $0 != 0 }
+        if !code.allSatisfy(symbols.isFixed) {
+            let listed = modules()
             // Users and references change all the time.
-            if Self.identities(now) != Self.identities(seenModules) { reload(now) }
+            if Self.identities(listed) != Self.identities(seenModules) { reload(listed) }
         }
-        if addresses.contains(where: { symbols.name($0) == nil }),
+        if code.contains(where: { symbols.name($0) == nil && !nameless.contains($0) }),
             // A BPF program may have come since; the text is long, so not too often.
-            clockNanoseconds(CLOCK_MONOTONIC) - read > 1_000_000_000
+            now() - read > 1_000_000_000
         {
             reload(modules())
+            for address in code where symbols.name(address) == nil && nameless.count < Self.mostNameless {
+                nameless.insert(address)
+            }
         }
         return addresses.map { symbols.name($0) ?? "0x" + String($0, radix: 16) }
     }
 
-    private mutating func reload(_ now: [UInt8]) {
-        seenModules = now
-        symbols = KernelSymbols(kallsyms: kallsyms(), modules: now)
-        read = clockNanoseconds(CLOCK_MONOTONIC)
+    private mutating func reload(_ listed: [UInt8]) {
+        seenModules = listed
+        symbols = KernelSymbols(kallsyms: kallsyms(), modules: listed)
+        nameless = []
+        read = now()
     }
 
     private static func identities(_ modules: [UInt8]) -> Set<String> {

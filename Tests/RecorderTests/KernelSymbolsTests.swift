@@ -18,6 +18,8 @@ private final class Kernel: Sendable {
             """
         var modules = "veth 8192 0 - Live 0xffffffffc0100000\n"
         var reads = 0
+        /// Nanoseconds.
+        var now: Int64 = 0
     }
 
     let text = Mutex(Text())
@@ -29,7 +31,7 @@ private final class Kernel: Sendable {
                     $0.reads += 1
                     return Array($0.kallsyms.utf8)
                 }
-            }, modules: { self.text.withLock { Array($0.modules.utf8) } })
+            }, modules: { self.text.withLock { Array($0.modules.utf8) } }, now: { self.text.withLock { $0.now } })
     }
 }
 
@@ -106,6 +108,22 @@ private final class Kernel: Sendable {
         kernel.text.withLock { $0.modules = "veth 8192 7 bridge,br_netfilter Live 0xffffffffc0100000\n" }
         #expect(symbols.names([0xffff_ffff_c010_0010]) == ["veth_xmit+0x10 [veth]"])
         #expect(kernel.text.withLock { $0.reads } == 1)
+    }
+
+    /// The text is megabytes long, and whoever waits for it does not empty the ring.
+    @Test func whatHasNoNameIsLookedForOnce() {
+        let kernel = Kernel()
+        var symbols = kernel.symbols()
+        func reads(after seconds: Int64, _ addresses: [UInt64]) -> Int {
+            kernel.text.withLock { $0.now += seconds * 1_000_000_000 }
+            _ = symbols.names(addresses)
+            return kernel.text.withLock { $0.reads }
+        }
+        // A pointer to no function.
+        #expect(reads(after: 2, [0]) == 1)
+        #expect(reads(after: 2, [0xffff_ffff_c080_0000]) == 2)
+        #expect(reads(after: 2, [0xffff_ffff_c080_0000]) == 2)
+        #expect(reads(after: 2, [0xffff_ffff_c090_0000]) == 3)
     }
 
     @Test func whatHasNoNameIsGivenAsItIs() {

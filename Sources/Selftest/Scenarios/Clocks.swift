@@ -37,7 +37,7 @@ extension Scenarios {
             defer { try? set(offset: offset) }
             try refuse(40004...40006)
             // Long enough for the recorder to compare the clocks.
-            usleep(200_000)
+            usleep(500_000)
             try refuse(40007...40009)
         }
         try refuse(40010...40012)
