@@ -128,6 +128,9 @@ struct LiveSymbols {
 
     /// How many nameless addresses are remembered.
     private static let mostNameless = 4096
+    /// Names of the kernel's own functions, which stay: a flood asks for the same few.
+    private var fixed: [UInt64: String] = [:]
+    private static let mostFixed = 4096
 
     /// - Parameter now: CLOCK_MONOTONIC in nanoseconds.
     init(
@@ -149,7 +152,7 @@ struct LiveSymbols {
     /// function says.
     mutating func names(_ addresses: some Sequence<UInt64>) -> [String] {
         let addresses = Array(addresses)
-        let code = addresses.filter { $0 != 0 }
+        let code = addresses.filter { $0 != 0 && fixed[$0] == nil }
         if !code.allSatisfy(symbols.isFixed) {
             let listed = modules()
             // Users and references change all the time.
@@ -164,7 +167,17 @@ struct LiveSymbols {
                 nameless.insert(address)
             }
         }
-        return addresses.map { symbols.name($0) ?? "0x" + String($0, radix: 16) }
+        return addresses.map { name($0) }
+    }
+
+    private mutating func name(_ address: UInt64) -> String {
+        if let known = fixed[address] { return known }
+        let name = symbols.name(address)
+        if let name, symbols.isFixed(address) {
+            if fixed.count >= Self.mostFixed { fixed = [:] }
+            fixed[address] = name
+        }
+        return name ?? "0x" + String(address, radix: 16)
     }
 
     private mutating func reload(_ listed: [UInt8]) {

@@ -2,7 +2,7 @@ import KernelEvents
 
 /// Which processes have which TCP socket open: a table that is read anew when it is asked and too old to tell.
 ///
-/// Reading it takes time from the events: a twentieth of it in the long run, however many sockets nobody is found to
+/// Reading it takes time from the events: a fiftieth of it in the long run, however many sockets nobody is found to
 /// have, and at once no more than was saved up and one reading.
 struct SocketHolders {
     struct Holder: Equatable {
@@ -27,7 +27,7 @@ struct SocketHolders {
     /// Nanoseconds after which an answer is doubted: sockets are handed from process to process.
     static let freshness: Int64 = 1_000_000_000
     /// Of the time, one part in so many goes into reading.
-    static let share: Int64 = 20
+    static let share: Int64 = 50
     /// Nanoseconds of reading that are saved up at most.
     static let savings: Int64 = 100_000_000
     /// A reading costs no less, nanoseconds: it makes work for the kernel beside its own time.

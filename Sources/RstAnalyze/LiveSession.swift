@@ -47,7 +47,7 @@ struct LiveSession {
     private static let busyInterval: UInt32 = 25_000
     /// Judging all that came lately takes the longer the more that is: in between there is so many times the time that the last
     /// one took, at most so many nanoseconds.
-    private static let restFactor: Int64 = 15
+    private static let restFactor: Int64 = 30
     private static let longestRest: Int64 = 400_000_000
 
     func run() throws -> Outcome {

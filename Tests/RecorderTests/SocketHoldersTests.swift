@@ -87,7 +87,7 @@ private final class Host {
             host.time += 30_000
         }
         let reading = Int64(host.reads - 1) * max(cost, SocketHolders.leastCost)
-        #expect(host.reads > 3)
+        #expect(host.reads > 2)
         #expect(reading <= (host.time - start) / SocketHolders.share + SocketHolders.savings + cost)
     }
 }

@@ -26,8 +26,27 @@ final class LiveFile {
     private var lastRead: Int64 = .min
 
     private enum Content {
-        case capture(number: Int, GrowingCapture, LiveSegments)
-        case events(number: Int, RecordingDecoder)
+        case capture(Capture)
+        case events(Events)
+    }
+
+    /// Read in place: these are large.
+    private final class Capture {
+        let number: Int
+        var file = GrowingCapture(selecting: .all)
+        var segments: LiveSegments
+
+        init(number: Int, memory: Int) {
+            self.number = number
+            segments = LiveSegments(memory: memory)
+        }
+    }
+
+    private final class Events {
+        let number: Int
+        var decoder = RecordingDecoder()
+
+        init(number: Int) { self.number = number }
     }
 
     /// - Parameters:
@@ -90,7 +109,7 @@ final class LiveFile {
 
     /// What is known of the connections of the capture with that number.
     func followed(capture number: Int) -> FollowedCapture? {
-        if case .capture(number, _, let segments)? = content { segments.snapshot() } else { nil }
+        if case .capture(let capture)? = content, capture.number == number { capture.segments.snapshot() } else { nil }
     }
 
     private func isOpen() throws -> Bool {
@@ -114,16 +133,15 @@ final class LiveFile {
         guard head.count >= FileKind.prefixLength else { return }
         switch FileKind(prefix: head) {
         case .pcap, .pcapng:
-            content = .capture(
-                number: correlator.addCapture(CaptureInput(file: path, packets: 0, interfaces: [], resets: [])),
-                GrowingCapture(selecting: .all), LiveSegments(memory: memory))
+            let number = correlator.addCapture(CaptureInput(file: path, packets: 0, interfaces: [], resets: []))
+            content = .capture(Capture(number: number, memory: memory))
         case .gzip, .zstd, .lz4, .xz, .bzip2:
             throw LiveFileError(description: "a compressed file cannot be followed")
         case .other:
             guard RecordingDecoder.looksLikeEvents(head) else {
                 throw LiveFileError(description: "it is neither a capture nor events.jsonl")
             }
-            content = .events(number: correlator.addRecording(path), RecordingDecoder())
+            content = .events(Events(number: correlator.addRecording(path)))
         }
         let first = head
         head = []
@@ -131,39 +149,28 @@ final class LiveFile {
     }
 
     private func add(_ bytes: ArraySlice<UInt8>) throws {
-        // The only owner while it changes.
-        let known = content
-        content = nil
-        switch known {
-        case .capture(let number, var capture, var segments):
-            defer { content = .capture(number: number, capture, segments) }
-            try capture.feed(bytes, into: &segments)
-        case .events(let number, var decoder):
-            defer { content = .events(number: number, decoder) }
-            try decoder.feed(bytes.span.bytes)
+        switch content {
+        case .capture(let capture): try capture.file.feed(bytes, into: &capture.segments)
+        case .events(let events): try events.decoder.feed(bytes.span.bytes)
         case nil: break
         }
     }
 
     private func deliver(into correlator: inout LiveCorrelator, at time: Int64) {
-        let known = content
-        content = nil
-        switch known {
-        case .capture(let number, var capture, var segments):
-            let resets = segments.takeResets()
-            let base = InputLoader.input(path, capture.summary, [])
-            _ = capture.takeResetRemarks()
-            segments.look(at: time)
+        switch content {
+        case .capture(let capture):
+            let resets = capture.segments.takeResets()
+            let base = InputLoader.input(path, capture.file.summary, [])
+            _ = capture.file.takeResetRemarks()
+            capture.segments.look(at: time)
             if let last = resets.last {
                 note(clockNow(CLOCK_REALTIME).subtractingReportingOverflow(last.time).partialValue)
             }
-            content = .capture(number: number, capture, segments)
-            correlator.take(resets, of: number, base, at: time)
-        case .events(let number, var decoder):
-            let new = decoder.takeNew()
-            content = .events(number: number, decoder)
+            correlator.take(resets, of: capture.number, base, at: time)
+        case .events(let events):
+            let new = events.decoder.takeNew()
             if let last = new.events.last { note(time.subtractingReportingOverflow(last.monotonic).partialValue) }
-            correlator.take(new, of: number, at: time)
+            correlator.take(new, of: events.number, at: time)
         case nil: break
         }
     }
@@ -189,11 +196,7 @@ final class LiveFile {
 
     private func end(into correlator: inout LiveCorrelator, at time: Int64) throws {
         hasEnded = true
-        if case .capture(let number, var capture, var segments)? = content {
-            content = nil
-            defer { content = .capture(number: number, capture, segments) }
-            try capture.feed([], isFinal: true, into: &segments)
-        }
+        if case .capture(let capture)? = content { try capture.file.feed([], isFinal: true, into: &capture.segments) }
         deliver(into: &correlator, at: time)
     }
 }
