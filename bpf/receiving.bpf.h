@@ -4,7 +4,8 @@
  *
  * tcp_receive_reset: TCP accepts a RST, and the socket is as the RST found it. The error that its program will get is known a
  * moment later, when inet_sock_set_state reports that the connection is over (tcp_reset() in net/ipv4/tcp_input.c): only then
- * there is an event. A RST that finds the socket closed has no effect, and is none.
+ * there is an event. A RST that finds the socket closed has no effect, and is none. Where the connection is over with an error
+ * and no RST was received, ICMP brought the error.
  */
 #ifndef RECEIVING_BPF_H
 #define RECEIVING_BPF_H
@@ -65,66 +66,90 @@ static __always_inline void set_waiters(struct rst_received *received, struct so
 	}
 }
 
-SEC("tp_btf/tcp_receive_reset")
-int tcp_receive_reset(__u64 *ctx)
+/*
+ * Errors that ICMP brings (icmp_err_convert[] in net/ipv4/icmp.c, icmpv6_err_convert() in net/ipv6/icmp.c). One that a signal, a
+ * program or a timer causes is none of them.
+ */
+static __always_inline bool is_of_icmp(int error)
 {
-	struct sock *sk = (void *)ctx[0];
-	struct tcp_sock *tp = (struct tcp_sock *)sk;
-	struct reception reception = {};
-	struct rst_received *received = &reception.received;
-	__u64 key = (__u64)sk;
-	__u32 sent, got;
-	__u8 state;
+	switch (error) {
+	case 13:  /* EACCES */
+	case 64:  /* ENONET */
+	case 71:  /* EPROTO */
+	case 90:  /* EMSGSIZE */
+	case 92:  /* ENOPROTOOPT */
+	case 95:  /* EOPNOTSUPP */
+	case 101: /* ENETUNREACH */
+	case 111: /* ECONNREFUSED */
+	case 112: /* EHOSTDOWN */
+	case 113: /* EHOSTUNREACH */
+		return true;
+	default:
+		return false;
+	}
+}
 
-	if (!is_netns_of_socket_wanted(sk) || !is_connection_wanted(sk))
-		return 0;
-	state = BPF_CORE_READ(sk, __sk_common.skc_state);
-	reception.mono_ns = bpf_ktime_get_ns();
-	reception.rcv_nxt = BPF_CORE_READ(tp, rcv_nxt);
-	reception.snd_nxt = BPF_CORE_READ(tp, snd_nxt);
+/* The socket as the RST found it, or, if none was received, as it is now. */
+static __always_inline void set_reception(struct reception *reception, struct sock *sk, __u8 state)
+{
+	struct tcp_sock *tp = (struct tcp_sock *)sk;
+	struct rst_received *received = &reception->received;
+	__u32 sent, got;
+
+	reception->mono_ns = bpf_ktime_get_ns();
+	reception->rcv_nxt = BPF_CORE_READ(tp, rcv_nxt);
+	reception->snd_nxt = BPF_CORE_READ(tp, snd_nxt);
 	received->jiffies = bpf_jiffies64();
 	sent = (__u32)received->jiffies - BPF_CORE_READ(tp, lsndtime);
 	got = (__u32)received->jiffies -
 	      BPF_CORE_READ((struct inet_connection_sock *)sk, icsk_ack.lrcvtime);
 	received->idle_jiffies = sent < got ? sent : got;
 	if (state != TCP_SYN_SENT) {
-		received->unacknowledged = reception.snd_nxt - BPF_CORE_READ(tp, snd_una);
+		received->unacknowledged = reception->snd_nxt - BPF_CORE_READ(tp, snd_una);
 		/* The FIN has a number, and is no byte. */
 		if (is_ending(state) && state != TCP_FIN_WAIT2 && received->unacknowledged &&
-		    reception.snd_nxt == BPF_CORE_READ(tp, write_seq))
+		    reception->snd_nxt == BPF_CORE_READ(tp, write_seq))
 			received->unacknowledged--;
-		received->unread = reception.rcv_nxt - BPF_CORE_READ(tp, copied_seq);
+		received->unread = reception->rcv_nxt - BPF_CORE_READ(tp, copied_seq);
 		if (received->unread && BPF_CORE_READ(sk, __sk_common.skc_flags) & SOCK_DONE_BIT)
 			received->unread--;
 	}
 	received->in_call = is_locked(sk);
-	received->may_be_abort = (state == TCP_FIN_WAIT1 || state == TCP_FIN_WAIT2) &&
-				 BPF_CORE_READ(sk, sk_shutdown) & RCV_SHUTDOWN;
 	set_waiters(received, sk);
+}
+
+SEC("tp_btf/tcp_receive_reset")
+int tcp_receive_reset(__u64 *ctx)
+{
+	struct sock *sk = (void *)ctx[0];
+	struct reception reception = {};
+	__u64 key = (__u64)sk;
+	__u8 state;
+
+	if (!is_netns_of_socket_wanted(sk) || !is_connection_wanted(sk))
+		return 0;
+	state = BPF_CORE_READ(sk, __sk_common.skc_state);
+	set_reception(&reception, sk, state);
+	reception.received.may_be_abort = (state == TCP_FIN_WAIT1 || state == TCP_FIN_WAIT2) &&
+					  BPF_CORE_READ(sk, sk_shutdown) & RCV_SHUTDOWN;
 	bpf_map_update_elem(&receptions, &key, &reception, BPF_ANY);
 	return 0;
 }
 
-static __always_inline void report_reception(struct sock *sk)
+static __always_inline void report(__u8 kind, struct sock *sk, const struct reception *reception,
+				   int error)
 {
-	__u64 key = (__u64)sk;
-	struct reception *reception = bpf_map_lookup_elem(&receptions, &key);
+	struct rst_event *e = reserve(kind, RST_LOST_RECEIVE);
 	struct socket_memory *memory;
-	struct rst_event *e;
 	__u8 local[16];
 	__u16 port;
 
-	if (!reception)
+	if (!e)
 		return;
-	e = reserve(RST_RECEIVE, RST_LOST_RECEIVE);
-	if (!e) {
-		bpf_map_delete_elem(&receptions, &key);
-		return;
-	}
 	e->mono_ns = reception->mono_ns;
-	e->sock = key;
+	e->sock = (__u64)sk;
 	__builtin_memcpy(&e->received, &reception->received, sizeof(e->received));
-	e->received.error = BPF_CORE_READ(sk, sk_err);
+	e->received.error = error;
 	set_socket(e, sk);
 	set_tuple_of_socket(e, sk);
 	/* The tuple is that of the RST. */
@@ -141,9 +166,38 @@ static __always_inline void report_reception(struct sock *sk)
 	memory = recall(sk);
 	if (memory)
 		e->received.since_ns = memory->begun_ns;
-	bpf_map_delete_elem(&receptions, &key);
 	set_ending(e);
 	bpf_ringbuf_submit(e, 0);
+}
+
+/*
+ * What a segment or a timer does to a connection while no program has its socket locked. An error that a program has not asked for
+ * stays with the socket, and is no reason for what the program does later.
+ */
+static __always_inline bool is_ended_from_outside(struct sock *sk, int before)
+{
+	return !is_locked(sk) && (before == TCP_SYN_SENT || before == TCP_SYN_RECV ||
+				  before == TCP_ESTABLISHED || before == TCP_CLOSE_WAIT);
+}
+
+static __always_inline void report_reception(struct sock *sk, int before)
+{
+	__u64 key = (__u64)sk;
+	struct reception *reception = bpf_map_lookup_elem(&receptions, &key);
+	int error = BPF_CORE_READ(sk, sk_err);
+	struct reception fresh = {};
+	__u8 kind = RST_RECEIVE;
+
+	if (!reception) {
+		if (!is_of_icmp(error) || !is_ended_from_outside(sk, before) ||
+		    !is_connection_wanted(sk))
+			return;
+		set_reception(&fresh, sk, before);
+		kind = RST_FAIL;
+	}
+	report(kind, sk, reception ? reception : &fresh, error);
+	if (reception)
+		bpf_map_delete_elem(&receptions, &key);
 }
 
 #endif

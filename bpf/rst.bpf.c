@@ -8,6 +8,8 @@
  *
  * tcp_receive_reset (receiving.bpf.h): a RST was accepted. The socket that it ended, and who had it.
  *
+ * kfree_skb (ignoring.bpf.h): a RST that came had no effect, and why.
+ *
  * What these two tell of sockets beyond their own fields is remembered in sockets.bpf.h, by two programs more. None of them
  * needs a kprobe or fentry, which some kernels lack.
  *
@@ -208,7 +210,7 @@ static __always_inline void set_ending(struct rst_event *e)
 {
 	struct connection_key key = {.netns = e->netns};
 	/* The RST that is received comes from the other end. */
-	bool received = e->kind == RST_RECEIVE;
+	bool received = e->kind != RST_EMIT && e->kind != RST_DECIDE;
 	struct rst_ending *ending;
 
 	if ((e->has & RST_HAS_SOCKET) && e->state != TCP_LISTEN && e->state != TCP_CLOSE &&
@@ -234,9 +236,10 @@ static __always_inline void set_stack(struct rst_event *e, void *ctx)
 
 static __always_inline struct rst_event *reserve(__u8 kind, __u32 lost)
 {
-	/* A reception has no stack, and leaves that room to others. */
+	/* What is received has no stack, and leaves that room to others. */
 	struct rst_event *e = bpf_ringbuf_reserve(
-	    &events, kind == RST_RECEIVE ? RST_EVENT_HEAD : sizeof(struct rst_event), 0);
+	    &events,
+	    kind == RST_EMIT || kind == RST_DECIDE ? sizeof(struct rst_event) : RST_EVENT_HEAD, 0);
 
 	if (!e) {
 		count(lost);
@@ -490,6 +493,7 @@ static __always_inline int decide(void *ctx, bool has_reason, __u32 reason)
 }
 
 #include "receiving.bpf.h"
+#include "ignoring.bpf.h"
 
 /* (sk, skb): up to 6.9. User space loads this one or the next, as the kernel's BTF says. */
 SEC("tp_btf/tcp_send_reset")

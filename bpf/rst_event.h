@@ -18,6 +18,8 @@ enum rst_event_kind {
 	RST_EMIT = 1,
 	RST_DECIDE = 2,
 	RST_RECEIVE = 3,
+	RST_IGNORE = 4, /* a RST that came had no effect */
+	RST_FAIL = 5,	/* a connection ended by an error that no RST brought */
 };
 
 /* What rst_event.has says is filled in. */
@@ -152,6 +154,14 @@ struct rst_received {
 	    may_be_abort; /* data after a shutdown has the same effect: tcp_send_reset follows then */
 };
 
+/* Where a RST had no effect. */
+struct rst_ignored {
+	uint64_t location; /* in the kernel's code */
+};
+
+/* How many drop reasons are told apart (enum skb_drop_reason has fewer; those of subsystems are beyond). */
+#define RST_DROP_REASONS 256
+
 struct rst_event {
 	uint64_t mono_ns;	 /* bpf_ktime_get_ns */
 	uint64_t skb;		 /* kernel address; 0 if none */
@@ -176,7 +186,8 @@ struct rst_event {
 	uint32_t uid;
 	uint32_t sock_uid;
 	uint32_t owner_pid;
-	uint32_t reason; /* enum sk_rst_reason of the running kernel */
+	uint32_t
+	    reason; /* enum sk_rst_reason of the running kernel; of RST_IGNORE, enum skb_drop_reason */
 	uint32_t user_timeout_ms;
 	int32_t linger2;       /* jiffies; -1 is off */
 	uint32_t stack_frames; /* how many of stack[] are valid */
@@ -211,10 +222,12 @@ struct rst_event {
 	struct rst_ending ending;
 	union {
 		struct rst_conntrack conntrack; /* RST_DECIDE */
-		struct rst_received received;	/* RST_RECEIVE */
+		struct rst_received received;	/* RST_RECEIVE, RST_FAIL */
+		struct rst_ignored ignored;	/* RST_IGNORE */
 	};
-	uint64_t sock;			  /* address of the struct sock; 0 if none */
-	uint64_t stack[RST_STACK_FRAMES]; /* innermost first; not part of RST_RECEIVE's record */
+	uint64_t sock; /* address of the struct sock; 0 if none */
+	uint64_t stack
+	    [RST_STACK_FRAMES]; /* innermost first; only part of RST_EMIT's and RST_DECIDE's records */
 };
 
 /* Bytes of an event without its stack. */

@@ -207,8 +207,8 @@ static __always_inline void remember_listener(struct sock *sk, const struct list
 
 #include "endings.bpf.h"
 
-/* The connection is over, which a RST that was received may have done. */
-static __always_inline void report_reception(struct sock *sk);
+/* The connection is over, which a RST or an ICMP error that was received may have done. */
+static __always_inline void report_reception(struct sock *sk, int before);
 
 SEC("tp_btf/inet_sock_set_state")
 int inet_sock_set_state(__u64 *ctx)
@@ -229,7 +229,7 @@ int inet_sock_set_state(__u64 *ctx)
 	if (after == TCP_SYN_SENT || (before == TCP_LISTEN && after == TCP_SYN_RECV))
 		fresh.begun_ns = bpf_ktime_get_ns();
 	if (after == TCP_CLOSE)
-		report_reception(sk);
+		report_reception(sk, before);
 	identify(&fresh, sk);
 	fresh.previous = before;
 	fresh.current = after;

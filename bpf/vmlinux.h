@@ -269,8 +269,14 @@ struct nf_conn {
 	struct nf_conntrack_tuple_hash tuplehash[2];
 };
 
+struct dst_entry {
+	struct net_device *dev;
+};
+
 struct sk_buff {
 	unsigned long _nfct; /* CONFIG_NF_CONNTRACK */
+	unsigned long _skb_refdst;
+	int skb_iif;
 	struct net_device *dev;
 	struct sock *sk;
 	unsigned int len;

@@ -15,6 +15,47 @@
 #include "rst_object.h"
 
 #define REASON_PREFIX "SK_RST_REASON_"
+#define DROP_PREFIX "SKB_DROP_REASON_"
+
+/*
+ * Why TCP, a socket or a firewall drops a segment that came in (include/net/dropreason-core.h). Others are given for copies too,
+ * which a packet socket has no room for.
+ */
+static const char *const drop_reasons[] = {
+    "NO_SOCKET",
+    "NETFILTER_DROP",
+    "SOCKET_FILTER",
+    "SOCKET_BACKLOG",
+    "XFRM_POLICY",
+    "IP_CSUM",
+    "TCP_CSUM",
+    "TCP_RESET",
+    "TCP_INVALID_SEQUENCE",
+    "TCP_INVALID_END_SEQUENCE",
+    "TCP_INVALID_ACK_SEQUENCE",
+    "TCP_INVALID_SYN",
+    "TCP_OLD_SEQUENCE",
+    "TCP_OVERWINDOW",
+    "TCP_OLD_ACK",
+    "TCP_TOO_OLD_ACK",
+    "TCP_ACK_UNSENT_DATA",
+    "TCP_FLAGS",
+    "TCP_CLOSE",
+    "TCP_LISTEN_OVERFLOW",
+    "TCP_RFC7323_PAWS",
+    "TCP_RFC7323_PAWS_ACK",
+    "TCP_RFC7323_TW_PAWS",
+    "TCP_RFC7323_TSECR",
+    "TCP_MD5NOTFOUND",
+    "TCP_MD5UNEXPECTED",
+    "TCP_MD5FAILURE",
+    "TCP_AUTH_HDR",
+    "TCP_AONOTFOUND",
+    "TCP_AOUNEXPECTED",
+    "TCP_AOKEYNOTFOUND",
+    "TCP_AOFAILURE",
+    "TCP_MINTTL",
+};
 
 /* What the recorder does where the kernel refuses a hook. */
 enum need {
@@ -43,7 +84,7 @@ static const struct descriptor {
 	/* OPTIONAL hooks: needed only if this tracepoint has that many arguments. */
 	struct {
 		const char *tracepoint;
-		int arguments;
+		int fewest, most;
 	} where;
 	int reason_from; /* with so many arguments, the kernel passes the reason of the reset; 0: never */
 	bool records; /* a run that was missed is an event that was lost */
@@ -73,13 +114,19 @@ static const struct descriptor {
      .place = FUNCTION,
      .need = OPTIONAL,
      .program = {{"tcp_v4_send_reset"}},
-     .where = {DECISION, 2},
+     .where = {DECISION, 2, 2},
      .records = true},
     {.name = "tcp_v6_send_reset",
      .place = FUNCTION,
      .need = OPTIONAL,
      .program = {{"tcp_v6_send_reset"}},
-     .where = {DECISION, 2},
+     .where = {DECISION, 2, 2},
+     .records = true},
+    {.name = "kfree_skb",
+     .place = TRACEPOINT,
+     .need = OPTIONAL,
+     .program = {{"kfree_skb3", 3, 3}, {"kfree_skb4", 4, INT_MAX}},
+     .where = {"kfree_skb", 3, INT_MAX},
      .records = true},
     {.name = "task_file",
      .place = ITERATOR,
@@ -94,6 +141,7 @@ struct rstbpf {
 	struct bpf_object *object;
 	struct btf *kernel;
 	const struct btf_type *reasons; /* enum sk_rst_reason, or NULL */
+	const struct btf_type *drops;	/* enum skb_drop_reason, or NULL */
 	struct bpf_program *program[RSTBPF_HOOKS];
 	struct bpf_link *link[RSTBPF_HOOKS];
 	struct rstbpf_hook hook[RSTBPF_HOOKS];
@@ -186,39 +234,66 @@ static int tracepoint_arguments(const struct btf *btf, const char *name)
 	return btf_vlen(type) - 1;
 }
 
-static void find_reasons(struct rstbpf *self)
+static const struct btf_type *find_enum(const struct rstbpf *self, const char *name)
 {
-	int id = btf__find_by_name_kind(self->kernel, "sk_rst_reason", BTF_KIND_ENUM);
+	int id = btf__find_by_name_kind(self->kernel, name, BTF_KIND_ENUM);
 
-	if (id > 0)
-		self->reasons = btf__type_by_id(self->kernel, id);
+	return id > 0 ? btf__type_by_id(self->kernel, id) : NULL;
 }
 
-const char *rstbpf_reason_name(const struct rstbpf *self, uint32_t reason)
+/* The name of an enum's value, without the prefix that all have. */
+static const char *name_in(const struct rstbpf *self, const struct btf_type *type, uint32_t number,
+			   const char *prefix)
 {
 	const struct btf_enum *value;
 	const char *name;
 
-	if (!self->reasons)
+	if (!type)
 		return NULL;
-	value = btf_enum(self->reasons);
-	for (int i = 0; i < btf_vlen(self->reasons); i++) {
-		if ((uint32_t)value[i].val != reason)
+	value = btf_enum(type);
+	for (int i = 0; i < btf_vlen(type); i++) {
+		if ((uint32_t)value[i].val != number)
 			continue;
 		name = btf__name_by_offset(self->kernel, value[i].name_off);
-		if (name && !strncmp(name, REASON_PREFIX, strlen(REASON_PREFIX)))
-			return name + strlen(REASON_PREFIX);
+		if (name && !strncmp(name, prefix, strlen(prefix)))
+			return name + strlen(prefix);
 		return name;
 	}
 	return NULL;
 }
 
+const char *rstbpf_reason_name(const struct rstbpf *self, uint32_t reason)
+{
+	return name_in(self, self->reasons, reason, REASON_PREFIX);
+}
+
+const char *rstbpf_drop_reason_name(const struct rstbpf *self, uint32_t reason)
+{
+	return name_in(self, self->drops, reason, DROP_PREFIX);
+}
+
+/* The drop reasons that are asked for, as this kernel numbers them. */
+static void set_wanted_drops(const struct rstbpf *self, uint64_t wanted[RST_DROP_REASONS / 64])
+{
+	memset(wanted, 0, RST_DROP_REASONS / 8);
+	for (uint32_t reason = 0; reason < RST_DROP_REASONS; reason++) {
+		const char *name = rstbpf_drop_reason_name(self, reason);
+
+		for (size_t i = 0; name && i < sizeof(drop_reasons) / sizeof(drop_reasons[0]); i++)
+			if (!strcmp(name, drop_reasons[i]))
+				wanted[reason / 64] |= 1ULL << reason % 64;
+	}
+}
+
 /* Whether an optional hook reports what no other does on this kernel. */
 static bool adds_something(const struct rstbpf *self, const struct descriptor *descriptor)
 {
-	return !descriptor->where.tracepoint ||
-	       tracepoint_arguments(self->kernel, descriptor->where.tracepoint) ==
-		   descriptor->where.arguments;
+	int arguments;
+
+	if (!descriptor->where.tracepoint)
+		return true;
+	arguments = tracepoint_arguments(self->kernel, descriptor->where.tracepoint);
+	return arguments >= descriptor->where.fewest && arguments <= descriptor->where.most;
 }
 
 /* The name of the hook's program that this kernel can load; NULL, with `detail`, if there is none. */
@@ -336,6 +411,7 @@ static uint32_t ring_size(uint32_t bytes)
 static int load(struct rstbpf *self, uint32_t ring_bytes, enum need least)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = "rst_analyze");
+	uint64_t drops[RST_DROP_REASONS / 64];
 
 	self->object = bpf_object__open_mem(rst_object, rst_object_size, &options);
 	if (!self->object)
@@ -345,6 +421,10 @@ static int load(struct rstbpf *self, uint32_t ring_bytes, enum need least)
 				 ring_size(ring_bytes));
 	if (bpf_map__set_initial_value(bpf_object__find_map_by_name(self->object, ".rodata.scope"),
 				       &self->scope, sizeof(self->scope)))
+		return -1;
+	set_wanted_drops(self, drops);
+	if (bpf_map__set_initial_value(bpf_object__find_map_by_name(self->object, ".rodata.drops"),
+				       drops, sizeof(drops)))
 		return -1;
 	return bpf_object__load(self->object) ? -1 : 0;
 }
@@ -398,7 +478,8 @@ struct rstbpf *rstbpf_open(uint32_t ring_bytes, bool optional, const struct rst_
 	self->kernel = load_kernel_btf(error, message);
 	if (!self->kernel)
 		goto failed;
-	find_reasons(self);
+	self->reasons = find_enum(self, "sk_rst_reason");
+	self->drops = find_enum(self, "skb_drop_reason");
 	if (load_most(self, ring_bytes))
 		goto failed_with_errno;
 	self->counters = bpf_object__find_map_fd_by_name(self->object, "counters");

@@ -93,7 +93,7 @@ public struct EventEncoder: Sendable {
         endLine()
     }
 
-    /// An `emit`, a `decide` or a `receive` line.
+    /// An `emit`, a `decide`, a `receive` or a `fail` line.
     public mutating func append(event: ResetEvent) {
         switch event.kind {
         case .emit:
@@ -104,6 +104,9 @@ public struct EventEncoder: Sendable {
             json.member(.hook, event.hook)
         case .receive:
             begin("receive")
+            json.member(.hook, event.hook)
+        case .fail:
+            begin("fail")
             json.member(.hook, event.hook)
         }
         json.member(.monoNs, event.monotonic)
@@ -125,7 +128,7 @@ public struct EventEncoder: Sendable {
         json.member(.reason, event.reason)
         json.member(.state, event.state)
         json.member(.previousState, event.previousState)
-        append(reception: event.reception)
+        append(reception: event.reception, of: event.kind)
         append(trigger: event.trigger)
         append(listener: event.listener)
         append(ending: event.ending)
@@ -136,9 +139,10 @@ public struct EventEncoder: Sendable {
         endLine()
     }
 
-    private mutating func append(reception: ResetEvent.Reception?) {
+    private mutating func append(reception: ResetEvent.Reception?, of kind: ResetEvent.Kind) {
         guard let reception else { return }
-        json.member(.fate, reception.fate.rawValue)
+        if kind == .receive { json.member(.fate, reception.fate.rawValue) }
+        json.member(.at, reception.location)
         json.member(.errno, reception.errno)
         json.member(.waiting, reception.wait?.rawValue)
         json.member(.idleNs, reception.idle)
@@ -278,6 +282,10 @@ extension ResetEvent {
     public static let decideHook = "tcp_send_reset"
     /// The hook that every `receive` comes from unless its line says otherwise.
     public static let receiveHook = "tcp_receive_reset"
+    /// The hook that tells of a RST without effect.
+    public static let ignoreHook = "kfree_skb"
+    /// The hook that every `fail` comes from unless its line says otherwise.
+    public static let failHook = "inet_sock_set_state"
     /// The functions whose entries report answers without a full socket, which `tcp_send_reset` omits up to 6.9.
     public static let entryHooks = ["tcp_v4_send_reset", "tcp_v6_send_reset"]
 }

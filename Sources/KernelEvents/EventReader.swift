@@ -1,6 +1,6 @@
 import NetworkTypes
 
-/// Reads the fields of `emit`, `decide` and `receive` lines.
+/// Reads the fields of `emit`, `decide`, `receive` and `fail` lines.
 struct EventReader {
     /// One for each kind of object: `uid` is followed by something else in a task than in a socket.
     private var eventKeys = KeyOrder()
@@ -25,6 +25,7 @@ struct EventReader {
             case .emit: ResetEvent.emitHook
             case .decide: ResetEvent.decideHook
             case .receive: ResetEvent.receiveHook
+            case .fail: ResetEvent.failHook
             }
         return ResetEvent(kind: kind, hook: hook, monotonic: 0, tuple: noTuple)
     }
@@ -37,8 +38,8 @@ struct EventReader {
         var sourcePort: UInt16?
         var destinationPort: UInt16?
         var reception = ResetEvent.Reception()
-        let isReceived = event.kind == .receive
-        var isKnownFate = false
+        let isReceived = event.kind == .receive || event.kind == .fail
+        var isKnownFate = event.kind == .fail
         try scanner.beginObject()
         var isFirst = true
         while let key = try scanner.nextKey(&isFirst, &eventKeys) {
@@ -70,7 +71,8 @@ struct EventReader {
             case .listener: event.listener = try listener(&scanner)
             case .closed: event.ending = try ending(&scanner)
             case .conntrack: event.conntrack = try scanner.conntrack()
-            case .fate where isReceived:
+            case .at where isReceived: reception.location = try scanner.string(from: &hooks)
+            case .fate where event.kind == .receive:
                 let fate = try scanner.string(from: &hooks).flatMap(ResetEvent.Reception.Fate.init)
                 isKnownFate = fate != nil
                 reception.fate = fate ?? .accepted

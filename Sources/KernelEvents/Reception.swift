@@ -4,6 +4,8 @@ extension ResetEvent {
         public enum Fate: String, Sendable, CaseIterable {
             /// It ended the connection.
             case accepted
+            /// It reached the host and had no effect: `ResetEvent.reason` says why.
+            case ignored
         }
 
         /// How the program waits for something to happen on the socket.
@@ -33,6 +35,8 @@ extension ResetEvent {
         public var unacknowledged: UInt32?
         /// Bytes that this end had received and the program had not read.
         public var unread: UInt32?
+        /// Of an ignored RST: the kernel function that dropped it, as in a stack.
+        public var location: String?
 
         public init() {}
     }

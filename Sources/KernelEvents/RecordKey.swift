@@ -12,7 +12,7 @@ enum RecordKey: UInt8, CaseIterable {
     case reason, state, previousState, trigger, length, listener, sinceMonoNs, closedMonoNs, fits
     case conntrack, atWork, segment, original, reply, lookedUp
     // Of a RST that was received.
-    case fate, waiting, ageNs, unread
+    case fate, at, waiting, ageNs, unread
     // Of tasks, sockets and ends of connections.
     case pid, tid, uid, comm, process, context, cgroup, cgroupPath
     case cookie, inode, owner, holders, dead, userTimeoutMs, linger2, linger, queued, backlog

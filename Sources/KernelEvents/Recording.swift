@@ -10,6 +10,8 @@ public struct Recording: Sendable, Equatable {
     /// trace text was made without it.
     public var stacks: [Int: [String]] = [:]
     public var events: [ResetEvent] = []
+    /// Connections that ended by an error which no RST brought (`ResetEvent.Kind.fail`).
+    public var failures: [ResetEvent] = []
     /// By their numbers, those of one number in the order of the file.
     public var processes: [Int32: [ProcessRecord]] = [:]
     public var clocks: [ClockSample] = []
@@ -28,7 +30,7 @@ public struct Recording: Sendable, Equatable {
     /// Events that the recorder says it wrote, and that are not here, not even as lines that could not be read.
     public var missingEvents: Int {
         // The count of the file is not negative.
-        footer.map { max(0, $0.events - events.count - damagedLines) } ?? 0
+        footer.map { max(0, $0.events - events.count - failures.count - damagedLines) } ?? 0
     }
 
     /// Nothing is missing from its beginning to its end: what it does not tell did not happen, as far as its hooks and the
@@ -162,7 +164,7 @@ public struct Loss: Sendable, Equatable {
 public struct RecordingFooter: Sendable, Equatable {
     /// When the recording ended, CLOCK_MONOTONIC in nanoseconds.
     public var monotonic: Int64
-    /// `emit` and `decide` events that were written.
+    /// `emit`, `decide`, `receive` and `fail` events that were written.
     public var events: Int
     /// Events that were not recorded, of all places.
     public var lost: Int

@@ -64,7 +64,7 @@ public struct RecordingDecoder {
     /// Whether the bytes hold what every recording that is read has in its lines, of whatever program.
     public static func mentionsResets(_ bytes: [UInt8]) -> Bool {
         let words: [StaticString] = [
-            "rst-events/", "\"type\":\"emit\"", "\"type\":\"decide\"", "\"type\":\"receive\"",
+            "rst-events/", "\"type\":\"emit\"", "\"type\":\"decide\"", "\"type\":\"receive\"", "\"type\":\"fail\"",
             "tcp_send_reset", "\"callee\"", "# tracer:",
         ]
         return words.contains { bytes[...].lastRange(of: $0) != nil }
@@ -205,6 +205,7 @@ public struct RecordingDecoder {
         case .emit: try readEvent(.emit, &scanner, from: start)
         case .decide: try readEvent(.decide, &scanner, from: start)
         case .receive: try readEvent(.receive, &scanner, from: start)
+        case .fail: try readEvent(.fail, &scanner, from: start)
         case .stack:
             let stack = try scanner.stack()
             try end(&scanner, from: start)
@@ -272,6 +273,10 @@ public struct RecordingDecoder {
         try end(&scanner, from: start)
         event.line = line
         if !renamedStacks.isEmpty, let stack = event.stack, let name = renamedStacks[stack] { event.stack = name }
+        guard kind != .fail else {
+            recording.failures.append(consume event)
+            return
+        }
         if recording.events.count == 1024, expectedBytes > 0 {
             // Room for all of them: growing step by step would hold the events twice for a moment. Not without bound,
             // since the rest of the file may be anything.
@@ -317,7 +322,7 @@ public struct RecordingDecoder {
 
 /// The `type` of a line.
 enum RecordType {
-    case recording, stack, process, emit, decide, receive, clock, lost, ruleset, end, other
+    case recording, stack, process, emit, decide, receive, fail, clock, lost, ruleset, end, other
 }
 
 extension LineScanner {
@@ -352,6 +357,7 @@ extension RecordType {
         case "emit": self = .emit
         case "decide": self = .decide
         case "receive": self = .receive
+        case "fail": self = .fail
         case "clock": self = .clock
         case "lost": self = .lost
         case "ruleset": self = .ruleset

@@ -8,12 +8,14 @@ public struct ResetEvent: Sendable, Equatable {
         case emit
         /// The TCP stack decided to reset (`tcp_send_reset`, or a file of another tool that says so).
         case decide
-        /// A RST was received (`tcp_receive_reset`).
+        /// A RST was received (`tcp_receive_reset`), or reached the host without effect (`kfree_skb`).
         case receive
+        /// A connection ended by an error that no RST brought, but an ICMP message (`inet_sock_set_state`).
+        case fail
     }
 
     public var kind: Kind
-    /// The hook's name, `net_dev_queue`, `tcp_send_reset` or `tcp_receive_reset`; for a foreign file the name of its tool.
+    /// The hook's name: `net_dev_queue`, `tcp_send_reset`, `tcp_receive_reset`, ...; for a foreign file the name of its tool.
     public var hook: String
     /// CLOCK_MONOTONIC in nanoseconds (`bpf_ktime_get_ns`).
     public var monotonic: Int64
@@ -43,7 +45,7 @@ public struct ResetEvent: Sendable, Equatable {
     public var socket: Socket?
     // `decide` only from here.
 
-    /// The kernel's reason, by name without its enum's prefix: `TCP_ABORT_ON_CLOSE`.
+    /// The kernel's reason, by name without its enum's prefix: `TCP_ABORT_ON_CLOSE`; of an ignored RST, `TCP_OLD_SEQUENCE`.
     public var reason: String?
     /// The state of the socket at the hook.
     public var state: TCPState?
@@ -66,7 +68,7 @@ public struct ResetEvent: Sendable, Equatable {
         get { rarities?.value.conntrack }
         set { change { $0.conntrack = newValue } }
     }
-    /// `receive` only: what it found. `state` is that on arrival, `socket` the one it came for.
+    /// `receive` and `fail` only: what it found. `state` is that on arrival, `socket` the one it came for.
     public var reception: Reception? {
         get { rarities?.value.reception }
         set { change { $0.reception = newValue } }

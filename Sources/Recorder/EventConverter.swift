@@ -10,6 +10,8 @@ struct EventConverter {
     private var symbols: LiveSymbols
     /// The name of a reason number on this kernel.
     private let reasonName: (UInt32) -> String?
+    /// The name of a number for why a packet was dropped.
+    private let dropReasonName: (UInt32) -> String?
     private var holders: SocketHolders
     private var groups = ControlGroups()
     private var processes: ProcessTable
@@ -28,7 +30,8 @@ struct EventConverter {
     private var rejecting = Rejecting()
 
     init(
-        symbols: LiveSymbols, reasonName: @escaping (UInt32) -> String?, tellsEndingsOfSegments: Bool = false,
+        symbols: LiveSymbols, reasonName: @escaping (UInt32) -> String?,
+        dropReasonName: @escaping (UInt32) -> String? = { _ in nil }, tellsEndingsOfSegments: Bool = false,
         keepsArguments: Bool = true, reportsDecisions: Bool = true, holders: @escaping () -> SocketHolders.Table,
         finder: NamespaceFinder = NamespaceFinder(known: [])
     ) {
@@ -40,6 +43,7 @@ struct EventConverter {
         processes = ProcessTable(keepsArguments: keepsArguments)
         self.symbols = symbols
         self.reasonName = reasonName
+        self.dropReasonName = dropReasonName
     }
 
     /// Lets go of what it has open.
@@ -95,7 +99,7 @@ struct EventConverter {
             event.ack = record.ack
             event.flags = TCPFlags(rawValue: record.flags)
         }
-        if event.kind == .emit {
+        if event.kind == .emit || record.isIgnored {
             event.window = record.window
             event.ttl = record.ttl
             if record.ip_version == 4 { event.ipID = record.ip_id }
@@ -113,7 +117,7 @@ struct EventConverter {
             event.socket?.owner = holder(of: record)
         }
         // Who reads all open files (`SocketHolders`) may be the last to hold one, and is not who closed it.
-        if event.kind != .receive, Int32(bitPattern: record.pid) != ownProcess || frames?.releasesFile != true {
+        if event.kind == .emit || event.kind == .decide, Int32(bitPattern: record.pid) != ownProcess || frames?.releasesFile != true {
             event.task = task(record, context: frames?.context, socket: event.socket)
         }
         if record.has(RST_HAS_LISTENER) {
@@ -126,16 +130,24 @@ struct EventConverter {
         if record.has(RST_HAS_ENDING), event.kind != .emit || tellsEndingsOfSegments {
             event.ending = ending(record.ending)
         }
-        if record.has(RST_HAS_REASON) { event.reason = reasonName(record.reason) ?? "REASON_\(record.reason)" }
+        if record.has(RST_HAS_REASON) {
+            let name = record.isIgnored ? dropReasonName(record.reason) : reasonName(record.reason)
+            event.reason = name ?? "REASON_\(record.reason)"
+        }
         if record.has(RST_HAS_TRIGGER) {
             event.trigger = ResetEvent.Trigger(
                 flags: TCPFlags(rawValue: record.trigger_flags), seq: record.trigger_seq, ack: record.trigger_ack,
                 length: record.trigger_length)
         }
         if event.kind == .decide { event.conntrack = conntrack(of: event, record) }
-        if event.kind == .receive {
+        if record.isIgnored {
+            var reception = ResetEvent.Reception()
+            reception.fate = .ignored
+            reception.location = symbols.names([record.ignored.location]).first
+            event.reception = reception
+        } else if event.kind == .receive || event.kind == .fail {
             receive(&event, from: record)
-            if receptions.hold(event, record) { return }
+            if event.kind == .receive, receptions.hold(event, record) { return }
         }
         write(event, from: record)
     }
@@ -263,6 +275,8 @@ struct EventConverter {
     private func hook(of record: rst_event) -> String {
         if Int(record.kind) == Int(RST_EMIT.rawValue) { return ResetEvent.emitHook }
         if Int(record.kind) == Int(RST_RECEIVE.rawValue) { return ResetEvent.receiveHook }
+        if record.isIgnored { return ResetEvent.ignoreHook }
+        if Int(record.kind) == Int(RST_FAIL.rawValue) { return ResetEvent.failHook }
         guard record.has(RST_HAS_ENTRY) else { return ResetEvent.decideHook }
         return record.ip_version == 4 ? ResetEvent.entryHooks[0] : ResetEvent.entryHooks[1]
     }
@@ -407,7 +421,8 @@ extension ResetEvent.Kind {
         switch Int(record.kind) {
         case Int(RST_EMIT.rawValue): self = .emit
         case Int(RST_DECIDE.rawValue): self = .decide
-        case Int(RST_RECEIVE.rawValue): self = .receive
+        case Int(RST_RECEIVE.rawValue), Int(RST_IGNORE.rawValue): self = .receive
+        case Int(RST_FAIL.rawValue): self = .fail
         default: return nil
         }
     }
@@ -416,9 +431,12 @@ extension ResetEvent.Kind {
 extension rst_event {
     /// The process that waits for the socket with that number.
     fileprivate func waiter(_ pid: Int32) -> rst_waiter? {
-        guard Int(kind) == Int(RST_RECEIVE.rawValue) else { return nil }
+        guard [Int(RST_RECEIVE.rawValue), Int(RST_FAIL.rawValue)].contains(Int(kind)) else { return nil }
         return [received.waiters.0, received.waiters.1].first { $0.pid != 0 && $0.pid == UInt32(bitPattern: pid) }
     }
+
+    /// A RST that had no effect.
+    fileprivate var isIgnored: Bool { Int(kind) == Int(RST_IGNORE.rawValue) }
 
     /// The owner that is remembered was the current task.
     fileprivate var isOfOwner: Bool { has(RST_HAS_OWNER) && owner_pid == pid }

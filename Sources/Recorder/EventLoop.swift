@@ -73,6 +73,7 @@ final class EventLoop {
         converter = EventConverter(
             symbols: symbols,
             reasonName: { rstbpf_reason_name(opened, $0).map { String(cString: $0) } },
+            dropReasonName: { rstbpf_drop_reason_name(opened, $0).map { String(cString: $0) } },
             tellsEndingsOfSegments: !reportsSocketlessResets, keepsArguments: options.arguments,
             reportsDecisions: hooks.contains { $0.name == ResetEvent.decideHook && $0.status == "attached" },
             holders: { Self.holders(opened) },

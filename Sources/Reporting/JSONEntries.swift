@@ -231,6 +231,7 @@ struct JSONEntries {
             json.string(process.role.rawValue)
             details(of: process)
         }
+        json.member(",\"reason\":", receiver.reason)
         json.member(",\"state\":", receiver.state?.name)
         json.member(",\"error\":", receiver.error)
         json.member(",\"errno\":", receiver.reception.errno)

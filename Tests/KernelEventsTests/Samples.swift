@@ -101,10 +101,16 @@ struct Samples {
         } else if Bool.random(using: &random) {
             event.hook = text()
         } else if Bool.random(using: &random) {
-            event.kind = .receive
-            event.hook = ResetEvent.receiveHook
+            event.kind = Bool.random(using: &random) ? .receive : .fail
+            event.hook = event.kind == .fail ? ResetEvent.failHook : ResetEvent.receiveHook
             event.state = maybe { $0.state() }
             event.reception = reception()
+            if event.kind == .receive, Bool.random(using: &random) {
+                event.hook = ResetEvent.ignoreHook
+                event.reason = maybe { $0.text() }
+                event.reception?.fate = .ignored
+                event.reception?.location = maybe { $0.text() }
+            }
         }
         event.ending = maybe { $0.ending() }
         event.cpu = maybe { $0.id() }
@@ -236,7 +242,7 @@ struct Samples {
                 var event = event()
                 encoder.append(event: event)
                 event.line = line
-                recording.events.append(event)
+                if event.kind == .fail { recording.failures.append(event) } else { recording.events.append(event) }
             }
         }
         if Bool.random(using: &random) {

@@ -13,7 +13,7 @@
 #include <stdint.h>
 #include "rst_event.h"
 
-#define RSTBPF_HOOKS 7
+#define RSTBPF_HOOKS 8
 #define RSTBPF_MESSAGE_LENGTH 512
 #define RSTBPF_DRAIN 8192
 
@@ -96,6 +96,9 @@ int rstbpf_count(const struct rstbpf *self, struct rstbpf_counts *counts);
  * from its BTF: the numbers moved between releases. NULL if it has none.
  */
 const char *rstbpf_reason_name(const struct rstbpf *self, uint32_t reason);
+
+/* The same of a reason to drop a packet (enum skb_drop_reason): "TCP_OLD_SEQUENCE". */
+const char *rstbpf_drop_reason_name(const struct rstbpf *self, uint32_t reason);
 
 /*
  * Whether this process may load BPF programs and the kernel has BTF: 0, or a negative errno and a

@@ -2,13 +2,15 @@ public import KernelEvents
 public import NetworkTypes
 
 extension Reset {
-    /// The end that a RST came to, as its host recorded it: it accepted the RST, and the connection was over.
+    /// The end that a RST came to, as its host recorded it: it accepted the RST, and the connection was over, or ignored it.
     public struct Receiver: Sendable, Equatable {
         /// Whose socket it was; nil if that is not known.
         public var process: Process?
         /// When the RST came.
         public var state: TCPState?
         public var reception: ResetEvent.Reception
+        /// Why the RST had no effect, in the kernel's words; nil if it had one.
+        public var reason: String?
         /// How the program had ended the connection before; nil if it had not, or that was not recorded.
         public var ending: ResetEvent.Ending?
         public var location: Location?
@@ -47,6 +49,7 @@ extension EntryBuilder {
         let event = inventory.event(reception)
         var receiver = Reset.Receiver(reception: found, monotonic: event.monotonic)
         receiver.state = event.state
+        receiver.reason = found.fate == .ignored ? event.reason : nil
         receiver.socketCookie = event.socket?.cookie
         receiver.ending = Self.ending(before: event)
         receiver.process = receivingProcess(event)
@@ -90,6 +93,7 @@ extension Reset.Receiver {
     /// Who received it, in which state, and what that did:
     /// `received by curl (pid 4711, user alice), in ESTABLISHED: ECONNRESET at its next read, 1,448 bytes it had sent were not acknowledged`.
     public var sentence: String {
+        guard reception.fate == .accepted else { return ignoredSentence }
         let effects = [effect, losses].compactMap(\.self).joined(separator: ", ")
         return "received by \(name)\(state.map { ", in \($0.name)" } ?? ""): \(effects)"
     }
@@ -123,6 +127,39 @@ extension Reset.Receiver {
         case .killed: "the program had been killed"
         case .listener: "no program had accepted the connection"
         default: "the program had closed the socket"
+        }
+    }
+
+    /// `received without effect, its number was outside the window (TCP_OLD_SEQUENCE): the connection of curl (pid 4711), in
+    /// ESTABLISHED, goes on`.
+    private var ignoredSentence: String {
+        let reason = self.reason.map { " (\($0))" } ?? ""
+        let connection = state.map { $0 != .listen && $0 != .close && $0 != .timeWait && $0 != .newSynReceived } == true
+        let rest = connection && process != nil ? ": the connection of \(name), in \(state?.name ?? ""), goes on" : ""
+        return "received without effect, \(obstacle)\(reason)\(rest)"
+    }
+
+    /// Why a RST had no effect (enum skb_drop_reason in include/net/dropreason-core.h).
+    private var obstacle: String {
+        switch reason {
+        case "NO_SOCKET": return "no socket matched it"
+        case "TCP_RESET" where state == .listen: return "it came to a listener"
+        case "TCP_RESET" where state != nil || reception.location?.hasPrefix("tcp_validate_incoming") == true:
+            return "its number was in the window but not the next one, and a challenge ACK was sent (RFC 5961)"
+        case "TCP_RESET": return "it came to a listener, or its number was in the window but not the next one"
+        case "TCP_INVALID_SEQUENCE", "TCP_INVALID_END_SEQUENCE", "TCP_OLD_SEQUENCE", "TCP_OVERWINDOW":
+            return "its number was outside the window"
+        case "TCP_INVALID_ACK_SEQUENCE", "TCP_OLD_ACK", "TCP_TOO_OLD_ACK", "TCP_ACK_UNSENT_DATA":
+            return "it acknowledged the wrong number"
+        case "TCP_CSUM", "IP_CSUM": return "its checksum was wrong"
+        case "NETFILTER_DROP": return "a firewall rule dropped it on this host"
+        case "XFRM_POLICY": return "an IPsec policy dropped it on this host"
+        case "SOCKET_FILTER": return "a BPF program on the socket dropped it"
+        case "SOCKET_BACKLOG": return "the socket's backlog was full"
+        case "TCP_MINTTL": return "its TTL was below the socket's IP_MINTTL"
+        case let reason? where reason.hasPrefix("TCP_MD5") || reason.hasPrefix("TCP_A"):
+            return "it was not signed as the connection demands"
+        default: return "the kernel dropped it"
         }
     }
 

@@ -52,11 +52,12 @@ struct ReceptionJoin {
     /// - Parameters: receptions and observations of one tuple.
     private func join(_ receptions: [Reference], _ candidates: [Candidate], _ clusters: inout Clusters) {
         let candidates = candidates.sorted { ($0.time, $0.member) < ($1.time, $1.member) }
-        let ordered = receptions.map { (time: inventory.time($0), reference: $0) }
-            .sorted { ($0.time, $0.reference) < ($1.time, $1.reference) }
+        // The numbers of an ignored one were read: what it takes is no other's.
+        let ordered = receptions.map { (time: inventory.time($0), reference: $0, rank: isIgnored($0) ? 0 : 1) }
+            .sorted { ($0.rank, $0.time, $0.reference) < ($1.rank, $1.time, $1.reference) }
         var taken: Set<Taken> = []
         var alone: [(reference: Reference, cluster: Int)] = []
-        for (time, reference) in ordered {
+        for (time, reference, _) in ordered {
             let best = nearest(to: reference, at: time, among: candidates) { cluster in
                 !taken.contains(Taken(cluster: cluster, source: reference.source))
             }
@@ -108,11 +109,22 @@ struct ReceptionJoin {
         {
             return nil
         }
+        if isIgnored(reception) { return isCopy(reception, candidate.member) ? distance : nil }
         switch fit(inventory.event(reception), inventory.numbers(candidate.member)) {
         case .exact: return distance
         case .possible: return distance.addingReportingOverflow(Window.sightings).partialValue
         case .none: return nil
         }
+    }
+
+    private func isIgnored(_ reception: Reference) -> Bool {
+        inventory.event(reception).reception?.fate == .ignored
+    }
+
+    /// Whether the bytes of an ignored RST are those of an observation.
+    private func isCopy(_ reception: Reference, _ member: Reference) -> Bool {
+        guard let key = ResetKey(inventory.event(reception)) else { return false }
+        return inventory.key(member) == key
     }
 
     private enum Fit { case exact, possible, none }
@@ -138,6 +150,7 @@ struct ReceptionJoin {
         let (a, b) = (inventory.event(one), inventory.event(other))
         guard let boot = inventory.boot(one) else { return false }
         return one.source != other.source && boot == inventory.boot(other) && a.seq == b.seq && a.ack == b.ack
+            && a.reception?.fate == b.reception?.fate
             && a.netns == b.netns && a.monotonic.distance(from: b.monotonic) <= Self.oneHook
     }
 }

@@ -24,7 +24,7 @@ struct ObservedReset {
             switch inventory.event(member).kind {
             case .emit: emits.append(member)
             case .decide: decisions.append(member)
-            case .receive: receptions.append(member)
+            case .receive, .fail: receptions.append(member)
             }
         }
         func isEarlier(_ a: Reference, _ b: Reference) -> Bool { inventory.time(a) < inventory.time(b) }
@@ -33,7 +33,8 @@ struct ObservedReset {
         self.packets = packets
         self.emits = emits
         decision = decisions.min(by: isEarlier)
-        reception = receptions.min(by: isEarlier)
+        let accepted = receptions.filter { inventory.event($0).reception?.fate == .accepted }
+        reception = accepted.min(by: isEarlier) ?? receptions.min(by: isEarlier)
     }
 
     /// The first device shows who made the RST.
