@@ -7,6 +7,8 @@ public struct Attribution: Sendable, Hashable {
     public var location: Reset.Location?
     /// Who received it, where that was recorded.
     public var receiver: Reset.Process?
+    /// It had no effect there.
+    public var isIgnored = false
     /// Nil if there is only the catalogue's advice for the cause.
     public var advice: Advice?
     public init(candidates: [Cause] = []) { self.candidates = candidates }

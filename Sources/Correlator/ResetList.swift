@@ -154,6 +154,7 @@ extension Attribution {
         process = reset.process
         owner = reset.owner
         receiver = reset.receiver?.process
+        isIgnored = reset.receiver?.isIgnored == true
         location = reset.location
         advice = reset.advice.map(Advice.text)
     }

@@ -117,7 +117,9 @@ struct EventConverter {
             event.socket?.owner = holder(of: record)
         }
         // Who reads all open files (`SocketHolders`) may be the last to hold one, and is not who closed it.
-        if event.kind == .emit || event.kind == .decide, Int32(bitPattern: record.pid) != ownProcess || frames?.releasesFile != true {
+        if event.kind == .emit || event.kind == .decide,
+            Int32(bitPattern: record.pid) != ownProcess || frames?.releasesFile != true
+        {
             event.task = task(record, context: frames?.context, socket: event.socket)
         }
         if record.has(RST_HAS_LISTENER) {

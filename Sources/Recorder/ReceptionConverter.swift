@@ -18,9 +18,10 @@ extension EndingConverter {
             state == .synSent ? nil : ticks.nanoseconds(raw.idle_jiffies, at: raw.jiffies, monotonic: record.mono_ns)
         reception.age =
             raw.since_ns == 0 || raw.since_ns > record.mono_ns ? nil : Int64(clamping: record.mono_ns - raw.since_ns)
-        // Nobody gets the error of a socket that its program has let go of.
+        let isFailure = Int(record.kind) == Int(RST_FAIL.rawValue)
+        // Nobody gets the error of a socket that its program has let go of; but without it a failure is none.
+        if record.dead == 0 || isFailure { reception.errno = raw.error == 0 ? nil : raw.error }
         guard record.dead == 0 else { return (reception, nil) }
-        reception.errno = raw.error == 0 ? nil : raw.error
         var waits: [(wait: ResetEvent.Reception.Wait?, waiter: rst_waiter)] = []
         for (waiter, name) in zip([raw.waiters.0, raw.waiters.1], functions) where waiter.function != 0 {
             waits.append((ResetEvent.Reception.Wait(wakingFunction: name), waiter))

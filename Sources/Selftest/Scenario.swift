@@ -122,6 +122,23 @@ public struct ExpectedReset: Sendable, Hashable {
         }
     }
 
+    /// Why a reset has no effect where it comes to.
+    public struct Ignored: Sendable, Hashable {
+        /// The kernel's reasons to drop it, one of which is right.
+        public var reasons: [String]
+        /// Whose socket it came to, which kernels tell from 6.11 on; nil if there was none.
+        public var pid: Int32?
+
+        init(_ reasons: [String], pid: Int32? = nil) {
+            self.reasons = reasons
+            self.pid = pid
+        }
+
+        /// The kernels that tell of it: those with TCP's drop reasons.
+        public static let since = KernelVersion(5, 19)
+        public static let ownerSince = KernelVersion(6, 11)
+    }
+
     /// How the application released the socket, as the frames below `__fput` show.
     public enum Ending: String, Sendable { case close, exit, kill }
 
@@ -161,7 +178,7 @@ public struct ExpectedReset: Sendable, Hashable {
     /// Who received it.
     public var receiver: Receiver?
     /// It has no effect where it comes to.
-    public var isIgnored = false
+    public var ignored: Ignored?
     /// Words that one of the report's facts must contain.
     public var fact: String?
     /// The first kernel that reports it; nil for all.

@@ -117,7 +117,7 @@ struct Comparison {
         }
         if let end = expected.end { compare(end, got.end, differ) }
         if let receiver = expected.receiver { compare(receiver, got.receiver, differ) }
-        if expected.isIgnored, let receiver = got.receiver { differ("receiver", "nobody", receiver.sentence) }
+        if let ignored = expected.ignored { compare(ignored, got.receiver, differ) }
         compareProcess(expected, got, differ)
     }
 
@@ -158,6 +158,25 @@ struct Comparison {
         if let waiting = expected.waiting { compare("how it waits", waiting, got.reception.wait?.rawValue) }
         if let bytes = expected.unacknowledged { compare("bytes on the way", bytes, got.reception.unacknowledged) }
         if let bytes = expected.unread { compare("bytes unread", bytes, got.reception.unread) }
+    }
+
+    private func compare(
+        _ expected: ExpectedReset.Ignored, _ got: Reset.Receiver?, _ differ: (String, String, String) -> Void
+    ) {
+        guard KernelVersion.running.map({ $0 >= ExpectedReset.Ignored.since }) == true else {
+            if let got { differ("receiver", "nobody", got.sentence) }
+            return
+        }
+        guard let got else { return differ("receiver", "one that ignores it", "not told") }
+        if got.reception.fate != .ignored { differ("fate", "ignored", got.sentence) }
+        if !expected.reasons.contains(got.reason ?? "") {
+            differ("why it is ignored", expected.reasons.joined(separator: " or "), got.reason ?? "not told")
+        }
+        let namesOwner = KernelVersion.running.map { $0 >= ExpectedReset.Ignored.ownerSince } == true
+        let pid = namesOwner ? expected.pid : nil
+        if got.process?.pid != pid {
+            differ("whose socket", pid.map(String.init) ?? "nobody's", got.process?.pid.map(String.init) ?? "nobody's")
+        }
     }
 
     private func compareProcess(

@@ -105,6 +105,10 @@ struct Samples {
             event.hook = event.kind == .fail ? ResetEvent.failHook : ResetEvent.receiveHook
             event.state = maybe { $0.state() }
             event.reception = reception()
+            if event.kind == .fail {
+                event.state = state()
+                event.reception?.errno = unsigned()
+            }
             if event.kind == .receive, Bool.random(using: &random) {
                 event.hook = ResetEvent.ignoreHook
                 event.reason = maybe { $0.text() }

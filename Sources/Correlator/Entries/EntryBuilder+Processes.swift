@@ -15,6 +15,7 @@ extension EntryBuilder {
         if let end = judged.end?.end { tell(of: end, judged, in: &attribution) }
         if let reception = judged.observed.reception {
             attribution.receiver = receivingProcess(inventory.event(reception))
+            attribution.isIgnored = inventory.event(reception).reception?.fate == .ignored
             if judged.observed.lead == nil { attribution.location = receivingLocation(inventory.event(reception)) }
         }
         attribution.advice = advice(judged, attribution.process)

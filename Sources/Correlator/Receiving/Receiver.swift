@@ -19,6 +19,9 @@ extension Reset {
         /// CLOCK_MONOTONIC in nanoseconds.
         public var monotonic: Int64
 
+        /// It had no effect.
+        public var isIgnored: Bool { reception.fate == .ignored }
+
         /// The name of the error that the program gets.
         public var error: String? { reception.errno.map(ResetEvent.Reception.name(ofError:)) }
     }
@@ -93,7 +96,7 @@ extension Reset.Receiver {
     /// Who received it, in which state, and what that did:
     /// `received by curl (pid 4711, user alice), in ESTABLISHED: ECONNRESET at its next read, 1,448 bytes it had sent were not acknowledged`.
     public var sentence: String {
-        guard reception.fate == .accepted else { return ignoredSentence }
+        guard !isIgnored else { return ignoredSentence }
         let effects = [effect, losses].compactMap(\.self).joined(separator: ", ")
         return "received by \(name)\(state.map { ", in \($0.name)" } ?? ""): \(effects)"
     }
@@ -145,7 +148,7 @@ extension Reset.Receiver {
         case "NO_SOCKET": return "no socket matched it"
         case "TCP_RESET" where state == .listen: return "it came to a listener"
         case "TCP_RESET" where state != nil || reception.location?.hasPrefix("tcp_validate_incoming") == true:
-            return "its number was in the window but not the next one, and a challenge ACK was sent (RFC 5961)"
+            return "its number was in the window but not the next one, which calls for a challenge ACK"
         case "TCP_RESET": return "it came to a listener, or its number was in the window but not the next one"
         case "TCP_INVALID_SEQUENCE", "TCP_INVALID_END_SEQUENCE", "TCP_OLD_SEQUENCE", "TCP_OVERWINDOW":
             return "its number was outside the window"

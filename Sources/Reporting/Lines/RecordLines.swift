@@ -147,6 +147,7 @@ public struct RecordLines: Sendable {
             add(",\"receiver_comm\":", receiver.process?.comm, &json)
             add(",\"receiver_state\":", receiver.state?.name, &json)
             add(",\"receiver_error\":", receiver.error, &json)
+            add(",\"receiver_ignored\":", receiver.reason, &json)
         }
         if more?.hasOneLocation ?? true { location(reset, &json) }
         if more == nil { json.member(",\"cookie\":", reset.socketCookie) }

@@ -65,7 +65,8 @@ struct ListText: Sendable {
             parts.append("\(role)\(name.printable)" + (attribution.process?.pid.map { " (pid \($0))" } ?? ""))
         }
         if let name = attribution.receiver?.comm, attribution.process == nil {
-            parts.append("received by \(name.printable)" + (attribution.receiver?.pid.map { " (pid \($0))" } ?? ""))
+            let verb = attribution.isIgnored ? "ignored" : "received"
+            parts.append("\(verb) by \(name.printable)" + (attribution.receiver?.pid.map { " (pid \($0))" } ?? ""))
         }
         let id = "#\(row.id)"
         let space = String(repeating: " ", count: max(0, idWidth - id.utf8.count) + 1)

@@ -114,20 +114,48 @@ extension Scenarios {
             let listener = try lab.server.listen(Lab.port)
             let connection = try Phantom(in: lab).connect(to: lab.serverEnd)
             let socket = try listener.accept()
-            for distance in [1 << 30, 100] as [UInt32] {
+            let fates: [(distance: UInt32, reasons: [String])] = [
+                // Until 6.18 and since.
+                (1 << 30, ["TCP_INVALID_SEQUENCE", "TCP_OVERWINDOW"]), (100, ["TCP_RESET"]),
+            ]
+            let resets = try fates.map { distance, reasons in
                 var segment = connection.segment(.rst)
                 segment.seq &+= distance
                 try connection.phantom.send(segment, hidden: true)
                 try watch.awaitReset(connection.fromLocal)
+                return ignored(connection, lab, ExpectedReset.Ignored(reasons, pid: lab.ownPID))
             }
             guard try socket.state() == .established else { throw LabError.timeout("a connection that goes on") }
-            let reset = ExpectedReset(connection.fromLocal, "received", at: lab.client) {
-                $0.outcome = .wireOnly
-                $0.isIgnored = true
+            return resets
+        },
+        Scenario("reset-to-listener", "A RST comes to a port that a process listens on, and to one that nobody does.") {
+            lab in
+            let watch = try lab.server.tap()
+            let listener = try lab.server.listen(Lab.port)
+            defer { listener.close() }
+            let phantom = try Phantom(in: lab)
+            let fates = [
+                (Lab.port, ExpectedReset.Ignored(["TCP_RESET"], pid: lab.ownPID)),
+                (Lab.closedPort, ExpectedReset.Ignored(["NO_SOCKET"])),
+            ]
+            return try fates.map { port, fate in
+                let connection = PhantomConnection(
+                    phantom: phantom, local: phantom.endpoint(40001), remote: lab.server.endpoint(port))
+                try phantom.send(connection.segment(.rst), hidden: true)
+                try watch.awaitReset(connection.fromLocal)
+                return ignored(connection, lab, fate)
             }
-            return [reset, reset]
         },
     ]
+
+    private static func ignored(
+        _ connection: PhantomConnection, _ lab: Lab, _ fate: ExpectedReset.Ignored
+    ) -> ExpectedReset {
+        ExpectedReset(connection.fromLocal, "received", at: lab.client) {
+            $0.outcome = .wireOnly
+            $0.ignored = fate
+        }
+    }
 
     /// A process of its own on the client, connected to a socket of this process on the server.
     private static func connected(
