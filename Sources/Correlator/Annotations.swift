@@ -10,17 +10,18 @@ extension EntryBuilder {
         var facts: [Fact] = []
         for packet in packets {
             let capture = inventory.captures[Int(packet.source)]
-            guard !capture.comments.isEmpty else { continue }
+            guard !capture.remarks.comments.isEmpty else { continue }
             let number = inventory.packet(packet).number
-            for comment in capture.comments[number] ?? [] {
+            for comment in capture.remarks.comments[number] ?? [] {
                 let lines = comment.split(whereSeparator: \.isNewline).joined(separator: "; ")
                 facts.append(Fact("comment in the capture: \(lines)", from: .packet(number)))
             }
         }
         for end in [tuple.source, tuple.destination] {
             var names: [String] = []
-            for capture in inventory.captures where !capture.names.isEmpty && names.count < Self.shownNames {
-                for name in (capture.names[end.description] ?? []).prefix(Self.shownNames) where !names.contains(name) {
+            for capture in inventory.captures where !capture.summary.names.isEmpty && names.count < Self.shownNames {
+                for name in (capture.summary.names[end.description] ?? []).prefix(Self.shownNames)
+                where !names.contains(name) {
                     names.append(name)
                 }
             }

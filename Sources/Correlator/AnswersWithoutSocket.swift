@@ -1,5 +1,6 @@
 import KernelEvents
 import NetworkTypes
+import PcapReader
 
 /// Whether a segment may have met the time-wait socket of a connection that the RST's sender had closed.
 ///
@@ -63,7 +64,7 @@ extension EvidenceBuilder {
 
 extension CaptureInput {
     /// Whether it lost nothing that its filter accepts.
-    var isComplete: Bool { dropped == 0 && bytesSkipped == 0 && damage.isEmpty }
+    var isComplete: Bool { dropped == 0 && summary.bytesSkipped == 0 && damageCount == 0 }
 }
 
 extension Recording {

@@ -1,5 +1,6 @@
 import KernelEvents
 import NetworkTypes
+import PcapReader
 
 /// Finds out for every RST of the inputs why it was sent.
 ///
@@ -10,10 +11,10 @@ public func correlate(captures: [CaptureInput], recordings: [EventInput]) -> Rep
     let resets = ResetList(ResetGroups(found.groups), found.builder)
     var report = Report(inputs: reportInputs(inventory), losses: losses(inventory), resets: resets)
     report.clocks = inventory.clockOffsets
-    report.unfinished = captures.compactMap { capture in capture.unfinished.map { (capture.file, $0) } }
+    report.unfinished = captures.compactMap { capture in capture.connections.unfinished.map { (capture.file, $0) } }
     if captures.allSatisfy(\.resets.isEmpty) {
         report.tooLarge = captures.filter {
-            $0.unfinished == nil && $0.segments > UnfinishedConnections.mostSegments
+            $0.connections.unfinished == nil && $0.summary.tcpSegments > UnfinishedConnections.mostSegments
         }.map(\.file)
     }
     report.clockSettings = inventory.clocks.settings(inventory.recordings)
@@ -56,9 +57,9 @@ extension Clusters {
 private func reportInputs(_ inventory: Inventory) -> [Report.Input] {
     let captures = inventory.captures.map {
         Report.Input(
-            file: $0.file, kind: .capture, packets: $0.packets, events: 0, damage: $0.damage,
+            file: $0.file, kind: .capture, packets: $0.summary.packets, events: 0, damage: $0.damage,
             damageCount: $0.damageCount,
-            undecoded: $0.undecoded, notes: notes($0), comments: $0.remarks)
+            undecoded: $0.undecoded, notes: $0.notes, comments: $0.comments)
     }
     let recordings = inventory.recordings.map { input in
         var damage = input.recording.damage.map { "line \($0.line) (offset \($0.offset)): \($0.problem)" }
@@ -86,13 +87,6 @@ private func reportInputs(_ inventory: Inventory) -> [Report.Input] {
     return captures + recordings
 }
 
-private func notes(_ capture: CaptureInput) -> [String] {
-    guard capture.connectionsEvicted > 0 else { return capture.notes }
-    return capture.notes + [
-        "\(capture.connectionsEvicted) connections without a RST were dropped to stay within --memory: if one was reset later, what came before is unknown"
-    ]
-}
-
 /// What is missing although nothing is damaged.
 private func notes(_ recording: Recording) -> [String] {
     guard let header = recording.header else { return [] }
@@ -118,7 +112,7 @@ private func losses(_ inventory: Inventory) -> Report.Losses {
     var droppedInCaptures = 0
     for capture in inventory.captures {
         droppedInCaptures = droppedInCaptures.saturatingAdd(capture.dropped)
-        losses.bytesSkipped = losses.bytesSkipped.saturatingAdd(capture.bytesSkipped)
+        losses.bytesSkipped = losses.bytesSkipped.saturatingAdd(capture.summary.bytesSkipped)
     }
     var droppedInFooters = 0
     for input in inventory.recordings {

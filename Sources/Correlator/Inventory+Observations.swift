@@ -25,9 +25,8 @@ extension Inventory {
     }
 
     func interfaceName(_ packet: Reference) -> String? {
-        let (names, index) = (
-            captures[Int(packet.source)].interfaces, Int(self.packet(packet).interface)
-        )
-        return names.indices.contains(index) ? names[index] : nil
+        let index = Int(self.packet(packet).interface)
+        let interfaces = captures[Int(packet.source)].summary.interfaces
+        return interfaces.indices.contains(index) ? interfaces[index].name : nil
     }
 }

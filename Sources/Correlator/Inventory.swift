@@ -23,12 +23,15 @@ final class Inventory: Sendable {
     private let omitSocketlessResets: [Bool]
     /// Of recordings that name some functions instead of a stack.
     private let partialPaths: [[String]: KernelPath]
+    /// By capture and interface.
+    private let filters: [[CaptureFilter?]]
     /// The rules of firewalls.
     let rules: RuleSearch
 
     init(captures: [CaptureInput], recordings: [EventInput]) {
         self.captures = captures
         self.recordings = recordings
+        filters = captures.map { $0.summary.interfaces.map { $0.filter.map(CaptureFilter.init) } }
         localAddresses = Set(recordings.flatMap { $0.recording.header?.interfaces.flatMap(\.addresses) ?? [] })
         let clocks = HostClocks(captures, recordings)
         self.clocks = clocks
@@ -159,8 +162,8 @@ final class Inventory: Sendable {
     }
 
     /// The filter of a capture at an interface, if it names one.
-    func filter(ofCapture source: Int, interface: Int32) -> String? {
-        let filters = captures[source].filters
+    func filter(ofCapture source: Int, interface: Int32) -> CaptureFilter? {
+        let filters = filters[source]
         return filters.indices.contains(Int(interface)) ? filters[Int(interface)] : nil
     }
 

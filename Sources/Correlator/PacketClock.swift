@@ -221,8 +221,10 @@ struct HostClocks: Sendable {
                 for index in group { sent.add(recordings[index].recording, model) }
                 sent.finish()
                 for (index, capture) in captures.enumerated() where packets[index] == nil {
-                    let isOwn = group.contains { recordings[$0].recording.footer?.captured == capture.packets }
-                    guard let clock = PacketClock(capture.resets, model, sent, isOwn: isOwn && capture.packets > 0)
+                    let isOwn = group.contains { recordings[$0].recording.footer?.captured == capture.summary.packets }
+                    guard
+                        let clock = PacketClock(
+                            capture.resets, model, sent, isOwn: isOwn && capture.summary.packets > 0)
                     else { continue }
                     packets[index] = clock
                     model.narrow(by: capture.resets, clock, sent)

@@ -84,7 +84,7 @@ public struct Report: Sendable {
         /// How many places were damaged.
         public var damageCount: Int
         /// Packets that could not be looked into, of a capture.
-        public var undecoded: [CaptureInput.Undecoded]
+        public var undecoded: [UndecodedPackets]
         /// What a recording was made without, a sentence each.
         public var notes: [String] = []
         /// What somebody wrote into a capture about it and its interfaces.

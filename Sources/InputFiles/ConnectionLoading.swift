@@ -4,32 +4,30 @@ import PcapReader
 
 extension CaptureInput {
     /// Reads the capture once more, for what it has of some connections.
-    mutating func loadFlows(_ filter: ConnectionFilter, _ progress: ((_ done: Int, _ total: Int?) -> Void)?) {
+    mutating func loadConnections(_ filter: ConnectionFilter, _ progress: ((_ done: Int, _ total: Int?) -> Void)?) {
         do {
             let file = try InputFile(path: file)
             var builder = ConnectionTable.Builder(filter, resets: resets.count)
             _ = try file.scan(selecting: .flows(filter), progress: progress, into: &builder)
-            flows = builder.finish()
-            hasFlows = true
-            var search = flows.translationSearch
+            connections = CapturedConnections(builder.finish())
+            var search = connections.table.translationSearch
             if let selection = search.selection {
                 _ = try file.scan(selecting: selection, progress: progress, into: &search)
-                translationGaps = search.gaps
+                connections.translationGaps = search.gaps
             }
-            listeners = search.listeners
+            connections.listeners = search.listeners
         } catch {
-            damage.append("cannot be read a second time: \(error)")
-            damageCount += 1
+            connections.failure = "cannot be read a second time: \(error)"
         }
     }
 
     /// Reads a capture without RSTs once more, for how its connections ended.
     mutating func loadUnfinished(_ progress: ((_ done: Int, _ total: Int?) -> Void)?) {
-        guard filters.allSatisfy({ $0 == nil }) else { return }
+        guard !isFiltered else { return }
         var all = CollectedSegments()
         guard let file = try? InputFile(path: file),
             let summary = try? file.scan(selecting: .all, progress: progress, into: &all)
         else { return }
-        unfinished = UnfinishedConnections(ConnectionTable(all.finish()), end: summary.lastTime ?? 0)
+        connections.unfinished = UnfinishedConnections(ConnectionTable(all.finish()), end: summary.lastTime ?? 0)
     }
 }

@@ -5,15 +5,23 @@ import HostFiles
 import KernelEvents
 import PcapReader
 
+/// The files of a report.
+public struct LoadedInputs: Sendable {
+    public fileprivate(set) var captures: [CaptureInput] = []
+    public fileprivate(set) var recordings: [EventInput] = []
+    /// Files that could not be read, with the reason.
+    public fileprivate(set) var failures: [String] = []
+    /// What lies in a directory and is neither a capture nor events: other files, directories, pipes.
+    public fileprivate(set) var passedOver: [String] = []
+
+    /// Whether the kernel's events show what every answer's segment met, socket or none.
+    public var reportsSocketlessResets: Bool {
+        recordings.contains { $0.recording.header?.reportsSocketlessResets == true }
+    }
+}
+
 /// Reads the files of a report, each for what its content says it is.
 public struct InputLoader {
-    public private(set) var captures: [CaptureInput] = []
-    public private(set) var recordings: [EventInput] = []
-    /// Files that could not be read, with the reason.
-    public private(set) var failures: [String] = []
-    /// What lies in a directory and is neither a capture nor events: other files, directories, pipes.
-    public private(set) var passedOver: [String] = []
-
     /// Called from time to time with the bytes of a capture that are done and their total, if it is known.
     let progress: ((_ done: Int, _ total: Int?) -> Void)?
     /// Bytes for connections without a RST of a capture that can be read only once.
@@ -26,19 +34,15 @@ public struct InputLoader {
         self.progress = progress
     }
 
-    /// Whether the kernel's events show what every answer's segment met, socket or none.
-    public var reportsSocketlessResets: Bool {
-        recordings.contains { $0.recording.header?.reportsSocketlessResets == true }
-    }
-
-    /// Reads files, and those captures a second time that have RSTs. To be called once.
+    /// Reads files, and those captures a second time that have RSTs.
     ///
     /// Captures are read one after another, each with all processors as far as it goes, and kernel events meanwhile.
     ///
     /// - Parameters:
     ///   - paths: files, directories that stand for the files in them, or `-` for standard input.
     ///   - recursively: directories also stand for what is in the directories in them; links to directories are not followed.
-    public mutating func load(_ paths: [String], recursively: Bool = false) {
+    public func load(_ paths: [String], recursively: Bool = false) -> LoadedInputs {
+        var loaded = LoadedInputs()
         let arguments = paths.map { Argument($0, recursively: recursively) }
         let files = arguments.flatMap(\.files)
         let background = BackgroundReader()
@@ -47,49 +51,26 @@ public struct InputLoader {
         // Captures keep the order of the command line, whatever is read first.
         for number in Self.recordingsFirst(files) { outcomes[number] = read(files[number], number, background) }
         for case .capture(let capture, let isRereadable)? in outcomes {
-            if isRereadable { rereadable.append(captures.count) }
-            captures.append(capture)
+            if isRereadable { rereadable.append(loaded.captures.count) }
+            loaded.captures.append(capture)
         }
         let isFailed = outcomes.contains { if case .failure? = $0 { true } else { false } }
-        if !isFailed { loadFlows(of: rereadable) }
+        if !isFailed { loadConnections(of: &loaded.captures, rereadable) }
         for (number, outcome) in background.finish() { outcomes[number] = outcome }
-        if !isFailed, captures.allSatisfy(\.resets.isEmpty), !outcomes.contains(where: \.hasEvents) {
-            for number in rereadable where captures[number].segments <= UnfinishedConnections.mostSegments {
-                captures[number].loadUnfinished(progress)
+        if !isFailed, loaded.captures.allSatisfy(\.resets.isEmpty), !outcomes.contains(where: \.hasEvents) {
+            for number in rereadable
+            where loaded.captures[number].summary.tcpSegments <= UnfinishedConnections.mostSegments {
+                loaded.captures[number].loadUnfinished(progress)
             }
         } else {
-            for number in captures.indices { captures[number].unfinished = nil }
+            for number in loaded.captures.indices { loaded.captures[number].connections.unfinished = nil }
         }
         var next = 0
         for argument in arguments {
-            take(outcomes[next..<next + argument.files.count], of: argument)
+            loaded.take(outcomes[next..<next + argument.files.count], of: argument)
             next += argument.files.count
         }
-    }
-
-    private mutating func take(_ outcomes: ArraySlice<Outcome?>, of argument: Argument) {
-        var isEmpty = true
-        var others = argument.others
-        for (file, outcome) in zip(argument.files, outcomes) {
-            switch outcome {
-            case .capture: isEmpty = false
-            case .recording(let input):
-                isEmpty = false
-                recordings.append(input)
-            case .failure(let failure):
-                isEmpty = false
-                failures.append(failure)
-            case .neither, nil: others.append(file.path)
-            }
-        }
-        if argument.isDirectory, isEmpty {
-            let inside = others.contains { Argument.type(of: $0) == S_IFDIR }
-            failures.append(
-                "\(argument.path): no capture and no events.jsonl in this directory"
-                    + (inside ? "; -R also reads the directories in it" : ""))
-        } else {
-            passedOver += others.sorted()
-        }
+        return loaded
     }
 
     /// The places of files in the order in which they are read: recordings first, as far as their names tell, since they are
@@ -123,80 +104,55 @@ public struct InputLoader {
         guard file.isRereadable else {
             var whole = StreamedSegments(memory: memory)
             let summary = try file.scan(selecting: .all, progress: progress, into: &whole)
-            var input = Self.input(file.path, summary, whole.resets.finish())
-            let followed = whole.connections.finish()
-            input.take(followed)
-            if input.resets.isEmpty, input.segments <= UnfinishedConnections.mostSegments,
-                input.filters.allSatisfy({ $0 == nil })
-            {
-                input.unfinished = UnfinishedConnections(input.flows, end: summary.lastTime ?? 0)
+            var input = CaptureInput(file: file.path, summary: summary, resets: whole.resets.finish())
+            input.connections = whole.connections.finish()
+            if input.resets.isEmpty, summary.tcpSegments <= UnfinishedConnections.mostSegments, !input.isFiltered {
+                input.connections.unfinished = UnfinishedConnections(
+                    input.connections.table, end: summary.lastTime ?? 0)
             }
             return input
         }
         var resets = CollectedSegments()
         let summary = try file.scan(selecting: .resets, progress: progress, into: &resets)
-        return Self.input(file.path, summary, resets.finish())
+        return CaptureInput(file: file.path, summary: summary, resets: resets.finish())
     }
-
-    static func input(
-        _ path: String, _ summary: CaptureSummary, _ resets: [CapturedSegment]
-    ) -> CaptureInput {
-        var input = CaptureInput(
-            file: path, packets: summary.packets, interfaces: summary.interfaces.map(\.name), resets: resets)
-        input.segments = summary.tcpSegments
-        // What an interface counts in all, its packets may have counted one by one.
-        input.dropped = Int(clamping: max(summary.dropped ?? 0, summary.droppedBetweenPackets))
-        for comment in summary.resetComments {
-            if case .packet(let number) = comment.subject { input.comments[number, default: []].append(comment.text) }
-        }
-        // A device that gives its reason gives the same one to thousands: each is kept once.
-        var payloads: Set<[UInt8]> = []
-        for carried in summary.resetBytes {
-            input.payloads[carried.packet] = payloads.insert(carried.bytes).memberAfterInsert
-        }
-        for comment in summary.comments {
-            switch comment.subject {
-            case .section, .interface: input.remarks.append(comment.text)
-            // dumpcap writes of each interface who counted.
-            case .statistics, .packet: break
-            }
-        }
-        input.names = summary.names
-        let namesLeft = summary.nameCount - CaptureSummary.keptNames
-        if namesLeft > 0 {
-            input.notes.append("\(namesLeft) of its \(summary.nameCount) names of addresses are not kept")
-        }
-        if summary.comments.count == CaptureSummary.keptRemarks, summary.commentCount > CaptureSummary.keptRemarks {
-            input.notes.append("of its comments on itself and its interfaces not all are kept")
-        }
-        input.bytesSkipped = summary.bytesSkipped
-        input.filters = summary.interfaces.map(\.filter)
-        input.tellsOfFilters = summary.format.container == .pcapng
-        input.damage = summary.damage.map { "offset \($0.offset): \($0.problem)" }
-        input.damageCount = summary.damageCount
-        input.undecoded = summary.undecoded.map {
-            CaptureInput.Undecoded(reason: words($0.reason, summary), packets: $0.count, isLoss: $0.reason.isLoss)
-        }
-        return input
-    }
-
-    private static func words(_ reason: Undecoded, _ summary: CaptureSummary) -> String {
-        guard reason == .linkType else { return reason.rawValue }
-        let types = summary.unsupportedLinkTypes.keys.sorted().map { "\($0), \(LinkType.name($0))" }
-        return "\(reason.rawValue) (\(types.prefix(Self.namedLinkTypes).joined(separator: "; ")))"
-    }
-
-    private static let namedLinkTypes = 3
 
     /// Reads captures once more, for the connections that a RST of any capture belongs to: what one has of a connection that
     /// is reset in another is evidence.
-    private mutating func loadFlows(of rereadable: [Int]) {
+    private func loadConnections(of captures: inout [CaptureInput], _ rereadable: [Int]) {
         var filter = ConnectionFilter(expecting: captures.reduce(0) { $0 + $1.resets.count })
         for capture in captures {
             for reset in capture.resets { filter.insert(reset.segment.tuple) }
         }
         guard filter.count > 0 else { return }
-        for number in rereadable { captures[number].loadFlows(filter, progress) }
+        for number in rereadable { captures[number].loadConnections(filter, progress) }
+    }
+}
+
+extension LoadedInputs {
+    fileprivate mutating func take(_ outcomes: ArraySlice<Outcome?>, of argument: Argument) {
+        var isEmpty = true
+        var others = argument.others
+        for (file, outcome) in zip(argument.files, outcomes) {
+            switch outcome {
+            case .capture: isEmpty = false
+            case .recording(let input):
+                isEmpty = false
+                recordings.append(input)
+            case .failure(let failure):
+                isEmpty = false
+                failures.append(failure)
+            case .neither, nil: others.append(file.path)
+            }
+        }
+        if argument.isDirectory, isEmpty {
+            let inside = others.contains { Argument.type(of: $0) == S_IFDIR }
+            failures.append(
+                "\(argument.path): no capture and no events.jsonl in this directory"
+                    + (inside ? "; -R also reads the directories in it" : ""))
+        } else {
+            passedOver += others.sorted()
+        }
     }
 }
 

@@ -76,15 +76,15 @@ struct ReportCommand: ParsableCommand {
             writeAll("\n", to: STDOUT_FILENO)
         }
         let progress = ProgressLine()
-        var loader = InputLoader(memory: memory.bytes) { progress.update(done: $0, total: $1) }
-        loader.load(files, recursively: recursive)
+        let loader = InputLoader(memory: memory.bytes) { progress.update(done: $0, total: $1) }
+        let loaded = loader.load(files, recursively: recursive)
         progress.clear()
-        guard loader.failures.isEmpty else {
-            for failure in loader.failures { log.error("\(failure)") }
+        guard loaded.failures.isEmpty else {
+            for failure in loaded.failures { log.error("\(failure)") }
             throw ExitCode(1)
         }
-        tellIgnored(loader.passedOver)
-        var report = correlate(captures: loader.captures, recordings: loader.recordings)
+        tellIgnored(loaded.passedOver)
+        var report = correlate(captures: loaded.captures, recordings: loaded.recordings)
         let filter = try filters.filter(
             span: report.resets.span, own: report.inputs.compactMap(\.netns), zone: text.tz)
         report.keep(filter, words: filters.typed)
@@ -98,7 +98,7 @@ struct ReportCommand: ParsableCommand {
         // RSTs that were found count, whatever else was lost.
         if isAlarming { status = 3 }
         // Exiting frees all memory at once, instead of object by object.
-        withExtendedLifetime((loader, report)) { Glibc.exit(status) }
+        withExtendedLifetime((loaded, report)) { Glibc.exit(status) }
     }
 
     /// Logs which files of a directory were ignored: one of them may have been meant.

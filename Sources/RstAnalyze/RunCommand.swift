@@ -68,13 +68,12 @@ struct RunCommand: ParsableCommand {
         stop.endProgram { if let temporary { Scratch.removeTree(temporary) } }
         try RecordingSession.tellLosses(of: outcome.summary)
 
-        var loader = InputLoader()
-        loader.load([directory])
-        guard loader.failures.isEmpty else {
-            for failure in loader.failures { log.error("\(failure)") }
+        let loaded = InputLoader().load([directory])
+        guard loaded.failures.isEmpty else {
+            for failure in loaded.failures { log.error("\(failure)") }
             throw ExitCode(1)
         }
-        let report = correlate(captures: loader.captures, recordings: loader.recordings)
+        let report = correlate(captures: loaded.captures, recordings: loaded.recordings)
         try output.write(report, text, to: STDERR_FILENO)
         let isAlarming = try gate.judge(report, prepared, zone: text.tz)
         if isAlarming { throw ExitCode(3) }

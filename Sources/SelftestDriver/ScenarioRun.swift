@@ -100,13 +100,12 @@ public struct SelftestDriver: Sendable {
         if let failure = summary.failure { run.differences.append("recorder: \(failure)") }
         if summary.eventsLost > 0 { run.differences.append("\(summary.eventsLost) events lost") }
         if summary.packetsDropped > 0 { run.differences.append("\(summary.packetsDropped) packets dropped") }
-        var loader = InputLoader()
-        loader.load([directory])
-        run.differences += loader.failures
-        let report = correlate(captures: loader.captures, recordings: loader.recordings)
+        let loaded = InputLoader().load([directory])
+        run.differences += loaded.failures
+        let report = correlate(captures: loaded.captures, recordings: loaded.recordings)
         var comparison = Comparison(
             report, netns: Set(options.scope.netns),
-            reportsSocketlessResets: loader.reportsSocketlessResets)
+            reportsSocketlessResets: loaded.reportsSocketlessResets)
         comparison.run(run.expected)
         run.report = report
         run.resets = comparison.pairs.map(\.got)

@@ -67,12 +67,11 @@ import Testing
 
         func verdict() throws -> Reset {
             var capture = CaptureInput(
-                file: "c", packets: segments.count, interfaces: [nil],
+                file: "c", packets: segments.count, interfaces: [nil], filter: filter,
                 resets: segments.filter { $0.segment.flags.contains(.rst) })
-            capture.dropped = dropped
+            capture.summary.droppedBetweenPackets = UInt64(dropped)
             let events = EventInput(file: "e", recording: recording)
-            capture.flows = ConnectionTable(segments)
-            capture.filters = [filter]
+            capture.connections.table = ConnectionTable(segments)
             let resets = correlate(captures: [capture], recordings: [events]).resets
             try #require(resets.count == 1)
             return resets[0]

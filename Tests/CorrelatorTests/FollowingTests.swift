@@ -79,7 +79,7 @@ import Testing
     func allConnectionsAreFollowedAsSomeAre(seed: UInt64) throws {
         let segments = Self.segments(1000, of: [.ack, [.psh, .ack], .syn, [.fin, .ack], .rst], seed: seed)
         let some = ConnectionTable(segments)
-        let all = Self.follow(segments, mostConnections: 1000, inPiecesOf: 37).flows
+        let all = Self.follow(segments, mostConnections: 1000, inPiecesOf: 37).table
         for reset in segments where reset.segment.flags.contains(.rst) {
             let one = try #require(some.context(ofPacket: reset.number))
             let other = try #require(all.context(ofPacket: reset.number))
@@ -91,7 +91,7 @@ import Testing
 
     private static func follow(
         _ segments: [CapturedSegment], mostConnections: Int, inPiecesOf size: Int
-    ) -> FollowedCapture {
+    ) -> CapturedConnections {
         var follower = ConnectionFollower(
             memory: mostConnections * ConnectionShard.bytesOfShortConnection, evictingAfter: size)
         for start in stride(from: 0, to: segments.count, by: 101) {
@@ -134,9 +134,9 @@ import Testing
         add(4, [.syn])
         add(4, [.rst, .ack], fromServer: true)
         let followed = Self.follow(segments, mostConnections: 400, inPiecesOf: 10)
-        #expect(followed.connectionsEvicted > 3000)
+        #expect(followed.evicted > 3000)
         let packets = segments.filter { $0.segment.flags.contains(.rst) }.map(\.number)
-        let contexts = try packets.map { try #require(followed.flows.context(ofPacket: $0)) }
+        let contexts = try packets.map { try #require(followed.table.context(ofPacket: $0)) }
         #expect(contexts.map(\.lacksPast) == [false, false, true, false, false])
         #expect(contexts.map { $0.peer.segments } == [1, 1, 0, 0, 1])
         #expect(contexts[1].own.resetCount == 1)
@@ -152,7 +152,7 @@ import Testing
         ]
         for segment in segments { ConnectionFollower.add(segment, to: &batch) }
         follower.take([(batch, 0)])
-        let flows = follower.snapshot().flows
+        let flows = follower.snapshot().table
         #expect(try #require(flows.context(ofPacket: 2)).lacksPast)
         #expect(try !#require(flows.context(ofPacket: 4)).lacksPast)
     }
@@ -169,9 +169,9 @@ import Testing
         }
         for port in 0..<100 { add(port, [.rst], fromServer: true) }
         let followed = Self.follow(segments, mostConnections: 400, inPiecesOf: 10)
-        #expect(followed.connectionsEvicted > 0)
+        #expect(followed.evicted > 0)
         for reset in segments.suffix(100) {
-            let context = try #require(followed.flows.context(ofPacket: reset.number))
+            let context = try #require(followed.table.context(ofPacket: reset.number))
             #expect(context.peer.segments == 1 && !context.lacksPast)
         }
     }

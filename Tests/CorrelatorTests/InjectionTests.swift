@@ -138,14 +138,14 @@ import Testing
         #expect(report.resets.first?.cause == .injected)
         // A capture that lost packets proves nothing.
         var lossy = sender.capture(named: "sender")
-        lossy.dropped = 3
+        lossy.summary.droppedBetweenPackets = 3
         let other = correlate(captures: [receiver.capture(named: "receiver"), lossy], recordings: [])
         #expect(other.resets.first?.cause != .injected)
         // Nor does one whose filter left RSTs out, or may have: pcap does not tell of filters.
         for filter in ["tcp[tcpflags] & tcp-rst == 0", nil] {
             var filtered = sender.capture(named: "sender")
-            filtered.filters = [filter]
-            filtered.tellsOfFilters = filter != nil
+            filtered.summary.interfaces[0].filter = filter
+            filtered.summary.format.container = filter == nil ? .pcap : .pcapng
             let report = correlate(captures: [receiver.capture(named: "receiver"), filtered], recordings: [])
             #expect(report.resets.first?.cause != .injected)
         }
@@ -393,7 +393,7 @@ import Testing
         segments[1].segment.ttl = ttl
         var input = flow.capture
         input.resets = [segments[1]]
-        input.flows = ConnectionTable(segments)
+        input.connections.table = ConnectionTable(segments)
         let reset = try #require(correlate(captures: [input], recordings: []).resets.first)
         #expect(reset.evidence.contains { $0.fact.contains(says) }, "\(reset.evidence.map(\.fact))")
     }
@@ -428,7 +428,7 @@ import Testing
         var input = flow.capture
         input.resets[0].time = time
         var told = input
-        told.flows = ConnectionTable()
+        told.connections.table = ConnectionTable()
         let reset = try #require(correlate(captures: [told], recordings: []).resets.first)
         #expect(reset.evidence.contains { $0.fact.contains("outside the years 1677 to 2262") })
         #expect(correlate(captures: [input], recordings: []).resets.count == 1)

@@ -48,7 +48,7 @@ import Testing
         #expect(live.settled(at: 31 * second) { _ in nil }.resets.map(\.id) == [2])
     }
 
-    private static func followed(_ flow: Conversation) -> FollowedCapture {
+    private static func followed(_ flow: Conversation) -> CapturedConnections {
         var follower = ConnectionFollower(memory: 1 << 20)
         var batch = ConnectionFollower.emptyBatch
         for segment in flow.segments { ConnectionFollower.add(segment, to: &batch) }

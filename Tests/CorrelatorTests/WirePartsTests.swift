@@ -59,7 +59,7 @@ import Testing
         flow.open()
         flow.send(.server, [.rst, .ack], length: 8)
         var capture = flow.capture
-        capture.payloads = [4: [0x33, 0xaa, 0, 14, 0, 0, 0, 0]]
+        capture.remarks.payloads = [4: [0x33, 0xaa, 0, 14, 0, 0, 0, 0]]
         let reset = try #require(correlate(captures: [capture], recordings: []).resets.first)
         #expect(reset.cause == .idleTimeout)
         #expect(reset.certainty == .inferred)
@@ -72,8 +72,8 @@ import Testing
         flow.open()
         flow.send(.server, [.rst, .ack])
         var capture = flow.capture
-        capture.comments = [4: ["ask Bob", "or\nEve"], 3: ["of another packet"]]
-        capture.names = [
+        capture.remarks.comments = [4: ["ask Bob", "or\nEve"], 3: ["of another packet"]]
+        capture.summary.names = [
             "10.0.0.1": (0..<1000).map { "name\($0)" }, "10.0.0.2": ["client", "client"], "10.0.0.9": ["nobody"],
         ]
         let reset = try #require(correlate(captures: [capture], recordings: []).resets.first)
@@ -256,8 +256,7 @@ import Testing
         var other = CaptureInput(
             file: "far", packets: far.count, interfaces: ["eth0"],
             resets: far.filter { $0.segment.flags.contains(.rst) })
-        other.flows = ConnectionTable(far)
-        other.hasFlows = true
+        other.connections = CapturedConnections(ConnectionTable(far))
         let report = correlate(captures: [near.capture(named: "near"), other], recordings: [])
         let clock = try #require(report.clocks.first)
         #expect(clock.offset == offset)
@@ -284,8 +283,7 @@ import Testing
                     segment: segment, number: Int(port) + 1, offset: 0, time: Int64(port) * 100_000_000, interface: 0))
         }
         var input = CaptureInput(file: "scan", packets: 40, interfaces: [nil], resets: captures)
-        input.flows = ConnectionTable(captures)
-        input.hasFlows = true
+        input.connections = CapturedConnections(ConnectionTable(captures))
         let report = correlate(captures: [input], recordings: [])
         #expect(report.resets.count == 40)
         let finding = try #require(report.findings.first)
@@ -312,8 +310,7 @@ import Testing
         }
         var input = CaptureInput(
             file: "backend", packets: 10, interfaces: [nil], resets: all.filter { $0.segment.flags.contains(.rst) })
-        input.flows = ConnectionTable(all)
-        input.hasFlows = true
+        input.connections = CapturedConnections(ConnectionTable(all))
         let report = correlate(captures: [input], recordings: [])
         #expect(report.findings.map(\.kind) == [.endpoint])
         #expect(report.findings.first?.count == 5)

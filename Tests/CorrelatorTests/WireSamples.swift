@@ -102,13 +102,31 @@ struct Conversation {
         var input = CaptureInput(
             file: file, packets: segments.count, interfaces: ["eth0"],
             resets: segments.filter { $0.segment.flags.contains(.rst) })
-        input.tellsOfFilters = true
-        input.flows = ConnectionTable(segments)
-        input.hasFlows = true
+        input.connections = CapturedConnections(ConnectionTable(segments))
         return input
     }
 
     var resets: ResetList { correlate(captures: [capture], recordings: []).resets }
+}
+
+extension CaptureInput {
+    /// - Parameter filter: of each interface.
+    init(
+        file: String, packets: Int, interfaces: [String?], filter: String? = nil,
+        container: CaptureFormat.Container = .pcapng,
+        resets: [CapturedSegment]
+    ) {
+        var summary = CaptureSummary(
+            format: CaptureFormat(container: container, byteOrder: .little, fractionalDigits: 9))
+        summary.packets = packets
+        summary.interfaces = interfaces.map { name in
+            var interface = CaptureInterface(linkType: LinkType.ethernet)
+            interface.name = name
+            interface.filter = filter
+            return interface
+        }
+        self.init(file: file, summary: summary, resets: resets)
+    }
 }
 
 /// A report of the segments, with what `InputLoader` looks for in a capture.
@@ -117,9 +135,8 @@ func resetList(ofCapture segments: [CapturedSegment]) -> ResetList {
         file: "capture.pcap", packets: segments.count, interfaces: ["eth0"],
         resets: segments.filter { $0.segment.flags.contains(.rst) })
     let filter = ConnectionFilter(input.resets.map(\.segment.tuple))
-    input.flows = ConnectionTable(segments.filter { filter.contains($0.segment.tuple) })
-    input.hasFlows = true
-    var search = input.flows.translationSearch
+    input.connections = CapturedConnections(ConnectionTable(segments.filter { filter.contains($0.segment.tuple) }))
+    var search = input.connections.table.translationSearch
     if case .sources(let sources)? = search.selection {
         var batch = TranslationSearch.emptyBatch
         for segment in segments {
@@ -130,7 +147,7 @@ func resetList(ofCapture segments: [CapturedSegment]) -> ResetList {
         }
         search.take([(batch, 0)])
     }
-    input.translationGaps = search.gaps
-    input.listeners = search.listeners
+    input.connections.translationGaps = search.gaps
+    input.connections.listeners = search.listeners
     return correlate(captures: [input], recordings: []).resets
 }

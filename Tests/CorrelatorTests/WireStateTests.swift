@@ -84,7 +84,8 @@ import Testing
         let table = ConnectionTable(flow.segments)
         let reset = try #require(flow.segments.last)
         let evidence = WireEvidence(
-            reset, flow: table.context(ofPacket: reset.number), filter: "tcp[tcpflags] & (tcp-syn|tcp-fin|tcp-rst) != 0"
+            reset, flow: table.context(ofPacket: reset.number),
+            filter: CaptureFilter("tcp[tcpflags] & (tcp-syn|tcp-fin|tcp-rst) != 0")
         )
         #expect(judge(evidence).cause == cause)
     }

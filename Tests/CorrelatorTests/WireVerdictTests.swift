@@ -305,8 +305,7 @@ import Testing
         flow.open()
         flow.send(.server, [.rst, .ack])
         var capture = flow.capture
-        capture.flows = ConnectionTable()
-        capture.hasFlows = false
+        capture.connections = CapturedConnections()
         let reset = try #require(correlate(captures: [capture], recordings: []).resets.first)
         #expect(reset.cause == .unknown)
         #expect(reset.evidence.contains { $0.fact.contains("could not be read a second time") })

@@ -18,18 +18,17 @@ import Testing
     }()
 
     private static func report(_ name: String) throws -> Report {
-        var loader = InputLoader()
         let paths = ["capture.pcapng", "events.jsonl"].map { fixtures.appending(path: "\(name)/\($0)").path }
-        loader.load(paths.filter { FileManager.default.fileExists(atPath: $0) })
-        #expect(loader.failures.isEmpty)
+        let loaded = InputLoader().load(paths.filter { FileManager.default.fileExists(atPath: $0) })
+        #expect(loaded.failures.isEmpty)
         let directory = fixtures.appending(path: name).path + "/"
         return correlate(
-            captures: loader.captures.map {
+            captures: loaded.captures.map {
                 var capture = $0
                 capture.file = String(capture.file.dropFirst(directory.count))
                 return capture
             },
-            recordings: loader.recordings.map {
+            recordings: loaded.recordings.map {
                 EventInput(file: String($0.file.dropFirst(directory.count)), recording: $0.recording)
             })
     }

@@ -1,6 +1,7 @@
 import Correlator
 import Foundation
 import InputFiles
+import PcapReader
 import Testing
 
 /// What is read from a capture besides its segments.
@@ -17,11 +18,10 @@ import Testing
         let file = FileManager.default.temporaryDirectory.appending(path: "rst-\(UUID().uuidString)")
         try Data(section + interface + packet + packet).write(to: file)
         defer { try? FileManager.default.removeItem(at: file) }
-        var loader = InputLoader()
-        loader.load([file.path])
-        #expect(loader.captures.first?.damage == [])
-        #expect(loader.captures.first?.dropped == 84)
-        #expect(correlate(captures: loader.captures, recordings: []).losses.captureDropped == 84)
+        let loaded = InputLoader().load([file.path])
+        #expect(loaded.captures.first?.summary.damage == [])
+        #expect(loaded.captures.first?.summary.droppedBetweenPackets == 84)
+        #expect(correlate(captures: loaded.captures, recordings: []).losses.captureDropped == 84)
     }
 
     /// A capture of a whole provider has more names than anybody would look at.
@@ -36,11 +36,10 @@ import Testing
         let path = FileManager.default.temporaryDirectory.appending(path: "rst-\(UUID().uuidString)")
         try Data(file).write(to: path)
         defer { try? FileManager.default.removeItem(at: path) }
-        var loader = InputLoader()
-        loader.load([path.path])
-        #expect(loader.captures.first?.damage == [])
-        #expect(loader.captures.first?.names.count == 10_000)
-        let report = correlate(captures: loader.captures, recordings: [])
+        let loaded = InputLoader().load([path.path])
+        #expect(loaded.captures.first?.summary.damage == [])
+        #expect(loaded.captures.first?.summary.names.count == 10_000)
+        let report = correlate(captures: loaded.captures, recordings: [])
         #expect(report.inputs.first?.notes == ["1000 of its 11000 names of addresses are not kept"])
     }
 
@@ -60,11 +59,10 @@ import Testing
         try shell.run()
         shell.waitUntilExit()
 
-        var loader = InputLoader()
-        loader.load([folder.appending(path: "capture").path])
-        let capture = try #require(loader.captures.first)
-        #expect(capture.payloads.count == count)
-        #expect(capture.payloads.values.allSatisfy { $0 == Array(words.utf8) })
+        let loaded = InputLoader().load([folder.appending(path: "capture").path])
+        let capture = try #require(loaded.captures.first)
+        #expect(capture.remarks.payloads.count == count)
+        #expect(capture.remarks.payloads.values.allSatisfy { $0 == Array(words.utf8) })
     }
 
     /// Of as many RSTs, with LINKTYPE_RAW.

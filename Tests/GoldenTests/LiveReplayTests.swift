@@ -20,10 +20,9 @@ import Testing
     }
 
     private static func report(_ directory: String) -> [Line] {
-        var loader = InputLoader()
         let paths = ["capture.pcapng", "events.jsonl"].map { "\(directory)/\($0)" }
-        loader.load(paths.filter { FileManager.default.fileExists(atPath: $0) })
-        return correlate(captures: loader.captures, recordings: loader.recordings).resets.map(Line.init)
+        let loaded = InputLoader().load(paths.filter { FileManager.default.fileExists(atPath: $0) })
+        return correlate(captures: loaded.captures, recordings: loaded.recordings).resets.map(Line.init)
     }
 
     @Test(arguments: FixtureTests.names)

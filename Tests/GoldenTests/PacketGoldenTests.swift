@@ -14,11 +14,10 @@ import Testing
         let folder = directory.appending(path: name)
         let files = try FileManager.default.contentsOfDirectory(atPath: folder.path)
         let capture = try #require(files.first { $0.hasPrefix("capture.") })
-        var loader = InputLoader()
-        loader.load([folder.appending(path: capture).path])
-        #expect(loader.failures.isEmpty)
+        let loaded = InputLoader().load([folder.appending(path: capture).path])
+        #expect(loaded.failures.isEmpty)
         return correlate(
-            captures: loader.captures.map {
+            captures: loaded.captures.map {
                 var input = $0
                 input.file = capture
                 return input

@@ -45,10 +45,9 @@ import Testing
         let folder = FixtureTests.fixtures.appending(path: "packets/\(name)")
         let files = try FileManager.default.contentsOfDirectory(atPath: folder.path)
         let capture = try #require(files.first { $0.hasPrefix("capture.") })
-        var loader = InputLoader()
-        loader.load([folder.appending(path: capture).path])
-        #expect(loader.failures.isEmpty)
-        return correlate(captures: loader.captures, recordings: []).resets
+        let loaded = InputLoader().load([folder.appending(path: capture).path])
+        #expect(loaded.failures.isEmpty)
+        return correlate(captures: loaded.captures, recordings: []).resets
     }
 
     @Test(arguments: cases)

@@ -88,7 +88,7 @@ import Testing
         var report = Report(inputs: [], losses: Report.Losses(), resets: ResetList([reset(1, .closedPort), service]))
         var input = Report.Input(
             file: "f", kind: .events, packets: 0, events: 2, damage: [], damageCount: 0,
-            undecoded: [CaptureInput.Undecoded(reason: "r", packets: 1, isLoss: true)])
+            undecoded: [UndecodedPackets(reason: "r", packets: 1, isLoss: true)])
         input.notes = ["n"]
         input.scope = RecordingScope(
             netns: [1], hosts: [IPPrefix("10.0.0.0/8")].compactMap(\.self), ports: [1])

@@ -16,17 +16,16 @@ import Testing
     }()
 
     private static func json(_ path: String) -> (text: String, failures: [String]) {
-        var loader = InputLoader()
-        loader.load([path])
-        let captures = loader.captures.map {
+        let loaded = InputLoader().load([path])
+        let captures = loaded.captures.map {
             var capture = $0
             capture.file = "capture"
             return capture
         }
         var renderer = JSONReport(tool: "rst-analyze 0.1.0")
         var bytes: [UInt8] = []
-        renderer.render(correlate(captures: captures, recordings: loader.recordings)) { bytes += $0 }
-        return (String(decoding: bytes, as: UTF8.self), loader.failures)
+        renderer.render(correlate(captures: captures, recordings: loaded.recordings)) { bytes += $0 }
+        return (String(decoding: bytes, as: UTF8.self), loaded.failures)
     }
 
     @Test func thereAreCaptures() { #expect(Self.captures.count > 100) }

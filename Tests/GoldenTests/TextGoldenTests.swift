@@ -28,20 +28,19 @@ import Testing
     static let cases = inputs.indices.flatMap { index in [40, 80, 200].map { (index, $0) } }
 
     static func report(_ paths: [String]) throws -> Report {
-        var loader = InputLoader()
         let files = paths.flatMap { path in
             ["capture.pcapng", "events.jsonl"].map { FixtureTests.fixtures.appending(path: "\(path)/\($0)").path }
         }
-        loader.load(files.filter { FileManager.default.fileExists(atPath: $0) })
-        #expect(loader.failures.isEmpty)
+        let loaded = InputLoader().load(files.filter { FileManager.default.fileExists(atPath: $0) })
+        #expect(loaded.failures.isEmpty)
         let prefix = FixtureTests.fixtures.path + "/"
         return correlate(
-            captures: loader.captures.map {
+            captures: loaded.captures.map {
                 var capture = $0
                 capture.file = String(capture.file.dropFirst(prefix.count))
                 return capture
             },
-            recordings: loader.recordings.map {
+            recordings: loaded.recordings.map {
                 EventInput(file: String($0.file.dropFirst(prefix.count)), recording: $0.recording)
             })
     }
@@ -104,10 +103,9 @@ import Testing
         generator.arguments = [file.path] + arguments
         try generator.run()
         generator.waitUntilExit()
-        var loader = InputLoader()
-        loader.load([file.path])
-        #expect(loader.failures.isEmpty)
-        return correlate(captures: loader.captures, recordings: [])
+        let loaded = InputLoader().load([file.path])
+        #expect(loaded.failures.isEmpty)
+        return correlate(captures: loaded.captures, recordings: [])
     }
 
     @Test func theFirstScreenNamesWhatMatters() throws {

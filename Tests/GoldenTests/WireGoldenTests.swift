@@ -25,11 +25,10 @@ struct WireGoldenTests {
 
     private static func report(_ name: String) throws -> Report {
         let path = try capture(of: name)
-        var loader = InputLoader()
-        loader.load([FixtureTests.root.appending(path: path).path])
-        #expect(loader.failures.isEmpty)
+        let loaded = InputLoader().load([FixtureTests.root.appending(path: path).path])
+        #expect(loaded.failures.isEmpty)
         return correlate(
-            captures: loader.captures.map {
+            captures: loaded.captures.map {
                 var capture = $0
                 capture.file = path
                 return capture

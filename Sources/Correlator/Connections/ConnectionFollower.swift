@@ -55,20 +55,10 @@ public struct ConnectionFollower: SegmentSink {
     public mutating func take(_ batches: [(batch: Batch, precedingPackets: Int)]) { work.take(batches) }
 
     /// What is known of the connections so far.
-    public func snapshot() -> FollowedCapture { work.snapshot() }
+    public func snapshot() -> CapturedConnections { work.snapshot() }
 
     /// What is known of the connections, when nothing more comes.
-    public consuming func finish() -> FollowedCapture { work.finish() }
-}
-
-/// What a capture has besides its RSTs.
-public struct FollowedCapture: Sendable {
-    public let flows: ConnectionTable
-    /// See `CaptureInput`.
-    public let translationGaps: [Int: TranslationGap]
-    public let listeners: Listeners
-    /// Connections without a RST of which nothing is known any more.
-    public let connectionsEvicted: Int
+    public consuming func finish() -> CapturedConnections { work.finish() }
 }
 
 /// The shards, and the queue on which they are filled.
@@ -119,7 +109,7 @@ private final class Work: Sendable {
         }
     }
 
-    func finish() -> FollowedCapture {
+    func finish() -> CapturedConnections {
         settle()
         return capture { shard in
             defer { shard = ConnectionShard() }
@@ -127,7 +117,7 @@ private final class Work: Sendable {
         }
     }
 
-    func snapshot() -> FollowedCapture {
+    func snapshot() -> CapturedConnections {
         settle()
         return capture { shard in
             var copy = shard
@@ -143,7 +133,7 @@ private final class Work: Sendable {
         }
     }
 
-    private func capture(_ finish: @Sendable (inout ConnectionShard) -> FollowedConnections) -> FollowedCapture {
+    private func capture(_ finish: @Sendable (inout ConnectionShard) -> FollowedConnections) -> CapturedConnections {
         let evicted = slots.reduce(0) { sum, slot in sum + slot.shard.withLock { $0.evicted } }
         let names = ConnectionNames.all(slots.map { $0.shard.withLock { $0.numbers ?? ConnectionNumbers() } })
         let shards = slots.concurrentMap(inPiecesOf: 1) { slot in slot.shard.withLock { finish(&$0) } }
@@ -151,8 +141,8 @@ private final class Work: Sendable {
         var listeners = flows.listeners
         return translations.withLock { translations in
             listeners.find(in: translations.listeners)
-            return FollowedCapture(
-                flows: flows, translationGaps: translations.gaps, listeners: listeners, connectionsEvicted: evicted)
+            return CapturedConnections(
+                flows, translationGaps: translations.gaps, listeners: listeners, evicted: evicted)
         }
     }
 }

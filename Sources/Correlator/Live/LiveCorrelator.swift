@@ -71,10 +71,10 @@ public struct LiveCorrelator {
     public mutating func take(
         _ resets: [CapturedSegment], of capture: Int, _ base: CaptureInput, at time: Int64
     ) {
-        let (payloads, comments) = (captures[capture].base.payloads, captures[capture].base.comments)
+        var remarks = captures[capture].base.remarks
+        remarks.add(base.remarks)
         captures[capture].base = base
-        captures[capture].base.payloads.merge(payloads) { new, _ in new }
-        captures[capture].base.comments.merge(comments) { new, _ in new }
+        captures[capture].base.remarks = remarks
         captures[capture].window.add(resets, at: time)
     }
 
@@ -111,7 +111,7 @@ public struct LiveCorrelator {
     ///     recorder reads the kernel's symbols then.
     ///   - followed: what is known of the connections of a capture.
     public mutating func settled(
-        at time: Int64?, behind: Int64 = 0, patience: Int64 = 0, followed: (_ capture: Int) -> FollowedCapture?
+        at time: Int64?, behind: Int64 = 0, patience: Int64 = 0, followed: (_ capture: Int) -> CapturedConnections?
     ) -> Settled {
         let limit = time.map { $0.saturatingSubtract(settlingTime.saturatingAdd(behind)) } ?? .max
         defer { if let time { prune(before: time.saturatingSubtract(settlingTime + behind + Self.keptTime)) } }
@@ -183,10 +183,10 @@ public struct LiveCorrelator {
         given.hasOpen && (time.map { $0.saturatingSubtract(Self.reviewTime) >= reviewed } ?? true)
     }
 
-    private func input(_ number: Int, _ followed: (Int) -> FollowedCapture?) -> CaptureInput {
+    private func input(_ number: Int, _ followed: (Int) -> CapturedConnections?) -> CaptureInput {
         var input = captures[number].base
         input.resets = captures[number].window.elements
-        if !input.resets.isEmpty, let followed = followed(number) { input.take(followed) }
+        if !input.resets.isEmpty, let followed = followed(number) { input.connections = followed }
         return input
     }
 
@@ -214,10 +214,8 @@ public struct LiveCorrelator {
     private mutating func prune(before time: Int64) {
         for number in captures.indices {
             captures[number].window.prune(before: time, keeping: Self.mostKept)
-            guard !captures[number].base.payloads.isEmpty || !captures[number].base.comments.isEmpty else { continue }
-            let packets = Set(captures[number].window.elements.lazy.map(\.number))
-            captures[number].base.payloads = captures[number].base.payloads.filter { packets.contains($0.key) }
-            captures[number].base.comments = captures[number].base.comments.filter { packets.contains($0.key) }
+            guard !captures[number].base.remarks.isEmpty else { continue }
+            captures[number].base.remarks.keep(Set(captures[number].window.elements.lazy.map(\.number)))
         }
         for number in recordings.indices { recordings[number].prune(before: time, keeping: Self.mostKept) }
         let oldest = (captures.map(\.window.oldestID) + recordings.map(\.window.oldestID)).compactMap(\.self).min()

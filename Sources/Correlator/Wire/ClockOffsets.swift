@@ -20,7 +20,7 @@ public struct ClockOffset: Sendable, Equatable {
 func clockOffsets(_ captures: [CaptureInput], besides areLeftOut: [Bool]) -> [ClockOffset] {
     guard captures.count > 1 else { return [] }
     let tables = zip(captures, areLeftOut).map { capture, isLeftOut in
-        Dictionary(isLeftOut ? [] : capture.flows.notes(), uniquingKeysWith: { first, _ in first })
+        Dictionary(isLeftOut ? [] : capture.connections.table.notes(), uniquingKeysWith: { first, _ in first })
     }
     var offsets: [ClockOffset] = []
     for later in captures.indices.dropFirst() {

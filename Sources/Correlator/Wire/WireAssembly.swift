@@ -20,11 +20,12 @@ extension EvidenceBuilder {
         let source = Int(best.reference.source)
         let packet = inventory.packet(best.reference)
         let evidence = WireEvidence(
-            packet, flow: best.flow, payload: inventory.captures[source].payloads[packet.number] ?? [],
+            packet, flow: best.flow, payload: inventory.captures[source].remarks.payloads[packet.number] ?? [],
             filter: inventory.filter(ofCapture: source, interface: packet.interface),
-            translationGap: inventory.captures[source].translationGaps[best.flow?.reset?.number ?? packet.number],
-            listener: inventory.captures[source].listeners[packet.segment.tuple.sourcePlace],
-            absentAtSender: absentAtSender(packet, packets), isRead: inventory.captures[source].hasFlows,
+            translationGap: inventory.captures[source].connections.translationGaps[
+                best.flow?.reset?.number ?? packet.number],
+            listener: inventory.captures[source].connections.listeners[packet.segment.tuple.sourcePlace],
+            absentAtSender: absentAtSender(packet, packets), isRead: inventory.captures[source].connections.isRead,
             clock: inventory.clocks.packets[source])
         return WireSighting(
             reference: best.reference, evidence: evidence, scores: isJudged ? WireScores(evidence) : nil)
@@ -35,7 +36,7 @@ extension EvidenceBuilder {
         var best: (reference: Reference, flow: ConnectionContext?)?
         var most = -2
         for reference in packets {
-            let flow = inventory.captures[Int(reference.source)].flows.context(
+            let flow = inventory.captures[Int(reference.source)].connections.table.context(
                 ofPacket: inventory.packet(reference).number, index: Int(reference.index))
             let segments = flow.map { $0.own.segments + $0.peer.segments } ?? -1
             if segments > most {
@@ -52,9 +53,11 @@ extension EvidenceBuilder {
         guard inventory.captures.count > 1 else { return nil }
         let sources = Set(packets.map(\.source))
         for (index, capture) in inventory.captures.enumerated() where !sources.contains(Int32(index)) {
-            guard inventory.clocks.packets[index] == nil, capture.isComplete, capture.undecoded.isEmpty,
-                capture.hasFlows, capture.takesResets,
-                let connection = capture.flows.connection(of: packet.segment.tuple), connection.source.segments > 0,
+            guard inventory.clocks.packets[index] == nil, capture.isComplete,
+                capture.summary.undecodedCounts.allSatisfy({ $0 == 0 }),
+                capture.connections.isRead, capture.takesResets,
+                let connection = capture.connections.table.connection(of: packet.segment.tuple),
+                connection.source.segments > 0,
                 connection.source.resetCount == 0, connection.source.isUnrouted,
                 // Where no router is in between, either end may have been captured.
                 connection.destination.segments > 0, !connection.destination.isUnrouted
@@ -104,5 +107,5 @@ extension ConnectionSummary.Side {
 extension CaptureInput {
     /// No filter kept RSTs out of it: it has some, or says that there was none. pcap does not tell of filters, and one that
     /// takes only segments with data is in wide use (pcap-filter(7), the example for HTTP).
-    fileprivate var takesResets: Bool { filters.allSatisfy { $0 == nil } && (tellsOfFilters || !resets.isEmpty) }
+    fileprivate var takesResets: Bool { !isFiltered && (summary.format.container == .pcapng || !resets.isEmpty) }
 }

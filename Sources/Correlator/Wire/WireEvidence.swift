@@ -66,7 +66,7 @@ struct WireEvidence: Sendable {
     }
 
     init(
-        _ captured: CapturedSegment, flow: ConnectionContext?, payload: [UInt8] = [], filter: String? = nil,
+        _ captured: CapturedSegment, flow: ConnectionContext?, payload: [UInt8] = [], filter: CaptureFilter? = nil,
         translationGap: TranslationGap? = nil, listener: Listeners.Listener? = nil, absentAtSender: String? = nil,
         isRead: Bool = true,
         clock: PacketClock? = nil
@@ -75,10 +75,11 @@ struct WireEvidence: Sendable {
         self.absentAtSender = absentAtSender
         self.translationGap = translationGap
         self.listener = listener
-        let isFiltered = filter?.contains("tcpflags") == true || filter?.contains("tcp[") == true
+        let effect = filter?.effect(isIPv4: captured.segment.tuple.source.isIPv4)
+        let isFiltered = effect?.leavesOutSegments == true
         self.isFiltered = isFiltered
-        hasAllSyns = isFiltered && filter?.contains("tcp-syn") == true
-        filterNamesFins = isFiltered && filter?.contains("tcp-fin") == true
+        hasAllSyns = isFiltered && effect?.takesSyns == true
+        filterNamesFins = isFiltered && effect?.takesFins == true
         let note = flow?.reset ?? SegmentNote(captured)
         reset = note
         repetition = note.number == captured.number ? nil : captured.number

@@ -16,7 +16,7 @@ extension EntryBuilder {
         let sources = Set(packets.map(\.source))
         return inventory.captures.indices.compactMap { index in
             guard !sources.contains(Int32(index)),
-                let connection = inventory.captures[index].flows.connection(of: evidence.tuple)
+                let connection = inventory.captures[index].connections.table.connection(of: evidence.tuple)
             else { return nil }
             let count = connection.source.segments + connection.destination.segments
             return Fact(

@@ -33,10 +33,11 @@ final class LiveFile {
     /// Read in place: these are large.
     private final class Capture {
         let number: Int
-        var file = GrowingCapture(selecting: .all)
+        var file: GrowingCapture
         var segments: LiveSegments
 
-        init(number: Int, memory: Int) {
+        init(_ file: GrowingCapture, number: Int, memory: Int) {
+            self.file = file
             self.number = number
             segments = LiveSegments(memory: memory)
         }
@@ -108,7 +109,7 @@ final class LiveFile {
     }
 
     /// What is known of the connections of the capture with that number.
-    func followed(capture number: Int) -> FollowedCapture? {
+    func followed(capture number: Int) -> CapturedConnections? {
         if case .capture(let capture)? = content, capture.number == number { capture.segments.snapshot() } else { nil }
     }
 
@@ -133,8 +134,9 @@ final class LiveFile {
         guard head.count >= FileKind.prefixLength else { return }
         switch FileKind(prefix: head) {
         case .pcap, .pcapng:
-            let number = correlator.addCapture(CaptureInput(file: path, packets: 0, interfaces: [], resets: []))
-            content = .capture(Capture(number: number, memory: memory))
+            let file = GrowingCapture(selecting: .all)
+            let number = correlator.addCapture(CaptureInput(file: path, summary: file.summary, resets: []))
+            content = .capture(Capture(file, number: number, memory: memory))
         case .gzip, .zstd, .lz4, .xz, .bzip2:
             throw LiveFileError(description: "a compressed file cannot be followed")
         case .other:
@@ -160,7 +162,7 @@ final class LiveFile {
         switch content {
         case .capture(let capture):
             let resets = capture.segments.takeResets()
-            let base = InputLoader.input(path, capture.file.summary, [])
+            let base = CaptureInput(file: path, summary: capture.file.summary, resets: [])
             _ = capture.file.takeResetRemarks()
             capture.segments.look(at: time)
             if let last = resets.last {

@@ -60,5 +60,5 @@ struct LiveSegments: SegmentSink {
         next = nil
     }
 
-    func snapshot() -> FollowedCapture { connections.snapshot() }
+    func snapshot() -> CapturedConnections { connections.snapshot() }
 }
