@@ -8,7 +8,7 @@ RELEASE = $(SWIFT) build -c release --scratch-path .build-release --product rst-
 	--static-swift-stdlib -Xswiftc -cross-module-optimization
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build release demo test accuracy check lint format bpf bpf-check fixtures bench bench-provoke bench-hooks bench-watch causes client-table fuzz readme install clean test-kernels test-kernel-6.1
+.PHONY: help deps build release demo test test-fleet test-cluster accuracy check lint format bpf bpf-check fixtures bench bench-provoke bench-hooks bench-watch causes client-table fuzz readme install clean test-kernels test-kernel-6.1
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -28,6 +28,13 @@ demo: release ## Provoke a handful of resets, record them and print the report
 test: deps ## Run every test (root: the live tests too)
 	$(SWIFT) build --build-tests
 	@SWIFT="$(SWIFT)" scripts/run-tests
+	@scripts/test-fleet
+
+test-fleet: ## Run the tests of fleet/ (Python)
+	@scripts/test-fleet
+
+test-cluster: ## Run fleet/ on a Spark cluster on this machine, a worker of which is killed
+	@scripts/test-fleet cluster
 
 accuracy: build ## Measure the wire-only verdicts against what the kernel proves (root)
 	@scripts/measure-accuracy .build/debug/rst-analyze
