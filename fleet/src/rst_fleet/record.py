@@ -22,6 +22,7 @@ FIELDS: dict[str, str] = {
     "cause": TEXT, "category": TEXT, "certainty": TEXT, "candidates": TEXTS, "reason": TEXT, "state": TEXT, "summary": TEXT,
     "pid": INTEGER, "comm": TEXT, "exe": TEXT, "role": TEXT, "uid": INTEGER,
     "receiver_pid": INTEGER, "receiver_comm": TEXT, "receiver_state": TEXT, "receiver_error": TEXT,
+    "receiver_ignored": TEXT,
     "unit": TEXT, "container": TEXT, "pod": TEXT, "netns": INTEGER, "cookie": INTEGER,
     "settled": FLAG, "open": TEXTS,
     "covered_ns": INTEGER, "addresses": TEXTS, "events_lost": INTEGER, "resets": INTEGER, "files_dropped": INTEGER,
