@@ -93,7 +93,7 @@ readme: build ## Run the commands of README.md and write what they print below t
 	scripts/update-readme .build/debug/rst-analyze
 
 install: release ## Install the program and its systemd unit below PREFIX (/usr/local)
-	install -D -m 755 $(BINARY) $(DESTDIR)$(PREFIX)/bin/rst-analyze
+	install -D -s -m 755 $(BINARY) $(DESTDIR)$(PREFIX)/bin/rst-analyze
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
 	sed 's|/usr/local/bin|$(PREFIX)/bin|' systemd/rst-analyze-watch.service \
 		>$(DESTDIR)$(PREFIX)/lib/systemd/system/rst-analyze-watch.service
