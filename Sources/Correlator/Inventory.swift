@@ -188,7 +188,7 @@ final class Inventory: Sendable {
         return mix(UInt64(source) | 1 << 63, place)
     }
 
-    /// Whether a decision and a segment of the same recording may be of one RST, by the order in which the kernel tells of
+    /// Whether a decision and a segment of the same recording may be of one RST, by the order in which the kernel reports
     /// them and by where it was called: an answer is decided on before it is sent (`tcp_v4_send_reset`), the end of a
     /// connection afterwards (`tcp_send_active_reset`).
     func mayBeOne(_ decision: Reference, _ segment: Reference) -> Bool {

@@ -45,7 +45,7 @@ public struct Report: Sendable {
         groups = nil
     }
 
-    /// How many RSTs were captured while no hook was there to tell of them.
+    /// How many RSTs were captured while no hook was there to report them.
     public func count(outsideEvents side: EventGapSide) -> Int {
         resets.rows.reduce(0) { $0 + ($1.outsideEvents == side ? 1 : 0) }
     }
@@ -83,7 +83,7 @@ public struct Report: Sendable {
         public var damage: [String]
         /// How many places were damaged.
         public var damageCount: Int
-        /// Packets that could not be looked into, of a capture.
+        /// Packets of a capture that could not be decoded.
         public var undecoded: [UndecodedPackets]
         /// What a recording was made without, a sentence each.
         public var notes: [String] = []
@@ -121,7 +121,7 @@ public struct Reset: Sendable {
     public var id = 0
     /// Of the first sighting, or else of the event: nanoseconds since 1970-01-01 UTC.
     public var time: Int64
-    /// It was captured while no hook was there to tell of it.
+    /// It was captured while no hook was there to report it.
     public var outsideEvents: EventGapSide?
     /// Whether `time` is on the wall clock; without a clock sample it is time since boot.
     public var hasWallClock = true

@@ -13,7 +13,7 @@ public struct ResetRow: Sendable, Equatable {
     public let hasWallClock: Bool
     /// Those of the cause.
     let traits: CauseTraits
-    /// It was captured while no hook was there to tell of it.
+    /// It was captured while no hook was there to report it.
     public let outsideEvents: EventGapSide?
     /// When it was by a clock that nobody sets, nanoseconds: the order of the list.
     let steadyTime: Int64

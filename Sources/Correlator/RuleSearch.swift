@@ -120,7 +120,7 @@ struct RuleSearch: Sendable {
         let before = readings.last { $0.ruleset.monotonic <= time }
         let after = readings.first { $0.ruleset.monotonic > time }
         guard let before else {
-            // What is read is what there was after the last change, where one is told of.
+            // What is read is what there was after the last change, where changes are reported.
             guard let after, !after.ruleset.tool.isLegacy, let since = after.ruleset.changedSince,
                 let until = after.ruleset.changedUntil, since <= time, until < time
             else { return nil }
@@ -136,7 +136,7 @@ struct RuleSearch: Sendable {
         return until < time ? [after] : [before, after]
     }
 
-    /// Whether nobody would have told of a change: iptables-legacy does not, so that only a later reading shows it.
+    /// Whether a change would have gone unnoticed: iptables-legacy does not, so that only a later reading shows it.
     private static func mayHaveChanged(_ before: Reading, _ readings: [Reading], at time: Int64) -> Bool {
         guard before.ruleset.tool.isLegacy else { return false }
         return !readings.contains {

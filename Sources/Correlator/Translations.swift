@@ -1,7 +1,7 @@
 import KernelEvents
 import NetworkTypes
 
-/// What the evidence tells of the translation of addresses (NAT) on the host that sent the RST.
+/// What the evidence shows of the translation of addresses (NAT) on the host that sent the RST.
 extension Evidence {
     /// The RST as TCP decided on it, whose source is the port that was met, and as its receiver knows it, whose source is the
     /// one that was asked. Nil where they are the same, or not known.

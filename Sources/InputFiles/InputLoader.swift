@@ -224,7 +224,7 @@ private struct Argument {
         return lstat(path.pathBytes, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
     }
 
-    /// Of a file, links followed; nil if that cannot be told.
+    /// Of a file, links followed; nil if it cannot be determined.
     static func type(of path: String) -> mode_t? {
         var status = stat()
         return stat(path.pathBytes, &status) == 0 ? status.st_mode & S_IFMT : nil

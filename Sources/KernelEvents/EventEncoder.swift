@@ -282,7 +282,7 @@ extension ResetEvent {
     public static let decideHook = "tcp_send_reset"
     /// The hook that every `receive` comes from unless its line says otherwise.
     public static let receiveHook = "tcp_receive_reset"
-    /// The hook that tells of a RST without effect.
+    /// The hook that reports a RST without effect.
     public static let ignoreHook = "kfree_skb"
     /// The hook that every `fail` comes from unless its line says otherwise.
     public static let failHook = "inet_sock_set_state"

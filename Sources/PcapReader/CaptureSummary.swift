@@ -102,7 +102,7 @@ public struct CaptureDamage: Sendable, Equatable {
     }
 }
 
-/// Why a packet that may have carried a TCP segment could not be looked into.
+/// Why a packet that may have carried a TCP segment could not be decoded.
 public enum Undecoded: String, Sendable, CaseIterable {
     case linkType = "link type not supported"
     case truncatedLink = "cut short in the link layer"
@@ -203,7 +203,7 @@ public struct CaptureSummary: Sendable, Equatable {
     public var damageCount = 0
     /// Bytes that were not read because of damage.
     public var bytesSkipped = 0
-    /// How many packets could not be looked into, by `Undecoded`.
+    /// How many packets could not be decoded, by `Undecoded`.
     public var undecodedCounts = [Int](repeating: 0, count: Undecoded.allCases.count)
     /// How many packets there are of each link type that is not supported.
     public var unsupportedLinkTypes: [UInt16: Int] = [:]
@@ -228,7 +228,7 @@ public struct CaptureSummary: Sendable, Equatable {
         self.format = format
     }
 
-    /// How many packets could not be looked into for that reason.
+    /// How many packets could not be decoded for that reason.
     public subscript(_ reason: Undecoded) -> Int { undecodedCounts[reason.index] }
 
     /// The reasons that occurred, in the order of `Undecoded.allCases`.

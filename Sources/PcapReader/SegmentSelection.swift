@@ -24,7 +24,7 @@ public enum SegmentSelection: Sendable {
     enum Mode {
         case resets, all, flows, sources
 
-        /// The flags or the hash of a packet tell of most that they are not selected.
+        /// Its flags or its hash show of most packets that they are not selected.
         var deniesQuickly: Bool { self == .resets || self == .flows }
     }
 

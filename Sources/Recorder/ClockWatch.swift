@@ -4,7 +4,7 @@ import KernelEvents
 
 /// Notices when CLOCK_REALTIME is set.
 ///
-/// The kernel tells of it at once (timerfd_create(2), TFD_TIMER_CANCEL_ON_SET); how far it was set is the difference
+/// The kernel reports it at once (timerfd_create(2), TFD_TIMER_CANCEL_ON_SET); how far it was set is the difference
 /// between a sample before and one after.
 struct ClockWatch {
     /// Becomes readable when the clock is set; -1 if this kernel does not tell.

@@ -1,7 +1,7 @@
 /// How many ends of connections the hooks had to forget while a time-wait socket may still have needed them.
 ///
-/// A table that lets go of its oldest entries counts none of them: what came within the last minute beyond its size
-/// was let go.
+/// A table that evicts its oldest entries does not count them: what came within the last minute beyond its size was
+/// evicted.
 struct EndingLosses {
     private(set) var lost: UInt64 = 0
     private let kept: UInt64

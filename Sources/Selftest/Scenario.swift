@@ -134,7 +134,7 @@ public struct ExpectedReset: Sendable, Hashable {
             self.pid = pid
         }
 
-        /// The kernels that tell of it: those with TCP's drop reasons.
+        /// The kernels that report it: those with TCP's drop reasons.
         public static let since = KernelVersion(5, 19)
         public static let ownerSince = KernelVersion(6, 11)
     }

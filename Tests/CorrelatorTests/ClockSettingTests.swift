@@ -132,7 +132,7 @@ private struct Host {
         #expect(report.resets.allSatisfy { $0.outcome == .matched && $0.match?.delta.magnitude ?? .max < 100_000 })
     }
 
-    /// What the kernel alone tells of has the time that the clock showed, as far as others show when it was set.
+    /// What only the kernel reports has the time that the clock showed, as far as others show when it was set.
     @Test func eventsAloneHaveTheTimeOfTheirSetting() {
         var host = Host(steps: [(500, 3_600_000)])
         host.send(at: 490, 1)

@@ -28,7 +28,7 @@ import Testing
             #expect(report.count(outsideEvents: .before) == (side == .before ? 1 : 0))
             #expect(report.count(outsideEvents: .after) == (side == .after ? 1 : 0))
         }
-        // It came to the host: no hook tells of such.
+        // It came to the host: no hook reports those.
         let received = world.report(addresses: [World.tuple.destination])
         #expect(received.resets.first?.outsideEvents == nil)
     }

@@ -141,7 +141,7 @@ import Testing
         lossy.summary.droppedBetweenPackets = 3
         let other = correlate(captures: [receiver.capture(named: "receiver"), lossy], recordings: [])
         #expect(other.resets.first?.cause != .injected)
-        // Nor does one whose filter left RSTs out, or may have: pcap does not tell of filters.
+        // Nor does one whose filter left RSTs out, or may have: pcap does not record filters.
         for filter in ["tcp[tcpflags] & tcp-rst == 0", nil] {
             var filtered = sender.capture(named: "sender")
             filtered.summary.interfaces[0].filter = filter

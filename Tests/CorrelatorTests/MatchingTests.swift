@@ -160,7 +160,7 @@ struct World {
         #expect(lone.report(others: [lone, lone]).resets.count == 2)
     }
 
-    /// What no event tells of, by the addresses of the host that recorded.
+    /// What no event reports, by the addresses of the host that recorded.
     @Test(arguments: [
         (true, false, Direction.sent), (false, true, .received), (true, true, .unknown), (false, false, .unknown),
     ])
@@ -237,7 +237,7 @@ struct World {
                 == resets.map(\.time).min())
     }
 
-    /// The end of a connection is told of after its segment has left, an answer before.
+    /// The end of a connection is reported after its segment has left, an answer before.
     @Test func aDecisionJoinsInTheOrderOfTheKernel() {
         var answers = World()
         answers.emit(at: 1)
@@ -295,7 +295,7 @@ struct World {
             ])
     }
 
-    /// The end of a connection is told of when its segment is put into the queue.
+    /// The end of a connection is reported when its segment is put into the queue.
     @Test func theEndOfAConnectionMayLeaveLater() {
         var world = World()
         world.decide(at: 1, stack: 7)

@@ -53,7 +53,7 @@ import Testing
         #expect(earlier.from == .packet(first))
     }
 
-    /// Each RST is told of its own connection.
+    /// Each RST is judged by its own connection.
     @Test func theFirstKeepsItsOwnHistory() throws {
         var flow = Conversation()
         flow.open()

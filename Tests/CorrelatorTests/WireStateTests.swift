@@ -214,7 +214,7 @@ import Testing
         #expect(try candidates(flow).contains(.socketDestroyed))
     }
 
-    /// Closing throws what was not read away, and the RST tells of the room that this makes.
+    /// Closing throws what was not read away, and the RST announces the window that this makes.
     @Test func aWindowThatOpensShowsUnreadData() throws {
         var flow = Conversation()
         flow.open()

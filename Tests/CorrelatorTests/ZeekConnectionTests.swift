@@ -16,7 +16,7 @@ import Testing
         ("^hADd", "S1"), ("^hadf", "SHR"), ("^hdaf", "SHR"), ("^r", "RSTRH"),
     ]
 
-    /// The segments that a history tells of: capitals are the client's, `P` is a RST with data. A number after a space is a
+    /// The segments that a history describes: capitals are the client's, `P` is a RST with data. A number after a space is a
     /// pause in seconds.
     private static func conversation(_ text: String, serverPort: UInt16 = 80) -> Conversation {
         let flags: [Character: TCPFlags] = [

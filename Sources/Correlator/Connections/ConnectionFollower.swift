@@ -19,7 +19,7 @@ struct KeyedSegment: Sendable {
 /// input, a file that is still being written.
 ///
 /// What it finds out of a RST is what `ConnectionTable.Builder` finds in a file, as long as the memory suffices. Where it does not,
-/// connections are let go; RSTs are not, nor are the connections that have one.
+/// connections are evicted; RSTs are not, nor are the connections that have one.
 public struct ConnectionFollower: SegmentSink {
     private let work: Work
 

@@ -6,7 +6,7 @@ struct ConnectionNumbers: Sendable {
     /// By number, in the direction of the first segment.
     private var tuples: [FourTuple] = []
     private var tags: [UInt32] = []
-    /// What was known of an earlier connection with these ends was let go.
+    /// What was known of an earlier connection with these ends was evicted.
     private var lacksPast: [Bool] = []
     /// Numbers to be given again.
     private var free: [Int32] = []
@@ -33,7 +33,7 @@ struct ConnectionNumbers: Sendable {
 
     func tuple(_ number: Int32) -> FourTuple { tuples[Int(number)] }
 
-    /// Whether segments of the connection came before the first that it has: they were let go.
+    /// Whether segments of the connection came before the first that it has: they were evicted.
     func lacksPast(_ number: Int32) -> Bool { lacksPast[Int(number)] }
 
     /// The number of a connection, and whether it has the other direction; nil if it has none.

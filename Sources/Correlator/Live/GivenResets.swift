@@ -33,7 +33,7 @@ struct GivenResets {
 
     /// Whether more is known of a RST than when it was given out, and its verdict is another.
     ///
-    /// That less is known by now, since what it was judged by was let go of, is no reason: only another observation of the RST
+    /// That less is known by now, since what it was judged by was discarded, is no reason: only another observation of the RST
     /// is, or that the end it names as its sender goes on.
     mutating func correct(_ id: Int, _ row: ResetRow, _ candidates: [Cause], members: Int) -> Bool {
         guard let given = resets[id] else { return false }

@@ -64,7 +64,7 @@ extension EntryBuilder {
         return receiver
     }
 
-    /// Who had the socket that a RST came to, or had let go of it.
+    /// Who had the socket that a RST came to, or had closed it.
     func receivingProcess(_ event: ResetEvent) -> Reset.Process? {
         let ending = Self.ending(before: event)
         guard let owner = event.socket?.owner ?? ending?.process ?? ending?.owner else { return nil }
@@ -123,7 +123,7 @@ extension Reset.Receiver {
     /// In CLOSE_WAIT a read still finds the end of the stream.
     private var call: String { state == .closeWait ? "write" : "read" }
 
-    /// How the program had let go of the socket.
+    /// How the program had closed the socket.
     private var departure: String {
         switch ending?.how {
         case .exit: "the program had exited"

@@ -72,7 +72,7 @@ struct ReceptionJoin {
         }
     }
 
-    /// Each recorder of a host tells of a reception once.
+    /// Each recorder of a host reports a reception once.
     private struct Taken: Hashable {
         let cluster: Int
         let source: Int32
@@ -137,7 +137,7 @@ struct ReceptionJoin {
         }
         guard let seq = numbers.seq, let expected = reception.seq else { return .possible }
         if seq == expected { return .exact }
-        // After the peer's FIN, the number of that is accepted too (tcp_reset_check()), and what ends a gap that SACK told of.
+        // After the peer's FIN, the number of that is accepted too (tcp_reset_check()), and what ends a gap that SACK reported.
         let isAtFIN = seq == expected &- 1 && [.closeWait, .lastAck, .closing].contains(reception.state)
         return isAtFIN || seq &- expected < Self.largestWindow ? .possible : .none
     }
@@ -145,7 +145,7 @@ struct ReceptionJoin {
     /// RFC 7323, section 2.3.
     private static let largestWindow: UInt32 = 1 << 30
 
-    /// Whether two recorders tell of one reception.
+    /// Whether two recorders report the same reception.
     private func isSame(_ one: Reference, _ other: Reference) -> Bool {
         let (a, b) = (inventory.event(one), inventory.event(other))
         guard let boot = inventory.boot(one) else { return false }

@@ -71,7 +71,7 @@ final class EvidenceBuilder: Sendable {
         return evidence
     }
 
-    /// The hook tells of a socket if there is one.
+    /// The hook reports the socket if there is one.
     private static func sawNoSocket(_ hook: String) -> Bool {
         hook == ResetEvent.decideHook || ResetEvent.entryHooks.contains(hook)
     }

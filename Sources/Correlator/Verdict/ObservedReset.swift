@@ -7,7 +7,7 @@ struct ObservedReset {
     /// A RST that crosses several devices is emitted on each.
     let emits: FewReferences
     let decision: Reference?
-    /// What the host that it came to tells of it.
+    /// What the host that received it recorded.
     let reception: Reference?
 
     /// - Parameter members: not empty.

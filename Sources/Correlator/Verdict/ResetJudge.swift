@@ -10,7 +10,7 @@ struct JudgedReset {
     let wire: WireSighting?
     let hasCapturedTrigger: Bool
     let verdict: Verdict
-    /// What had ended the connection that the RST is an answer for, and what tells of it.
+    /// What had ended the connection that the RST is an answer for, and what shows it.
     let end: (end: ConnectionEnd, reference: Reference)?
 }
 

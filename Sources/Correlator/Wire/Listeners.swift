@@ -1,7 +1,7 @@
 import NetworkTypes
 import PcapReader
 
-/// Ports of which a capture shows that somebody listens there: they accept SYNs of other connections. That tells of a RST
+/// Ports that a capture shows to have a listener: they accept SYNs of other connections. That shows of a RST
 /// without handshake what its segment met (tcp_v4_rcv(): a listener, or no socket at all).
 public struct Listeners: Sendable {
     typealias Place = SegmentSelection.Source

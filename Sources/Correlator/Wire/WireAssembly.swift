@@ -105,7 +105,7 @@ extension ConnectionSummary.Side {
 }
 
 extension CaptureInput {
-    /// No filter kept RSTs out of it: it has some, or says that there was none. pcap does not tell of filters, and one that
+    /// No filter kept RSTs out of it: it has some, or says that there was none. pcap does not record filters, and one that
     /// takes only segments with data is in wide use (pcap-filter(7), the example for HTTP).
     fileprivate var takesResets: Bool { !isFiltered && (summary.format.container == .pcapng || !resets.isEmpty) }
 }

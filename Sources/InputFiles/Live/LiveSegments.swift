@@ -15,7 +15,7 @@ struct LiveSegments: SegmentSink {
 
     /// RSTs after which connections are followed anew.
     private static let mostResets = 8_000
-    /// RSTs with which those before are let go, however young they are.
+    /// RSTs after which those before are discarded, however recent they are.
     private static let mostResetsInFlood = 16_000
     /// Nanoseconds after which nobody asks for a RST any more: the settling time, and what was given out stays.
     private static let overlap: Int64 = 7_000_000_000

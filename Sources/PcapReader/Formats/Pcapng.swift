@@ -1,6 +1,6 @@
 import NetworkTypes
 
-/// The block types of pcapng (draft-ietf-opsawg-pcapng, section 11.1) that are looked into.
+/// The block types of pcapng (draft-ietf-opsawg-pcapng, section 11.1) that are read.
 enum BlockType {
     static let interfaceDescription: UInt32 = 1
     /// Obsolete: the packet block.
