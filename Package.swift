@@ -112,7 +112,10 @@ let package = Package(
         .testTarget(name: "CommandTests", dependencies: ["HostFiles", "RstAnalyze"], swiftSettings: base),
         .testTarget(
             name: "LiveTests",
-            dependencies: ["Laboratory", "Selftest", "SelftestDriver", "RstAnalyze", "Correlator", "Recorder"],
+            dependencies: [
+                "NetworkTypes", "KernelEvents", "InputFiles", "Laboratory", "Selftest", "SelftestDriver", "RstAnalyze",
+                "Correlator", "Recorder",
+            ],
             swiftSettings: base),
     ]
 )

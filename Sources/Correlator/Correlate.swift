@@ -10,7 +10,7 @@ public func correlate(captures: [CaptureInput], recordings: [EventInput]) -> Rep
     let inventory = found.inventory
     let resets = ResetList(ResetGroups(found.groups), found.builder)
     var report = Report(inputs: reportInputs(inventory), losses: losses(inventory), resets: resets)
-    report.clocks = inventory.clockOffsets
+    report.clocks = inventory.clockOffsets + inventory.alignment.offsets
     report.unfinished = captures.compactMap { capture in capture.connections.unfinished.map { (capture.file, $0) } }
     if captures.allSatisfy(\.resets.isEmpty) {
         report.tooLarge = captures.filter {
@@ -35,7 +35,7 @@ struct Correlation {
         DecisionJoin(inventory).run(into: &clusters)
         let echoes = TranslationJoin(inventory).run(into: &clusters)
         ReceptionJoin(inventory).run(into: &clusters)
-        builder = EntryBuilder(ResetJudge(EvidenceBuilder(inventory, echoes: echoes)))
+        builder = EntryBuilder(ResetJudge(EvidenceBuilder(inventory, echoes: echoes), HostWitness(inventory, clusters)))
         groups = clusters.inOrder(inventory).map { [members = clusters.members] in members[Int($0)] }
     }
 }
@@ -61,7 +61,7 @@ private func reportInputs(_ inventory: Inventory) -> [Report.Input] {
             damageCount: $0.damageCount,
             undecoded: $0.undecoded, notes: $0.notes, comments: $0.comments)
     }
-    let recordings = inventory.recordings.map { input in
+    let recordings = inventory.recordings.enumerated().map { index, input in
         var damage = input.recording.damage.map { "line \($0.line) (offset \($0.offset)): \($0.problem)" }
         var count = input.recording.damagedLines
         if input.recording.header != nil, input.recording.footer == nil {
@@ -80,7 +80,10 @@ private func reportInputs(_ inventory: Inventory) -> [Report.Input] {
         let header = input.recording.header
         return Report.Input(
             file: input.file, kind: .events, packets: 0, events: input.recording.events.count, damage: damage,
-            damageCount: count, undecoded: [], notes: notes(input.recording), host: header?.host,
+            damageCount: count, undecoded: [],
+            notes: notes(input.recording)
+                + inventory.alignment.obstacles.filter { $0.recording == index }.map(\.sentence),
+            host: header?.host,
             kernel: header?.kernel, netns: header?.netns,
             scope: header?.scope.flatMap { $0.isEmpty ? nil : $0 })
     }

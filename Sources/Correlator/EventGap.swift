@@ -38,17 +38,22 @@ struct EventCoverage: Sendable {
         let span: HookSpan?
     }
 
-    init(_ recordings: [EventInput], _ models: [ClockModel?]) {
-        hosts = zip(recordings, models).map { input, model in
+    init(_ recordings: [EventInput], _ models: [ClockModel?], _ alignment: HostAlignment) {
+        hosts = zip(recordings, models).enumerated().map { index, pair in
+            let (input, model) = pair
+            let shift = alignment.shift(ofRecording: index)
             let addresses = input.recording.header?.interfaces.flatMap(\.addresses) ?? []
             guard let model, var span = input.recording.hookSpan else {
                 return Host(addresses: Set(addresses), span: nil)
             }
-            span.since = model.steady(span.since)
-            span.until = model.steady(span.until)
+            span.since = model.steady(span.since).saturatingSubtract(shift)
+            span.until = model.steady(span.until).saturatingSubtract(shift)
             return Host(addresses: Set(addresses), span: span)
         }
     }
+
+    /// By the steady clock; nil if that is not known.
+    func span(ofRecording recording: Int) -> HookSpan? { hosts[recording].span }
 
     /// Whether a hook saw every packet that left around the time of a decision, CLOCK_MONOTONIC.
     func watchesPackets(around time: Int64, _ recording: Recording) -> Bool {

@@ -16,6 +16,8 @@ final class Inventory: Sendable {
     private let corrections: [Int64]
     /// Of the hosts that recorded.
     let clocks: HostClocks
+    /// How far these clocks are apart.
+    let alignment: HostAlignment
     let eventCoverage: EventCoverage
     /// By recording and stack id.
     private let paths: [[Int: KernelPath]]
@@ -35,10 +37,12 @@ final class Inventory: Sendable {
         localAddresses = Set(recordings.flatMap { $0.recording.header?.interfaces.flatMap(\.addresses) ?? [] })
         let clocks = HostClocks(captures, recordings)
         self.clocks = clocks
-        eventCoverage = EventCoverage(recordings, clocks.models)
         // A clock that was set has no constant offset from another one.
-        clockOffsets = Correlator.clockOffsets(captures, besides: clocks.packets.map { $0 != nil })
-        corrections = Self.corrections(clockOffsets, captures)
+        let offsets = Correlator.clockOffsets(captures, besides: clocks.packets.map { $0 != nil })
+        alignment = HostAlignment(captures, recordings, clocks, offsets)
+        clockOffsets = offsets
+        eventCoverage = EventCoverage(recordings, clocks.models, alignment)
+        corrections = Self.corrections(clockOffsets, captures, alignment)
         paths = recordings.map { $0.recording.stacks.mapValues(KernelPath.init(frames:)) }
         omitSocketlessResets = recordings.map(\.recording.omitsSocketlessResets)
         var partial: [[String]: KernelPath] = [:]
@@ -55,8 +59,12 @@ final class Inventory: Sendable {
     /// Clocks that differ by less are not corrected: the difference is within what is tolerated for one RST anyway.
     private static let toleratedOffset: UInt64 = 100_000_000
 
-    private static func corrections(_ offsets: [ClockOffset], _ captures: [CaptureInput]) -> [Int64] {
+    private static func corrections(
+        _ offsets: [ClockOffset], _ captures: [CaptureInput], _ alignment: HostAlignment
+    ) -> [Int64] {
         captures.indices.map { index in
+            // Its times are already those of the first host.
+            if !alignment.isTrivial, alignment.hostsOfCaptures[index] != nil { return 0 }
             // A reference is always an earlier capture, which may itself have one.
             var correction: Int64 = 0
             var file = index
@@ -94,11 +102,12 @@ final class Inventory: Sendable {
     /// The time of an event, see `time(_:)`.
     @inline(__always)
     private func time(ofEvent event: ResetEvent, recording: Int) -> Int64 {
-        clocks.models[recording]?.steady(event.monotonic) ?? event.monotonic
+        clocks.models[recording]?.steady(event.monotonic).saturatingSubtract(alignment.shift(ofRecording: recording))
+            ?? event.monotonic
     }
 
     private func time(ofPacket index: Int, _ capture: Int) -> Int64 {
-        let time = captures[capture].resets[index].time
+        let time = captures[capture].resets[index].time.saturatingSubtract(alignment.shift(ofCapture: capture))
         return clocks.packets[capture].map { time.saturatingSubtract($0.shifts[index]) } ?? time
     }
 
@@ -110,11 +119,16 @@ final class Inventory: Sendable {
             : time(ofPacket: Int(reference.index), Int(reference.source))
     }
 
-    /// The same by the wall clock of the host that saw it, as it was set then: what is shown.
+    /// The same by the wall clock of the host that saw it, as it was set then: what is shown. Where the clocks of hosts were
+    /// compared, by that of the first one.
     func wallTime(_ reference: Reference) -> Int64 {
-        guard isEvent(reference) else { return packet(reference).time }
+        guard isEvent(reference) else {
+            return packet(reference).time.saturatingSubtract(alignment.shift(ofCapture: Int(reference.source)))
+        }
         let monotonic = event(reference).monotonic
-        return clocks.models[recordingIndex(reference)]?.realtime(monotonic) ?? monotonic
+        let recording = recordingIndex(reference)
+        return clocks.models[recording]?.realtime(monotonic).saturatingSubtract(alignment.shift(ofRecording: recording))
+            ?? monotonic
     }
 
     /// The exact key of a packet or of an emitted segment.

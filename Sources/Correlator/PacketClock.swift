@@ -208,12 +208,16 @@ struct SettingPath {
 struct HostClocks: Sendable {
     /// By recording; nil where it has no wall clock.
     let models: [ClockModel?]
+    /// By recording: those of one host have the same number, which its recordings share; nil where it has no wall clock.
+    let hosts: [Int?]
     /// By capture; nil where times are those of the steady clock.
     let packets: [PacketClock?]
 
     init(_ captures: [CaptureInput], _ recordings: [EventInput]) {
         var models: [ClockModel?] = Array(repeating: nil, count: recordings.count)
         var packets: [PacketClock?] = Array(repeating: nil, count: captures.count)
+        var hosts: [Int?] = Array(repeating: nil, count: recordings.count)
+        var hostCount = 0
         for group in Self.hosts(recordings) {
             guard var model = ClockModel(group.map { recordings[$0].recording }) else { continue }
             if !model.steps.isEmpty {
@@ -230,8 +234,13 @@ struct HostClocks: Sendable {
                     model.narrow(by: capture.resets, clock, sent)
                 }
             }
-            for index in group { models[index] = model }
+            for index in group {
+                models[index] = model
+                hosts[index] = hostCount
+            }
+            hostCount += 1
         }
+        self.hosts = hosts
         self.models = models
         self.packets = packets
     }

@@ -167,6 +167,8 @@ public struct Reset: Sendable {
     public var owner: Process?
     /// The end that it came to, where its host was recorded and accepted it.
     public var receiver: Receiver?
+    /// What became of it, where the recording of the host that it was for proves that it did not receive it.
+    public var delivery: Delivery?
     /// Where the socket lives.
     public var location: Location?
     /// How the connection had ended here before.

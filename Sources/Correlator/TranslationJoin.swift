@@ -115,12 +115,7 @@ struct TranslationJoin {
     }
 
     private static func oneEndStayed(_ a: ClusterTraits, _ b: ClusterTraits) -> Bool {
-        a.tuples.contains { one in
-            b.tuples.contains { other in
-                one.source == other.source && one.sourcePort == other.sourcePort
-                    || one.destination == other.destination && one.destinationPort == other.destinationPort
-            }
-        }
+        a.tuples.contains { one in b.tuples.contains(where: one.hasSameEnd) }
     }
 
     private func byNumbers(_ clusters: [FewReferences]) -> KeyGroups {

@@ -26,6 +26,19 @@ public struct Verdict: Sendable, Equatable {
         self.candidates = candidates
     }
 
+    /// Says of it what the recording of the host proves that it seems to come from, or what is missing.
+    mutating func note(_ absence: HostWitness.Absence) {
+        guard absence.isProven, let rule = Catalogue.rule(for: .injected) else {
+            missing.append(absence.sentence)
+            return
+        }
+        self = Verdict(rule, .proven)
+        advice = """
+            Look at the devices between the two hosts: a firewall or load balancer that forgot an idle connection, an \
+            intrusion-prevention system, a traffic shaper, a censor. The TTL shows how far away it is.
+            """
+    }
+
     /// Says of it that it came, and from where is not known.
     mutating func becomeReceived() {
         guard let rule = Catalogue.rule(for: .received) else { return }

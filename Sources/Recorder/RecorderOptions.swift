@@ -1,4 +1,5 @@
 public import KernelEvents
+import PcapReader
 
 /// What to record, and where to.
 public struct RecorderOptions: Sendable {
@@ -54,12 +55,8 @@ public struct RecorderOptions: Sendable {
         ].compactMap(\.self).joined(separator: " and ")
     }
 
-    /// TCP segments with SYN, FIN or RST, of IPv4 and of IPv6; over IPv6 also every packet with a routing, fragment or
-    /// destination options header, behind which a filter in the kernel cannot look.
-    public static let defaultFilter = """
-        tcp[tcpflags] & (tcp-syn|tcp-fin|tcp-rst) != 0 or \
-        (ip6 and ((ip6[6] = 6 and ip6[53] & 7 != 0) or ip6[6] = 43 or ip6[6] = 44 or ip6[6] = 60))
-        """
+    /// A pcap-filter(7) expression.
+    public static let defaultFilter = RecordingFilter.handshakes
 }
 
 /// What became of a recording.

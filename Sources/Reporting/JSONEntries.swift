@@ -201,6 +201,7 @@ struct JSONEntries {
             json.raw("}")
         }
         if let receiver = reset.receiver { append(receiver) }
+        json.member(",\"delivery\":", reset.delivery?.rawValue)
         if let end = reset.end { append(end) }
         if let location = reset.location { append(location) }
         json.member(",\"netns\":", reset.netns)

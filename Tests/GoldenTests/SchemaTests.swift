@@ -83,6 +83,7 @@ import Testing
             return reset
         }
         var service = reset(2, .lingerZero)
+        service.delivery = .lost
         service.location?.identity = CgroupIdentity(path: "/system.slice/a.service")
         service.receiver?.location = service.location
         var report = Report(inputs: [], losses: Report.Losses(), resets: ResetList([reset(1, .closedPort), service]))

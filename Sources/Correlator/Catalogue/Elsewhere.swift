@@ -76,7 +76,10 @@ extension Catalogue {
                     "TTL and IP ID of the RSTs; run it at both ends at the same time"),
                 Check("traceroute -T -p PORT ADDRESS", "the devices on the path"),
             ],
-            recognition: "no kernel event; the RST does not fit the connection it claims to belong to",
+            recognition: """
+                no kernel event; the RST does not fit the connection it claims to belong to; proven if the host that it \
+                seems to come from was recorded, too, completely, and has no such RST
+                """,
             basis: "RFC 5961, section 3",
             wire: { wire in
                 switch wire.injection.claim {

@@ -126,6 +126,13 @@ final class EntryBuilder: Sendable {
         }
         if let wire = judged.wire, lead == nil { reset.evidence = wireFacts(wire, packets) + reset.evidence }
         if let fact = receiverFact(reset.receiver, judged.observed.reception) { reset.evidence.append(fact) }
+        if let absence = judged.absence, absence.isProven {
+            reset.evidence.insert(Fact(absence.sentence, from: .report), at: 0)
+        }
+        if let delivery = judged.delivery {
+            reset.delivery = delivery.outcome
+            reset.evidence.append(Fact(delivery.sentence, from: .report))
+        }
         reset.outsideEvents = row.outsideEvents
         if let gap = eventGap(judged.observed) {
             reset.evidence.append(

@@ -34,6 +34,7 @@ struct ReceptionJoin {
             for reference in references { members.append((reference, Int32(truncatingIfNeeded: cluster))) }
         }
         // Receptions come first in each group: the other groups have none.
+        var alone: [Alone] = []
         let groups = KeyGroups(receptions.count + members.count) { [receptions, inventory, members] element in
             inventory.tuple(
                 element < receptions.count ? receptions[element] : members[element - receptions.count].reference)
@@ -45,18 +46,23 @@ struct ReceptionJoin {
                 let (reference, cluster) = members[element - receptions.count]
                 return Candidate(time: inventory.time(reference), member: reference, cluster: Int(cluster))
             }
-            join(elements.prefix { $0 < receptions.count }.map { receptions[$0] }, candidates, &clusters)
+            alone += join(elements.prefix { $0 < receptions.count }.map { receptions[$0] }, candidates, &clusters)
         }
+        joinTranslated(alone, members, &clusters)
     }
 
+    /// A reception that has a cluster of its own.
+    private typealias Alone = (reference: Reference, cluster: Int)
+
     /// - Parameters: receptions and observations of one tuple.
-    private func join(_ receptions: [Reference], _ candidates: [Candidate], _ clusters: inout Clusters) {
+    /// - Returns: receptions of which there is no observation.
+    private func join(_ receptions: [Reference], _ candidates: [Candidate], _ clusters: inout Clusters) -> [Alone] {
         let candidates = candidates.sorted { ($0.time, $0.member) < ($1.time, $1.member) }
         // The numbers of an ignored one were read: what it takes is no other's.
         let ordered = receptions.map { (time: inventory.time($0), reference: $0, rank: isIgnored($0) ? 0 : 1) }
             .sorted { ($0.rank, $0.time, $0.reference) < ($1.rank, $1.time, $1.reference) }
         var taken: Set<Taken> = []
-        var alone: [(reference: Reference, cluster: Int)] = []
+        var alone: [Alone] = []
         for (time, reference, _) in ordered {
             let best = nearest(to: reference, at: time, among: candidates) { cluster in
                 !taken.contains(Taken(cluster: cluster, source: reference.source))
@@ -69,6 +75,64 @@ struct ReceptionJoin {
             } else {
                 alone.append((reference, clusters.open(reference)))
             }
+        }
+        return alone
+    }
+
+    // MARK: - Translated on the way
+
+    /// Joins receptions to RSTs that left with another address or port at one end (NAT), and the same number.
+    private func joinTranslated(
+        _ alone: [Alone], _ members: [(reference: Reference, cluster: Int32)], _ clusters: inout Clusters
+    ) {
+        let numbers = Set(alone.compactMap { Number(inventory.event($0.reference)) })
+        guard !numbers.isEmpty else { return }
+        var sent: [Number: [(member: Reference, cluster: Int)]] = [:]
+        for (reference, cluster) in members where inventory.isEvent(reference) {
+            let event = inventory.event(reference)
+            guard event.kind == .emit, let seq = event.seq else { continue }
+            for (value, isAcknowledgment) in [(seq, false), (event.ack ?? 0, true)] {
+                let number = Number(value: value, isAcknowledgment: isAcknowledgment)
+                if numbers.contains(number) { sent[number, default: []].append((reference, Int(cluster))) }
+            }
+        }
+        var taken: Set<Taken> = []
+        for (reference, cluster) in alone.sorted(by: { inventory.time($0.reference) < inventory.time($1.reference) }) {
+            let time = inventory.time(reference)
+            let possible = Number(inventory.event(reference)).flatMap { sent[$0] } ?? []
+            let near = possible.filter { member, other in
+                inventory.tuple(member) != inventory.tuple(reference)
+                    && inventory.tuple(member).hasSameEnd(as: inventory.tuple(reference))
+                    && (inventory.boot(member) != inventory.boot(reference) || inventory.time(member) <= time)
+                    && inventory.time(member).distance(from: time) <= Window.sightings
+                    && !taken.contains(Taken(cluster: other, source: reference.source))
+                    && !hasReception(of: reference.source, in: clusters.members[other])
+            }
+            // Of several that fit, nobody knows which.
+            guard let first = near.first, near.allSatisfy({ $0.cluster == first.cluster }) else { continue }
+            taken.insert(Taken(cluster: first.cluster, source: reference.source))
+            clusters.merge(cluster, into: first.cluster)
+        }
+    }
+
+    private func hasReception(of source: Int32, in members: FewReferences) -> Bool {
+        members.contains { $0.source == source && inventory.isEvent($0) && inventory.event($0).kind == .receive }
+    }
+
+    /// By what a RST is known that was accepted.
+    private struct Number: Hashable {
+        let value: UInt32
+        let isAcknowledgment: Bool
+
+        init(value: UInt32, isAcknowledgment: Bool) {
+            self.value = value
+            self.isAcknowledgment = isAcknowledgment
+        }
+
+        init?(_ reception: ResetEvent) {
+            let isAcknowledgment = reception.state == .synSent
+            guard let value = isAcknowledgment ? reception.ack : reception.seq else { return nil }
+            self.init(value: value, isAcknowledgment: isAcknowledgment)
         }
     }
 

@@ -10,6 +10,10 @@ struct JudgedReset {
     let wire: WireSighting?
     let hasCapturedTrigger: Bool
     let verdict: Verdict
+    /// What the recording of the host that it seems to come from says of it.
+    let absence: HostWitness.Absence?
+    /// What became of it, if the recording of the host that it was for tells.
+    let delivery: HostWitness.Delivery?
     /// What had ended the connection that the RST is an answer for, and what shows it.
     let end: (end: ConnectionEnd, reference: Reference)?
 }
@@ -18,8 +22,11 @@ struct JudgedReset {
 final class ResetJudge: Sendable {
     let inventory: Inventory
     let builder: EvidenceBuilder
+    /// What recordings of other hosts prove.
+    private let witness: HostWitness
 
-    init(_ builder: EvidenceBuilder) {
+    init(_ builder: EvidenceBuilder, _ witness: HostWitness) {
+        self.witness = witness
         inventory = builder.inventory
         self.builder = builder
     }
@@ -38,6 +45,8 @@ final class ResetJudge: Sendable {
         let hasCapturedTrigger = isSilent && builder.fillFromCapture(&evidence, origin: origin, wire: wire)
         var verdict = lead == nil ? wireVerdict(wire) : judge(evidence)
         if lead == nil, observed.reception != nil { verdict.noteReception(isCaptured: !observed.packets.isEmpty) }
+        let absence = witness.absence(observed)
+        if let absence { verdict.note(absence) }
         if verdict.cause == .forwarded, let lead, isHandedOn(evidence, inventory.tuple(lead)) {
             verdict.becomeReceived()
             verdict.certainty = .inferred
@@ -45,7 +54,8 @@ final class ResetJudge: Sendable {
         }
         return JudgedReset(
             observed: observed, evidence: evidence, wire: wire, hasCapturedTrigger: hasCapturedTrigger,
-            verdict: verdict, end: builder.connectionEnd(verdict, evidence, origin: origin, decision: decision))
+            verdict: verdict, absence: absence, delivery: witness.delivery(observed),
+            end: builder.connectionEnd(verdict, evidence, origin: origin, decision: decision))
     }
 
     /// The verdict on a RST of which no kernel tells.

@@ -108,4 +108,12 @@ extension CaptureInput {
     /// No filter kept RSTs out of it: it has some, or says that there was none. pcap does not record filters, and one that
     /// takes only segments with data is in wide use (pcap-filter(7), the example for HTTP).
     fileprivate var takesResets: Bool { !isFiltered && (summary.format.container == .pcapng || !resets.isEmpty) }
+
+    /// Its filters, if any, let every RST pass that the recorder could see.
+    var keepsResets: Bool {
+        summary.format.container == .pcapng
+            && summary.interfaces.allSatisfy { interface in
+                [nil, "", RecordingFilter.handshakes, "(\(RecordingFilter.handshakes))"].contains(interface.filter)
+            }
+    }
 }
