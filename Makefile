@@ -92,12 +92,18 @@ bench-hooks: deps ## Measure what the hooks cost the host (root)
 readme: build ## Run the commands of README.md and write what they print below them
 	scripts/update-readme .build/debug/rst-analyze
 
-install: release ## Install the program and its systemd unit below PREFIX (/usr/local)
+install: release ## Install the program, its systemd unit, completions and Wireshark plugin below PREFIX (/usr/local)
 	install -D -s -m 755 $(BINARY) $(DESTDIR)$(PREFIX)/bin/rst-analyze
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
 	sed 's|/usr/local/bin|$(PREFIX)/bin|' systemd/rst-analyze-watch.service \
 		>$(DESTDIR)$(PREFIX)/lib/systemd/system/rst-analyze-watch.service
 	chmod 644 $(DESTDIR)$(PREFIX)/lib/systemd/system/rst-analyze-watch.service
+	install -D -m 644 share/wireshark/rst-analyze.lua $(DESTDIR)$(PREFIX)/share/rst-analyze/wireshark/rst-analyze.lua
+	install -d $(addprefix $(DESTDIR)$(PREFIX)/share/,bash-completion/completions zsh/site-functions \
+		fish/vendor_completions.d)
+	$(BINARY) --generate-completion-script bash >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/rst-analyze
+	$(BINARY) --generate-completion-script zsh >$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_rst-analyze
+	$(BINARY) --generate-completion-script fish >$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/rst-analyze.fish
 
 test-kernels: deps ## Run selftest on Debian's kernels 5.10, 6.1 and 6.12 and write docs/kernels.md
 	scripts/test-kernels --write

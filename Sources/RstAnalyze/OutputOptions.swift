@@ -7,9 +7,14 @@ import Reporting
 
 /// The report's format and destination.
 struct OutputOptions: ParsableArguments {
-    enum Format: String, ExpressibleByArgument, CaseIterable { case text, json }
+    enum Format: String, ExpressibleByArgument, CaseIterable { case text, json, ndjson, csv, markdown, pcapng }
 
-    @Option(help: "Output format: text or json (rst-report/1).")
+    @Option(
+        help: ArgumentHelp(
+            """
+            Output format: text, json (rst-report/1), ndjson (rst-record/1, one line per RST), csv, markdown (for tickets), or \
+            pcapng (the capture with a comment on each RST, for Wireshark).
+            """, valueName: "format"))
     var format = Format.text
 
     @Option(
@@ -17,10 +22,43 @@ struct OutputOptions: ParsableArguments {
         help: ArgumentHelp("Write the report to this file.", valueName: "file"))
     var output: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "With csv and ndjson: the fields to write, separated by commas (\"--fields help\" lists them).",
+            valueName: "fields"))
+    var fields: String?
+
+    @Flag(help: "With pcapng: only the connections that have a RST.")
+    var connections = false
+
+    mutating func validate() throws {
+        guard fields == nil || format == .csv || format == .ndjson else {
+            throw ValidationError("--fields goes with --format csv or ndjson.")
+        }
+        guard !connections || format == .pcapng else {
+            throw ValidationError("--connections goes with --format pcapng.")
+        }
+        if fields == "help" {
+            throw CleanExit.message("Fields: \(RecordTable.allFields.joined(separator: ", "))")
+        }
+        for field in try chosenFields where !RecordTable.allFields.contains(field) {
+            throw ValidationError(
+                "\"\(field.printable)\" is not a field: "
+                    + (nearest(field, among: RecordTable.allFields).map { "did you mean \($0)?" }
+                        ?? "\"--fields help\" lists them."))
+        }
+    }
+
+    private var chosenFields: [String] { get throws { try fields.map(parts) ?? [] } }
+
     /// Writes the report; on failure, logs why and throws the exit status.
     ///
-    /// - Parameter standard: the descriptor to write to without `-o`.
-    func write(_ report: Report, _ text: TextOptions, to standard: Int32) throws {
+    /// - Parameters:
+    ///   - captures: what it was made from.
+    ///   - standard: the descriptor to write to without `-o`.
+    func write(_ report: Report, _ captures: [CaptureInput], _ text: TextOptions, to standard: Int32) throws {
+        // Before the output is opened: it may be wrong.
+        let copy = format == .pcapng ? try AnnotatedCopy(report, captures, onlyConnections: connections) : nil
         var descriptor = standard
         if let output {
             guard !report.inputs.contains(where: { isSameFile($0.file, output) }) else {
@@ -32,6 +70,9 @@ struct OutputOptions: ParsableArguments {
                 log.error("cannot write \(output): \(String(cString: strerror(errno)))")
                 throw ExitCode(1)
             }
+        } else if format == .pcapng, isatty(descriptor) == 1 {
+            log.error("a capture is not written to a terminal: name a file with -o, or redirect the output")
+            throw ExitCode(1)
         }
         // A reader that has seen enough (head) is not a failure.
         signal(SIGPIPE, SIG_IGN)
@@ -52,6 +93,14 @@ struct OutputOptions: ParsableArguments {
         case .text:
             var renderer = TextReport(options: text.text(for: descriptor))
             try renderer.render(report) { try put(Array($0.utf8)) }
+        case .ndjson, .csv:
+            let host = report.inputs.lazy.compactMap(\.host).first { !$0.isEmpty } ?? "-"
+            let identity = RecordLines.Host(name: host, id: "", bootID: "", agent: Version.tool)
+            try RecordTable(format == .csv ? .csv : .ndjson, host: identity, fields: chosenFields).render(
+                report, to: put)
+        case .markdown:
+            try MarkdownReport(options: text.text(for: descriptor)).render(report) { try put(Array($0.utf8)) }
+        case .pcapng: try copy?.write(to: put)
         }
         if output != nil { close(descriptor) }
     }

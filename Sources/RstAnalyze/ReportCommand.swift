@@ -58,7 +58,7 @@ struct ReportCommand: ParsableCommand {
         }
         if follow, output.format != .text || output.output != nil {
             throw ValidationError(
-                "--follow writes text to standard output: it cannot be combined with --format json or --output.")
+                "--follow writes text to standard output: it cannot be combined with --format or --output.")
         }
     }
 
@@ -89,7 +89,7 @@ struct ReportCommand: ParsableCommand {
             span: report.resets.span, own: report.inputs.compactMap(\.netns), zone: text.tz)
         report.keep(filter, words: filters.typed)
         let isAlarming = try gate.judge(report, prepared, zone: text.tz)
-        try output.write(report, text, to: STDOUT_FILENO)
+        try output.write(report, loaded.captures, text, to: STDOUT_FILENO)
         var status: Int32 = 0
         if !report.isComplete {
             log.warning("the report is incomplete; see its warnings")

@@ -43,6 +43,32 @@ func check(_ bytes: [UInt8], window: Int) {
         require(summary == nil, "windows change the error")
     }
     require(inWindows == whole, "windows change the segments")
+    checkCopy(bytes, whole, isDamaged: summary?.damageCount != 0, window: window)
+}
+
+/// Copies the bytes with a comment on each segment, as a whole and in windows: the copies agree, and have the same segments where
+/// the file is not damaged.
+private func checkCopy(_ bytes: [UInt8], _ segments: [CapturedSegment], isDamaged: Bool, window: Int) {
+    let comments = Dictionary(segments.map { ($0.offset, ["why"]) }, uniquingKeysWith: { first, _ in first })
+    var whole = CaptureCopier(comments: comments, application: "fuzz")
+    guard let copy = try? whole.feed(bytes.span.bytes, isFinal: true) else { return }
+    var inWindows = CaptureCopier(comments: comments, application: "fuzz")
+    var joined: [UInt8] = []
+    for start in stride(from: 0, to: bytes.count, by: window) {
+        let end = min(bytes.count, start + window)
+        guard let part = try? inWindows.feed(bytes.span.bytes.extracting(start..<end), isFinal: end == bytes.count)
+        else {
+            fatalError("windows change the error of the copy")
+        }
+        joined += part
+    }
+    require(copy == joined, "windows change the copy")
+    guard !isDamaged else { return }
+    var again: [CapturedSegment] = []
+    let summary = try? CaptureScanner.scan(copy, selecting: .all) { again.append($0) }
+    require(summary?.damageCount == 0, "the copy is damaged")
+    require(again.map(\.segment) == segments.map(\.segment), "the copy has other segments")
+    require(again.map(\.number) == segments.map(\.number), "the copy has other numbers")
 }
 
 /// The first byte of the input, as a choice, and the rest as an array.

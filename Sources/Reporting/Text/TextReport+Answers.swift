@@ -160,7 +160,7 @@ extension TextReport {
 
     // MARK: - Who and where
 
-    private func parties(_ answer: Answer) -> String {
+    func parties(_ answer: Answer) -> String {
         var services = Self.text(answer.services, "host")
         if case .scan(let ports, let hosts)? = answer.pattern {
             services = "\(ports.counted("port")) on \(hosts.counted("host"))"

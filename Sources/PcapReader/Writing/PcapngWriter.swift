@@ -161,7 +161,7 @@ extension PcapngWriter {
     }
 
     /// What an option's 16-bit length can hold; longer text is cut at a character.
-    private static let longestOption = 65_532
+    static let longestOption = 65_532
 
     private mutating func option(_ code: UInt16, _ text: String) {
         guard text.utf8.count > Self.longestOption else {
