@@ -23,7 +23,10 @@ struct LiveOutput {
         options.showsOutcome = !session.hidesOutcome
         // One line per RST for grep and awk.
         if isatty(STDOUT_FILENO) == 0 { options.width = 1000 }
-        if session.writesRecords { records = RecordWriter(writesAll: session.showsAll) }
+        if session.writesRecords {
+            let filter = try session.filters.filter(span: (0, 0), own: [0], zone: session.text.tz)
+            records = RecordWriter(writesAll: session.showsAll, isFiltered: !filter.isEmpty)
+        }
         if session.showsTable {
             top = (
                 TopTable(at: clockNanoseconds(CLOCK_MONOTONIC)),

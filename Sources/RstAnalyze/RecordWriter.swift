@@ -9,6 +9,7 @@ import Reporting
 /// Writes records of RSTs, and of the recorder's health.
 struct RecordWriter {
     private let writesAll: Bool
+    private let isFiltered: Bool
     private var records: LiveRecords?
     private var resets = 0
     private var eventsLost = 0
@@ -18,7 +19,7 @@ struct RecordWriter {
     private static let interval: Int64 = 10_000_000_000
 
     /// - Parameter writesAll: see `LiveRecords`.
-    init(writesAll: Bool) { self.writesAll = writesAll }
+    init(writesAll: Bool, isFiltered: Bool) { (self.writesAll, self.isFiltered) = (writesAll, isFiltered) }
 
     /// The lines; the host is known once the recorder has begun.
     mutating func text(of settled: LiveCorrelator.Settled, _ input: LiveInput, at now: Int64) -> [UInt8] {
@@ -46,7 +47,7 @@ struct RecordWriter {
             of: RecordLines.Health(
                 time: clockNanoseconds(CLOCK_REALTIME), monotonic: now, covered: max(0, now - begun),
                 addresses: input.addresses, eventsLost: lost - eventsLost, resets: resets,
-                filesDropped: spool?.filesDropped))
+                filesDropped: spool?.filesDropped, isFiltered: isFiltered))
     }
 
     private mutating func prepare(_ input: LiveInput) {

@@ -37,10 +37,12 @@ public struct RecordLines: Sendable {
         public var resets: Int
         /// Files of records that went before anybody carried them away, since the start; nil without such files.
         public var filesDropped: Int?
+        /// Filters leave records out: then the absence of one proves nothing.
+        public var isFiltered: Bool
 
         public init(
             time: Int64, monotonic: Int64, covered: Int64, addresses: [IPAddress], eventsLost: Int, resets: Int,
-            filesDropped: Int? = nil
+            filesDropped: Int? = nil, isFiltered: Bool = false
         ) {
             self.time = time
             self.monotonic = monotonic
@@ -49,6 +51,7 @@ public struct RecordLines: Sendable {
             self.eventsLost = eventsLost
             self.resets = resets
             self.filesDropped = filesDropped
+            self.isFiltered = isFiltered
         }
     }
 
@@ -85,6 +88,7 @@ public struct RecordLines: Sendable {
         json.raw(",\"resets\":")
         json.number(health.resets)
         json.member(",\"files_dropped\":", health.filesDropped)
+        if health.isFiltered { json.raw(",\"filtered\":true") }
         json.raw("}\n")
         return json.finish()
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import ipaddress
 import os
 import re
 import sys
@@ -10,9 +11,11 @@ import time
 from collections.abc import Sequence
 
 from . import __version__, lake
+from . import ask as questions
 from .engines import Engine, EngineError
 from .ingest import Ingested, ingest
 from .join import hours, join_hour
+from .output import FORMATS, render, time_text
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -52,7 +55,29 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--verbose", action="store_true", help="show how long each step took")
     _engine_options(command)
     command.set_defaults(run=_join)
+    _ask_options(commands.add_parser("ask", help="ask a joined lake"))
     return parser
+
+
+def _ask_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("lake", type=_lake, metavar="LAKE")
+    questions = command.add_subparsers(required=True, metavar="QUESTION", dest="question")
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--hours", metavar="A..B", help="these hours only (2026112102, or times); default: all")
+    common.add_argument("--top", type=_positive, default=20, metavar="N", help="at most N rows (default: 20)")
+    common.add_argument("--format", choices=FORMATS, default="text", help="default: text; json is one object per line")
+    common.add_argument("--sql", action="store_true", help="print the SQL instead of running it")
+    _engine_options(common)
+    questions.add_parser("top", parents=[common], help="which services reset their peers most, by cause and hour")
+    who = questions.add_parser("who", parents=[common], help="who reset a client, and why")
+    who.add_argument("--client", required=True, type=_end, metavar="ADDR[:PORT]", help="as its own host sees it")
+    who.add_argument("--at", required=True, metavar="TIME", help="2026-11-21T02:30:05Z, or @SECONDS since 1970")
+    who.add_argument("--within", type=_positive, default=5, metavar="SECONDS", help="before and after (default: 5)")
+    questions.add_parser("middlebox", parents=[common], help="RSTs that somebody in between sent")
+    changed = questions.add_parser("changed", parents=[common], help="what has changed since a time, and how sure that is")
+    changed.add_argument("--since", required=True, metavar="TIME", help="of the deploy")
+    questions.add_parser("coverage", parents=[common], help="which hosts' silence proves something")
+    command.set_defaults(run=_ask)
 
 
 def _engine_options(command: argparse.ArgumentParser, engines: bool = True) -> None:
@@ -61,6 +86,28 @@ def _engine_options(command: argparse.ArgumentParser, engines: bool = True) -> N
         command.add_argument("--master", metavar="URL", help="with --engine spark: spark://HOST:PORT, yarn, local[2], …")
     command.add_argument("--memory", default="1200MB", metavar="SIZE", help="DuckDB's limit; what exceeds it goes to disk")
     command.add_argument("--threads", type=int, metavar="N", help="DuckDB's threads; default: one per core")
+
+
+def _positive(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 0 < int(text) < 2**31:
+        raise argparse.ArgumentTypeError(f"{text} is no positive number")
+    return int(text)
+
+
+def _end(text: str) -> tuple[str, int]:
+    """An address and a port; 0 if there is none. [::1]:80 for IPv6, as the records write the address."""
+    bracketed = re.fullmatch(r"\[([^\]]*)\](?::([0-9]+))?", text)
+    address, port = bracketed.groups() if bracketed else (text, None)
+    if not bracketed and text.count(":") == 1:
+        address, _, port = text.partition(":")
+    try:
+        parsed = str(ipaddress.ip_address(address))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text}: write ADDRESS:PORT, or [ADDRESS]:PORT for IPv6") from None
+    number = int(port) if port and port.isdigit() and len(port) < 6 else 0 if port is None else -1
+    if not 0 <= number <= 65535:
+        raise argparse.ArgumentTypeError(f"{text}: no such port")
+    return parsed, number
 
 
 def _lake(text: str) -> str:
@@ -130,3 +177,45 @@ def _join(options: argparse.Namespace) -> int:
     finally:
         engine.close()
     return 0
+
+
+def _ask(options: argparse.Namespace) -> int:
+    name = options.question
+    first, last = lake.parse_hours(options.hours) if options.hours else (None, None)
+    parameters: dict[str, object] = {"top": options.top}
+    if name == "who":
+        at, within = lake.parse_time(options.at), options.within * 1_000_000_000
+        address, port = options.client
+        parameters |= {"address": address, "port": port, "begin": at - within, "end": at + within}
+        first, last = lake.hour_name(at - within), lake.hour_name(at + within)
+    if options.sql:
+        for step in questions.load(f"ask_{name}"):
+            print(f"-- {step.kind}: {step.name}\n{step.query}\n")
+        return 0
+    engine = _engine(options)
+    try:
+        first, last = questions.span(engine, options.lake, first, last)
+        if name == "changed":
+            parameters |= _before_and_after(engine, options, first, last)
+        elif name != "who":
+            parameters |= {"begin": lake.hour_begin(first), "end": lake.hour_begin(last) + lake.HOUR}
+            if name == "coverage" and (watched := questions.bounds(engine, options.lake, first, last, "health")):
+                parameters |= {"begin": watched[0], "end": watched[1]}
+        answer = questions.ask(engine, options.lake, questions.Question(name, first, last, parameters))
+    finally:
+        engine.close()
+    sys.stdout.write(render(answer, options.format))
+    return 0
+
+
+def _before_and_after(engine: Engine, options: argparse.Namespace, first: str, last: str) -> dict[str, int]:
+    """As long before the time as after it, where there are records."""
+    since = lake.parse_time(options.since)
+    found = questions.bounds(engine, options.lake, first, last)
+    if found is None:
+        raise EngineError(f"{options.lake}: nothing was sent from hour {first} to {last}")
+    begin, end = found
+    if not begin < since < end:
+        raise ValueError(f"--since {options.since} is not within the records: {time_text(begin)} to {time_text(end)}")
+    length = min(since - begin, end - since)
+    return {"since": since, "begin": since - length, "end": since + length}

@@ -27,7 +27,8 @@ OUTPUTS: dict[str, dict[str, str]] = {
 _READ = {
     "sent": ("id", "host", "cluster", "ts", "last_ts", "mono_ns", "src", "sport", "dst", "dport", "seq", "ack", "flags", "ttl"),
     "received": ("id", "host", "cluster", "ts", "mono_ns", "src", "sport", "dst", "dport", "seq", "ack", "flags", "ttl"),
-    "health": ("id", "host", "cluster", "ts", "mono_ns", "covered_ns", "addresses", "events_lost", "resets"),
+    "health": ("id", "host", "cluster", "ts", "mono_ns", "covered_ns", "addresses", "events_lost", "resets",
+               "filtered"),
     "other": ("host", "mono_ns"),
 }
 

@@ -25,7 +25,7 @@ FIELDS: dict[str, str] = {
     "receiver_ignored": TEXT,
     "unit": TEXT, "container": TEXT, "pod": TEXT, "netns": INTEGER, "cookie": INTEGER,
     "settled": FLAG, "open": TEXTS,
-    "covered_ns": INTEGER, "addresses": TEXTS, "events_lost": INTEGER, "resets": INTEGER, "files_dropped": INTEGER,
+    "covered_ns": INTEGER, "addresses": TEXTS, "events_lost": INTEGER, "resets": INTEGER, "files_dropped": INTEGER, "filtered": FLAG,
     "namespace": TEXT, "workload": TEXT, "service": TEXT, "version": TEXT,
 }
 

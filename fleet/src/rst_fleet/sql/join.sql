@@ -202,7 +202,7 @@ FROM senders s JOIN unmatched u ON u.id = s.id JOIN clock_3 r ON r.host = u.host
 -- seconds after its RST.
 -- step: watched
 SELECT a.id, a.sender, a.at, h.ts, h.ts - h.covered_ns AS since, h.mono_ns, h.mono_ns - h.covered_ns AS mono_since,
-       h.events_lost, h.resets, h.id AS health
+       h.events_lost, h.resets, h.id AS health, coalesce(h.filtered, false) AS filtered
 FROM alleged a JOIN health_records h ON h.host = a.sender
 WHERE h.ts >= a.at - 10000000000 AND h.ts - h.covered_ns <= a.at + 10000000000
 
@@ -230,7 +230,8 @@ GROUP BY w.health
 SELECT w.id, w.sender,
        min(w.since) <= min(w.at) - 100000000 AND max(w.ts) >= max(w.at) + 100000000
        AND sum(w.mono_ns - w.mono_since) >= max(w.mono_ns) - min(w.mono_since) - 10000000
-       AND sum(w.events_lost) = 0 AND sum(abs(w.resets - coalesce(n.records, 0))) = 0 AS complete
+       AND sum(w.events_lost) = 0 AND sum(CASE WHEN w.filtered THEN 1 ELSE 0 END) = 0
+       AND sum(abs(w.resets - coalesce(n.records, 0))) = 0 AS complete
 FROM watched w LEFT JOIN arrived n ON n.health = w.health
 WHERE NOT EXISTS (SELECT 1 FROM merged m WHERE m.host = w.sender
                   AND w.at BETWEEN m.ts - 1000000000 AND m.last_ts + 1000000000)
