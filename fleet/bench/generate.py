@@ -199,9 +199,7 @@ class Fleet:
         seen = ~self.losing[host, window]
         if those is not None:
             seen &= those
-        # It is written half a second after it happened.
-        written = ((at + SECOND // 2) // PERIOD).clip(0, self.windows - 1)
-        np.add.at(self.written, (host[seen], written[seen]), 1)
+        np.add.at(self.written, (host[seen], window[seen]), 1)
         return seen & (self.rng.random(len(host)) >= self.o.loss * 3 / 4)
 
     def save(self, kind: str, base: int, connection: np.ndarray, number: np.ndarray, host: np.ndarray, at: np.ndarray,
@@ -224,14 +222,15 @@ class Fleet:
     def health(self) -> None:
         hosts, windows = self.o.hosts, self.windows
         host, window = np.repeat(np.arange(hosts), windows), np.tile(np.arange(windows), hosts)
-        end = (window + 1) * PERIOD
+        end, counted = (window + 1) * PERIOD + 6 * SECOND, BEGIN + window * PERIOD + self.skew[host]
         identity = identities((1 << 50) + np.arange(len(host)))
         table = pa.table({
             "id": identity, "record_id": record_ids(identity), "ts": BEGIN + end + self.skew[host],
             "mono_ns": self.booted[host] + end, "host": pick(self.names, host), "kind": pa.array(["health"] * len(host)),
             "covered_ns": np.full(len(host), PERIOD),
             "addresses": pa.array([[f"10.{h >> 8}.{h & 255}.255"] for h in host.tolist()]),
-            "events_lost": np.where(self.losing[host, window], 3, 0), "resets": self.written[host, window]})
+            "events_lost": np.where(self.losing[host, window], 3, 0), "resets": self.written[host, window],
+            "counted": self.written[host, window], "counted_from": counted - 1, "counted_to": counted + PERIOD - 1})
         self.store("health", table, "health")
 
     def store(self, kind: str, table: pa.Table, name: str) -> None:

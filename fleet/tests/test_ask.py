@@ -67,7 +67,7 @@ def test_middlebox_and_coverage(lake: str, capsys: pytest.CaptureFixture[str]) -
         ("10.0.0.1", "b", "not-sent", 1)]
     coverage = {r["host"]: r for r in rows(capsys, lake, "coverage")}
     assert coverage["a"]["lossless_percent"] == 100 and coverage["b"]["lossless_percent"] == 0
-    assert coverage["a"]["written"] == coverage["a"]["arrived"] == 12
+    assert coverage["a"]["arrived"] == 12
 
 
 def test_changed(engine: DuckEngine, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

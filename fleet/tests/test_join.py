@@ -137,11 +137,11 @@ def healthy(fleet: Fleet, host: str, address: str, **more: Any) -> None:
     """Health records that cover a minute either way, and count what the host wrote."""
     for number in range(-6, 6):
         end = T0 + number * 10 * SECOND
-        mono = end - T0 + 10**15
+        to = end - 6 * SECOND
         written = sum(1 for line in fleet.lines if line["host"] == host and line["kind"] != "health"
-                      and mono - 10 * SECOND < line["mono_ns"] + 600 * MS <= mono)
-        fleet.lines.append(record("health", host=host, ts=end, mono_ns=mono, addresses=[address],
-                                  **({"covered_ns": 10 * SECOND, "resets": written} | more)))
+                      and to - 10 * SECOND < line["ts"] <= to)
+        fleet.lines.append(record("health", host=host, ts=end, mono_ns=end - T0 + 10**15, addresses=[address], **(
+            {"covered_ns": 10 * SECOND, "counted": written, "counted_from": to - 10 * SECOND, "counted_to": to} | more)))
 
 
 def usual(fleet: Fleet) -> None:
@@ -172,7 +172,8 @@ def test_without_health_records_nothing_is_said(fleet: Fleet) -> None:
     assert evidence(fleet) == [None]
 
 
-@pytest.mark.parametrize("more", [{"events_lost": 1}, {"resets": 1000}, {"covered_ns": SECOND}, {"boot": None}])
+@pytest.mark.parametrize("more", [{"events_lost": 1}, {"counted": 1000}, {"counted": None}, {"covered_ns": SECOND},
+                                  {"filtered": True}, {"boot": None}])
 def test_a_host_with_losses_proves_nothing(fleet: Fleet, more: dict[str, Any]) -> None:
     usual(fleet)
     forged(fleet)

@@ -39,10 +39,21 @@ public struct RecordLines: Sendable {
         public var filesDropped: Int?
         /// Filters leave records out: then the absence of one proves nothing.
         public var isFiltered: Bool
+        /// How many RSTs are in the records with times after `from` and up to `to` (nanoseconds since 1970-01-01 UTC), whose
+        /// records have all been written: what has to arrive if none was lost on its way.
+        public var counted: Counted
+
+        public struct Counted: Sendable, Equatable {
+            public var from: Int64
+            public var to: Int64
+            public var resets: Int
+
+            public init(from: Int64, to: Int64, resets: Int) { (self.from, self.to, self.resets) = (from, to, resets) }
+        }
 
         public init(
             time: Int64, monotonic: Int64, covered: Int64, addresses: [IPAddress], eventsLost: Int, resets: Int,
-            filesDropped: Int? = nil, isFiltered: Bool = false
+            filesDropped: Int? = nil, isFiltered: Bool = false, counted: Counted
         ) {
             self.time = time
             self.monotonic = monotonic
@@ -52,6 +63,7 @@ public struct RecordLines: Sendable {
             self.resets = resets
             self.filesDropped = filesDropped
             self.isFiltered = isFiltered
+            self.counted = counted
         }
     }
 
@@ -87,6 +99,12 @@ public struct RecordLines: Sendable {
         json.number(health.eventsLost)
         json.raw(",\"resets\":")
         json.number(health.resets)
+        json.raw(",\"counted\":")
+        json.number(health.counted.resets)
+        json.raw(",\"counted_from\":")
+        json.number(health.counted.from)
+        json.raw(",\"counted_to\":")
+        json.number(health.counted.to)
         json.member(",\"files_dropped\":", health.filesDropped)
         if health.isFiltered { json.raw(",\"filtered\":true") }
         json.raw("}\n")

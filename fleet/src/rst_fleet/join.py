@@ -24,12 +24,13 @@ OUTPUTS: dict[str, dict[str, str]] = {
 }
 
 #: What the join reads of a record.
+_TUPLE = ("src", "sport", "dst", "dport", "seq", "ack", "flags", "ttl")
 _READ = {
-    "sent": ("id", "host", "cluster", "ts", "last_ts", "mono_ns", "src", "sport", "dst", "dport", "seq", "ack", "flags", "ttl"),
-    "received": ("id", "host", "cluster", "ts", "mono_ns", "src", "sport", "dst", "dport", "seq", "ack", "flags", "ttl"),
-    "health": ("id", "host", "cluster", "ts", "mono_ns", "covered_ns", "addresses", "events_lost", "resets",
-               "filtered"),
-    "other": ("host", "mono_ns"),
+    "sent": ("id", "host", "cluster", "ts", "last_ts", "count", *_TUPLE),
+    "received": ("id", "host", "cluster", "ts", "count", *_TUPLE),
+    "health": ("id", "host", "cluster", "ts", "covered_ns", "addresses", "events_lost", "filtered", "counted", "counted_from",
+               "counted_to"),
+    "other": ("host", "ts", "count"),
 }
 
 

@@ -26,6 +26,7 @@ FIELDS: dict[str, str] = {
     "unit": TEXT, "container": TEXT, "pod": TEXT, "netns": INTEGER, "cookie": INTEGER,
     "settled": FLAG, "open": TEXTS,
     "covered_ns": INTEGER, "addresses": TEXTS, "events_lost": INTEGER, "resets": INTEGER, "files_dropped": INTEGER, "filtered": FLAG,
+    "counted": INTEGER, "counted_from": INTEGER, "counted_to": INTEGER,
     "namespace": TEXT, "workload": TEXT, "service": TEXT, "version": TEXT,
 }
 

@@ -174,7 +174,15 @@ FROM (SELECT host, coalesce(cluster, '') AS cluster, explode(addresses) AS addre
       WHERE ts >= :begin AND ts < :end + 60000000000) listed
 WHERE address IN (SELECT src FROM unmatched)
 
--- Who may have sent it: who sent another RST of the connection; if nobody did, those whose address it is, if they are few.
+-- Who was seen behind a translated address and port.
+-- step: services
+SELECT r.src, r.sport, r.cluster, p.sent_host AS sender, count(*) AS pairs
+FROM all_received r JOIN pairs p ON p.received_id = r.id
+WHERE p.ends IN (0, 2) AND EXISTS (SELECT 1 FROM unmatched u WHERE u.src = r.src AND u.sport = r.sport)
+GROUP BY r.src, r.sport, r.cluster, p.sent_host
+
+-- Who may have sent it: who sent another RST of the connection; if nobody did, those whose address it is; if it is nobody's, those
+-- seen behind it at least three times; only if they are few.
 -- step: senders
 SELECT DISTINCT id, sender FROM siblings
 UNION ALL
@@ -184,6 +192,14 @@ WHERE NOT EXISTS (SELECT 1 FROM siblings s WHERE s.id = u.id)
   AND NOT EXISTS (SELECT 1 FROM (SELECT address, cluster FROM address_owners GROUP BY address, cluster
                                  HAVING count(*) > 8) shared
                   WHERE shared.address = u.src AND shared.cluster = u.cluster)
+UNION ALL
+SELECT u.id, v.sender
+FROM unmatched u JOIN services v ON v.src = u.src AND v.sport = u.sport AND v.cluster = u.cluster
+WHERE NOT EXISTS (SELECT 1 FROM siblings s WHERE s.id = u.id)
+  AND NOT EXISTS (SELECT 1 FROM address_owners o WHERE o.address = u.src AND o.cluster = u.cluster)
+  AND EXISTS (SELECT 1 FROM (SELECT src, sport, cluster FROM services GROUP BY src, sport, cluster
+                             HAVING count(*) <= 8 AND sum(pairs) >= 3) known
+              WHERE known.src = u.src AND known.sport = u.sport AND known.cluster = u.cluster)
 
 -- With which TTL the RSTs of a sender usually come to a receiver.
 -- step: distances
@@ -198,44 +214,54 @@ GROUP BY p.sent_host, p.received_host, p.ttl
 SELECT s.id, s.sender, u.ts - r.skew - x.skew AS at
 FROM senders s JOIN unmatched u ON u.id = s.id JOIN clock_3 r ON r.host = u.host JOIN clock_4 x ON x.host = s.sender
 
--- The health records around that: from ten seconds before to ten seconds after, since a record counts as written up to some
--- seconds after its RST.
+-- Whether the host was watched and lost nothing, from ten seconds before that to ten seconds after it: a loss is noticed late.
 -- step: watched
-SELECT a.id, a.sender, a.at, h.ts, h.ts - h.covered_ns AS since, h.mono_ns, h.mono_ns - h.covered_ns AS mono_since,
-       h.events_lost, h.resets, h.id AS health, coalesce(h.filtered, false) AS filtered
+SELECT a.id, a.sender, min(h.ts - h.covered_ns) <= min(a.at) - 10000000000 AND max(h.ts) >= max(a.at) + 10000000000
+       AND sum(h.covered_ns) >= max(h.ts) - min(h.ts - h.covered_ns) - 10000000
+       AND sum(h.events_lost) = 0 AND sum(CASE WHEN h.filtered THEN 1 ELSE 0 END) = 0 AS lossless
 FROM alleged a JOIN health_records h ON h.host = a.sender
 WHERE h.ts >= a.at - 10000000000 AND h.ts - h.covered_ns <= a.at + 10000000000
+GROUP BY a.id, a.sender
 
--- view: merged
-SELECT host, ts, last_ts FROM sent_records WHERE seq IS NULL AND last_ts IS NOT NULL
+-- The counts that include the time: how many records the host has written.
+-- step: tallies
+SELECT a.id, a.sender, a.at, h.id AS tally, h.counted, h.counted_from, h.counted_to
+FROM alleged a JOIN health_records h ON h.host = a.sender
+WHERE h.counted_to >= a.at - 100000000 AND h.counted_from < a.at + 100000000
+  AND h.counted_to - h.counted_from BETWEEN 1 AND 30000000000
 
 -- view: all_records
-SELECT host, mono_ns FROM sent_records
+SELECT host, ts FROM sent_records WHERE count IS NULL
 UNION ALL
-SELECT host, mono_ns FROM received_records
+SELECT host, ts FROM received_records WHERE count IS NULL
 UNION ALL
-SELECT host, mono_ns FROM other_records
+SELECT host, ts FROM other_records WHERE count IS NULL
 
--- How many records of such a time have come: as many as the host has written, or some are lost on the way. A record is written
--- half a second after its RST.
+-- view: tens
+SELECT 0 AS later UNION ALL SELECT 10000000000 UNION ALL SELECT 20000000000 UNION ALL SELECT 30000000000
+
+-- How many of them have come.
 -- step: arrived
-SELECT w.health, count(*) AS records
-FROM (SELECT DISTINCT health, sender, mono_since, mono_ns FROM watched) w
-JOIN all_records r ON r.host = w.sender
- AND r.mono_ns > w.mono_since - 600000000 AND r.mono_ns <= w.mono_ns - 600000000
-GROUP BY w.health
+SELECT t.tally, count(*) AS records
+FROM (SELECT DISTINCT tally, sender, counted_from, counted_to, counted_from - counted_from % 10000000000 + later AS ten
+      FROM tallies JOIN tens ON true) t
+JOIN all_records r ON r.host = t.sender AND r.ts - r.ts % 10000000000 = t.ten
+WHERE r.ts > t.counted_from AND r.ts <= t.counted_to
+GROUP BY t.tally
+
+-- view: merged
+SELECT host, ts, last_ts FROM sent_records WHERE count IS NOT NULL
 
 -- complete: the host has recorded without loss at that time, all it wrote has come, and it wrote RSTs one by one.
 -- step: complete
-SELECT w.id, w.sender,
-       min(w.since) <= min(w.at) - 100000000 AND max(w.ts) >= max(w.at) + 100000000
-       AND sum(w.mono_ns - w.mono_since) >= max(w.mono_ns) - min(w.mono_since) - 10000000
-       AND sum(w.events_lost) = 0 AND sum(CASE WHEN w.filtered THEN 1 ELSE 0 END) = 0
-       AND sum(abs(w.resets - coalesce(n.records, 0))) = 0 AS complete
-FROM watched w LEFT JOIN arrived n ON n.health = w.health
-WHERE NOT EXISTS (SELECT 1 FROM merged m WHERE m.host = w.sender
-                  AND w.at BETWEEN m.ts - 1000000000 AND m.last_ts + 1000000000)
-GROUP BY w.id, w.sender
+SELECT t.id, t.sender,
+       min(t.counted_from) <= min(t.at) - 100000000 AND max(t.counted_to) >= max(t.at) + 100000000
+       AND sum(t.counted_to - t.counted_from) = max(t.counted_to) - min(t.counted_from)
+       AND sum(abs(t.counted - coalesce(n.records, 0))) = 0 AS complete
+FROM tallies t JOIN watched w ON w.id = t.id AND w.sender = t.sender AND w.lossless LEFT JOIN arrived n ON n.tally = t.tally
+WHERE NOT EXISTS (SELECT 1 FROM merged m WHERE m.host = t.sender
+                  AND t.at BETWEEN m.ts - 1000000000 AND m.last_ts + 1000000000)
+GROUP BY t.id, t.sender
 
 -- step: by_connection
 SELECT s.id, count(s.ttl) AS ttls, sum(CASE WHEN s.ttl = u.ttl THEN 1 ELSE 0 END) AS same, min(s.ttl) AS usual
