@@ -243,6 +243,21 @@ def test_another_distance(fleet: Fleet) -> None:
     assert evidence(fleet) == ["distance", "distance"]
 
 
+def test_behind_a_service_address(fleet: Fleet) -> None:
+    """Who is behind an address that is nobody's own shows in what the receiver itself sent on that connection, or in others from
+    the same address and port."""
+    usual(fleet)
+    fleet.reset(T0 - 20 * SECOND, sender="b", receiver="a", src="10.0.0.2", sport=5555, dst="172.16.0.1", dport=8006,
+                received={"dst": "10.0.0.1"})
+    forged(fleet, src="172.16.0.1", sport=8006, dst="10.0.0.2", dport=5555)
+    for number in range(3):
+        fleet.reset(T0 - 40 * SECOND + number, sport=8007, received={"src": "172.16.0.2"})
+    forged(fleet, src="172.16.0.2", sport=8007)
+    forged(fleet, src="172.16.0.2", sport=8008)
+    healthy(fleet, "a", "10.0.0.1")
+    assert evidence(fleet) == ["not-sent", "not-sent", None]
+
+
 def test_a_distance_seen_too_seldom(fleet: Fleet) -> None:
     fleet.reset(T0 - 50 * SECOND)
     fleet.reset(T0 - 49 * SECOND)

@@ -147,6 +147,8 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, l
             assert child.wait(120) == 0
         for holder in holders:
             holder.communicate("")
+        for server in servers:
+            server.kill()
         # Counts come six seconds late, and a loss may be noticed ten seconds late.
         time.sleep(18)
         for watcher in watchers:

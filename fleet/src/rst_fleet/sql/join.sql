@@ -157,13 +157,28 @@ SELECT r.host, r.src, r.sport, r.dst, r.dport, r.ts - r.ts % 60000000000 AS arou
 FROM all_received r JOIN pairs p ON p.received_id = r.id
 WHERE EXISTS (SELECT 1 FROM unmatched u WHERE u.host = r.host AND u.src = r.src AND u.sport = r.sport
               AND u.dst = r.dst AND u.dport = r.dport)
-GROUP BY r.host, r.src, r.sport, r.dst, r.dport, around, p.sent_host, p.ttl
+GROUP BY r.host, r.src, r.sport, r.dst, r.dport, r.ts - r.ts % 60000000000, p.sent_host, p.ttl
+
+-- RSTs that the receiver itself sent on the same connection: whoever got them is its other end. A forged RST makes the real peer's
+-- next segment such a one.
+-- step: answered_ends
+SELECT s.host, s.dst AS src, s.dport AS sport, s.src AS dst, s.sport AS dport, s.ts - s.ts % 60000000000 AS around,
+       p.received_host AS sender
+FROM all_sent s JOIN pairs p ON p.sent_id = s.id
+WHERE EXISTS (SELECT 1 FROM unmatched u WHERE u.host = s.host AND u.src = s.dst AND u.sport = s.dport
+              AND u.dst = s.src AND u.dport = s.sport)
+GROUP BY s.host, s.dst, s.dport, s.src, s.sport, s.ts - s.ts % 60000000000, p.received_host
 
 -- step: siblings
 SELECT DISTINCT u.id, m.sender, m.ttl
 FROM unmatched u JOIN matched_ends m
   ON m.host = u.host AND m.src = u.src AND m.sport = u.sport AND m.dst = u.dst AND m.dport = u.dport
-WHERE m.around BETWEEN u.ts - 120000000000 AND u.ts + 60000000000
+WHERE m.around BETWEEN u.ts - 180000000000 AND u.ts + 120000000000
+UNION
+SELECT u.id, m.sender, NULL
+FROM unmatched u JOIN answered_ends m
+  ON m.host = u.host AND m.src = u.src AND m.sport = u.sport AND m.dst = u.dst AND m.dport = u.dport
+WHERE m.around BETWEEN u.ts - 180000000000 AND u.ts + 120000000000
 
 -- Whose addresses these are: of those that sent from them, and of those that say so.
 -- step: address_owners
@@ -264,7 +279,7 @@ WHERE NOT EXISTS (SELECT 1 FROM merged m WHERE m.host = t.sender
 GROUP BY t.id, t.sender
 
 -- step: by_connection
-SELECT s.id, count(s.ttl) AS ttls, sum(CASE WHEN s.ttl = u.ttl THEN 1 ELSE 0 END) AS same, min(s.ttl) AS usual
+SELECT s.id, count(*) AS others, count(s.ttl) AS ttls, sum(CASE WHEN s.ttl = u.ttl THEN 1 ELSE 0 END) AS same, min(s.ttl) AS usual
 FROM siblings s JOIN unmatched u ON u.id = s.id
 GROUP BY s.id
 
@@ -289,7 +304,7 @@ GROUP BY s.id
 SELECT u.id, u.host, u.ts, u.src, u.sport, u.dst, u.dport, u.ttl, u.heavy, w.sender, coalesce(w.senders, 0) AS senders,
        coalesce(w.complete, 0) AS complete, coalesce(c.usual, p.usual) AS usual_ttl,
        CASE WHEN u.heavy OR n.numbers IS NOT NULL THEN NULL
-            WHEN w.senders = w.complete AND (p.pairs > 0 OR c.ttls > 0) THEN 'not-sent'
+            WHEN w.senders = w.complete AND (p.pairs > 0 OR c.others > 0) THEN 'not-sent'
             WHEN u.ttl IS NULL THEN NULL
             WHEN c.ttls > 0 AND c.same = 0 AND coalesce(p.same, 0) = 0 THEN 'distance'
             WHEN coalesce(c.ttls, 0) = 0 AND p.known = w.senders AND p.same = 0 THEN 'distance' END AS evidence
