@@ -11,7 +11,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent.parent / "src"))
 sys.path.insert(0, str(Path(__file__).parent.parent / "bench"))
 
-from rst_fleet.engines.duck import DuckEngine  # noqa: E402
+from rst_fleet.engines.duck import DuckEngine
 
 T0 = 1_795_000_000_000_000_000  # 2026-11-18 11:06:40 UTC
 

@@ -18,7 +18,9 @@ import pytest
 FLEET = Path(__file__).parent.parent
 ROWS = int(float(os.environ.get("RST_FLEET_ROWS", "1e6")))
 HOUR = "2026111811"
-OUTPUTS = {"pairs": "* EXCLUDE (residual)", "unsent": "*", "offsets": "host, round(by_received), round(by_sent), received_pairs, sent_pairs"}
+OUTPUTS = {
+    "pairs": "* EXCLUDE (residual)", "unsent": "*",
+    "offsets": "host, round(by_received), round(by_sent), received_pairs, sent_pairs"}
 
 pytestmark = pytest.mark.cluster
 

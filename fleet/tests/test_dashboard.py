@@ -72,7 +72,7 @@ def test_only_metrics_that_are_documented() -> None:
 class Handler(http.server.BaseHTTPRequestHandler):
     number = 0
 
-    def do_GET(self) -> None:  # noqa: N802
+    def do_GET(self) -> None:
         Handler.number += 7
         body = METRICS.format(n=Handler.number).encode()
         self.send_response(200)

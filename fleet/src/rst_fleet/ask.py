@@ -10,7 +10,6 @@ from . import stats
 from .engines import Engine, EngineError, Rows
 from .join import OUTPUTS, hours, open_records
 from .plan import Step, load
-from .record import COLUMNS
 
 QUESTIONS = ("top", "who", "middlebox", "changed", "coverage")
 

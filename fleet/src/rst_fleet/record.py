@@ -94,7 +94,7 @@ def _wrong_type(value: dict[str, Any]) -> str | None:
         if field is None:
             continue
         if kind == INTEGER:
-            right = isinstance(field, int | float) or isinstance(field, str) and _INTEGER.fullmatch(field) is not None
+            right = isinstance(field, int | float) or (isinstance(field, str) and _INTEGER.fullmatch(field) is not None)
         elif kind == FLAG:
             right = isinstance(field, bool)
         elif kind == TEXTS:
