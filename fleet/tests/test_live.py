@@ -199,11 +199,12 @@ def test_every_pair_and_every_forged_one_and_nothing_else(recorded: tuple[Path, 
             forgeries.add(record["record_id"])
             continue
         near = [s for s in keys[record["seq"], record["ack"], record["flags"]] if abs(s["ts"] - record["ts"]) < 50 * MS]
-        assert len(near) == 1, (record, near)
-        truth[record["record_id"]] = near[0]["record_id"]
+        # A data segment and the FIN behind it are answered alike: which of two identical RSTs is which, nobody can tell.
+        assert near and len({(s["host"], s["src"], s["sport"], s["dst"], s["dport"]) for s in near}) == 1, (record, near)
+        truth[record["record_id"]] = {s["record_id"] for s in near}
     assert len(truth) >= RESETS, f"{len(truth)} pairs, {len(sent)} sent, {len(received)} received"
     assert len(forgeries) == FORGED
-    assert len({newest[identity]["cause"] for identity in truth.values()}) >= 5
+    assert len({newest[identity]["cause"] for identities in truth.values() for identity in identities}) >= 5
 
     lake = str(path / "lake")
     result = ingest(engine, [str(spool)], lake)
@@ -215,7 +216,8 @@ def test_every_pair_and_every_forged_one_and_nothing_else(recorded: tuple[Path, 
     pairs = dict(engine.run(
         f"SELECT r.record_id, s.record_id FROM '{lake}/pairs/*/*.parquet' p JOIN {every} r ON r.id = p.received_id"
         f" JOIN {every} s ON s.id = p.sent_id"))
-    assert pairs == truth
+    assert set(pairs) == set(truth)
+    assert all(sent_id in truth[received_id] for received_id, sent_id in pairs.items())
     named = {row[0] for row in engine.run(
         f"SELECT r.record_id FROM '{lake}/unsent/*/*.parquet' u JOIN {every} r ON r.id = u.id WHERE evidence IS NOT NULL")}
     assert named == forgeries, f"missed {len(forgeries - named)}, wrong {len(named - forgeries)}"

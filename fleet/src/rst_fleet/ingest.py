@@ -24,6 +24,9 @@ from .writer import LakeWriter
 #: Bytes of files that are read at once, compressed ones counted tenfold.
 BATCH = 256 << 20
 
+#: Files of a batch that may fail before all the others are read line by line, too.
+MOST_FAILURES = 8
+
 
 @dataclass
 class Ingested:
@@ -81,54 +84,72 @@ class _Reader:
 
     def read(self, files: list[str]) -> None:
         """Reads files at once, but those with something wrong line by line."""
-        try:
-            self._load(files)
-        except EngineError:
-            # Which of them it was is found by halving.
-            if len(files) == 1:
-                self._sift(files[0])
-            else:
-                self.read(files[: len(files) // 2])
-                self.read(files[len(files) // 2 :])
-            return
-        suspects = [row[0] for row in self._engine.run(
-            f"SELECT DISTINCT filename FROM batch WHERE ({acceptable_sql()}) IS NOT TRUE")]
-        for path in suspects:
-            self._engine.run("DELETE FROM batch WHERE filename = :path", {"path": path})
-        self._write()
-        for path in suspects:
-            self._sift(path)
+        files, suspects = self._load_good(files)
+        if files:
+            wrong = [row[0] for row in self._engine.run(
+                f"SELECT DISTINCT filename FROM batch WHERE ({acceptable_sql()}) IS NOT TRUE")]
+            for path in wrong:
+                self._engine.run("DELETE FROM batch WHERE filename = :path", {"path": path})
+            self._write()
+            suspects += wrong
+        if suspects:
+            self._sift(suspects)
 
-    def _load(self, files: list[str]) -> None:
+    def _load_good(self, files: list[str]) -> tuple[list[str], list[str]]:
+        """Loads the files that can be read at once. Which they are, and the others."""
+        suspects: list[str] = []
+        while files:
+            try:
+                self._load(files)
+                break
+            except EngineError as error:
+                # Each failure costs a part of a reading: with many of them, line by line is faster.
+                named = [path for path in files if f'"{path}"' in str(error)]
+                if len(named) != 1 or len(suspects) == MOST_FAILURES:
+                    return [], suspects + files
+                suspects += named
+                files = [path for path in files if path != named[0]]
+        return files, suspects
+
+    def _load(self, files: list[str], lax: bool = False) -> None:
         listed = ", ".join(map(quoted, files))
-        # Half of the identity is enough to tell the records of a lake apart, and both engines can join by an integer.
         # Two of them at once would not fit.
         self._engine.run("DROP TABLE IF EXISTS batch")
+        # Half of the identity is enough to tell the records of a lake apart, and both engines can join by an integer.
         self._engine.run(
             "CREATE TEMP TABLE batch AS SELECT"
             " CAST(TRY_CAST('0x' || record_id[1:16] AS UBIGINT)::HUGEINT - 9223372036854775808 AS BIGINT) AS id, *"
-            f" FROM read_ndjson([{listed}], columns = {self._types}, filename = true,"
-            f" maximum_object_size = {LONGEST_LINE})")
+            f" FROM read_ndjson([{listed}], columns = {self._types}, filename = true, ignore_errors = {lax},"
+            f" maximum_object_size = {2 * LONGEST_LINE})")
 
-    def _sift(self, path: str) -> None:
-        """Reads one file line by line, keeps its bad lines aside, and has the good ones written."""
+    def _sift(self, files: list[str]) -> None:
+        """Reads files line by line, keeps their bad lines aside, and has the good ones written."""
         with tempfile.NamedTemporaryFile(suffix=".ndjson", prefix=".sift-", dir=self._lake) as good:
-            number = 0
-            try:
-                for number, line in enumerate(spool.lines(path), 1):
-                    if not line.strip():
-                        continue
-                    reason = why_bad(line)
-                    if reason is None:
-                        good.write(line + b"\n")
-                    else:
-                        self._reject(path, number, reason, line)
-            except spool.SpoolError as error:
-                self._result.complaints.append(f"{path}: {error}; {number} lines of it were read")
+            for path in files:
+                number = 0
+                try:
+                    for number, line in enumerate(spool.lines(path), 1):
+                        if not line.strip():
+                            continue
+                        reason = why_bad(line)
+                        if reason is None:
+                            good.write(line + b"\n")
+                        else:
+                            self._reject(path, number, reason, line)
+                except spool.SpoolError as error:
+                    self._result.complaints.append(f"{path}: {error}; {number} lines of it were read")
             good.flush()
-            if good.tell():
+            if not good.tell():
+                return
+            try:
                 self._load([good.name])
-                self._write()
+            except EngineError as error:
+                # The two readers should agree; where they do not, a field is better lost than the file.
+                self._result.complaints.append(f"fields were left out of lines of {', '.join(files[:3])}: {error}")
+                self._load([good.name], lax=True)
+            # Some that only the other reader accepts would be without what every record has.
+            self._engine.run(f"DELETE FROM batch WHERE ({acceptable_sql()}) IS NOT TRUE")
+            self._write()
 
     def _reject(self, path: str, number: int, reason: str, line: bytes) -> None:
         self._result.bad[reason] += 1
