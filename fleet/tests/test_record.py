@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from conftest import record
+from conftest import T0, record
 
 from rst_fleet import lake
 from rst_fleet.record import FIELDS, why_bad
@@ -12,7 +12,7 @@ from rst_fleet.record import FIELDS, why_bad
 def test_good_records_are_good() -> None:
     for kind in ("sent", "received", "forwarded", "unknown", "health"):
         assert why_bad(json.dumps(record(kind)).encode()) is None
-    merged = record(count=5, last_ts=7, src=None, sport=None, dst=None, dport=None, seq=None, ack=None)
+    merged = record(count=5, last_ts=T0, src=None, sport=None, dst=None, dport=None, seq=None, ack=None)
     assert why_bad(json.dumps(merged).encode()) is None
 
 
@@ -37,7 +37,9 @@ def test_lines_that_are_no_records(line: bytes, why: str) -> None:
     ("fields", "why"),
     [
         ({"ts": None}, "no ts"), ({"host": None}, "no host"), ({"src": None}, "no src"), ({"cause": None}, "no cause"),
-        ({"count": 3}, "no last_ts"), ({"ts": 5}, "ts is not between 2000 and 2100"), ({"ts": 2**70}, "ts is not between 2000 and 2100"),
+        ({"count": 3}, "no last_ts"), ({"counted_to": -(2**62)}, "counted_to is out of range"),
+        ({"covered_ns": 2**62}, "covered_ns is out of range"), ({"ts": 5}, "ts is not between 2000 and 2100"),
+        ({"ts": 2**70}, "ts is not between 2000 and 2100"),
         ({"sport": -1}, "sport is out of range"), ({"dport": 65536}, "dport is out of range"), ({"seq": 2**32}, "seq is out of range"),
         ({"pid": 2**63}, "pid is out of range"), ({"cookie": 10**400}, "cookie is out of range"), ({"ts": "now"}, "ts is of another type"),
         ({"seq": [1]}, "seq is of another type"), ({"candidates": "x"}, "candidates is of another type"),
