@@ -205,7 +205,7 @@ class Fleet:
     def save(self, kind: str, base: int, connection: np.ndarray, number: np.ndarray, host: np.ndarray, at: np.ndarray,
              source: np.ndarray, sport: np.ndarray, dest: np.ndarray, dport: np.ndarray, seq: np.ndarray, ack: np.ndarray,
              flags: np.ndarray, ttl: np.ndarray, ip_id: np.ndarray, cause: np.ndarray, service: np.ndarray) -> None:
-        identity = identities(base * 8 + number * 2 + (kind == "received"))
+        identity = identities(base * 16 + number * 2 + (kind == "received"))
         self.truth.append(pa.table({"id": identity, "connection": connection}))
         self.totals[kind] += len(identity)
         table = pa.table({

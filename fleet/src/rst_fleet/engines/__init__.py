@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 #: Values for the parameters of a query (`:name`).
 Parameters = Mapping[str, Any]
+
+
+_PARAMETER = re.compile(r"'(?:[^']|'')*'|:([a-z_]+)")
+
+
+def used_parameters(query: str) -> set[str]:
+    """The parameters in a query; what is between quotes is none."""
+    return {match[1] for match in _PARAMETER.finditer(query) if match[1]}
+
+
+def replace_parameters(query: str, replacement: Callable[[str], str]) -> str:
+    """Writes the parameters of a query in another way."""
+    return _PARAMETER.sub(lambda match: replacement(match[1]) if match[1] else match[0], query)
 
 
 class EngineError(Exception):

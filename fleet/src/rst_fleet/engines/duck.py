@@ -12,13 +12,11 @@ from typing import Any
 
 import duckdb
 
-from . import EngineError, Parameters, Rows
+from . import EngineError, Parameters, Rows, replace_parameters, used_parameters
 
 #: Measured: higher levels take a fifth more time for a twentieth less space, dictionaries of what never repeats cost as much,
 #: and small row groups keep all threads busy.
 PARQUET = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, DICTIONARY_SIZE_LIMIT 8192, ROW_GROUP_SIZE 61440"
-
-_PARAMETER = re.compile(r":([a-z_]+)")
 
 
 def quoted(text: str) -> str:
@@ -46,9 +44,8 @@ class DuckEngine:
         return self._execute(query, parameters or {}).fetchall()
 
     def _execute(self, query: str, parameters: Parameters) -> duckdb.DuckDBPyConnection:
-        used = set(_PARAMETER.findall(query))
-        values = {name: value for name, value in parameters.items() if name in used}
-        text = _PARAMETER.sub(lambda m: "$" + m[1] if m[1] in values else m[0], query)
+        values = {name: parameters[name] for name in used_parameters(query) if name in parameters}
+        text = replace_parameters(query, lambda name: "$" + name)
         try:
             return self.connection.execute(text, values or None)
         except duckdb.Error as error:
@@ -77,8 +74,7 @@ class DuckEngine:
     def _make(self, what: str, name: str, query: str, parameters: Parameters) -> None:
         if what == "VIEW":
             # A view cannot have parameters; those of the plans are integers.
-            query = _PARAMETER.sub(
-                lambda m: str(int(parameters[m[1]])) if isinstance(parameters.get(m[1]), int) else m[0], query)
+            query = replace_parameters(query, lambda name: str(int(parameters[name])))
         self.run(f"CREATE OR REPLACE TEMP {what} {_identifier(name)} AS {query}", parameters)
         self._made.append((what, name))
 

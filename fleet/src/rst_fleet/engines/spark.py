@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import re
+import contextlib
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from . import EngineError, Parameters, Rows
+from . import EngineError, Parameters, Rows, used_parameters
 
 try:
+    from py4j.protocol import Py4JError
+    from pyspark.errors import PySparkException
     from pyspark.sql import DataFrame, SparkSession
 except ImportError as error:
     raise EngineError("--engine spark needs pyspark: pip install 'rst-fleet[spark]'") from error
@@ -18,8 +20,17 @@ _SETTINGS = {
     "spark.ui.showConsoleProgress": "false",
     "spark.log.level": "ERROR",
 }
-_PARAMETER = re.compile(r":([a-z_]+)")
 _TYPES = {"VARCHAR": "STRING", "VARCHAR[]": "ARRAY<STRING>"}
+
+
+@contextlib.contextmanager
+def _told() -> Iterator[None]:
+    """Errors of Spark as a sentence: the rest is in its log."""
+    try:
+        yield
+    except (PySparkException, Py4JError) as error:
+        lines = [line for line in str(error).splitlines() if line.strip()]
+        raise EngineError("Spark: " + " ".join(lines[:2])) from error
 
 
 class SparkEngine:
@@ -34,15 +45,16 @@ class SparkEngine:
             # A session that exists already keeps what it was given.
             for key, value in _SETTINGS.items():
                 builder = builder.config(key, value)
-            session = builder.getOrCreate()
+            with _told():
+                session = builder.getOrCreate()
         self.session = session
         self._work = work
         self._made: list[str] = []
         self._written: list[str] = []
 
     def _run(self, query: str, parameters: Parameters) -> DataFrame:
-        used = set(_PARAMETER.findall(query))
-        return self.session.sql(query, args={name: value for name, value in parameters.items() if name in used})
+        with _told():
+            return self.session.sql(query, args={name: parameters[name] for name in used_parameters(query)})
 
     def glob(self, pattern: str) -> list[str]:
         jvm = self.session._jvm
@@ -54,7 +66,8 @@ class SparkEngine:
         schema = ", ".join(f"`{column}` {_TYPES.get(kind, kind)}" for column, kind in columns.items())
         if paths:
             # Without the columns that Spark would make of the names of the directories.
-            frame = self.session.read.schema(schema).option("recursiveFileLookup", "true").parquet(*paths)
+            with _told():
+                frame = self.session.read.schema(schema).option("recursiveFileLookup", "true").parquet(*paths)
         else:
             frame = self.session.createDataFrame([], schema)
         self._name(name, frame)
@@ -74,11 +87,13 @@ class SparkEngine:
         self._made.append(name)
 
     def write(self, query: str, parameters: Parameters, directory: str) -> None:
-        self._run(query, parameters).write.mode("overwrite").option("compression", "zstd").parquet(directory)
+        with _told():
+            self._run(query, parameters).write.mode("overwrite").option("compression", "zstd").parquet(directory)
 
     def rows(self, query: str, parameters: Parameters) -> Rows:
         frame = self._run(query, parameters)
-        return Rows(tuple(frame.columns), [tuple(row) for row in frame.collect()])
+        with _told():
+            return Rows(tuple(frame.columns), [tuple(row) for row in frame.collect()])
 
     def forget(self) -> None:
         for name in reversed(self._made):
