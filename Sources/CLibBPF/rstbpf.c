@@ -184,10 +184,7 @@ static int explain(int error, char *message)
 	switch (-error) {
 	case EPERM:
 	case EACCES:
-		say(message,
-		    "loading BPF programs is not permitted: run as root, or with CAP_BPF, "
-		    "CAP_PERFMON and "
-		    "CAP_NET_ADMIN (%s)",
+		say(message, "loading BPF programs is not permitted (%s)",
 		    last_warning[0] ? last_warning : strerror(-error));
 		break;
 	case ENOSYS:

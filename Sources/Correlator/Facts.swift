@@ -88,9 +88,6 @@ extension EntryBuilder {
         }
         let event = inventory.event(origin)
         let name = event.ifname ?? "a device"
-        let device = recording.header?.interfaces.first {
-            $0.ifindex == event.ifindex && ($0.netns == nil || event.netns == nil || $0.netns == event.netns)
-        }
         let (opened, closed) = (recording.header?.since?.capture, recording.footer?.until?.capture)
         if let opened, event.monotonic < opened {
             return
@@ -100,7 +97,7 @@ extension EntryBuilder {
             return
                 "given to \(name) \(TimeSpan(nanoseconds: event.monotonic.distance(from: closed))) after the capture ended"
         }
-        switch device?.captured {
+        switch recording.wasCaptured(ifindex: event.ifindex, netns: event.netns, at: event.monotonic) {
         case true?:
             return
                 "given to \(name), which was captured, but not in the capture: dropped after the hook, filtered out, or lost"

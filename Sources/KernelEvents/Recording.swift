@@ -16,6 +16,8 @@ public struct Recording: Sendable, Equatable {
     public var processes: [Int32: [ProcessRecord]] = [:]
     public var clocks: [ClockSample] = []
     public var losses: [Loss] = []
+    /// In the order in which they happened.
+    public var interfaceChanges: [InterfaceChange] = []
     /// The rules of firewalls, as their tools printed them.
     public var rulesets: [Ruleset] = []
     /// Nil if the recorder did not live to write it.
@@ -150,7 +152,8 @@ public struct RecordingTimes: Sendable, Equatable {
 public struct Loss: Sendable, Equatable {
     /// When it was counted, CLOCK_MONOTONIC in nanoseconds.
     public var monotonic: Int64
-    /// `ring`: the ring buffer was full. `recursion`: the hook was interrupted by itself.
+    /// `ring`: the ring buffer was full. `recursion`: the hook was interrupted by itself. `file`: they were in a file that
+    /// was deleted.
     public var place: String
     public var count: Int
     public init(monotonic: Int64, place: String, count: Int) {

@@ -223,6 +223,10 @@ public struct RecordingDecoder {
             let loss = try scanner.loss()
             try end(&scanner, from: start)
             recording.losses.append(loss)
+        case .interface:
+            let change = try scanner.interfaceChange()
+            try end(&scanner, from: start)
+            if let change { recording.interfaceChanges.append(change) } else { recording.ignoredLines += 1 }
         case .ruleset:
             let ruleset = try scanner.ruleset()
             try end(&scanner, from: start)
@@ -322,7 +326,7 @@ public struct RecordingDecoder {
 
 /// The `type` of a line.
 enum RecordType {
-    case recording, stack, process, emit, decide, receive, fail, clock, lost, ruleset, end, other
+    case recording, stack, process, emit, decide, receive, fail, clock, lost, interface, ruleset, end, other
 }
 
 extension LineScanner {
@@ -360,6 +364,7 @@ extension RecordType {
         case "fail": self = .fail
         case "clock": self = .clock
         case "lost": self = .lost
+        case "interface": self = .interface
         case "ruleset": self = .ruleset
         case "end": self = .end
         default: self = .other

@@ -5,59 +5,76 @@ import PcapReader
 
 /// Writes the packets of all interfaces into one pcapng file. The thread that runs it owns it meanwhile (`OwnedThread`).
 final class CaptureLoop {
-    private let sources: [PacketSource]
+    private var interfaces: [CapturedInterface]
     private let file: OutputFile
+    private var watch: FileWatch
     private var writer = PcapngWriter(reserving: 1 << 20)
-    private let started: Int64
+    /// When the file was begun, CLOCK_REALTIME and CLOCK_MONOTONIC in nanoseconds.
+    private var started: Int64
+    private var begun: Int64
     /// When all interfaces were open, CLOCK_MONOTONIC in nanoseconds.
     let opened: Int64
+    private let options: RecorderOptions
+    private let host: String
     private let limit: Int
-    private let limitReached: @Sendable () -> Void
+    private let bulletin: Bulletin
     private let stopping: StopFlag
     /// Packets that are in the file.
     private(set) var packets = 0
     /// The same, and those that are not written yet.
     private var taken = 0
+    /// Packets that were in files that are gone.
+    private(set) var packetsDeleted = 0
     private(set) var failure: String?
-    /// When the first interface took no more packets, CLOCK_MONOTONIC in nanoseconds; nil while all do.
+    /// When the last interface took no more packets, CLOCK_MONOTONIC in nanoseconds; nil while some do.
     private(set) var closed: Int64?
-    private var gone: Set<Int> = []
+    /// What libpcap wants the user to know.
+    let warnings: [String]
 
     private static let flushAt = 1 << 18
 
     /// - Parameter stopping: set when no more packets are to be taken; those that were taken are still written.
-    init(
-        _ options: RecorderOptions, host: String, until stopping: StopFlag,
-        limitReached: @escaping @Sendable () -> Void
-    ) throws(RecorderError) {
+    init(_ options: RecorderOptions, host: String, until stopping: StopFlag, _ bulletin: Bulletin) throws(RecorderError)
+    {
         self.stopping = stopping
-        var sources: [PacketSource] = []
-        for interface in options.interfaces {
-            let source = try NetworkNamespace.run(in: interface.namespace) { () throws(RecorderError) in
-                try PacketSource(
-                    name: interface.name, filter: options.filter, snaplen: options.snaplen,
-                    bufferBytes: options.captureBuffer)
-            }
-            sources.append(source)
-        }
-        self.sources = sources
-        file = try OutputFile(path: options.capturePath)
+        self.options = options
+        self.host = host
+        self.bulletin = bulletin
+        var interfaces: [CapturedInterface] = []
+        for interface in options.interfaces { interfaces.append(try CapturedInterface(interface, options)) }
+        self.interfaces = interfaces
+        file = try OutputFile(options.capture, until: stopping)
+        watch = FileWatch(file)
         started = clockNanoseconds(CLOCK_REALTIME)
         opened = clockNanoseconds(CLOCK_MONOTONIC)
+        begun = opened
         limit = options.packetLimit ?? .max
-        self.limitReached = limitReached
-        writer.appendSection(operatingSystem: host, application: options.tool)
-        for source in sources {
-            writer.appendInterface(
-                name: source.name, linkType: source.linkType, snaplen: UInt32(source.snaplen),
-                filter: options.filter.isEmpty ? nil : options.filter)
-        }
+        warnings =
+            interfaces.compactMap(\.source).flatMap(\.warnings)
+            + interfaces.filter { $0.source == nil }.map { "\($0.interface.name) is not there: waiting for it" }
+        appendBeginning()
     }
 
-    var warnings: [String] { sources.flatMap(\.warnings) }
+    private func appendBeginning() {
+        writer.appendSection(operatingSystem: host, application: options.tool)
+        for index in interfaces.indices { appendInterface(index) }
+    }
 
-    /// Writes the beginning of the file, which may have been another recording's until now.
+    private func appendInterface(_ index: Int) {
+        guard let source = interfaces[index].source else { return }
+        interfaces[index].number = writer.appendInterface(
+            name: source.name, linkType: source.linkType, snaplen: UInt32(source.snaplen),
+            filter: options.filter.isEmpty ? nil : options.filter)
+    }
+
+    /// Writes the beginning of the file, which is not in place yet.
     func begin() throws(RecorderError) { try flush() }
+
+    /// Gives the file its name.
+    func commit() throws(RecorderError) { try file.commit() }
+
+    /// Where the file is by now.
+    var path: String { watch.path }
 
     func run() {
         do {
@@ -65,32 +82,37 @@ final class CaptureLoop {
                 wait()
                 try readAll()
                 try flush()
+                try lookAround()
             }
             noteEnd(clockNanoseconds(CLOCK_MONOTONIC))
-            for source in sources { source.takeNoMore() }
+            for interface in interfaces { interface.source?.takeNoMore() }
             // A block that is not full is handed over after its timeout.
             let last = clockNanoseconds(CLOCK_MONOTONIC) + Int64(PacketSource.blockTimeout) * 3 * 1_000_000
             while clockNanoseconds(CLOCK_MONOTONIC) < last {
                 wait()
                 try readAll()
             }
-            let now = clockNanoseconds(CLOCK_REALTIME)
-            for (index, source) in sources.enumerated() {
-                var statistics = InterfaceStatistics()
-                statistics.started = started
-                statistics.ended = now
-                let counts = source.dropped()
-                statistics.received = counts.received
-                statistics.interfaceDropped = counts.device
-                statistics.systemDropped = counts.kernel
-                writer.appendStatistics(interface: index, time: now, statistics)
-            }
+            for interface in interfaces { appendStatistics(interface) }
             try flush()
+            // What was deleted is said, even if it was deleted only now.
+            try lookAfterFile()
         } catch {
             noteEnd(clockNanoseconds(CLOCK_MONOTONIC))
             failure = "\(error)"
-            limitReached()
+            bulletin.wantsToStop()
         }
+    }
+
+    private func appendStatistics(_ interface: CapturedInterface) {
+        guard let counts = interface.source?.dropped() else { return }
+        var statistics = InterfaceStatistics()
+        statistics.started = started
+        statistics.ended = clockNanoseconds(CLOCK_REALTIME)
+        statistics.received = counts.received
+        statistics.interfaceDropped = counts.device
+        statistics.systemDropped = counts.kernel
+        writer.appendStatistics(
+            interface: interface.number, time: clockNanoseconds(CLOCK_REALTIME), statistics)
     }
 
     private func noteEnd(_ time: Int64) { closed = min(closed ?? .max, time) }
@@ -101,42 +123,89 @@ final class CaptureLoop {
         return clockNanoseconds(CLOCK_MONOTONIC) - min(max(age, 0), Int64(PacketSource.blockTimeout) * 20_000_000)
     }
 
-    /// Dropped by the kernel and the devices, over all interfaces.
-    var dropped: Int {
-        sources.reduce(0) { sum, source in
-            let counts = source.dropped()
-            return sum + Int(clamping: counts.kernel) + Int(clamping: counts.device)
-        }
-    }
+    /// Dropped by the kernel and the devices, over all interfaces, or deleted with a file.
+    var dropped: Int { interfaces.reduce(packetsDeleted) { $0 + $1.dropped } }
+
+    /// Those that are not captured.
+    var missing: [String] { interfaces.filter { $0.source == nil }.map(\.interface.name) }
 
     private func wait() {
-        var descriptors = sources.enumerated().map { index, source in
-            pollfd(fd: gone.contains(index) ? -1 : source.descriptor, events: Int16(POLLIN), revents: 0)
+        var descriptors = interfaces.map {
+            pollfd(fd: $0.source?.descriptor ?? -1, events: Int16(POLLIN), revents: 0)
         }
         poll(&descriptors, nfds_t(descriptors.count), PacketSource.blockTimeout)
     }
 
     private func readAll() throws(RecorderError) {
-        for (index, source) in sources.enumerated() where !gone.contains(index) {
+        for index in interfaces.indices {
+            guard let source = interfaces[index].source else { continue }
+            let number = interfaces[index].number
             do {
                 try source.read { bytes, time, length throws(RecorderError) in
                     guard taken < limit else { return }
-                    writer.appendPacket(bytes, interface: index, time: time, originalLength: length)
+                    writer.appendPacket(bytes, interface: number, time: time, originalLength: length)
                     taken += 1
                     if taken == limit {
                         noteEnd(Self.monotonic(ofPacket: time))
-                        limitReached()
+                        bulletin.wantsToStop()
                     }
                     if writer.buffer.count >= Self.flushAt { try flush() }
                 }
             } catch {
-                // One interface that goes away does not end the recording on the others.
-                gone.insert(index)
-                noteEnd(clockNanoseconds(CLOCK_MONOTONIC))
-                failure = "\(error)"
-                if gone.count == sources.count { throw error }
+                guard case .interfaceLost(let name, let reason) = error else { throw error }
+                try lose(index, name, reason)
             }
         }
+    }
+
+    /// One interface that goes away does not end the recording on the others.
+    private func lose(_ index: Int, _ name: String, _ reason: String) throws(RecorderError) {
+        let now = clockNanoseconds(CLOCK_MONOTONIC)
+        bulletin.note(interfaces[index].change(.lost, at: now, detail: reason))
+        appendStatistics(interfaces[index])
+        interfaces[index].lose(at: now)
+        if options.waits {
+            bulletin.tell("\(name): \(reason): waiting for it to come back")
+            return
+        }
+        failure = "\(name): \(reason)"
+        guard interfaces.contains(where: { $0.source != nil }) else {
+            throw RecorderError.interfaceLost(interface: name, reason: reason)
+        }
+        bulletin.tell("\(name): \(reason): recording goes on without it")
+    }
+
+    /// Looks for interfaces that are missing, and after the file.
+    private func lookAround() throws(RecorderError) {
+        let now = clockNanoseconds(CLOCK_MONOTONIC)
+        for index in interfaces.indices where try interfaces[index].lookForIt(at: now) {
+            let time = clockNanoseconds(CLOCK_MONOTONIC)
+            appendInterface(index)
+            bulletin.note(interfaces[index].change(.attached, at: time))
+            let gap = Double((time - interfaces[index].missingSince) / 100_000_000) / 10
+            bulletin.tell("\(interfaces[index].interface.name) is captured; it was missing for \(gap) s")
+        }
+        if watch.isDue(now) { try lookAfterFile() }
+    }
+
+    private func lookAfterFile() throws(RecorderError) {
+        guard let message = watch.look() else { return }
+        guard watch.isDeleted else { return bulletin.tell(message) }
+        try file.makeAnew()
+        bulletin.tell("\(message), with \(packets) packets: recording goes on in a new file")
+        packetsDeleted += packets
+        let now = clockNanoseconds(CLOCK_MONOTONIC)
+        for interface in interfaces where interface.source != nil {
+            bulletin.note(interface.change(.lost, at: begun, detail: "\(file.name) was deleted"))
+            bulletin.note(interface.change(.attached, at: now))
+        }
+        begun = now
+        started = clockNanoseconds(CLOCK_REALTIME)
+        taken = 0
+        packets = 0
+        writer.clear()
+        appendBeginning()
+        try flush()
     }
 
     private func flush() throws(RecorderError) {

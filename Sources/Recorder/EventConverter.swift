@@ -6,7 +6,11 @@ import NetworkTypes
 /// Turns the kernel's records into lines of events.jsonl.
 struct EventConverter {
     private(set) var encoder = EventEncoder()
-    private var stacks = StackTable()
+    private var stacks = StackTable<StackContent>()
+    /// Numbers of stacks that the file has.
+    private var stacksWritten: Set<Int> = []
+    /// The latest rules of each network namespace, as each tool printed them.
+    private var rulesets: [RulesetOrigin: Ruleset] = [:]
     private var symbols: LiveSymbols
     /// The name of a reason number on this kernel.
     private let reasonName: (UInt32) -> String?
@@ -70,7 +74,34 @@ struct EventConverter {
     mutating func append(header: RecordingHeader) { encoder.append(header: header) }
     mutating func append(clock: ClockSample) { encoder.append(clock: clock) }
     mutating func append(loss: Loss) { encoder.append(loss: loss) }
-    mutating func append(ruleset: Ruleset) { encoder.append(ruleset: ruleset) }
+    mutating func append(interface change: InterfaceChange) { encoder.append(interface: change) }
+
+    mutating func append(ruleset: Ruleset) {
+        encoder.append(ruleset: ruleset)
+        rulesets[RulesetOrigin(netns: ruleset.netns, tool: ruleset.tool)] = ruleset
+        // Namespaces come and go for weeks.
+        if rulesets.count > Self.keptRulesets,
+            let oldest = rulesets.min(by: { $0.value.monotonic < $1.value.monotonic })
+        {
+            rulesets[oldest.key] = nil
+        }
+    }
+
+    private static let keptRulesets = 256
+
+    private struct RulesetOrigin: Hashable {
+        let netns: UInt32
+        let tool: Ruleset.Tool
+    }
+
+    /// Begins another file, complete in itself: what earlier files said is said again when it is needed.
+    mutating func beginFile(_ header: RecordingHeader) {
+        encoder.append(header: header)
+        stacksWritten = []
+        processes.forgetRecords()
+        for ruleset in rulesets.values.sorted(by: { $0.monotonic < $1.monotonic }) { encoder.append(ruleset: ruleset) }
+    }
+
     mutating func takeRejecting() -> Rejecting {
         defer { rejecting = Rejecting() }
         return rejecting
@@ -79,7 +110,7 @@ struct EventConverter {
 
     mutating func append(_ raw: UnsafePointer<rst_event>) {
         let record = raw.pointee
-        for held in receptions.settle(by: record) { write(held.event, from: held.record) }
+        for held in receptions.settle(by: record) { write(held.event, nil, from: held.record) }
         guard let kind = ResetEvent.Kind(record) else { return }
         var event = ResetEvent(
             kind: kind, hook: hook(of: record),
@@ -108,19 +139,19 @@ struct EventConverter {
         setSocket(of: &event, from: record)
         let frames = stack(raw, count: Int(min(record.stack_frames, UInt32(RST_STACK_FRAMES))))
         event.stack = frames?.id
-        if let rejects = frames?.rejects, let netns = event.netns {
+        if let rejects = frames?.content.rejects, let netns = event.netns {
             rejecting.all.insert(netns)
             if rejects == .legacy { rejecting.legacy.insert(netns) }
         }
-        if record.isOfOwner, frames?.context != .process, record.has(RST_HAS_TCP_SOCKET) {
+        if record.isOfOwner, frames?.content.context != .process, record.has(RST_HAS_TCP_SOCKET) {
             // It was only the owner's turn on the processor.
             event.socket?.owner = holder(of: record)
         }
         // Who reads all open files (`SocketHolders`) may be the last to hold one, and is not who closed it.
         if event.kind == .emit || event.kind == .decide,
-            Int32(bitPattern: record.pid) != ownProcess || frames?.releasesFile != true
+            Int32(bitPattern: record.pid) != ownProcess || frames?.content.releasesFile != true
         {
-            event.task = task(record, context: frames?.context, socket: event.socket)
+            event.task = task(record, context: frames?.content.context, socket: event.socket)
         }
         if record.has(RST_HAS_LISTENER) {
             event.listener = ResetEvent.Listener(
@@ -151,10 +182,13 @@ struct EventConverter {
             receive(&event, from: record)
             if event.kind == .receive, receptions.hold(event, record) { return }
         }
-        write(event, from: record)
+        write(event, frames, from: record)
     }
 
-    private mutating func write(_ event: ResetEvent, from record: rst_event) {
+    private mutating func write(_ event: ResetEvent, _ stack: Stack?, from record: rst_event) {
+        if let stack, stacksWritten.insert(stack.id).inserted {
+            encoder.append(stack: stack.id, frames: stack.content.frames)
+        }
         noteProcesses(of: event, from: record)
         encoder.append(event: event)
         events += 1
@@ -164,7 +198,7 @@ struct EventConverter {
     ///
     /// - Parameter time: CLOCK_MONOTONIC in nanoseconds; whatever is older has been told.
     mutating func settleReceptions(until time: Int64) {
-        for held in receptions.settle(until: time) { write(held.event, from: held.record) }
+        for held in receptions.settle(until: time) { write(held.event, nil, from: held.record) }
     }
 
     private mutating func receive(_ event: inout ResetEvent, from record: rst_event) {
@@ -284,12 +318,11 @@ struct EventConverter {
     }
 
     private let ownProcess = getpid()
-    /// By its number.
-    private var knownStacks: [Int: Stack] = [:]
+    private typealias Stack = StackTable<StackContent>.Stack
 
     /// What is asked of a stack again and again.
-    private struct Stack {
-        let id: Int
+    private struct StackContent {
+        let frames: [String]
         let context: ResetEvent.Task.Context?
         /// It is of somebody who lets go of a file.
         let releasesFile: Bool
@@ -311,17 +344,13 @@ struct EventConverter {
         guard count > 0 else { return nil }
         let start = UnsafeRawPointer(raw) + MemoryLayout<rst_event>.offset(of: \.stack)!
         let frames = UnsafeBufferPointer(start: start.assumingMemoryBound(to: UInt64.self), count: count)
-        switch stacks.entry(frames) {
-        case .known(let id): return knownStacks[id]
-        case .new(let id):
+        return stacks.stack(frames) { id in
             let names = symbols.names(frames)
-            encoder.append(stack: id, frames: names)
-            let stack = Stack(
-                id: id, context: ResetEvent.Task.Context(frames: names, isWhole: count < Int(RST_STACK_FRAMES)),
+            return StackContent(
+                frames: names,
+                context: ResetEvent.Task.Context(frames: names, isWhole: count < Int(RST_STACK_FRAMES)),
                 releasesFile: names.contains { $0.hasPrefix("__fput") },
                 rejects: Rejection(names))
-            knownStacks[id] = stack
-            return stack
         }
     }
 

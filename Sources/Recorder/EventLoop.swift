@@ -1,18 +1,25 @@
 import CLibBPF
 import Glibc
 import KernelEvents
+import NetworkTypes
 
 /// Writes the kernel's events into events.jsonl. The thread that runs it owns it meanwhile (`OwnedThread`).
 final class EventLoop {
     private let file: OutputFile
+    private var watch: FileWatch
     private var programs: OpaquePointer?
     private var converter: EventConverter
     private let stopping: StopFlag
     private(set) var failure: String?
     private(set) var lost = 0
-    /// Events whose lines are in the file.
+    /// Events whose lines were handed to the file, or to one before it.
     private var written = 0
-    private let failed: @Sendable () -> Void
+    /// How many there were when the file was begun, and how many had been lost.
+    private var before = (events: 0, lost: 0)
+    /// Events that were in files that are gone.
+    private(set) var deletedEvents = 0
+    private let bulletin: Bulletin
+    private var header = RecordingHeader()
     private var lastClock: Int64 = 0
     private var clocks = ClockWatch()
     /// Of both clocks before the first hook was attached.
@@ -36,14 +43,12 @@ final class EventLoop {
     ///
     /// - Parameters:
     ///   - stopping: set when the recording is to end.
-    ///   - failed: called on the thread when it can write no more.
-    init(
-        _ options: RecorderOptions, until stopping: StopFlag, failed: @escaping @Sendable () -> Void
-    ) throws(RecorderError) {
+    init(_ options: RecorderOptions, until stopping: StopFlag, _ bulletin: Bulletin) throws(RecorderError) {
         self.stopping = stopping
-        self.failed = failed
+        self.bulletin = bulletin
         firstClock = clocks.last
-        file = try OutputFile(path: options.eventsPath)
+        file = try OutputFile(options.events, until: stopping)
+        watch = FileWatch(file)
         converter = EventConverter(
             symbols: LiveSymbols(kallsyms: { [] }, modules: { [] }), reasonName: { _ in nil }, holders: { [:] })
         var error: Int32 = 0
@@ -111,7 +116,8 @@ final class EventLoop {
         return table
     }
 
-    var events: Int { failure == nil ? converter.events : written }
+    /// Events that are in the recording.
+    var events: Int { (failure == nil ? converter.events : written) - deletedEvents }
 
     /// What the user should know before anything is recorded.
     var warnings: [String] {
@@ -148,11 +154,19 @@ final class EventLoop {
         }
     }
 
+    /// Writes the beginning of the file, which is not in place yet.
     func write(header: RecordingHeader) throws(RecorderError) {
+        self.header = header
         converter.append(header: header)
         lastClock = header.clock.monotonic
         try flush()
     }
+
+    /// Gives the file its name.
+    func commit() throws(RecorderError) { try file.commit() }
+
+    /// Where the file is by now.
+    var path: String { watch.path }
 
     func run() {
         do {
@@ -170,7 +184,7 @@ final class EventLoop {
             detach()
             noteLosses(clockNanoseconds(CLOCK_MONOTONIC))
             lost += unread + converter.events - written
-            failed()
+            bulletin.wantsToStop()
         }
     }
 
@@ -222,6 +236,33 @@ final class EventLoop {
             lastClock = now
             noteLosses(now)
         }
+        noteChanges()
+        try flush()
+        if watch.isDue(now) { try lookAfterFile() }
+    }
+
+    /// Says what the capture has noted.
+    private func noteChanges() {
+        for change in bulletin.take() { converter.append(interface: change) }
+    }
+
+    /// A file that was deleted is begun anew: what was in it is lost.
+    private func lookAfterFile() throws(RecorderError) {
+        guard let message = watch.look() else { return }
+        guard watch.isDeleted else { return bulletin.tell(message) }
+        let count = written - before.events
+        try file.makeAnew()
+        bulletin.tell("\(message), with \(count) events: recording goes on in a new file")
+        let now = clockNanoseconds(CLOCK_MONOTONIC)
+        before = (written, lost)
+        deletedEvents += count
+        // Nothing is known of what came before.
+        header.since = RecordingTimes(hooks: now, capture: header.since?.capture)
+        header.clock = clocks.last
+        header.started = UTCTime(nanoseconds: clocks.last.realtime).description
+        converter.beginFile(header)
+        lost += count
+        converter.append(loss: Loss(monotonic: now, place: "file", count: count))
         try flush()
     }
 
@@ -243,7 +284,9 @@ final class EventLoop {
         if clocks.last.monotonic > lastClock { converter.append(clock: clocks.last) }
         lastClock = clocks.last.monotonic
         noteLosses(lastClock)
+        noteChanges()
         try flush()
+        try lookAfterFile()
         let missing = unread
         if missing > 0 {
             converter.append(loss: Loss(monotonic: lastClock, place: "drain", count: missing))
@@ -269,7 +312,7 @@ final class EventLoop {
         }
         noted = (ring, recursion)
         endings.note(count: counts.endings, at: now)
-        lost = ring + recursion
+        lost = ring + recursion + deletedEvents
     }
 
     /// How many ends of connections the hooks remember; nil if they do not.
@@ -279,6 +322,8 @@ final class EventLoop {
 
     func write(footer: RecordingFooter) throws(RecorderError) {
         var footer = footer
+        footer.events = (failure == nil ? converter.events : written) - before.events
+        footer.lost = lost - before.lost
         footer.endingsLost = endings.lost > 0 ? Int(clamping: endings.lost) : nil
         if failure != nil {
             // What could not be written may have left a part of a line.

@@ -1,55 +1,227 @@
 import Glibc
 import HostFiles
 
-/// A file that is written from its beginning to its end; `-` is standard output.
+/// A file that is written from its beginning to its end, or somebody else's descriptor.
 ///
-/// Earlier content is removed only with the first byte that is written: a recorder that cannot begin leaves an earlier
-/// recording alone.
+/// A recorder that cannot begin leaves no trace: until `commit()`, an earlier file keeps its name and its content, and a new
+/// one is removed again. Nothing that others can put into the directory is followed or waited for.
 final class OutputFile {
-    let path: String
-    private let descriptor: Int32
-    private var isUntouched = true
+    /// What messages call it.
+    let name: String
+    private var descriptor: Int32
+    /// Nil for a descriptor of the caller's.
+    private let place: Place?
+    /// The name that it has while an earlier file has its own.
+    private var temporaryName: String?
+    /// The earlier file, whose lock keeps other recorders away; -1 if there is none.
+    private var earlier: Int32 = -1
+    private var isCommitted = false
+    /// A pipe whose reader may stand still.
+    private let mayBlock: Bool
+    /// Once it is set, a pipe that nobody reads is given up.
+    private let stopping: StopFlag?
 
-    private static let standardOutput = "-"
+    /// A directory, and a name in it.
+    private struct Place {
+        let directory: Int32
+        let name: String
+        let path: String
+    }
 
-    init(path: String) throws(RecorderError) {
-        self.path = path == Self.standardOutput ? "standard output" : path
-        guard path != Self.standardOutput else {
-            descriptor = dup(STDOUT_FILENO)
-            isUntouched = false
-            guard descriptor >= 0 else {
-                throw RecorderError.cannotWrite(path: self.path, reason: RecorderError.systemReason)
+    /// What has become of the file since it was made.
+    enum Fate: Equatable {
+        case inPlace
+        /// It is still written, under another name.
+        case moved(to: String)
+        /// Nobody can open it any more.
+        case deleted
+    }
+
+    /// O_PATH of open(2), the same on all architectures that the programs are made for.
+    private static let pathOnly: Int32 = 0o10_000_000
+
+    /// Nanoseconds after which a pipe that nobody reads is given up, once the recording is to end.
+    private static let patience: Int64 = 2_000_000_000
+
+    init(_ output: RecordingOutput, until stopping: StopFlag? = nil) throws(RecorderError) {
+        name = output.name
+        self.stopping = stopping
+        switch output {
+        case .descriptor(let number, _):
+            (descriptor, mayBlock) = try Self.duplicate(number, name: output.name)
+            place = nil
+        case .file(let path):
+            let place = try Self.place(path)
+            do throws(RecorderError) {
+                (earlier, temporaryName) = try Self.earlierFile(place)
+                descriptor = try Self.create(temporaryName ?? place.name, in: place)
+            } catch {
+                close(place.directory)
+                throw error
             }
-            return
+            self.place = place
+            mayBlock = false
         }
-        descriptor = open(path.pathBytes, O_WRONLY | O_CREAT | O_CLOEXEC, 0o644)
-        guard descriptor >= 0 else {
-            throw RecorderError.cannotWrite(path: path, reason: RecorderError.systemReason)
+    }
+
+    deinit {
+        if let place {
+            if !isCommitted { unlinkat(place.directory, temporaryName ?? place.name, 0) }
+            close(place.directory)
         }
-        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK else {
-            close(descriptor)
-            throw RecorderError.cannotWrite(path: path, reason: "another recorder is writing it")
+        if descriptor >= 0 { close(descriptor) }
+        if earlier >= 0 { close(earlier) }
+    }
+
+    /// Gives the file its name, in place of an earlier one.
+    func commit() throws(RecorderError) {
+        if let place, let temporary = temporaryName {
+            guard renameat(place.directory, temporary, place.directory, place.name) == 0 else { throw failure() }
+            temporaryName = nil
         }
+        isCommitted = true
     }
 
     func write(_ bytes: [UInt8]) throws(RecorderError) {
-        if isUntouched {
-            // A pipe has no length.
-            _ = ftruncate(descriptor, 0)
-            isUntouched = false
-        }
         var done = 0
+        var givenUp: Int64?
         while done < bytes.count {
             let count = bytes[done...].withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
-            if count < 0, errno == EINTR { continue }
-            guard count > 0 else {
-                throw RecorderError.cannotWrite(path: path, reason: RecorderError.systemReason)
+            if count > 0 {
+                done += count
+                givenUp = nil
+            } else if count < 0, errno == EINTR {
+                continue
+            } else if count < 0, errno == EAGAIN, mayBlock {
+                try waitForReader(&givenUp)
+            } else {
+                throw failure()
             }
-            done += count
         }
     }
 
-    deinit { close(descriptor) }
+    /// - Parameter givenUp: when to stop waiting, CLOCK_MONOTONIC; nil as long as the recording goes on.
+    private func waitForReader(_ givenUp: inout Int64?) throws(RecorderError) {
+        var descriptors = [pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)]
+        poll(&descriptors, 1, 100)
+        guard stopping?.isSet == true else { return }
+        let now = clockNanoseconds(CLOCK_MONOTONIC)
+        if let givenUp, now >= givenUp {
+            throw RecorderError.cannotWrite(path: name, reason: "nobody reads it")
+        }
+        givenUp = givenUp ?? now + Self.patience
+    }
+
+    func fate() -> Fate {
+        guard let place, isCommitted else { return .inPlace }
+        var own = stat()
+        guard fstat(descriptor, &own) == 0 else { return .inPlace }
+        guard own.st_nlink > 0 else { return .deleted }
+        var there = stat()
+        let isThere = lstat(place.path.pathBytes, &there) == 0
+        if isThere, there.st_dev == own.st_dev, there.st_ino == own.st_ino { return .inPlace }
+        return .moved(to: path)
+    }
+
+    /// Where the file is by now.
+    var path: String {
+        var buffer = [UInt8](repeating: 0, count: Int(PATH_MAX))
+        let count = buffer.withUnsafeMutableBytes { bytes in
+            bytes.withMemoryRebound(to: CChar.self) {
+                readlink("/proc/self/fd/\(descriptor)", $0.baseAddress!, $0.count)
+            }
+        }
+        guard count > 0 else { return name }
+        return buffer.withUnsafeBytes { String(pathBytes: UnsafeRawBufferPointer(rebasing: $0[..<count])) }
+    }
+
+    /// Makes a file of the same name for one that was deleted. Fails if its directory was deleted too.
+    func makeAnew() throws(RecorderError) {
+        guard let place else { return }
+        let new = try Self.create(place.name, in: place)
+        close(descriptor)
+        descriptor = new
+    }
+
+    private func failure() -> RecorderError {
+        RecorderError.cannotWrite(path: name, reason: RecorderError.systemReason)
+    }
+
+    /// A pipe gets a file description of its own that never waits: its other users keep theirs.
+    private static func duplicate(_ number: Int32, name: String) throws(RecorderError) -> (Int32, mayBlock: Bool) {
+        var status = stat()
+        if fstat(number, &status) == 0, status.st_mode & S_IFMT == S_IFIFO {
+            let pipe = open("/proc/self/fd/\(number)", O_WRONLY | O_NONBLOCK | O_CLOEXEC)
+            if pipe >= 0 { return (pipe, true) }
+        }
+        let copy = fcntl(number, F_DUPFD_CLOEXEC, 3)
+        guard copy >= 0 else { throw RecorderError.cannotWrite(path: name, reason: RecorderError.systemReason) }
+        return (copy, false)
+    }
+
+    private static func place(_ path: String) throws(RecorderError) -> Place {
+        let slash = path.utf8.lastIndex(of: UInt8(ascii: "/"))
+        let parent = slash.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
+        let name = slash.map { String(path[path.utf8.index(after: $0)...]) } ?? path
+        guard !name.isEmpty else { throw RecorderError.cannotWrite(path: path, reason: "it is a directory") }
+        let directory = open(parent.pathBytes, Self.pathOnly | O_DIRECTORY | O_CLOEXEC)
+        guard directory >= 0 else {
+            throw RecorderError.cannotWrite(path: path, reason: RecorderError.systemReason)
+        }
+        return Place(directory: directory, name: name, path: path)
+    }
+
+    /// The file that has the name already, locked, and a name for the new one meanwhile.
+    private static func earlierFile(_ place: Place) throws(RecorderError) -> (Int32, temporaryName: String?) {
+        var status = stat()
+        guard fstatat(place.directory, place.name.pathBytes, &status, AT_SYMLINK_NOFOLLOW) == 0 else {
+            // Whatever else is wrong shows when the file is made.
+            return (-1, nil)
+        }
+        func check() throws(RecorderError) {
+            let kind: String
+            switch status.st_mode & S_IFMT {
+            case S_IFREG: return
+            case S_IFLNK: kind = "a symbolic link"
+            case S_IFIFO: kind = "a pipe"
+            case S_IFDIR: kind = "a directory"
+            case S_IFSOCK: kind = "a socket"
+            default: kind = "a device"
+            }
+            throw RecorderError.cannotWrite(
+                path: place.path, reason: "it is \(kind), and only regular files are written")
+        }
+        try check()
+        let file = openat(place.directory, place.name.pathBytes, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
+        guard file >= 0 else { throw RecorderError.cannotWrite(path: place.path, reason: RecorderError.systemReason) }
+        do throws(RecorderError) {
+            // It may be another one by now.
+            guard fstat(file, &status) == 0 else { return (file, nil) }
+            try check()
+            guard flock(file, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK else {
+                throw RecorderError.cannotWrite(path: place.path, reason: "another recorder is writing it")
+            }
+        } catch {
+            close(file)
+            throw error
+        }
+        return (file, ".\(place.name).\(getpid())-\(UInt32.random(in: 0 ... .max))")
+    }
+
+    private static func create(_ name: String, in place: Place) throws(RecorderError) -> Int32 {
+        var status = stat()
+        if fstat(place.directory, &status) == 0, status.st_nlink == 0 {
+            throw RecorderError.cannotWrite(path: place.path, reason: "its directory was deleted")
+        }
+        let file = openat(
+            place.directory, name.pathBytes, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600 as mode_t)
+        guard file >= 0 else {
+            throw RecorderError.cannotWrite(path: place.path, reason: RecorderError.systemReason)
+        }
+        // Nobody else knows it yet.
+        flock(file, LOCK_EX | LOCK_NB)
+        return file
+    }
 }
 
 /// The content of a small file; empty if it cannot be read.

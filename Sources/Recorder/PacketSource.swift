@@ -8,6 +8,9 @@ final class PacketSource {
     let name: String
     let linkType: UInt16
     let snaplen: Int32
+    /// Nil for `any`.
+    let index: Int32?
+    let netns: UInt32?
     private let handle: OpaquePointer
     /// Time stamps come in nanoseconds; otherwise in microseconds.
     private let nanoseconds: Bool
@@ -32,9 +35,13 @@ final class PacketSource {
         guard status >= 0 else {
             let reason = Self.explain(status, handle: handle, name: name)
             pcap_close(handle)
-            throw RecorderError.noCapture(interface: name, reason: reason)
+            throw status == PCAP_ERROR_NO_SUCH_DEVICE || status == PCAP_ERROR_IFACE_NOT_UP
+                ? RecorderError.noInterface(interface: name, reason: reason)
+                : RecorderError.noCapture(interface: name, reason: reason)
         }
         if status > 0 { warnings.append("\(name): \(String(cString: pcap_geterr(handle)))") }
+        // COMMAND and the firewall tools have no business with it.
+        _ = fcntl(pcap_fileno(handle), F_SETFD, FD_CLOEXEC)
         // Cooked v2 carries the interface's index; v1 does not.
         if pcap_datalink(handle) == DLT_LINUX_SLL { _ = pcap_set_datalink(handle, DLT_LINUX_SLL2) }
         if pcap_setnonblock(handle, 1, &errors) != 0 {
@@ -57,6 +64,9 @@ final class PacketSource {
         let loopback = if_nametoindex("lo")
         if loopback > 0 { _ = linux_leave_out_loopback_output(pcap_fileno(handle), loopback) }
         self.name = name
+        let index = if_nametoindex(name)
+        self.index = index > 0 ? Int32(clamping: index) : nil
+        netns = NetworkNamespace.number(NetworkNamespace.current)
         self.handle = handle
         self.snaplen = snaplen
         linkType = UInt16(truncatingIfNeeded: Self.linkType(of: pcap_datalink(handle)))
@@ -110,7 +120,7 @@ final class PacketSource {
         switch status {
         case PCAP_ERROR_NO_SUCH_DEVICE: return "no such interface (\"ip link\" lists them)"
         case PCAP_ERROR_PERM_DENIED, PCAP_ERROR_PROMISC_PERM_DENIED:
-            return "permission denied: run as root, or with CAP_NET_RAW"
+            return "permission denied"
         case PCAP_ERROR_IFACE_NOT_UP: return "the interface is down (\"ip link set \(name) up\")"
         default:
             let kind = String(cString: pcap_statustostr(status))

@@ -44,6 +44,9 @@ struct ProcessTable {
         if programs[key] == nil { _ = program(key) }
     }
 
+    /// Forgets which processes there are lines about.
+    mutating func forgetRecords() { noted = [:] }
+
     /// A line about the process, unless the last one about its number was the same.
     mutating func record(
         _ process: ResetEvent.Owner, start: UInt64? = nil, uid: UInt32? = nil, parent: ResetEvent.Owner? = nil

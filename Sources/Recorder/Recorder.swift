@@ -20,16 +20,22 @@ public final class Recorder {
 
     /// Opens the interfaces, attaches the hooks and begins to record.
     ///
-    /// - Parameter wantsToStop: called from another thread when the packet limit is reached or nothing can be recorded any
-    ///   more; the caller then calls `stop()`.
-    public init(_ options: RecorderOptions, wantsToStop: @escaping @Sendable () -> Void) throws(RecorderError) {
+    /// - Parameters:
+    ///   - tell: called from another thread with what the user should know at once.
+    ///   - wantsToStop: called from another thread when the packet limit is reached or nothing can be recorded any more; the
+    ///     caller then calls `stop()`.
+    public init(
+        _ options: RecorderOptions, tell: @escaping @Sendable (String) -> Void = { _ in },
+        wantsToStop: @escaping @Sendable () -> Void
+    ) throws(RecorderError) {
+        let bulletin = Bulletin(say: tell, wantsToStop: wantsToStop)
         var system = utsname()
         uname(&system)
         let kernel = text(system.release)
         // The hooks first, and to the end: of each packet in the capture they have seen the RST.
-        let events = try EventLoop(options, until: eventsStop, failed: wantsToStop)
+        let events = try EventLoop(options, until: eventsStop, bulletin)
         let capture = try CaptureLoop(
-            options, host: "\(text(system.sysname)) \(kernel)", until: captureStop, limitReached: wantsToStop)
+            options, host: "\(text(system.sysname)) \(kernel)", until: captureStop, bulletin)
         events.seeProcesses()
         rules = RulesetWatch(options, kallsyms: readFile("/proc/kallsyms"))
         events.rules = rules
@@ -53,6 +59,8 @@ public final class Recorder {
         header.scope = options.scope.isEmpty ? nil : options.scope
         try capture.begin()
         try events.write(header: header)
+        try capture.commit()
+        try events.commit()
         self.capture = OwnedThread("capture", capture) { $0.run() }
         self.events = OwnedThread("events", events) { $0.run() }
         DispatchQueue(label: "rules").async(group: rulesDone, execute: rules.run)
@@ -97,6 +105,11 @@ public final class Recorder {
         summary.eventsLost = events.lost
         let now = clockNanoseconds(CLOCK_MONOTONIC)
         summary.duration = now - started
+        summary.packetsDeleted = capture.packetsDeleted
+        summary.eventsDeleted = events.deletedEvents
+        summary.interfacesMissing = capture.missing
+        summary.capturePath = capture.path
+        summary.eventsPath = events.path
         summary.failure = capture.failure ?? events.failure
         var footer = RecordingFooter(
             monotonic: now, events: summary.events, lost: summary.eventsLost, captured: summary.packets,

@@ -6,6 +6,8 @@ public enum RecorderError: Error, Equatable, CustomStringConvertible {
     case noHooks(reason: String)
     /// Nothing can be captured on an interface any more, or from the start.
     case noCapture(interface: String, reason: String)
+    /// There is no such interface, or it is down.
+    case noInterface(interface: String, reason: String)
     /// An interface that was captured on is gone.
     case interfaceLost(interface: String, reason: String)
     /// libpcap does not accept the filter expression.
@@ -21,7 +23,8 @@ public enum RecorderError: Error, Equatable, CustomStringConvertible {
     public var description: String {
         switch self {
         case .noHooks(let reason): reason
-        case .noCapture(let interface, let reason): "cannot capture on \(interface): \(reason)"
+        case .noCapture(let interface, let reason), .noInterface(let interface, let reason):
+            "cannot capture on \(interface): \(reason)"
         case .interfaceLost(let interface, let reason): "\(interface): \(reason)"
         case .invalidFilter(let expression, let interface, let reason):
             "the filter \"\(expression)\" is not valid on \(interface): \(reason)"
@@ -29,6 +32,14 @@ public enum RecorderError: Error, Equatable, CustomStringConvertible {
         case .cannotEnterNamespace(let path, let reason): "cannot enter the network namespace \(path): \(reason)"
         case .cannotWrite(let path, let reason): "cannot write \(path): \(reason)"
         case .scopeTooLarge(let count, let what, let limit): "\(count) \(what) are too many to record: at most \(limit)"
+        }
+    }
+
+    /// Whether what is missing may yet come.
+    var isOfAbsence: Bool {
+        switch self {
+        case .noInterface, .interfaceLost, .cannotEnterNamespace: true
+        default: false
         }
     }
 

@@ -15,8 +15,12 @@ public struct RecorderOptions: Sendable {
     }
 
     public var interfaces: [Interface]
-    public var capturePath: String
-    public var eventsPath: String
+    /// The packets, as pcapng.
+    public var capture: RecordingOutput
+    /// The kernel's events, as rst-events/1.
+    public var events: RecordingOutput
+    /// Wait for interfaces that are not there, or come back.
+    public var waits = false
     /// A pcap-filter(7) expression; empty for every packet.
     public var filter = Self.defaultFilter
     /// Bytes kept of each packet.
@@ -36,10 +40,10 @@ public struct RecorderOptions: Sendable {
     /// The name and version of the program, for both files.
     public var tool = "rst-analyze"
 
-    public init(interfaces: [Interface], capturePath: String, eventsPath: String) {
+    public init(interfaces: [Interface], capture: RecordingOutput, events: RecordingOutput) {
         self.interfaces = interfaces
-        self.capturePath = capturePath
-        self.eventsPath = eventsPath
+        self.capture = capture
+        self.events = events
     }
 
     /// A pcap-filter(7) expression that also asks for what the events are restricted to.
@@ -66,6 +70,14 @@ public struct RecordingSummary: Sendable, Equatable {
     /// Dropped by the kernel or the device before libpcap saw them.
     public var packetsDropped = 0
     public var eventsLost = 0
+    /// Of those that were dropped and lost: the packets and events that were in files that somebody deleted.
+    public var packetsDeleted = 0
+    public var eventsDeleted = 0
+    /// Where the files are by now.
+    public var capturePath = ""
+    public var eventsPath = ""
+    /// Interfaces that were gone, or had not come yet, when the recording ended.
+    public var interfacesMissing: [String] = []
     /// Nanoseconds.
     public var duration: Int64 = 0
     /// What broke it off, if something did.

@@ -19,6 +19,8 @@ final class ChildCommand: Sendable {
     private let waitStatus = Mutex<Int32>(0)
     /// Whether the command got the terminal, because this process was in its foreground.
     private let hasTerminal: Bool
+    /// Ends it if this process is killed.
+    private let guardian: Mutex<GroupGuard?>
 
     /// How long a command may take to end before it is killed, nanoseconds.
     private static let patience: Int64 = 5_000_000_000
@@ -71,12 +73,14 @@ final class ChildCommand: Sendable {
         guard failure == 0 else { throw StartError(number: failure) }
         let pid = child
         self.pid = pid
+        guardian = Mutex(GroupGuard(pid))
         hasTerminal = isForeground && tcsetpgrp(STDIN_FILENO, pid) == 0
         // The command may have been stopped for using the terminal before it had it.
         if hasTerminal { kill(-pid, SIGCONT) }
         DispatchQueue(label: "command").async { [self] in
             let status = waitForEnd()
             waitStatus.withLock { $0 = status }
+            guardian.withLock { $0 = nil }
             if hasTerminal { tcsetpgrp(STDIN_FILENO, getpgrp()) }
             ended.signal()
             whenEnded()

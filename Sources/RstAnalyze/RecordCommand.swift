@@ -18,7 +18,10 @@ struct RecordCommand: ParsableCommand {
 
             The exit status is that of COMMAND (127: not found, 126: cannot be run, 128+N: killed by signal N). When the \
             recorder is ended by a signal, it ends COMMAND and its process group with the same signal, and 5 seconds \
-            later with SIGKILL.
+            later with SIGKILL; when it ends for another reason, with SIGTERM.
+
+            Files and directories are made for the owner alone. Symbolic links, pipes and devices in their place are \
+            refused. If a file is deleted meanwhile, recording goes on in a new one, and what was in it counts as lost.
 
             By default the capture holds only TCP segments with SYN, FIN or RST, over IPv4 and IPv6. That leaves out data \
             and pure acknowledgments, TCP inside tunnels, and IPv6 segments with a hop-by-hop header. The kernel's events \
@@ -61,30 +64,41 @@ struct RecordCommand: ParsableCommand {
     }
 
     func run() throws {
-        // Before anything is created, so that a mistyped command costs nothing.
-        let program = try command.first.map(ChildCommand.locate)
-        let directory = try outputDirectory()
+        let (directory, isNew) = try outputDirectory()
         // A reader of the events that is gone is reported as a failure, and must not cost the end of the capture.
         if events == "-" { signal(SIGPIPE, SIG_IGN) }
-        var options = try recording.recorderOptions(
-            capturePath: capture ?? "\(directory)/capture.pcapng", eventsPath: events ?? "\(directory)/events.jsonl")
-        options.packetLimit = count
-        if !force { try refuseToReplace([options.capturePath, options.eventsPath]) }
-        var session = RecordingSession(options, duration: recording.duration)
-        session.readyFile = readyFile
-        if let program { session.command = (program, command) }
-        let outcome = try session.run()
+        let outcome: RecordingSession.Result
+        do {
+            outcome = try record(in: directory)
+        } catch {
+            // A recorder that cannot begin leaves nothing behind; a directory that is not empty stays.
+            if isNew { rmdir(directory.pathBytes) }
+            throw error
+        }
         StopConditions.restoreSignals()
-        let isIncomplete = try conclude(outcome.summary, options)
+        let isIncomplete = try conclude(outcome.summary)
         // The caller wants the command's own status.
         if let status = outcome.commandStatus, status != 0 { throw ExitCode(status) }
         if isIncomplete { throw ExitCode(2) }
     }
 
+    private func record(in directory: String) throws -> RecordingSession.Result {
+        let program = try command.first.map(ChildCommand.locate)
+        let paths = (capture: capture ?? "\(directory)/capture.pcapng", events: events ?? "\(directory)/events.jsonl")
+        let events = paths.events == "-" ? RecordingOutput.standardOutput : .file(paths.events)
+        var options = try recording.recorderOptions(capture: .file(paths.capture), events: events)
+        options.packetLimit = count
+        if !force { try refuseToReplace([paths.capture] + (paths.events == "-" ? [] : [paths.events])) }
+        var session = RecordingSession(options, duration: recording.duration)
+        session.readyFile = readyFile
+        if let program { session.command = (program, command) }
+        return try session.run()
+    }
+
     private func refuseToReplace(_ paths: [String]) throws {
         for path in paths {
             var status = stat()
-            guard stat(path.pathBytes, &status) == 0, status.st_mode & S_IFMT == S_IFREG, status.st_size > 0 else {
+            guard lstat(path.pathBytes, &status) == 0, status.st_mode & S_IFMT == S_IFREG, status.st_size > 0 else {
                 continue
             }
             log.error("\(path) exists: use another directory, or --force to replace it")
@@ -92,17 +106,19 @@ struct RecordCommand: ParsableCommand {
         }
     }
 
-    private func outputDirectory() throws -> String {
-        if output == nil, capture != nil, events != nil { return "." }
+    /// Makes the directory if it is not there. Others may not read what is recorded.
+    private func outputDirectory() throws -> (path: String, isNew: Bool) {
+        if output == nil, capture != nil, events != nil { return (".", false) }
         if let output {
-            guard mkdir(output.pathBytes, 0o755) == 0 || errno == EEXIST else { throw cannotCreate(output) }
-            return output
+            let isNew = mkdir(output.pathBytes, 0o700) == 0
+            guard isNew || errno == EEXIST else { throw cannotCreate(output) }
+            return (output, isNew)
         }
         // Two recorders may start in the same second.
         let name = "rst-\(compactTime())"
         for number in 1...1000 {
             let directory = number == 1 ? name : "\(name)-\(number)"
-            if mkdir(directory.pathBytes, 0o755) == 0 { return directory }
+            if mkdir(directory.pathBytes, 0o700) == 0 { return (directory, true) }
             guard errno == EEXIST else { throw cannotCreate(directory) }
         }
         throw cannotCreate(name)
@@ -114,13 +130,17 @@ struct RecordCommand: ParsableCommand {
     }
 
     /// Logs what was recorded; returns true if something is missing from it.
-    private func conclude(_ summary: RecordingSummary, _ options: RecorderOptions) throws -> Bool {
-        log.info(
-            "\(summary.packets) packets in \(options.capturePath), \(summary.packetsDropped) dropped by the kernel")
-        let place = options.eventsPath == "-" ? "standard output" : options.eventsPath
-        log.info("\(summary.events) kernel events in \(place), \(summary.eventsLost) lost")
+    private func conclude(_ summary: RecordingSummary) throws -> Bool {
+        let dropped = summary.packetsDropped - summary.packetsDeleted
+        let lost = summary.eventsLost - summary.eventsDeleted
+        log.info("\(summary.packets) packets in \(summary.capturePath), \(dropped) dropped by the kernel")
+        log.info("\(summary.events) kernel events in \(summary.eventsPath), \(lost) lost")
+        if summary.packetsDeleted + summary.eventsDeleted > 0 {
+            log.warning(
+                "\(summary.packetsDeleted) packets and \(summary.eventsDeleted) events were in files that were deleted")
+        }
         try RecordingSession.tellLosses(of: summary)
-        return summary.packetsDropped > 0 || summary.eventsLost > 0
+        return summary.packetsDropped > 0 || summary.eventsLost > 0 || !summary.interfacesMissing.isEmpty
     }
 }
 

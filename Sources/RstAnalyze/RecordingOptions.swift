@@ -11,6 +11,11 @@ struct RecordingOptions: ParsableArguments {
         help: "Interface to capture on; lo and any also work. Repeat for several. (default: any)")
     var interfaces: [String] = []
 
+    @Flag(
+        name: .customLong("wait"),
+        help: "Wait for interfaces that are not there or go away, and capture them when they come.")
+    var waits = false
+
     @Option(help: ArgumentHelp("Capture only what this pcap-filter(7) expression accepts.", valueName: "expression"))
     var filter: String?
 
@@ -80,13 +85,14 @@ struct RecordingOptions: ParsableArguments {
     var names: [String] { interfaces.isEmpty ? ["any"] : interfaces }
 
     /// The recorder's options; if nothing can be recorded, logs why and throws the exit status.
-    func recorderOptions(capturePath: String, eventsPath: String) throws -> RecorderOptions {
+    func recorderOptions(capture: RecordingOutput, events: RecordingOutput) throws -> RecorderOptions {
         let namespaces = try self.namespaces()
         let places: [NetworkNamespace?] = namespaces.isEmpty ? [nil] : namespaces.map(\.place)
         var options = RecorderOptions(
             interfaces: places.flatMap { place in
                 names.map { RecorderOptions.Interface(name: $0, namespace: place) }
-            }, capturePath: capturePath, eventsPath: eventsPath)
+            }, capture: capture, events: events)
+        options.waits = waits
         options.scope = RecordingScope(netns: namespaces.map(\.number), hosts: prefixes, ports: port)
         options.filter = RecorderOptions.narrowed(
             full ? "" : filter ?? RecorderOptions.defaultFilter, to: options.scope)

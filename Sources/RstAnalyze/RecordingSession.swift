@@ -24,7 +24,8 @@ struct RecordingSession {
 
     struct Result {
         var summary: RecordingSummary
-        /// The status as a shell has it; nil without a command, or if the command was ended because a limit was reached.
+        /// The status as a shell has it; nil without a command, or if the command ended only because it was told to when a limit was
+        /// reached.
         var commandStatus: Int32?
     }
 
@@ -37,14 +38,18 @@ struct RecordingSession {
     func run(until stop: StopConditions = StopConditions()) throws -> Result {
         let recorder: Recorder
         do {
-            recorder = try Recorder(options, wantsToStop: { stop.stop(.limit) })
+            recorder = try Recorder(
+                options, tell: { log.warning("\($0)") }, wantsToStop: { stop.stop(.limit) })
         } catch {
-            log.error("\(error)")
+            log.error("\(Privileges.explain(error, options))")
             throw ExitCode(1)
         }
         for warning in recorder.warnings { log.warning("\(warning)") }
         if let duration { stop.after(nanoseconds: duration.nanoseconds) }
-        if let readyFile { try createReadyFile(readyFile) }
+        if let readyFile, !createReadyFile(readyFile) {
+            _ = recorder.stop()
+            throw ExitCode(1)
+        }
         var child: ChildCommand?
         if let command {
             do {
@@ -63,7 +68,10 @@ struct RecordingSession {
             switch reason {
             case .command: status = child.status()
             case .signal(let number): status = child.end(with: number)
-            case .limit: _ = child.end(with: SIGTERM)
+            case .limit:
+                // Whatever it has to say of its own; that it was ended is no failure.
+                let own = child.end(with: SIGTERM)
+                status = [SIGTERM, SIGKILL].contains(own - 128) ? nil : own
             }
             usleep(Self.grace)
         }
@@ -77,22 +85,28 @@ struct RecordingSession {
         return names.joined(separator: ", ") + scope
     }
 
-    private func createReadyFile(_ path: String) throws {
-        let descriptor = open(path.pathBytes, O_WRONLY | O_CREAT | O_CLOEXEC, 0o644)
+    /// Logs why it cannot be created.
+    private func createReadyFile(_ path: String) -> Bool {
+        // Neither a link nor a pipe that somebody has put there.
+        let descriptor = open(path.pathBytes, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0o600 as mode_t)
         guard descriptor >= 0 else {
             log.error("cannot create \(path): \(String(cString: strerror(errno)))")
-            throw ExitCode(1)
+            return false
         }
         close(descriptor)
+        return true
     }
 
     /// Logs what was lost and what may help; throws if the recorder failed.
     static func tellLosses(of summary: RecordingSummary) throws {
-        if summary.packetsDropped > 0 {
+        if summary.packetsDropped > summary.packetsDeleted {
             log.warning("packets were dropped: try a larger --buffer-size, or a narrower --filter, --host or --port")
         }
-        if summary.eventsLost > 0, summary.failure == nil {
+        if summary.eventsLost > summary.eventsDeleted, summary.failure == nil {
             log.warning("kernel events were lost: try a larger --ring-size, or a narrower --netns, --host or --port")
+        }
+        if summary.failure == nil, !summary.interfacesMissing.isEmpty {
+            log.warning("not captured at the end: \(summary.interfacesMissing.joined(separator: ", "))")
         }
         if let failure = summary.failure {
             log.error("\(failure)")

@@ -48,7 +48,7 @@ struct RunCommand: ParsableCommand {
         let program = try ChildCommand.locate(command[0])
         var scratch: Scratch?
         if let keep {
-            guard mkdir(keep.pathBytes, 0o755) == 0 else { throw cannotCreate(keep) }
+            guard mkdir(keep.pathBytes, 0o700) == 0 else { throw cannotCreate(keep) }
         } else {
             scratch = Scratch()
             guard scratch != nil else { throw cannotCreate("a directory for temporary files") }
@@ -57,12 +57,19 @@ struct RunCommand: ParsableCommand {
         let directory = keep ?? scratch?.path ?? "."
         var session = RecordingSession(
             try recording.recorderOptions(
-                capturePath: "\(directory)/capture.pcapng", eventsPath: "\(directory)/events.jsonl"),
+                capture: .file("\(directory)/capture.pcapng"), events: .file("\(directory)/events.jsonl")),
             duration: recording.duration)
         session.command = (program, command)
         let stop = StopConditions()
         defer { withExtendedLifetime(stop) {} }
-        let outcome = try session.run(until: stop)
+        let outcome: RecordingSession.Result
+        do {
+            outcome = try session.run(until: stop)
+        } catch {
+            // Only if it is empty.
+            if let keep { rmdir(keep.pathBytes) }
+            throw error
+        }
         // A user who interrupts the report does not want it.
         let temporary = scratch?.path
         stop.endProgram { if let temporary { Scratch.removeTree(temporary) } }

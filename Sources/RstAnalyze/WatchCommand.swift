@@ -110,18 +110,20 @@ struct WatchCommand: ParsableCommand {
         let (events, capture) = (try Pipe(), try Pipe())
         let names = interfaces.flatMap { ["-i", $0] }
         var options = try RecordingOptions.parse(names + ["--ring-size", "\(ringSize)"]).recorderOptions(
-            capturePath: capture.writePath, eventsPath: events.writePath)
+            capture: .descriptor(capture.writeEnd, name: "the capture"),
+            events: .descriptor(events.writeEnd, name: "the events"))
         if interfaces.isEmpty { options.interfaces = [] }
         // Without files, the end of the terminal ends the program as always.
         let reopening = files == nil && metricsFile == nil && metrics == nil ? nil : Reopening()
         let stop = StopConditions(reopening == nil ? StopConditions.signals : [SIGINT, SIGTERM])
         let ending: Ending
         do {
-            let recorder = try Recorder(options, wantsToStop: { stop.stop(.limit) })
+            let recorder = try Recorder(
+                options, tell: { log.warning("\($0)") }, wantsToStop: { stop.stop(.limit) })
             for warning in recorder.warnings { log.warning("\(warning)") }
             ending = Ending(recorder)
         } catch {
-            log.error("\(error)")
+            log.error("\(Privileges.explain(error, options))")
             throw ExitCode(1)
         }
         // The recorder has opened them for itself: their end is its end.
@@ -197,7 +199,7 @@ struct WatchCommand: ParsableCommand {
 /// A pipe between the recorder and who watches.
 private final class Pipe {
     private(set) var readEnd: Int32
-    private var writeEnd: Int32
+    private(set) var writeEnd: Int32
 
     private static let size: Int32 = 1 << 20
 
@@ -217,9 +219,6 @@ private final class Pipe {
         closeReadEnd()
         closeWriteEnd()
     }
-
-    /// What it can be opened by for writing.
-    var writePath: String { "/proc/self/fd/\(writeEnd)" }
 
     func closeWriteEnd() {
         if writeEnd >= 0 { close(writeEnd) }

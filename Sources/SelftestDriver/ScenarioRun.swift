@@ -87,7 +87,7 @@ public struct SelftestDriver: Sendable {
             interfaces: lab.captures.map {
                 RecorderOptions.Interface(name: $0.interface, namespace: NetworkNamespace(path: $0.path))
             },
-            capturePath: "\(directory)/capture.pcapng", eventsPath: "\(directory)/events.jsonl")
+            capture: .file("\(directory)/capture.pcapng"), events: .file("\(directory)/events.jsonl"))
         options.tool = tool
         if capturesEverything { options.filter = "" }
         options.optionalHooks = optionalHooks

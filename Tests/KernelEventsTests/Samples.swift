@@ -227,7 +227,7 @@ struct Samples {
         encoder.append(header: header)
         for number in 0..<events {
             line += 1
-            switch Int.random(in: 0..<8, using: &random) {
+            switch Int.random(in: 0..<10, using: &random) {
             case 0:
                 let frames = (0..<self.number(0...4)).map { _ in text() }
                 recording.stacks[number] = frames
@@ -242,6 +242,13 @@ struct Samples {
                 let loss = Loss(monotonic: time(), place: text(), count: self.number(0...1_000_000_000_000))
                 recording.losses.append(loss)
                 encoder.append(loss: loss)
+            case 3:
+                let change = InterfaceChange(
+                    monotonic: time(), status: Bool.random(using: &random) ? .lost : .attached, name: text(),
+                    ifindex: maybe { $0.number(0...Int32.max) }, netns: maybe { $0.number(0...UInt32.max) },
+                    detail: maybe { $0.text() })
+                recording.interfaceChanges.append(change)
+                encoder.append(interface: change)
             default:
                 var event = event()
                 encoder.append(event: event)

@@ -26,7 +26,7 @@ struct TwoHosts {
                 interfaces: points.map {
                     RecorderOptions.Interface(name: $0.interface, namespace: NetworkNamespace(path: $0.path))
                 },
-                capturePath: "\(folder)/capture.pcapng", eventsPath: "\(folder)/events.jsonl")
+                capture: .file("\(folder)/capture.pcapng"), events: .file("\(folder)/events.jsonl"))
             options.tool = tool
             options.arguments = false
             options.scope.netns = points.map(\.netns).first.map { [$0] } ?? []

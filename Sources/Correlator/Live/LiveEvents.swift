@@ -67,6 +67,7 @@ struct LiveEvents {
             recording.clocks.removeFirst(recording.clocks.count - Self.keptClocks)
             recording.header?.clock = recording.clocks[0]
         }
+        recording.interfaceChanges += new.interfaceChanges
         recording.rulesets += new.rulesets
         if !new.rulesets.isEmpty { forgetRulesets() }
         recording.footer = new.footer ?? recording.footer
