@@ -96,6 +96,9 @@ private func notes(_ recording: Recording) -> [String] {
     var notes = header.hooks.filter { $0.status != "attached" }.map { hook in
         "hook \(hook.name) was not attached\(hook.detail.map { ": \($0)" } ?? "")"
     }
+    if let series = header.series, series.follows {
+        notes.append("it continues files that are not among the inputs, up to number \(series.number - 1)")
+    }
     if let obstacle = header.cgroupObstacle {
         notes.append("containers and units are not named: \(obstacle)")
     }

@@ -9,6 +9,10 @@ import PcapReader
 public struct LoadedInputs: Sendable {
     public fileprivate(set) var captures: [CaptureInput] = []
     public fileprivate(set) var recordings: [EventInput] = []
+
+    /// Makes one recording of the files of a divided one.
+    fileprivate mutating func join() { recordings = EventInput.joined(recordings) }
+
     /// Files that could not be read, with the reason.
     public fileprivate(set) var failures: [String] = []
     /// What lies in a directory and is neither a capture nor events: other files, directories, pipes.
@@ -70,6 +74,7 @@ public struct InputLoader {
             loaded.take(outcomes[next..<next + argument.files.count], of: argument)
             next += argument.files.count
         }
+        loaded.join()
         return loaded
     }
 

@@ -58,6 +58,13 @@ public struct EventEncoder: Sendable {
             json.append(scope: scope)
         }
         json.member(.noCgroups, header.cgroupObstacle)
+        if let series = header.series {
+            json.object(.series) { json in
+                json.member(.id, series.id)
+                json.member(.number, series.number)
+                json.mark(.follows, series.follows)
+            }
+        }
         endLine()
     }
 

@@ -33,6 +33,7 @@ extension LineScanner {
             case .noCgroups: header.cgroupObstacle = try string()
             case .endings: header.endings = try integer()
             case .scope: header.scope = try scope()
+            case .series: header.series = try series()
             default: try skipValue()
             }
         }
@@ -154,6 +155,25 @@ extension LineScanner {
             }
         }
         return (try require(id, "id is missing"), try require(frames, "frames is missing"))
+    }
+
+    private mutating func series() throws(LineProblem) -> RecordingHeader.Series? {
+        if try skipNull() { return nil }
+        var id: String?
+        var number: Int?
+        var follows: Bool?
+        try beginObject()
+        var isFirst = true
+        while let key = try nextKey(&isFirst) {
+            switch key {
+            case .id: id = try string()
+            case .number: number = try count()
+            case .follows: follows = try boolean()
+            default: try skipValue()
+            }
+        }
+        guard let id, let number else { return nil }
+        return RecordingHeader.Series(id: id, number: number, follows: follows == true)
     }
 
     /// A `lost` line.

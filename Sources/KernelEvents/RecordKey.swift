@@ -22,7 +22,7 @@ enum RecordKey: UInt8, CaseIterable {
     // Of the header.
     case schema, tool, host, kernel, bootId, arch, started, clock, realtimeNs, monotonicNs, uncertaintyNs, stepsMarked
     case since, hooksMonoNs, captureMonoNs, hooks, name, status, detail, interfaces, addresses, captured
-    case noCgroups, endings, scope, hosts, ports
+    case noCgroups, endings, scope, hosts, ports, series, number, follows
     // Of clock readings, losses, rulesets and the footer.
     case stepNs, suspendedNs, `where`, count, content, listing, untilMonoNs
     case events, lost, kernelDropped, endingsLost, until

@@ -24,6 +24,8 @@ public struct Recording: Sendable, Equatable {
     public var footer: RecordingFooter?
     /// Lines that were well-formed and of a type this version does not know.
     public var ignoredLines = 0
+    /// Lines of the file, whatever is in them.
+    public var lines = 0
     /// Lines that could not be read, the first few of them named.
     public var damagedLines = 0
     public var damage: [LineDamage] = []
@@ -77,7 +79,23 @@ public struct RecordingHeader: Sendable, Equatable {
     public var scope: RecordingScope?
     /// Why cgroups have no paths; nil if they have.
     public var cgroupObstacle: String?
+    /// Which file of a divided recording it is; nil if it is all of it.
+    public var series: Series?
     public init() {}
+
+    /// A recording that is divided into files.
+    public struct Series: Sendable, Equatable {
+        /// The same in all of its files, and in no others.
+        public var id: String
+        public var number: Int
+        /// Nothing is missing between the file before and this one.
+        public var follows: Bool
+        public init(id: String, number: Int, follows: Bool) {
+            self.id = id
+            self.number = number
+            self.follows = follows
+        }
+    }
 
     public static let currentSchema = "rst-events/1"
 

@@ -137,6 +137,7 @@ public struct RecordingDecoder {
     public consuming func finish() throws(EventsError) -> Recording {
         if !carry.isEmpty || dropped > 0 { try readCarry(isCut: true) }
         guard records > 0 else { throw notARecording() }
+        recording.lines = line
         return recording
     }
 

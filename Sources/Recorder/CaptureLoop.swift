@@ -16,12 +16,19 @@ final class CaptureLoop {
     let opened: Int64
     private let options: RecorderOptions
     private let host: String
-    private let limit: Int
+    /// Packets that may still be taken into this file and those that follow.
+    private var remaining: Int
+    /// Of a series, the number of the file.
+    private var number: Int
+    /// Packets that are in files before this one.
+    private(set) var packetsBefore = 0
     private let bulletin: Bulletin
     private let stopping: StopFlag
     /// Packets that are in the file.
     private(set) var packets = 0
-    /// The same, and those that are not written yet.
+    /// Packets that are in the recording.
+    var allPackets: Int { packetsBefore + packets }
+    /// Packets of the file, and those that are not written yet.
     private var taken = 0
     /// Packets that were in files that are gone.
     private(set) var packetsDeleted = 0
@@ -48,7 +55,8 @@ final class CaptureLoop {
         started = clockNanoseconds(CLOCK_REALTIME)
         opened = clockNanoseconds(CLOCK_MONOTONIC)
         begun = opened
-        limit = options.packetLimit ?? .max
+        remaining = options.packetLimit ?? .max
+        number = options.series?.current ?? 0
         warnings =
             interfaces.compactMap(\.source).flatMap(\.warnings)
             + interfaces.filter { $0.source == nil }.map { "\($0.interface.name) is not there: waiting for it" }
@@ -83,6 +91,7 @@ final class CaptureLoop {
                 try readAll()
                 try flush()
                 try lookAround()
+                try goOnIfDue()
             }
             noteEnd(clockNanoseconds(CLOCK_MONOTONIC))
             for interface in interfaces { interface.source?.takeNoMore() }
@@ -92,10 +101,11 @@ final class CaptureLoop {
                 wait()
                 try readAll()
             }
-            for interface in interfaces { appendStatistics(interface) }
+            for index in interfaces.indices { appendStatistics(index) }
             try flush()
             // What was deleted is said, even if it was deleted only now.
             try lookAfterFile()
+            options.series?.complete(.capture, number, now: clockNanoseconds(CLOCK_MONOTONIC))
         } catch {
             noteEnd(clockNanoseconds(CLOCK_MONOTONIC))
             failure = "\(error)"
@@ -103,8 +113,8 @@ final class CaptureLoop {
         }
     }
 
-    private func appendStatistics(_ interface: CapturedInterface) {
-        guard let counts = interface.source?.dropped() else { return }
+    private func appendStatistics(_ index: Int) {
+        guard let counts = interfaces[index].takeCounts() else { return }
         var statistics = InterfaceStatistics()
         statistics.started = started
         statistics.ended = clockNanoseconds(CLOCK_REALTIME)
@@ -112,7 +122,7 @@ final class CaptureLoop {
         statistics.interfaceDropped = counts.device
         statistics.systemDropped = counts.kernel
         writer.appendStatistics(
-            interface: interface.number, time: clockNanoseconds(CLOCK_REALTIME), statistics)
+            interface: interfaces[index].number, time: statistics.ended ?? 0, statistics)
     }
 
     private func noteEnd(_ time: Int64) { closed = min(closed ?? .max, time) }
@@ -142,10 +152,10 @@ final class CaptureLoop {
             let number = interfaces[index].number
             do {
                 try source.read { bytes, time, length throws(RecorderError) in
-                    guard taken < limit else { return }
+                    guard taken < remaining else { return }
                     writer.appendPacket(bytes, interface: number, time: time, originalLength: length)
                     taken += 1
-                    if taken == limit {
+                    if taken == remaining {
                         noteEnd(Self.monotonic(ofPacket: time))
                         bulletin.wantsToStop()
                     }
@@ -162,7 +172,7 @@ final class CaptureLoop {
     private func lose(_ index: Int, _ name: String, _ reason: String) throws(RecorderError) {
         let now = clockNanoseconds(CLOCK_MONOTONIC)
         bulletin.note(interfaces[index].change(.lost, at: now, detail: reason))
-        appendStatistics(interfaces[index])
+        appendStatistics(index)
         interfaces[index].lose(at: now)
         if options.waits {
             bulletin.tell("\(name): \(reason): waiting for it to come back")
@@ -188,6 +198,35 @@ final class CaptureLoop {
         if watch.isDue(now) { try lookAfterFile() }
     }
 
+    /// Completes the file and begins the next one of a series.
+    private func goOnIfDue() throws(RecorderError) {
+        let now = clockNanoseconds(CLOCK_MONOTONIC)
+        guard let series = options.series, let next = series.next(after: number, size: file.size, now: now) else {
+            return
+        }
+        for index in interfaces.indices { appendStatistics(index) }
+        try flush()
+        try lookAfterFile()
+        try file.goOn(to: series.path(.capture, next))
+        watch.startAgain()
+        packetsBefore += packets
+        let completed = number
+        number = next
+        try beginFile(now)
+        series.complete(.capture, completed, now: now)
+    }
+
+    private func beginFile(_ now: Int64) throws(RecorderError) {
+        begun = now
+        started = clockNanoseconds(CLOCK_REALTIME)
+        remaining -= taken
+        taken = 0
+        packets = 0
+        writer.clear()
+        appendBeginning()
+        try flush()
+    }
+
     private func lookAfterFile() throws(RecorderError) {
         guard let message = watch.look() else { return }
         guard watch.isDeleted else { return bulletin.tell(message) }
@@ -199,13 +238,7 @@ final class CaptureLoop {
             bulletin.note(interface.change(.lost, at: begun, detail: "\(file.name) was deleted"))
             bulletin.note(interface.change(.attached, at: now))
         }
-        begun = now
-        started = clockNanoseconds(CLOCK_REALTIME)
-        taken = 0
-        packets = 0
-        writer.clear()
-        appendBeginning()
-        try flush()
+        try beginFile(now)
     }
 
     private func flush() throws(RecorderError) {

@@ -14,6 +14,8 @@ struct CapturedInterface {
     private(set) var missingSince: Int64 = 0
     /// When it was last looked for.
     private var looked: Int64 = 0
+    /// What the files before this one say that it received and dropped.
+    private var counted: (received: UInt64, kernel: UInt64, device: UInt64) = (0, 0, 0)
     private let options: RecorderOptions
 
     /// Nanoseconds between two looks for an interface that is missing.
@@ -44,8 +46,18 @@ struct CapturedInterface {
         }
     }
 
+    /// Packets received and dropped since this was asked the last time; nil while it is not there.
+    mutating func takeCounts() -> (received: UInt64, kernel: UInt64, device: UInt64)? {
+        guard let now = source?.dropped() else { return nil }
+        defer { counted = now }
+        return (
+            now.received &- counted.received, now.kernel &- counted.kernel, now.device &- counted.device
+        )
+    }
+
     /// Lets go of it.
     mutating func lose(at time: Int64) {
+        counted = (0, 0, 0)
         droppedBefore = dropped
         source = nil
         missingSince = time

@@ -20,6 +20,11 @@ final class EventLoop {
     private(set) var deletedEvents = 0
     private let bulletin: Bulletin
     private var header = RecordingHeader()
+    private let series: FileSeries?
+    /// Of a series, the number of the file.
+    private var number: Int
+    /// When the last event happened that was taken from the ring.
+    private var lastEvent: Int64 = 0
     private var lastClock: Int64 = 0
     private var clocks = ClockWatch()
     /// Of both clocks before the first hook was attached.
@@ -49,6 +54,8 @@ final class EventLoop {
         firstClock = clocks.last
         file = try OutputFile(options.events, until: stopping)
         watch = FileWatch(file)
+        series = options.series
+        number = options.series?.current ?? 0
         converter = EventConverter(
             symbols: LiveSymbols(kallsyms: { [] }, modules: { [] }), reasonName: { _ in nil }, holders: { [:] })
         var error: Int32 = 0
@@ -61,6 +68,7 @@ final class EventLoop {
                 guard let context, let event else { return }
                 let loop = Unmanaged<EventLoop>.fromOpaque(context).takeUnretainedValue()
                 loop.received += 1
+                loop.lastEvent = Int64(clamping: event.pointee.mono_ns)
                 loop.converter.append(event)
             }, context, &error, &message)
         guard let opened else { throw RecorderError.noHooks(reason: Self.text(message)) }
@@ -156,6 +164,8 @@ final class EventLoop {
 
     /// Writes the beginning of the file, which is not in place yet.
     func write(header: RecordingHeader) throws(RecorderError) {
+        var header = header
+        header.series = series.map { RecordingHeader.Series(id: $0.id, number: number, follows: false) }
         self.header = header
         converter.append(header: header)
         lastClock = header.clock.monotonic
@@ -239,6 +249,42 @@ final class EventLoop {
         noteChanges()
         try flush()
         if watch.isDue(now) { try lookAfterFile() }
+        try goOnIfDue(now)
+    }
+
+    /// Completes the file and begins the next one of a series.
+    private func goOnIfDue(_ now: Int64) throws(RecorderError) {
+        guard let series, detached == nil, let next = series.next(after: number, size: file.size, now: now) else {
+            return
+        }
+        noteLosses(now)
+        try flush()
+        try lookAfterFile()
+        var footer = RecordingFooter(monotonic: now, events: 0, lost: 0, captured: 0, kernelDropped: 0)
+        // What is still in the ring buffer goes into the next file.
+        footer.until = RecordingTimes(
+            hooks: (unread == 0 ? now : lastEvent) - Self.overlap, capture: now - Self.overlap)
+        try write(footer: footer)
+        try file.goOn(to: series.path(.events, next))
+        watch.startAgain()
+        before = (written, lost)
+        header.since = RecordingTimes(hooks: now, capture: now + Self.overlap)
+        header.series = RecordingHeader.Series(id: series.id, number: next, follows: true)
+        beginFile()
+        try flush()
+        let completed = number
+        number = next
+        series.complete(.events, completed, now: now)
+    }
+
+    /// Nanoseconds around a change of files of which neither of both says that it has everything.
+    private static let overlap: Int64 = 1_000_000_000
+
+    private func beginFile() {
+        header.clock = clocks.last
+        header.started = UTCTime(nanoseconds: clocks.last.realtime).description
+        lastClock = max(lastClock, clocks.last.monotonic)
+        converter.beginFile(header)
     }
 
     /// Says what the capture has noted.
@@ -258,9 +304,8 @@ final class EventLoop {
         deletedEvents += count
         // Nothing is known of what came before.
         header.since = RecordingTimes(hooks: now, capture: header.since?.capture)
-        header.clock = clocks.last
-        header.started = UTCTime(nanoseconds: clocks.last.realtime).description
-        converter.beginFile(header)
+        header.series?.follows = false
+        beginFile()
         lost += count
         converter.append(loss: Loss(monotonic: now, place: "file", count: count))
         try flush()
@@ -332,6 +377,7 @@ final class EventLoop {
         }
         converter.append(footer: footer)
         try flush()
+        if detached != nil { series?.complete(.events, number, now: lastClock) }
     }
 
     private func flush() throws(RecorderError) {

@@ -18,6 +18,9 @@ struct FileWatch {
         return true
     }
 
+    /// The file that is watched is another one.
+    mutating func startAgain() { last = .inPlace }
+
     var isDeleted: Bool { last == .deleted }
 
     /// Where the file is by now.

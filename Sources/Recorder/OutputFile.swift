@@ -7,10 +7,12 @@ import HostFiles
 /// one is removed again. Nothing that others can put into the directory is followed or waited for.
 final class OutputFile {
     /// What messages call it.
-    let name: String
+    private(set) var name: String
     private var descriptor: Int32
+    /// Bytes that were written to it.
+    private(set) var size = 0
     /// Nil for a descriptor of the caller's.
-    private let place: Place?
+    private var place: Place?
     /// The name that it has while an earlier file has its own.
     private var temporaryName: String?
     /// The earlier file, whose lock keeps other recorders away; -1 if there is none.
@@ -89,6 +91,7 @@ final class OutputFile {
             let count = bytes[done...].withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
             if count > 0 {
                 done += count
+                size += count
                 givenUp = nil
             } else if count < 0, errno == EINTR {
                 continue
@@ -141,6 +144,17 @@ final class OutputFile {
         let new = try Self.create(place.name, in: place)
         close(descriptor)
         descriptor = new
+        size = 0
+    }
+
+    /// Goes on with another file of the same directory; this one is complete.
+    func goOn(to path: String) throws(RecorderError) {
+        guard let old = place else { return }
+        let next = try Self.place(path)
+        close(old.directory)
+        place = next
+        name = path
+        try makeAnew()
     }
 
     private func failure() -> RecorderError {

@@ -12,6 +12,7 @@ public final class Recorder {
     private let events: OwnedThread<EventLoop>
     private let eventsStop = StopFlag()
     private let rules: RulesetWatch
+    private let options: RecorderOptions
     private let rulesDone = DispatchGroup()
     private let started = clockNanoseconds(CLOCK_MONOTONIC)
 
@@ -28,6 +29,7 @@ public final class Recorder {
         _ options: RecorderOptions, tell: @escaping @Sendable (String) -> Void = { _ in },
         wantsToStop: @escaping @Sendable () -> Void
     ) throws(RecorderError) {
+        self.options = options
         let bulletin = Bulletin(say: tell, wantsToStop: wantsToStop)
         var system = utsname()
         uname(&system)
@@ -99,7 +101,7 @@ public final class Recorder {
         rulesDone.wait()
         var summary = RecordingSummary()
         guard let capture, let events else { return summary }
-        summary.packets = capture.packets
+        summary.packets = capture.allPackets
         summary.events = events.events
         summary.packetsDropped = capture.dropped
         summary.eventsLost = events.lost
@@ -108,12 +110,14 @@ public final class Recorder {
         summary.packetsDeleted = capture.packetsDeleted
         summary.eventsDeleted = events.deletedEvents
         summary.interfacesMissing = capture.missing
-        summary.capturePath = capture.path
-        summary.eventsPath = events.path
+        summary.capturePath = options.series?.directory ?? capture.path
+        summary.eventsPath = options.series?.directory ?? events.path
         summary.failure = capture.failure ?? events.failure
         var footer = RecordingFooter(
             monotonic: now, events: summary.events, lost: summary.eventsLost, captured: summary.packets,
             kernelDropped: summary.packetsDropped)
+        // Of a series, the captures count.
+        if capture.packetsBefore > 0 { (footer.captured, footer.kernelDropped) = (capture.packets, 0) }
         footer.failure = summary.failure
         footer.until = RecordingTimes(hooks: events.detached, capture: capture.closed)
         do {

@@ -19,6 +19,14 @@ public struct RecorderOptions: Sendable {
     public var capture: RecordingOutput
     /// The kernel's events, as rst-events/1.
     public var events: RecordingOutput
+    /// How the recording is divided into files; nil if it is one. `capture` and `events` are the first two.
+    public var series: FileSeries? {
+        didSet {
+            guard let series else { return }
+            capture = .file(series.path(.capture, series.current))
+            events = .file(series.path(.events, series.current))
+        }
+    }
     /// Wait for interfaces that are not there, or come back.
     public var waits = false
     /// A pcap-filter(7) expression; empty for every packet.

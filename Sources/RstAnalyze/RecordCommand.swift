@@ -47,6 +47,9 @@ struct RecordCommand: ParsableCommand {
     @Flag(help: "Replace an existing recording.")
     var force = false
 
+    @OptionGroup(title: "Dividing a long recording")
+    var rotation: RotationOptions
+
     @Option(name: [.customShort("c"), .long], help: "Stop after this many packets.")
     var count: Int?
 
@@ -58,6 +61,9 @@ struct RecordCommand: ParsableCommand {
 
     func validate() throws {
         if let count, count < 1 { throw ValidationError("--count must be at least 1") }
+        if rotation.limits != nil, capture != nil || events != nil {
+            throw ValidationError("--capture and --events name one file each: a divided recording needs -o")
+        }
         if events == "-", !command.isEmpty {
             throw ValidationError("--events - cannot be combined with COMMAND, which has the same standard output")
         }
@@ -88,7 +94,11 @@ struct RecordCommand: ParsableCommand {
         let events = paths.events == "-" ? RecordingOutput.standardOutput : .file(paths.events)
         var options = try recording.recorderOptions(capture: .file(paths.capture), events: events)
         options.packetLimit = count
-        if !force { try refuseToReplace([paths.capture] + (paths.events == "-" ? [] : [paths.events])) }
+        if let limits = rotation.limits {
+            options.series = FileSeries(in: directory, limits) { log.info("\($0)") }
+        } else if !force {
+            try refuseToReplace([paths.capture] + (paths.events == "-" ? [] : [paths.events]))
+        }
         var session = RecordingSession(options, duration: recording.duration)
         session.readyFile = readyFile
         if let program { session.command = (program, command) }

@@ -36,6 +36,8 @@ struct RecordingSession {
     ///
     /// - Parameter stop: what ends the recording; it must be new.
     func run(until stop: StopConditions = StopConditions()) throws -> Result {
+        let saving = options.series.flatMap { $0.isFlight ? SaveSignal($0) : nil }
+        defer { withExtendedLifetime(saving) {} }
         let recorder: Recorder
         do {
             recorder = try Recorder(
@@ -75,7 +77,12 @@ struct RecordingSession {
             }
             usleep(Self.grace)
         }
-        return Result(summary: recorder.stop(), commandStatus: status)
+        let summary = recorder.stop()
+        if let series = options.series {
+            let isFailed = status ?? 0 != 0 || summary.failure != nil
+            series.finish(saving: series.isFlight && isFailed ? SaveSignal.name() : nil)
+        }
+        return Result(summary: summary, commandStatus: status)
     }
 
     private var names: String {

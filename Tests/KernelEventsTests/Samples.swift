@@ -263,7 +263,9 @@ struct Samples {
             footer.until = maybe { $0.times() }
             recording.footer = footer
             encoder.append(footer: footer)
+            line += 1
         }
+        recording.lines = line
         return (recording, encoder.bytes)
     }
 }
