@@ -8,7 +8,7 @@ RELEASE = $(SWIFT) build -c release --scratch-path .build-release --product rst-
 	--static-swift-stdlib -Xswiftc -cross-module-optimization
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build release demo test test-fleet test-cluster accuracy check lint format bpf bpf-check fixtures bench bench-provoke bench-hooks bench-watch causes client-table fuzz readme install clean test-kernels test-kernel-6.1
+.PHONY: help deps build release demo test test-fleet test-cluster accuracy check lint format bpf bpf-check fixtures bench bench-provoke bench-hooks bench-watch causes client-table fuzz readme install deb test-deb clean test-kernels test-kernel-6.1
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -92,18 +92,14 @@ bench-hooks: deps ## Measure what the hooks cost the host (root)
 readme: build ## Run the commands of README.md and write what they print below them
 	scripts/update-readme .build/debug/rst-analyze
 
-install: release ## Install the program, its systemd unit, completions and Wireshark plugin below PREFIX (/usr/local)
-	install -D -s -m 755 $(BINARY) $(DESTDIR)$(PREFIX)/bin/rst-analyze
-	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
-	sed 's|/usr/local/bin|$(PREFIX)/bin|' systemd/rst-analyze-watch.service \
-		>$(DESTDIR)$(PREFIX)/lib/systemd/system/rst-analyze-watch.service
-	chmod 644 $(DESTDIR)$(PREFIX)/lib/systemd/system/rst-analyze-watch.service
-	install -D -m 644 share/wireshark/rst-analyze.lua $(DESTDIR)$(PREFIX)/share/rst-analyze/wireshark/rst-analyze.lua
-	install -d $(addprefix $(DESTDIR)$(PREFIX)/share/,bash-completion/completions zsh/site-functions \
-		fish/vendor_completions.d)
-	$(BINARY) --generate-completion-script bash >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/rst-analyze
-	$(BINARY) --generate-completion-script zsh >$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_rst-analyze
-	$(BINARY) --generate-completion-script fish >$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/rst-analyze.fish
+install: release ## Install the program, manual pages, completions, systemd unit and Wireshark plugin below PREFIX (/usr/local)
+	SWIFT="$(SWIFT)" scripts/install-files $(BINARY) "$(DESTDIR)" $(PREFIX)
+
+deb: release ## Make a Debian package: .build/deb/rst-analyze_VERSION_ARCH.deb
+	SWIFT="$(SWIFT)" scripts/make-deb $(BINARY)
+
+test-deb: deb ## Install the package in fresh Debian 12 and 13 trees and run it there (root, debootstrap)
+	scripts/test-deb $(BINARY)
 
 test-kernels: deps ## Run selftest on Debian's kernels 5.10, 6.1 and 6.12 and write docs/kernels.md
 	scripts/test-kernels --write
