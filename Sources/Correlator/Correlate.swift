@@ -17,6 +17,7 @@ public func correlate(captures: [CaptureInput], recordings: [EventInput]) -> Rep
             $0.connections.unfinished == nil && $0.summary.tcpSegments > UnfinishedConnections.mostSegments
         }.map(\.file)
     }
+    report.refusals = RefusalJoin(inventory, found.builder).run()
     report.clockSettings = inventory.clocks.settings(inventory.recordings)
     return report
 }

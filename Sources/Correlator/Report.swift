@@ -37,9 +37,14 @@ public struct Report: Sendable {
     /// Some input says how much was lost, and be it nothing: a plain capture file does not.
     public var tellsOfLosses: Bool { inputs.contains { $0.host != nil } }
 
+    /// Connections that ICMP errors ended, in the order of time: they are no RSTs, and counted apart.
+    public var refusals: [ICMPRefusal] = []
+
     /// Leaves out what a filter does not want.
     public mutating func keep(_ filter: ResetFilter, words: [String]) {
         guard !filter.isEmpty else { return }
+        // What they would be filtered by is not all known.
+        refusals = []
         selection = Selection(total: resets.count, words: words)
         resets.keep(filter)
         groups = nil

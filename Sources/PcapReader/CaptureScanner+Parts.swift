@@ -42,6 +42,11 @@ extension CaptureScanner {
         summary.resetBytes += found.resetBytes.map {
             ResetBytes(packet: $0.packet + summary.frames, bytes: $0.bytes)
         }
+        for error in found.icmpErrors where summary.icmpErrors.count < CaptureSummary.keptICMPErrors {
+            summary.icmpErrors.append(error)
+            summary.icmpErrors[summary.icmpErrors.count - 1].packet += summary.frames
+        }
+        summary.icmpErrorCount += found.icmpErrorCount
         summary.commentCount += found.commentCount - found.comments.count
         for damage in found.damage where summary.damage.count < CaptureSummary.keptDamage {
             summary.damage.append(damage)

@@ -186,6 +186,7 @@ public struct CaptureSummary: Sendable, Equatable {
     /// With those on the file and its interfaces.
     public static let keptRemarks = 2 * keptComments
     public static let keptNames = 10_000
+    public static let keptICMPErrors = 10_000
 
     public var format: CaptureFormat
     /// Packets in the file, whatever they are.
@@ -215,6 +216,9 @@ public struct CaptureSummary: Sendable, Equatable {
     public var resetComments: [CaptureComment] = []
     /// The beginning of what RSTs carry, in the order of the file; see `ResetBytes`.
     public var resetBytes: [ResetBytes] = []
+    /// ICMP messages about TCP segments, in the order of the file.
+    public var icmpErrors: [ICMPError] = []
+    public var icmpErrorCount = 0
     /// The name resolution blocks: names by textual address.
     public var names: [String: [String]] = [:]
     /// Of all names, also of those that are not in `names`.

@@ -107,6 +107,7 @@ extension CaptureScanner {
         var decoder = PacketDecoder(at: record.at, captured: record.captured, original: record.original)
         switch decoder.decode(bytes, from: layer) {
         case .other: return
+        case .icmpError: return keep(decoder.icmpError, record)
         case .undecoded(let reason):
             summary.undecodedCounts[reason.index] += 1
             return
@@ -150,6 +151,16 @@ extension CaptureScanner {
         captured.originalLength = record.original
         (captured.connection, captured.isReversed) = place
         body(captured)
+    }
+
+    @inline(never)
+    private mutating func keep(_ error: ICMPError?, _ record: PacketRecord) {
+        guard var error else { return }
+        summary.icmpErrorCount += 1
+        guard summary.icmpErrors.count < CaptureSummary.keptICMPErrors else { return }
+        error.packet = record.number
+        error.time = record.time
+        summary.icmpErrors.append(error)
     }
 
     @inline(never)

@@ -68,7 +68,7 @@ public struct RecorderOptions: Sendable {
     }
 
     /// A pcap-filter(7) expression.
-    public static let defaultFilter = RecordingFilter.handshakes
+    public static let defaultFilter = RecordingFilter.standard
 }
 
 /// What became of a recording.

@@ -28,6 +28,7 @@ public struct JSONReport: Sendable {
         losses(report.losses)
         summary(report)
         unfinished(report)
+        refusals(report.refusals)
         clocks(report.clocks)
         clockSettings(report.clockSettings)
         findings(report.findings)
@@ -187,6 +188,18 @@ public struct JSONReport: Sendable {
             json.raw("]}")
         }
         json.raw("]")
+    }
+
+    private mutating func refusals(_ refusals: [ICMPRefusal]) {
+        guard !refusals.isEmpty else { return }
+        json.raw(",\n\"icmp_refused\":{\"count\":")
+        json.number(refusals.count)
+        json.raw(",\"ends\":[")
+        for (index, refusal) in refusals.prefix(Self.mostAnswers).enumerated() {
+            json.raw(index == 0 ? "\n" : ",\n")
+            JSONEntries.append(refusal, to: &json)
+        }
+        json.raw("]}")
     }
 
     private mutating func clocks(_ clocks: [ClockOffset]) {

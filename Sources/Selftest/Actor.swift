@@ -75,6 +75,9 @@ private struct Performer {
         case "error-of-read": return [String(try require(connections.last).errorOfReading())]
         case "error-of-write": return [String(try require(connections.last).errorOfWriting())]
         case "error-of-connect": return [String(try errorOfConnecting(to: endpoint(words.dropFirst())))]
+        case "error-of-connect-from":
+            let local = try endpoint(words.dropFirst().prefix(2))
+            return [String(try errorOfConnecting(to: endpoint(words.dropFirst(3)), from: local))]
         case "keepalive": try require(connections.last).startKeepalive(count: 1)
         case "linger-zero": try require(connections.last).setLinger(seconds: 0)
         case "close": try require(connections.popLast()).close()
@@ -100,9 +103,10 @@ private struct Performer {
     }
 
     /// Waits in connect(2).
-    private func errorOfConnecting(to endpoint: Endpoint) throws -> Int32 {
+    private func errorOfConnecting(to endpoint: Endpoint, from local: Endpoint? = nil) throws -> Int32 {
         let socket = try Socket(family: endpoint.address.version.family)
         defer { socket.close() }
+        if let local { try socket.bind(local) }
         return socket.errorOfConnecting(to: endpoint)
     }
 

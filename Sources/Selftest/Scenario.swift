@@ -122,6 +122,15 @@ public struct ExpectedReset: Sendable, Hashable {
         }
     }
 
+    /// What an ICMP error ends, by what the program got from its own system call.
+    public struct Refusal: Sendable, Hashable {
+        public var pid: Int32
+        public var errno: Int32
+        public var type: UInt8
+        public var code: UInt8
+        public var sender: IPAddress
+    }
+
     /// Why a reset has no effect where it comes to.
     public struct Ignored: Sendable, Hashable {
         /// The kernel's reasons to drop it, one of which is right.
@@ -179,6 +188,8 @@ public struct ExpectedReset: Sendable, Hashable {
     public var receiver: Receiver?
     /// It has no effect where it comes to.
     public var ignored: Ignored?
+    /// It is no reset, but an ICMP error that ends a connection of the tuple's source.
+    public var refusal: Refusal?
     /// Words that one of the report's facts must contain.
     public var fact: String?
     /// The first kernel that reports it; nil for all.

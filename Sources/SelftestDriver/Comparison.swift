@@ -8,6 +8,9 @@ import Selftest
 struct Comparison {
     /// Entries of the lab's own namespaces; the hooks see the whole host.
     private var remaining: [Reset]
+    private var refusals: [ICMPRefusal]
+    /// Those that were expected.
+    private(set) var ended: [ICMPRefusal] = []
     /// Whether the kernel's events show if a segment that was answered met a socket.
     private let reportsSocketlessResets: Bool
     /// The report names no cause because none can be proven, but has the right one among its candidates.
@@ -17,6 +20,7 @@ struct Comparison {
 
     init(_ report: Report, netns: Set<UInt32>, reportsSocketlessResets: Bool = true) {
         self.reportsSocketlessResets = reportsSocketlessResets
+        refusals = report.refusals
         remaining = report.resets.filter { reset in
             !reset.sightings.isEmpty || reset.netns.map(netns.contains) == true
                 || reset.receiver?.location?.netns.map(netns.contains) == true
@@ -27,6 +31,10 @@ struct Comparison {
         // By four-tuple, equal ones in their order: a bulk scenario has thousands.
         var byTuple: [FourTuple: [Reset]] = Dictionary(grouping: remaining, by: \.tuple)
         for reset in expected {
+            if let refusal = reset.refusal {
+                compare(refusal, reset.tuple)
+                continue
+            }
             let tuples = [reset.tuple] + reset.alsoSeenAs
             guard let tuple = tuples.first(where: { byTuple[$0]?.isEmpty == false }),
                 let got = byTuple[tuple]?.removeFirst()
@@ -40,6 +48,30 @@ struct Comparison {
         for reset in byTuple.values.joined().sorted(by: { $0.id < $1.id }) {
             differences.append("not expected: \(describe(reset.tuple)) \(reset.cause.rawValue)")
         }
+    }
+
+    private mutating func compare(_ expected: ExpectedReset.Refusal, _ tuple: FourTuple) {
+        func isIts(_ refusal: ICMPRefusal) -> Bool { refusal.tuple == tuple }
+        guard let place = refusals.firstIndex(where: isIts) else {
+            differences.append("no end by ICMP for \(describe(tuple))")
+            return
+        }
+        let got = refusals.remove(at: place)
+        ended.append(got)
+        if refusals.contains(where: isIts) { differences.append("a second end by ICMP for \(describe(tuple))") }
+        func compare<Value: Equatable>(_ what: String, _ wanted: Value, _ have: Value?) {
+            if wanted != have {
+                differences.append(
+                    "\(describe(tuple)): \(what) is \(have.map { "\($0)" } ?? "not told"), expected \(wanted)")
+            }
+        }
+        compare("certainty", .proven, got.certainty)
+        compare("errno", UInt16(expected.errno), got.errno)
+        compare("process", expected.pid, got.process?.pid)
+        compare("state", .synSent, got.state)
+        compare("ICMP type", expected.type, got.message?.type)
+        compare("ICMP code", expected.code, got.message?.code)
+        compare("who sent it", expected.sender, got.message?.sender)
     }
 
     private mutating func compare(_ expected: ExpectedReset, _ got: Reset) {

@@ -26,14 +26,18 @@ public struct ScenarioRun: Sendable {
     public var report: Report?
     /// The entries of the expected resets.
     public var resets: [Reset] = []
+    /// Of the expected connections that ICMP errors ended.
+    public var refusals: [ICMPRefusal] = []
     /// Nanoseconds, for provoking alone and for everything.
     public var duration: Int64 = 0
 
     /// The causes that the report names, each once.
-    public var causes: [String] { Set(resets.map(\.cause.rawValue)).sorted() }
+    public var causes: [String] { Set(resets.map(\.cause.rawValue) + refusals.map { _ in "icmp-refused" }).sorted() }
     /// The causes that the report could not distinguish, each once.
     public var candidates: [String] { Set(resets.flatMap(\.candidates).map(\.rawValue)).sorted() }
-    public var certainties: [String] { Set(resets.map(\.certainty.rawValue)).sorted() }
+    public var certainties: [String] {
+        Set((resets.map(\.certainty) + refusals.map(\.certainty)).map(\.rawValue)).sorted()
+    }
 }
 
 /// Runs scenarios with the product's own recorder.
@@ -109,6 +113,7 @@ public struct SelftestDriver: Sendable {
         comparison.run(run.expected)
         run.report = report
         run.resets = comparison.pairs.map(\.got)
+        run.refusals = comparison.ended
         run.differences += comparison.differences
         if comparison.isAmbiguous { run.status = .ambiguous }
         if !run.differences.isEmpty { run.status = .failed }

@@ -94,6 +94,12 @@ import Testing
         input.scope = RecordingScope(
             netns: [1], hosts: [IPPrefix("10.0.0.0/8")].compactMap(\.self), ports: [1])
         report.inputs = [input]
+        var refusal = ICMPRefusal(time: 1, tuple: tuple, certainty: .proven)
+        (refusal.errno, refusal.state, refusal.messages) = (111, .synSent, 1)
+        (refusal.process, refusal.location) = (service.process, service.location)
+        refusal.message = ICMPRefusal.Message(
+            file: "f", packet: 1, sender: tuple.destination, isVersion6: false, type: 3, code: 3)
+        report.refusals = [refusal]
         report.clocks = [ClockOffset(file: "f", reference: "g", offset: 1, delay: 2, segments: 3)]
         report.clockSettings = [
             ClockSetting(

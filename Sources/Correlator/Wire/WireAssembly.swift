@@ -113,7 +113,10 @@ extension CaptureInput {
     var keepsResets: Bool {
         summary.format.container == .pcapng
             && summary.interfaces.allSatisfy { interface in
-                [nil, "", RecordingFilter.handshakes, "(\(RecordingFilter.handshakes))"].contains(interface.filter)
+                guard let filter = interface.filter, !filter.isEmpty else { return true }
+                return [RecordingFilter.standard, RecordingFilter.handshakes].contains {
+                    [$0, "(\($0))"].contains(filter)
+                }
             }
     }
 }

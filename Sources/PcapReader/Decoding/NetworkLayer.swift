@@ -71,6 +71,8 @@ extension PacketDecoder {
         switch number {
         case 6: return .tcp
         case 17: return .udp
+        case 1: return icmp(bytes, isVersion6: false)
+        case 58: return icmp(bytes, isVersion6: true)
         case 4, 94:
             enter(.ipInIP)
             return .ip

@@ -21,6 +21,8 @@ enum Outcome: Equatable {
     case segment
     /// The packet carries no TCP segment.
     case other
+    /// `PacketDecoder.icmpError` holds an ICMP message about a TCP segment.
+    case icmpError
     case undecoded(Undecoded)
 }
 
@@ -40,6 +42,8 @@ struct PacketDecoder {
         tuple: FourTuple(source: .unspecified, sourcePort: 0, destination: .unspecified, destinationPort: 0))
     var ifindex: Int32 = 0
     var direction = CapturedSegment.Direction.unknown
+    /// What an ICMP message says of a TCP segment.
+    var icmpError: ICMPError?
     /// Inside one of several frames that travel as one.
     var isInAggregate = false
     /// The addresses of the innermost IP header so far.

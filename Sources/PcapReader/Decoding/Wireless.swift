@@ -90,7 +90,7 @@ extension PacketDecoder {
             case .segment:
                 if found == nil || frame.segment.flags.contains(.rst) { found = frame }
             case .undecoded(let kind): reason = .undecoded(kind)
-            case .other: break
+            case .other, .icmpError: break
             }
             if found?.segment.flags.contains(.rst) == true { break }
             next += (14 + length + 3) & ~3

@@ -37,6 +37,7 @@ extension TextReport {
                 indent: 0)
         }
         if count == 0, report.selection == nil { unfinished(report) }
+        refusals(report.refusals)
         text += "\n"
     }
 

@@ -1,0 +1,115 @@
+import KernelEvents
+import NetworkTypes
+import PcapReader
+
+/// Finds the connections that ICMP errors ended: by the kernel's events, and by messages about SYNs in captures.
+struct RefusalJoin {
+    private let inventory: Inventory
+    private let builder: EntryBuilder
+
+    /// Nanoseconds that a message may seem to come after what it ended, or before what it is about.
+    private static let window: Int64 = 1_000_000_000
+    /// One message that several interfaces saw.
+    private static let oneMessage: UInt64 = 10_000_000
+    /// An established connection ends only when its retransmissions have expired.
+    private static let longWindow: UInt64 = 1_800_000_000_000
+    /// An attempt sends its SYN again for at most this long (tcp_syn_retries).
+    private static let attempt: UInt64 = 130_000_000_000
+
+    init(_ inventory: Inventory, _ builder: EntryBuilder) {
+        self.inventory = inventory
+        self.builder = builder
+    }
+
+    private struct Captured {
+        let time: Int64
+        let capture: Int
+        let error: ICMPError
+    }
+
+    func run() -> [ICMPRefusal] {
+        var captured: [FourTuple: [Captured]] = [:]
+        for (index, capture) in inventory.captures.enumerated() {
+            for error in capture.summary.icmpErrors {
+                let time = error.time.saturatingSubtract(inventory.alignment.shift(ofCapture: index))
+                captured[error.tuple, default: []].append(Captured(time: time, capture: index, error: error))
+            }
+        }
+        var refusals: [ICMPRefusal] = []
+        for (number, input) in inventory.recordings.enumerated() {
+            // Without this hook, a RST ends connections in the same way.
+            guard !input.recording.failures.isEmpty,
+                input.recording.header?.hooks.contains(where: {
+                    $0.name == ResetEvent.receiveHook && $0.status == "attached"
+                }) == true
+            else { continue }
+            for event in input.recording.failures {
+                guard let errno = event.reception?.errno else { continue }
+                let time = inventory.time(ofMonotonic: event.monotonic, recording: number) ?? event.monotonic
+                let tuple = event.tuple.reversed
+                // While the program is in connect(), its socket is locked, and only the message after the next SYN ends it.
+                let longest = event.state == .synSent ? Self.attempt : Self.longWindow
+                let age = min(event.reception?.age.map(UInt64.init(clamping:)) ?? longest, longest)
+                let first = time.saturatingSubtract(Int64(clamping: age)).saturatingSubtract(Self.window)
+                func isIts(_ one: Captured) -> Bool { one.time >= first && one.time <= time.saturatingAdd(Self.window) }
+                let messages = (captured[tuple] ?? []).filter(isIts)
+                captured[tuple]?.removeAll(where: isIts)
+                // If the event of a RST was lost, it may have been that.
+                let isSure = input.recording.isComplete || !messages.isEmpty
+                var refusal = ICMPRefusal(time: time, tuple: tuple, certainty: isSure ? .proven : .inferred)
+                refusal.errno = errno
+                refusal.state = event.state
+                refusal.process = builder.receivingProcess(event)
+                if let pid = refusal.process?.pid, let comm = refusal.process?.comm {
+                    refusal.process?.details = input.recording.process(pid, comm, line: event.line)
+                }
+                refusal.location = builder.receivingLocation(event)
+                add(messages, last: true, to: &refusal)
+                refusals.append(refusal)
+            }
+        }
+        // Of what no event tells, only an attempt to connect is known to end.
+        for (tuple, messages) in captured {
+            let all = messages.filter { $0.error.flags?.isPlainSyn == true }.sorted { $0.time < $1.time }
+            var attempt: [Captured] = []
+            for message in all {
+                if let first = attempt.first, message.time.distance(from: first.time) > Self.attempt {
+                    refusals.append(refusal(tuple, attempt))
+                    attempt = []
+                }
+                attempt.append(message)
+            }
+            if !attempt.isEmpty { refusals.append(refusal(tuple, attempt)) }
+        }
+        return refusals.sorted {
+            ($0.time, $0.tuple.source.low, $0.tuple.sourcePort, $0.tuple.destination.low, $0.tuple.destinationPort)
+                < (
+                    $1.time, $1.tuple.source.low, $1.tuple.sourcePort, $1.tuple.destination.low,
+                    $1.tuple.destinationPort
+                )
+        }
+    }
+
+    private func refusal(_ tuple: FourTuple, _ messages: [Captured]) -> ICMPRefusal {
+        var refusal = ICMPRefusal(time: messages.first?.time ?? 0, tuple: tuple, certainty: .inferred)
+        add(messages, last: false, to: &refusal)
+        return refusal
+    }
+
+    /// - Parameter last: the last message ended it; otherwise the first is told.
+    private func add(_ messages: [Captured], last: Bool, to refusal: inout ICMPRefusal) {
+        let ordered = messages.sorted {
+            ($0.time, $0.capture, $0.error.packet) < ($1.time, $1.capture, $1.error.packet)
+        }
+        var different: [Captured] = []
+        for message in ordered
+        where different.last.map({ message.time.distance(from: $0.time) > Self.oneMessage }) ?? true {
+            different.append(message)
+        }
+        guard let told = last ? different.last : different.first else { return }
+        refusal.message = ICMPRefusal.Message(
+            file: inventory.captures[told.capture].file, packet: told.error.packet, sender: told.error.sender,
+            isVersion6: told.error.isVersion6, type: told.error.type, code: told.error.code)
+        refusal.messages = different.count
+    }
+}
