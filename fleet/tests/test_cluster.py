@@ -15,6 +15,12 @@ from typing import Any
 
 import pytest
 
+from rst_fleet import ask
+from rst_fleet import lake as paths
+from rst_fleet.engines.duck import DuckEngine
+from rst_fleet.join import join_hour
+from rst_fleet.output import render
+
 FLEET = Path(__file__).parent.parent
 ROWS = int(float(os.environ.get("RST_FLEET_ROWS", "1e6")))
 HOUR = "2026111811"
@@ -145,3 +151,32 @@ def test_same_rows_with_a_worker_killed(generated: Path, tmp_path: Path) -> None
     for name in OUTPUTS:
         assert len(actual[name]) == len(expected[name]), name
         assert actual[name] == expected[name], name
+
+
+def test_questions_have_the_same_answers(engine: DuckEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from rst_fleet.engines.spark import SparkEngine
+
+    out = tmp_path / "out"
+    subprocess.run([sys.executable, FLEET / "bench/generate.py", out, "--rows", "2e4", "--hosts", "50"], check=True)
+    lake = str(out / "lake")
+    join_hour(engine, lake, HOUR)
+    begin = paths.hour_begin(HOUR)
+    end, second = begin + paths.HOUR, 10**9
+    address, port, ts = engine.run(
+        f"SELECT dst, dport, ts FROM '{lake}/records/hour={HOUR}/kind=received/*.parquet' WHERE ts > {begin} ORDER BY id LIMIT 1")[0]
+    hour = {"begin": begin, "end": end, "top": 20}
+    parameters: dict[str, dict[str, Any]] = {
+        "top": hour, "middlebox": hour, "coverage": hour, "changed": hour | {"since": begin + 1800 * second},
+        "who": {"address": address, "port": port, "begin": ts - 5 * second, "end": ts + 5 * second, "top": 20}}
+    assert set(parameters) == set(ask.QUESTIONS)
+
+    monkeypatch.setenv("SPARK_LOCAL_IP", "127.0.0.1")
+    spark = SparkEngine("local[2]", str(tmp_path / "work"))
+    try:
+        spark.session.conf.set("spark.sql.shuffle.partitions", "4")
+        for name, values in parameters.items():
+            answers = [render(ask.ask(one, lake, ask.Question(name, HOUR, HOUR, values)), "csv") for one in (engine, spark)]
+            assert answers[0] == answers[1], name
+            assert len(answers[0].splitlines()) > 1, name
+    finally:
+        spark.close()

@@ -21,8 +21,8 @@ SELECT host, avg(by_received - by_sent) / 2 AS ahead FROM offsets GROUP BY host
 
 -- answer: coverage
 SELECT coalesce(w.host, s.host) AS host,
-       round(100.0 * coalesce(w.covered, 0) / (:end - :begin), 2) AS covered_percent,
-       round(100.0 * coalesce(w.lossless, 0) / (:end - :begin), 2) AS lossless_percent,
+       round(1e2 * coalesce(w.covered, 0) / (:end - :begin), 2) AS covered_percent,
+       round(1e2 * coalesce(w.lossless, 0) / (:end - :begin), 2) AS lossless_percent,
        coalesce(w.events_lost, 0) AS events_lost, coalesce(w.files_dropped, 0) AS files_dropped,
        coalesce(w.written, 0) AS written, coalesce(s.arrived, 0) AS arrived,
        coalesce(w.filtered, 0) = 1 AS filtered, round(c.ahead / 1000000, 1) AS clock_ahead_ms, w.last AS last
