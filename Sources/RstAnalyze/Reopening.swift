@@ -1,21 +1,21 @@
-import Dispatch
 import Glibc
 import Synchronization
 
 /// SIGHUP as the request to open files anew.
 final class Reopening: Sendable {
-    private let isRequested = Atomic<Bool>(false)
-    private nonisolated(unsafe) let source: any DispatchSourceSignal
-
-    init() {
-        Glibc.signal(SIGHUP, SIG_IGN)
-        source = DispatchSource.makeSignalSource(signal: SIGHUP, queue: DispatchQueue(label: "reopen"))
-        source.setEventHandler { [weak self] in self?.isRequested.store(true, ordering: .relaxed) }
-        source.resume()
+    private final class Request: Sendable {
+        let isMade = Atomic<Bool>(false)
     }
 
-    deinit { source.cancel() }
+    private let request: Request
+    private let handler: SignalHandler
+
+    init() {
+        let request = Request()
+        self.request = request
+        handler = SignalHandler([SIGHUP]) { _ in request.isMade.store(true, ordering: .relaxed) }
+    }
 
     /// Whether there was one since this was asked the last time.
-    func takeRequest() -> Bool { isRequested.exchange(false, ordering: .relaxed) }
+    func takeRequest() -> Bool { request.isMade.exchange(false, ordering: .relaxed) }
 }

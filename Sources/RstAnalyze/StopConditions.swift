@@ -16,7 +16,7 @@ final class StopConditions: @unchecked Sendable {
     /// What a signal does once it no longer ends a recording.
     private let instead = Mutex<(@Sendable (Int32) -> Void)?>(nil)
     /// Not changed after `init`.
-    private var sources: [any DispatchSourceSignal] = []
+    private var handler: SignalHandler?
 
     /// SIG_IGN.
     private static let ignored = 1
@@ -29,20 +29,11 @@ final class StopConditions: @unchecked Sendable {
         // Swift's runtime may have it print a backtrace instead, after which the program goes on.
         let before = Glibc.signal(SIGQUIT, SIG_DFL)
         if unsafeBitCast(before, to: Int.self) == Self.ignored { Glibc.signal(SIGQUIT, SIG_IGN) }
-        let queue = DispatchQueue(label: "stop")
-        for number in numbers {
-            Glibc.signal(number, SIG_IGN)
-            let source = DispatchSource.makeSignalSource(signal: number, queue: queue)
-            source.setEventHandler { [weak self] in
-                guard let self else { return }
-                if let handler = instead.withLock(\.self) { handler(number) } else { stop(.signal(number)) }
-            }
-            source.resume()
-            sources.append(source)
+        handler = SignalHandler(numbers) { [weak self] number in
+            guard let self else { return }
+            if let handler = instead.withLock(\.self) { handler(number) } else { stop(.signal(number)) }
         }
     }
-
-    deinit { for source in sources { source.cancel() } }
 
     /// From now on a signal runs the body and then ends the program, as long as this object exists.
     ///
