@@ -162,7 +162,7 @@ static void load(void)
 	int error;
 
 	before = newest_program();
-	hooks = rstbpf_open(16 << 20, true, NULL, take, NULL, &error, message);
+	hooks = rstbpf_open(16 << 20, true, true, NULL, take, NULL, &error, message);
 	if (!hooks) {
 		fprintf(stderr, "hooks: %s\n", message);
 		exit(1);

@@ -87,8 +87,9 @@ static const struct descriptor {
 		int fewest, most;
 	} where;
 	int reason_from; /* with so many arguments, the kernel passes the reason of the reset; 0: never */
-	bool records; /* a run that was missed is an event that was lost */
-	bool stays;   /* can be used after the hooks were detached */
+	bool records;	 /* a run that was missed is an event that was lost */
+	bool stays;	 /* can be used after the hooks were detached */
+	bool of_ignored; /* only for RSTs without effect, which the caller may not ask for */
 } descriptors[] = {
     {.name = "net_dev_queue",
      .place = TRACEPOINT,
@@ -127,7 +128,8 @@ static const struct descriptor {
      .need = OPTIONAL,
      .program = {{"kfree_skb3", 3, 3}, {"kfree_skb4", 4, INT_MAX}},
      .where = {"kfree_skb", 3, INT_MAX},
-     .records = true},
+     .records = true,
+     .of_ignored = true},
     {.name = "task_file",
      .place = ITERATOR,
      .need = USEFUL,
@@ -148,6 +150,7 @@ struct rstbpf {
 	struct ring_buffer *ring;
 	int counters;
 	enum need least; /* the least needed hooks that the caller wants */
+	bool ignored;	 /* it asks for RSTs without effect */
 	struct rst_scope scope;
 	rstbpf_sink sink;
 	void *context;
@@ -343,7 +346,8 @@ static void choose_programs(struct rstbpf *self, enum need least)
 		if (hook->detail[0]) /* refused before */
 			continue;
 		hook->unneeded = descriptor->need == OPTIONAL &&
-				 (self->least < OPTIONAL || !adds_something(self, descriptor));
+				 (self->least < OPTIONAL || !adds_something(self, descriptor) ||
+				  (descriptor->of_ignored && !self->ignored));
 		if (hook->unneeded || descriptor->need > least)
 			continue;
 		name = fitting_program(self, descriptor, hook->detail);
@@ -453,9 +457,9 @@ static int load_most(struct rstbpf *self, uint32_t ring_bytes)
 	return 0;
 }
 
-struct rstbpf *rstbpf_open(uint32_t ring_bytes, bool optional, const struct rst_scope *scope,
-			   rstbpf_sink sink, void *context, int *error,
-			   char message[RSTBPF_MESSAGE_LENGTH])
+struct rstbpf *rstbpf_open(uint32_t ring_bytes, bool optional, bool ignored,
+			   const struct rst_scope *scope, rstbpf_sink sink, void *context,
+			   int *error, char message[RSTBPF_MESSAGE_LENGTH])
 {
 	struct rstbpf *self = calloc(1, sizeof(*self));
 
@@ -470,6 +474,7 @@ struct rstbpf *rstbpf_open(uint32_t ring_bytes, bool optional, const struct rst_
 	self->sink = sink;
 	self->context = context;
 	self->least = optional ? OPTIONAL : USEFUL;
+	self->ignored = ignored;
 	if (scope)
 		self->scope = *scope;
 	self->kernel = load_kernel_btf(error, message);
@@ -618,7 +623,7 @@ int rstbpf_count(const struct rstbpf *self, struct rstbpf_counts *counts)
 int rstbpf_probe(char message[RSTBPF_MESSAGE_LENGTH])
 {
 	int error = 0;
-	struct rstbpf *self = rstbpf_open(1, false, NULL, NULL, NULL, &error, message);
+	struct rstbpf *self = rstbpf_open(1, false, false, NULL, NULL, NULL, &error, message);
 
 	if (!self)
 		return error;

@@ -63,7 +63,7 @@ final class EventLoop {
         let context = Unmanaged.passUnretained(self).toOpaque()
         var scope = try rst_scope(options.scope)
         let opened = rstbpf_open(
-            options.ringBuffer, options.optionalHooks, &scope,
+            options.ringBuffer, options.optionalHooks, options.ignoredResets, &scope,
             { context, event in
                 guard let context, let event else { return }
                 let loop = Unmanaged<EventLoop>.fromOpaque(context).takeUnretainedValue()

@@ -39,6 +39,8 @@ public struct RecorderOptions: Sendable {
     public var ringBuffer: UInt32 = 32 << 20
     /// Attach hooks that not every kernel has, where they tell what the others do not; without them, less is proven.
     public var optionalHooks = true
+    /// Record RSTs that come and have no effect (Linux 5.19 and later): a hook then runs for every packet that the kernel drops.
+    public var ignoredResets = false
     /// Record the arguments of the processes that events name: they may hold secrets.
     public var arguments = true
     /// Stop after so many packets; nil is no limit.

@@ -95,6 +95,7 @@ public struct SelftestDriver: Sendable {
         options.tool = tool
         if capturesEverything { options.filter = "" }
         options.optionalHooks = optionalHooks
+        options.ignoredResets = true
         options.scope.netns = Set(lab.captures.map(\.netns)).sorted()
         try scenario.prepare(in: lab)
         let recorder = try Recorder(options, wantsToStop: {})

@@ -50,11 +50,12 @@ typedef void (*rstbpf_sink)(void *context, const struct rst_event *event);
  *
  * ring_bytes: the size of the ring buffer; rounded up to a power of two, at least a page.
  * optional: whether to attach hooks that not every kernel has, where they tell more.
+ * ignored: whether to record RSTs without effect, for which a hook runs for every packet that is dropped.
  * scope: which events to hand over; NULL for all.
  */
-struct rstbpf *rstbpf_open(uint32_t ring_bytes, bool optional, const struct rst_scope *scope,
-			   rstbpf_sink sink, void *context, int *error,
-			   char message[RSTBPF_MESSAGE_LENGTH]);
+struct rstbpf *rstbpf_open(uint32_t ring_bytes, bool optional, bool ignored,
+			   const struct rst_scope *scope, rstbpf_sink sink, void *context,
+			   int *error, char message[RSTBPF_MESSAGE_LENGTH]);
 
 /*
  * Attaches the programs: from now on there are events. Returns 0, or a negative errno with a sentence in message if not even
