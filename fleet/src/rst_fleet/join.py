@@ -33,6 +33,9 @@ _READ = {
     "other": ("host", "ts", "count"),
 }
 
+#: How far from its hour a record may be that the join reads, nanoseconds: health records count up to half a minute.
+_NEAR = 120_000_000_000
+
 
 @dataclass
 class Joined:
@@ -54,11 +57,10 @@ def join_hour(engine: Engine, lake: str, hour: str, progress: Callable[[str, flo
     started = time.monotonic()
     begin = paths.hour_begin(hour)
     parameters = {"begin": begin, "end": begin + paths.HOUR}
-    around = paths.neighbours(hour)
-    for kind, columns in _READ.items():
-        open_records(engine, lake, kind, around, columns)
     joined = Joined(hour)
     try:
+        for kind, columns in _READ.items():
+            _open_around(engine, lake, kind, hour, columns, parameters)
         for step in load("join"):
             before = time.monotonic()
             if step.kind == "view":
@@ -81,8 +83,22 @@ def join_hour(engine: Engine, lake: str, hour: str, progress: Callable[[str, flo
     return joined
 
 
-def open_records(engine: Engine, lake: str, kind: str, hours: Iterable[str], columns: Iterable[str]) -> None:
-    """Makes the view KIND_records over the records of some hours."""
+def _open_around(
+    engine: Engine, lake: str, kind: str, hour: str, columns: tuple[str, ...], parameters: dict[str, int]
+) -> None:
+    """Makes the view KIND_records over an hour and what is near it, which is looked for only once."""
+    before, _, after = paths.neighbours(hour)
+    open_records(engine, lake, kind, (before, after), columns)
+    engine.table(
+        f"{kind}_near", f"SELECT * FROM {kind}_records WHERE ts >= :begin - {_NEAR} AND ts < :end + {_NEAR}", parameters)
+    open_records(engine, lake, kind, (hour,), columns, f"{kind}_hour")
+    engine.view(f"{kind}_records", f"SELECT * FROM {kind}_hour UNION ALL SELECT * FROM {kind}_near", {})
+
+
+def open_records(
+    engine: Engine, lake: str, kind: str, hours: Iterable[str], columns: Iterable[str], name: str | None = None
+) -> None:
+    """Makes the view KIND_records, or the one with the given name, over the records of some hours."""
     kinds = ("forwarded", "unknown") if kind == "other" else (kind,)
-    files = [path for hour in hours for name in kinds for path in engine.glob(paths.records(lake, hour, name))]
-    engine.files(f"{kind}_records", files, {name: COLUMNS[name] for name in columns})
+    files = [path for hour in hours for each in kinds for path in engine.glob(paths.records(lake, hour, each))]
+    engine.files(name or f"{kind}_records", files, {column: COLUMNS[column] for column in columns})
