@@ -74,7 +74,8 @@ let package = Package(
         .executableTarget(
             name: "RstAnalyze",
             dependencies: [
-                "HostFiles", "NetworkTypes", "KernelEvents", "Correlator", "Reporting", "InputFiles", "Laboratory",
+                "HostFiles", "NetworkTypes", "PcapReader", "KernelEvents", "Correlator", "Reporting", "InputFiles",
+                "Laboratory",
                 "Provoke",
                 "Recorder", "Selftest", "SelftestDriver", "CLinux", log, arguments,
             ] + http,

@@ -153,7 +153,12 @@ final class CaptureLoop {
             do {
                 try source.read { bytes, time, length throws(RecorderError) in
                     guard taken < remaining else { return }
-                    writer.appendPacket(bytes, interface: number, time: time, originalLength: length)
+                    let kept =
+                        options.payload?.kept(of: bytes, linkType: source.linkType, originalLength: length)
+                        ?? bytes.count
+                    writer.appendPacket(
+                        UnsafeRawBufferPointer(rebasing: bytes.prefix(kept)), interface: number, time: time,
+                        originalLength: length)
                     taken += 1
                     if taken == remaining {
                         noteEnd(Self.monotonic(ofPacket: time))

@@ -1,5 +1,5 @@
 public import KernelEvents
-import PcapReader
+public import PcapReader
 
 /// What to record, and where to.
 public struct RecorderOptions: Sendable {
@@ -33,6 +33,8 @@ public struct RecorderOptions: Sendable {
     public var filter = Self.defaultFilter
     /// Bytes kept of each packet.
     public var snaplen: Int32 = 262_144
+    /// How much payload is recorded; nil for all that `snaplen` leaves.
+    public var payload: PayloadLimit?
     /// Of libpcap, for each interface.
     public var captureBuffer: Int32 = 16 << 20
     /// Of the BPF programs' ring buffer.

@@ -2,6 +2,7 @@ import ArgumentParser
 import KernelEvents
 import Logging
 import NetworkTypes
+import PcapReader
 import Recorder
 
 /// What to record: options shared by `record` and `run`.
@@ -19,8 +20,13 @@ struct RecordingOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Capture only what this pcap-filter(7) expression accepts.", valueName: "expression"))
     var filter: String?
 
-    @Flag(help: "Capture every packet.")
+    @Flag(help: "Capture every packet, with its payload.")
     var full = false
+
+    @Option(
+        help: ArgumentHelp(
+            "Bytes of payload to keep of each TCP segment; --full keeps all. (default: 0)", valueName: "bytes"))
+    var payload: Int?
 
     @Option(
         help: ArgumentHelp(
@@ -62,6 +68,9 @@ struct RecordingOptions: ParsableArguments {
     var noArguments = false
 
     func validate() throws {
+        if let payload, !(0...262_144).contains(payload) {
+            throw ValidationError("--payload must be between 0 and 262144")
+        }
         if full, filter != nil { throw ValidationError("--full and --filter cannot be combined") }
         // Cooked v2, IPv6 and TCP with all options are 120 bytes.
         if snaplen < 128 { throw ValidationError("--snaplen must be at least 128, which the headers need") }
@@ -100,6 +109,7 @@ struct RecordingOptions: ParsableArguments {
                 names.map { RecorderOptions.Interface(name: $0, namespace: place) }
             }, capture: capture, events: events)
         options.waits = waits
+        options.payload = payload.map(PayloadLimit.init) ?? (full ? nil : PayloadLimit(bytes: 0))
         options.scope = RecordingScope(netns: namespaces.map(\.number), hosts: prefixes, ports: port)
         options.filter = RecorderOptions.narrowed(
             full ? "" : filter ?? RecorderOptions.defaultFilter, to: options.scope)

@@ -113,6 +113,8 @@ struct WatchCommand: ParsableCommand {
             capture: .descriptor(capture.writeEnd, name: "the capture"),
             events: .descriptor(events.writeEnd, name: "the events"))
         if interfaces.isEmpty { options.interfaces = [] }
+        // Nothing is kept: what there is may tell why.
+        options.payload = nil
         // Without files, the end of the terminal ends the program as always.
         let reopening = files == nil && metricsFile == nil && metrics == nil ? nil : Reopening()
         let stop = StopConditions(reopening == nil ? StopConditions.signals : [SIGINT, SIGTERM])

@@ -179,6 +179,35 @@ struct RecordCommandTests {
         }
     }
 
+    /// What programs write to each other is recorded only if it is asked for.
+    @Test func payloadsAreLeftOut() throws {
+        let program = """
+            import socket
+            server = socket.create_server(("127.0.0.1", 0))
+            client = socket.create_connection(server.getsockname())
+            other, _ = server.accept()
+            client.sendall(b"the secret " * 30)
+            while len(other.recv(4096)) == 4096: pass
+            other.sendall(b"password=hunter2")
+            client.close()
+            """
+        try Program.withFolder { folder in
+            for (name, options, isThere) in [
+                ("default", [], false), ("filtered", ["--filter", "tcp"], false),
+                ("some", ["--filter", "tcp", "--payload", "64"], true), ("full", ["--full"], true),
+            ] {
+                let result = try Self.record(["-o", name] + options + ["--", "python3", "-c", program], in: folder)
+                #expect(result.status == 0, "\(result.errors)")
+                let capture = try Data(contentsOf: folder.appending(path: "\(name)/capture.pcapng"))
+                #expect((capture.range(of: Data("the secret".utf8)) != nil) == isThere, "\(name)")
+                #expect((capture.range(of: Data("hunter2".utf8)) != nil) == isThere, "\(name)")
+                let report = try Program.run("report", name, in: folder).output
+                #expect(report.contains("abort-on-close, proven"), "\(report)")
+            }
+            #expect(try Self.record(["--payload", "-1"], in: folder).status == 64)
+        }
+    }
+
     @Test func aCountEndsIt() throws {
         try Program.withFolder { folder in
             // A SYN and its RST are two packets.
