@@ -13,6 +13,8 @@ public struct LoadedInputs: Sendable {
     /// Makes one recording of the files of a divided one.
     fileprivate mutating func join() { recordings = EventInput.joined(recordings) }
 
+    /// The paths of all captures and recordings, also of those that a series was joined from.
+    public fileprivate(set) var files: [String] = []
     /// Files that could not be read, with the reason.
     public fileprivate(set) var failures: [String] = []
     /// What lies in a directory and is neither a capture nor events: other files, directories, pipes.
@@ -140,9 +142,12 @@ extension LoadedInputs {
         var others = argument.others
         for (file, outcome) in zip(argument.files, outcomes) {
             switch outcome {
-            case .capture: isEmpty = false
+            case .capture:
+                isEmpty = false
+                files.append(file.path)
             case .recording(let input):
                 isEmpty = false
+                files.append(file.path)
                 recordings.append(input)
             case .failure(let failure):
                 isEmpty = false

@@ -2,6 +2,7 @@ import ArgumentParser
 import Correlator
 import Glibc
 import HostFiles
+import InputFiles
 import Logging
 import Reporting
 
@@ -54,14 +55,14 @@ struct OutputOptions: ParsableArguments {
     /// Writes the report; on failure, logs why and throws the exit status.
     ///
     /// - Parameters:
-    ///   - captures: what it was made from.
+    ///   - loaded: what it was made from.
     ///   - standard: the descriptor to write to without `-o`.
-    func write(_ report: Report, _ captures: [CaptureInput], _ text: TextOptions, to standard: Int32) throws {
+    func write(_ report: Report, _ loaded: LoadedInputs, _ text: TextOptions, to standard: Int32) throws {
         // Before the output is opened: it may be wrong.
-        let copy = format == .pcapng ? try AnnotatedCopy(report, captures, onlyConnections: connections) : nil
+        let copy = format == .pcapng ? try AnnotatedCopy(report, loaded.captures, onlyConnections: connections) : nil
         var descriptor = standard
         if let output {
-            guard !report.inputs.contains(where: { isSameFile($0.file, output) }) else {
+            guard !loaded.files.contains(where: { isSameFile($0, output) }) else {
                 log.error("cannot write \(output): it is one of the files that were read")
                 throw ExitCode(1)
             }

@@ -89,7 +89,7 @@ struct ReportCommand: ParsableCommand {
             span: report.resets.span, own: report.inputs.compactMap(\.netns), zone: text.tz)
         report.keep(filter, words: filters.typed)
         let isAlarming = try gate.judge(report, prepared, zone: text.tz)
-        try output.write(report, loaded.captures, text, to: STDOUT_FILENO)
+        try output.write(report, loaded, text, to: STDOUT_FILENO)
         var status: Int32 = 0
         if !report.isComplete {
             log.warning("the report is incomplete; see its warnings")

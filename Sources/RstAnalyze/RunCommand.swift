@@ -81,7 +81,7 @@ struct RunCommand: ParsableCommand {
             throw ExitCode(1)
         }
         let report = correlate(captures: loaded.captures, recordings: loaded.recordings)
-        try output.write(report, loaded.captures, text, to: STDERR_FILENO)
+        try output.write(report, loaded, text, to: STDERR_FILENO)
         let isAlarming = try gate.judge(report, prepared, zone: text.tz)
         if isAlarming { throw ExitCode(3) }
         if let status = outcome.commandStatus, status != 0 { throw ExitCode(status) }

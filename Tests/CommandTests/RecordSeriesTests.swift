@@ -42,6 +42,8 @@ struct RecordSeriesTests {
             #expect(report.output.contains("rec/events-000001.jsonl to rec/events-"))
             let text = try Program.run("report", "rec", in: folder).output
             #expect(!text.contains("warning"), "\(text.prefix(600))")
+            let overwriting = try Program.run("report", "rec", "-o", "rec/\(names[names.count - 1])", in: folder)
+            #expect(overwriting.status == 1 && overwriting.errors.contains("it is one of the files that were read"))
             let one = try Program.run(
                 more: ["report", "rec/capture-000002.pcapng", "rec/events-000002.jsonl"], in: folder)
             #expect(
