@@ -78,6 +78,11 @@ struct WatchServiceTests {
                     prometheus --config.file=prometheus.yml --storage.tsdb.path=data --web.listen-address=127.0.0.1:9090 \
                         >prometheus.log 2>&1 &
                     prometheus=$!
+                    # An attempt before it listens would be one RST more.
+                    for i in $(seq 300); do
+                        ss -Htln 'sport = 9090' | grep -q . && break
+                        sleep 0.1
+                    done
                     for i in $(seq 100); do
                         get 'http://127.0.0.1:9090/api/v1/query?query=sum(rst_resets_total)' >answer 2>/dev/null
                         grep -q '"30"' answer && break

@@ -45,9 +45,12 @@ struct Case: Sendable, CustomTestStringConvertible {
         #expect(!expected.isEmpty)
         let wire = Set(seen.values.joined().map(\.tuple))
         for reset in expected {
-            #expect(([reset.cause] + reset.alternatives).allSatisfy { Cause(rawValue: $0) != nil })
+            // An ICMP error ends a connection without a RST, and its cause is none of those.
+            let isReset = reset.refusal == nil
+            #expect(([reset.cause] + reset.alternatives).allSatisfy { (Cause(rawValue: $0) != nil) == isReset })
             #expect(lab.captures.contains { $0.netns == reset.netns }, "the origin is a namespace of the lab")
-            #expect(wire.contains(reset.tuple) == (reset.outcome != .kernelOnly), "\(reset.tuple) on the wire")
+            #expect(
+                wire.contains(reset.tuple) == (isReset && reset.outcome != .kernelOnly), "\(reset.tuple) on the wire")
         }
         let known = Set(expected.flatMap { [$0.tuple] + $0.alsoSeenAs })
         #expect(wire.subtracting(known) == [], "no reset that the scenario does not tell of")
