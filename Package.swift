@@ -77,7 +77,7 @@ let package = Package(
                 "HostFiles", "NetworkTypes", "PcapReader", "KernelEvents", "Correlator", "Reporting", "InputFiles",
                 "Laboratory",
                 "Provoke",
-                "Recorder", "Selftest", "SelftestDriver", "CLinux", log, arguments,
+                "Recorder", "Selftest", "SelftestDriver", "CLinux", "JSONText", log, arguments,
             ] + http,
             swiftSettings: base),
 

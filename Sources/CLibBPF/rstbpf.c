@@ -620,6 +620,11 @@ int rstbpf_count(const struct rstbpf *self, struct rstbpf_counts *counts)
 	return 0;
 }
 
+const char *rstbpf_library(void)
+{
+	return libbpf_version_string();
+}
+
 int rstbpf_probe(char message[RSTBPF_MESSAGE_LENGTH])
 {
 	int error = 0;

@@ -129,21 +129,10 @@ final class EventLoop {
 
     /// What the user should know before anything is recorded.
     var warnings: [String] {
-        var warnings = hooks.compactMap { hook in
-            hook.detail.map { "hook \(hook.name) is not attached: \($0)" }
-        }
-        if let obstacle = converter.cgroupObstacle {
-            warnings.append("containers and units cannot be named: \(obstacle)")
-        }
-        if !converter.hasSymbols {
-            warnings.append(
-                """
-                /proc/kallsyms shows no addresses, so kernel paths cannot be named and causes not be told: \
-                record as root or with CAP_SYSLOG, and set kernel.kptr_restrict to 0 or 1 \
-                (sysctl -w kernel.kptr_restrict=1)
-                """)
-        }
-        return warnings
+        [
+            HostChecks.hooks(hooks, problem: nil), HostChecks.cgroups(obstacle: converter.cgroupObstacle),
+            HostChecks.kernelSymbols(areShown: converter.hasSymbols, restriction: nil),
+        ].filter { $0.state != .ok }.map(\.message)
     }
 
     /// Why cgroups, and so containers and units, have no names; nil if they have.
@@ -151,7 +140,7 @@ final class EventLoop {
 
     var hooks: [RecordingHeader.Hook] { Self.hooks(programs) }
 
-    private static func hooks(_ programs: OpaquePointer?) -> [RecordingHeader.Hook] {
+    static func hooks(_ programs: OpaquePointer?) -> [RecordingHeader.Hook] {
         (0..<Int32(RSTBPF_HOOKS)).compactMap { index -> RecordingHeader.Hook? in
             guard let hook = rstbpf_hook(programs, index)?.pointee, !hook.unneeded else { return nil }
             let name = String(cString: hook.name)

@@ -27,7 +27,7 @@ struct ProcessTable {
     private var users = UserNames()
     private let keepsArguments: Bool
     /// /proc has the process numbers that the hooks see.
-    private let seesAllProcesses = NetworkNamespace.number("/proc/self/ns/pid") == 0xEFFF_FFFC
+    static let seesAllProcesses = NetworkNamespace.number("/proc/self/ns/pid") == 0xEFFF_FFFC
     private let ticksPerSecond = UInt64(max(1, sysconf(Int32(_SC_CLK_TCK))))
 
     private static let capacity = 4096
@@ -83,7 +83,7 @@ struct ProcessTable {
 
     /// What /proc says now; nil if the number is of another process by now, or it runs another program.
     private func read(_ key: Key) -> Program? {
-        guard seesAllProcesses, key.pid > 0 else { return nil }
+        guard Self.seesAllProcesses, key.pid > 0 else { return nil }
         let path = "/proc/\(key.pid)"
         guard let status = ProcessStatus(readFile("\(path)/stat")), status.comm == key.comm,
             key.start.map({ $0 == status.start }) ?? true

@@ -41,7 +41,7 @@ public final class Recorder {
         events.seeProcesses()
         rules = RulesetWatch(options, kallsyms: readFile("/proc/kallsyms"))
         events.rules = rules
-        warnings = capture.warnings + events.warnings
+        warnings = [HostProbe.clock].filter { $0.state != .ok }.map(\.message) + capture.warnings + events.warnings
         var header = RecordingHeader()
         header.tool = options.tool
         header.host = text(system.nodename)

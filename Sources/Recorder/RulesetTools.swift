@@ -56,15 +56,15 @@ enum RulesetTools {
 
     struct Problem: Error { var text: String }
 
-    private static func run(_ words: [String]) -> Result<String, Problem> {
-        let directories = ["/usr/sbin", "/sbin", "/usr/bin", "/bin", "/usr/local/sbin"]
-        guard
-            let path = directories.map({ directory -> String in "\(directory)/\(words[0])" }).first(where: {
-                access($0, X_OK) == 0
-            })
-        else {
-            return .failure(Problem(text: "\(words[0]) is not installed"))
+    /// Where a program is; nil if it is not installed.
+    static func path(_ name: String) -> String? {
+        ["/usr/sbin", "/sbin", "/usr/bin", "/bin", "/usr/local/sbin"].map { "\($0)/\(name)" }.first {
+            access($0, X_OK) == 0
         }
+    }
+
+    private static func run(_ words: [String]) -> Result<String, Problem> {
+        guard let path = path(words[0]) else { return .failure(Problem(text: "\(words[0]) is not installed")) }
         var ends: [Int32] = [-1, -1]
         guard pipe(&ends) == 0 else { return .failure(Problem(text: "\(words[0]): no pipe")) }
         for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }

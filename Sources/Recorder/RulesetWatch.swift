@@ -63,7 +63,7 @@ final class RulesetWatch: @unchecked Sendable {
         for number in paths.compactMap(NetworkNamespace.number) where watched[number] == nil { watch(number) }
     }
 
-    private static func contains(_ text: [UInt8], _ word: String) -> Bool {
+    static func contains(_ text: [UInt8], _ word: String) -> Bool {
         let bytes = Array(word.utf8)
         guard let first = bytes.first else { return true }
         return text.withUnsafeBytes { text in

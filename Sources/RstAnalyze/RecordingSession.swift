@@ -43,7 +43,7 @@ struct RecordingSession {
             recorder = try Recorder(
                 options, tell: { log.warning("\($0)") }, wantsToStop: { stop.stop(.limit) })
         } catch {
-            log.error("\(Privileges.explain(error, options))")
+            log.error("\(HostProbe.explain(error, captures: !options.interfaces.isEmpty))")
             throw ExitCode(1)
         }
         for warning in recorder.warnings { log.warning("\(warning)") }

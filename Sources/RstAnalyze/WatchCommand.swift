@@ -125,7 +125,7 @@ struct WatchCommand: ParsableCommand {
             for warning in recorder.warnings { log.warning("\(warning)") }
             ending = Ending(recorder)
         } catch {
-            log.error("\(Privileges.explain(error, options))")
+            log.error("\(HostProbe.explain(error, captures: !options.interfaces.isEmpty))")
             throw ExitCode(1)
         }
         // The recorder has opened them for itself: their end is its end.

@@ -101,6 +101,9 @@ const char *rstbpf_reason_name(const struct rstbpf *self, uint32_t reason);
 /* The same of a reason to drop a packet (enum skb_drop_reason): "TCP_OLD_SEQUENCE". */
 const char *rstbpf_drop_reason_name(const struct rstbpf *self, uint32_t reason);
 
+/* The version of libbpf that is in use: "v1.1". */
+const char *rstbpf_library(void);
+
 /*
  * Whether this process may load BPF programs and the kernel has BTF: 0, or a negative errno and a
  * sentence that says what to do.
