@@ -91,7 +91,8 @@ let package = Package(
             name: "CorrelatorTests",
             dependencies: ["Correlator", "KernelEvents", "PcapReader", "NetworkTypes"],
             swiftSettings: base),
-        .testTarget(name: "RecorderTests", dependencies: ["Recorder", "KernelEvents"], swiftSettings: base),
+        .testTarget(
+            name: "RecorderTests", dependencies: ["Recorder", "HostFiles", "KernelEvents"], swiftSettings: base),
         .testTarget(
             name: "ReportingTests", dependencies: ["Reporting", "Correlator", "JSONText", "NetworkTypes"],
             swiftSettings: base),

@@ -265,9 +265,3 @@ package func namesInDirectory(_ path: String) -> [String] {
     }
     return names
 }
-
-/// Links followed.
-func isDirectory(_ path: String) -> Bool {
-    var status = stat()
-    return stat(path.pathBytes, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
-}

@@ -124,6 +124,7 @@ public struct RecordingDecoder {
 
     /// What the lines said that came since this was asked the last time; header and stacks also where they came before.
     public mutating func takeNew() -> Recording {
+        recording.lines = line
         let new = recording
         var rest = Recording()
         rest.header = new.header

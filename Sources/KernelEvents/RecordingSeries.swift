@@ -13,25 +13,14 @@ extension Recording {
     }
 
     private mutating func append(_ part: consuming Recording) {
-        let offset = lines
-        lines = lines &+ part.lines
+        var part = part
+        part.moveLines(by: lines)
+        lines = part.lines
         // The recorder gives a number to one stack of a series only; files that say otherwise were changed.
         for (id, frames) in part.stacks where stacks[id] == nil { stacks[id] = frames }
-        events.reserveCapacity(events.count + part.events.count)
-        for var event in part.events {
-            event.line = event.line &+ offset
-            events.append(event)
-        }
-        for var event in part.failures {
-            event.line = event.line &+ offset
-            failures.append(event)
-        }
-        for (pid, records) in part.processes {
-            for var record in records {
-                record.line = record.line &+ offset
-                processes[pid, default: []].append(record)
-            }
-        }
+        events += part.events
+        failures += part.failures
+        for (pid, records) in part.processes { processes[pid, default: []] += records }
         if let clock = part.header?.clock, clock.monotonic > clocks.last?.monotonic ?? .min { clocks.append(clock) }
         clocks += part.clocks
         losses += part.losses
@@ -39,11 +28,19 @@ extension Recording {
         for ruleset in part.rulesets where !rulesets.contains(ruleset) { rulesets.append(ruleset) }
         ignoredLines = ignoredLines.saturatingAdd(part.ignoredLines)
         damagedLines = damagedLines.saturatingAdd(part.damagedLines)
-        for var line in part.damage where damage.count < RecordingDecoder.namedDamage {
-            line.line = line.line &+ offset
-            damage.append(line)
-        }
+        damage += part.damage.prefix(RecordingDecoder.namedDamage - damage.count)
         footer = Self.joined(footer, part.footer)
+    }
+
+    /// Numbers the lines on from those of a file before this one.
+    public mutating func moveLines(by offset: Int) {
+        for place in events.indices { events[place].line &+= offset }
+        for place in failures.indices { failures[place].line &+= offset }
+        for pid in processes.keys {
+            for place in processes[pid, default: []].indices { processes[pid, default: []][place].line &+= offset }
+        }
+        for place in damage.indices { damage[place].line &+= offset }
+        lines &+= offset
     }
 
     /// Nil if the last file has none: the recorder did not live to write it.

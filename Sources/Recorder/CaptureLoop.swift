@@ -1,5 +1,6 @@
 import CPcap
 import Glibc
+import HostFiles
 import KernelEvents
 import PcapReader
 

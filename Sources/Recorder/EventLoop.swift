@@ -1,5 +1,6 @@
 import CLibBPF
 import Glibc
+import HostFiles
 import KernelEvents
 import NetworkTypes
 

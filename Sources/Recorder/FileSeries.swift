@@ -22,23 +22,7 @@ public final class FileSeries: Sendable {
         public init() {}
     }
 
-    enum Stream: Int, CaseIterable, Sendable {
-        case capture, events
-        var ending: String { self == .capture ? ".pcapng" : ".jsonl" }
-        func name(_ number: Int) -> String {
-            let digits = String(number)
-            return "\(self)-\(String(repeating: "0", count: max(0, 6 - digits.count)))\(digits)\(ending)"
-        }
-
-        /// The number in the name of a file; nil for another file.
-        func number(_ name: String) -> Int? {
-            let prefix = "\(self)-"
-            guard name.hasPrefix(prefix), name.hasSuffix(ending) else { return nil }
-            let digits = name.dropFirst(prefix.count).dropLast(ending.count)
-            guard digits.count >= 6, digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }
-            return Int(digits)
-        }
-    }
+    typealias Stream = RecordingStream
 
     public let directory: String
     let limits: Limits

@@ -1,3 +1,4 @@
+import HostFiles
 public import KernelEvents
 public import PcapReader
 

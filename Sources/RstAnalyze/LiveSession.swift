@@ -86,6 +86,7 @@ struct LiveSession {
                 }
                 let now = clockNanoseconds(CLOCK_MONOTONIC)
                 let hasRead = try input.read(at: now)
+                for note in input.takeNotes() { log.warning("\(note)") }
                 if now >= nextLook {
                     try show(input.settled(at: now), at: now)
                     let done = clockNanoseconds(CLOCK_MONOTONIC)

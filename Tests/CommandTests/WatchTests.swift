@@ -261,26 +261,35 @@ struct WatchTests {
         }
     }
 
-    @Test func aRecordingIsFollowed() throws {
+    /// From before its directory is there, and from file to file.
+    @Test(arguments: ["", "--rotate-size 64K"])
+    func aRecordingIsFollowed(_ options: String) throws {
         try Program.withFolder { folder in
             let result = try Self.run(
                 """
-                "$0" record -i lo -o rec --ready-file ready 2>err &
-                recorder=$!
-                "$0" report --follow rec >out 2>>err &
+                "$0" report --follow rec >out 2>err &
                 follower=$!
+                sleep 0.3
+                "$0" record -i lo -o rec \(options) --ready-file ready 2>>err &
+                recorder=$!
                 for i in $(seq 300); do [ -e ready ] && break; sleep 0.1; done
+                for i in $(seq 15); do refuse 20; sleep 0.05; done
+                waitfor '^+ ' out
+                sleep 1.5
                 refuse 3
-                waitfor '#3 ' out
+                waitfor '#303 ' out
                 kill -INT $recorder
                 wait $recorder
                 kill -INT $follower
                 wait $follower
                 echo status $?
+                ls rec
                 cat out err
                 """, in: folder)
             #expect(result.output.contains("status 0"), "\(result.output)")
-            #expect(result.output.contains("3 resets of 3 connections"), "\(result.output)")
+            #expect(result.output.contains("events-000002.jsonl") == !options.isEmpty, "\(result.output)")
+            #expect(result.output.contains("303 resets of 303 connections"), "\(result.output)")
+            #expect(!result.output.contains("unknown"), "\(result.output)")
         }
     }
 }

@@ -86,6 +86,9 @@ public struct LiveCorrelator {
         recordings[recording].take(new, at: time)
     }
 
+    /// What a recording says next is in another file of the same series, with lines, header and stacks of its own.
+    public mutating func beginFile(of recording: Int) { recordings[recording].beginFile() }
+
     /// The addresses of the hosts that record, each once.
     public var addresses: [IPAddress] {
         var seen: Set<IPAddress> = []

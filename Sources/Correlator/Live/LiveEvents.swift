@@ -7,6 +7,10 @@ struct LiveEvents {
     private(set) var window = SourceWindow<ResetEvent>()
     private var losses = SourceWindow<Loss>()
     private var processes = 0
+    /// Stacks that events of files before this one have. A recorder gives a number to one stack of a series only.
+    private var earlierStacks: [Int: [String]] = [:]
+    /// Lines of the files before this one.
+    private var precedingLines = 0
 
     /// The state of the wall clock a while ago is of no use: so many comparisons are kept.
     private static let keptClocks = 120
@@ -20,9 +24,27 @@ struct LiveEvents {
     var header: RecordingHeader? { recording.header }
 
     mutating func take(_ new: Recording, at time: Int64) {
+        var new = new
+        if precedingLines > 0 { new.moveLines(by: precedingLines) }
         window.add(new.events, at: time)
         losses.add(new.losses, at: time)
         takeContext(new)
+    }
+
+    /// See `LiveCorrelator`.
+    mutating func beginFile() {
+        earlierStacks = usedStacks
+        precedingLines = recording.lines
+        // That of the new file says how this goes on.
+        recording.footer = nil
+    }
+
+    /// Those of the events that stay.
+    private var usedStacks: [Int: [String]] {
+        let used = Set(window.elements.lazy.compactMap(\.stack))
+        return earlierStacks.filter { used.contains($0.key) }.merging(
+            recording.stacks.filter { used.contains($0.key) }
+        ) { $1 }
     }
 
     mutating func give(_ id: Int, to place: Int) { window.give(id, to: place) }
@@ -39,8 +61,7 @@ struct LiveEvents {
         recording.events = window.elements
         recording.losses = losses.elements
         // Each is read anew whenever something has settled.
-        let used = Set(recording.events.lazy.compactMap(\.stack))
-        recording.stacks = recording.stacks.filter { used.contains($0.key) }
+        recording.stacks = usedStacks
         var footer = RecordingFooter(
             monotonic: recording.clocks.last?.monotonic ?? 0, events: recording.events.count, lost: 0, captured: 0,
             kernelDropped: 0)
@@ -61,6 +82,9 @@ struct LiveEvents {
             processes += records.count
         }
         if processes > Self.keptProcesses { forgetProcesses() }
+        if let last = recording.clocks.last, let clock = new.header?.clock, clock.monotonic > last.monotonic {
+            recording.clocks.append(clock)
+        }
         recording.clocks += new.clocks
         if recording.clocks.count > 2 * Self.keptClocks {
             // The oldest that is left stands for all before it, or the way from the header to it would look like a step.
@@ -72,6 +96,7 @@ struct LiveEvents {
         if !new.rulesets.isEmpty { forgetRulesets() }
         recording.footer = new.footer ?? recording.footer
         recording.ignoredLines += new.ignoredLines
+        recording.lines = new.lines
     }
 
     /// Lets go of those that were named first; the recorder names each once.

@@ -5,9 +5,15 @@ import HostFiles
 import KernelEvents
 import PcapReader
 
-/// A capture or a recording that is still being written: a file that grows, or a pipe.
+/// A capture or a recording that is still being written: files that grow, one after the other, or a pipe.
 final class LiveFile {
-    let path: String
+    private var sequence: FileSequence
+    /// Of the file that is being read, or what the pipe is called.
+    var path: String { sequence.description }
+    /// The number of the last file of a divided recording that was read.
+    private var lastNumber: Int?
+    /// What the user should know.
+    private var notes: [String] = []
     private var descriptor: Int32 = -1
     /// Bytes read so far.
     private var position = 0
@@ -33,13 +39,18 @@ final class LiveFile {
     /// Read in place: these are large.
     private final class Capture {
         let number: Int
-        var file: GrowingCapture
+        var file = GrowingCapture(selecting: .all)
         var segments: LiveSegments
 
-        init(_ file: GrowingCapture, number: Int, memory: Int) {
-            self.file = file
+        init(number: Int, memory: Int) {
             self.number = number
             segments = LiveSegments(memory: memory)
+        }
+
+        /// The next file of a divided recording: its packets are numbered on, and its connections are the same.
+        func begin() {
+            segments.precedingPackets += file.summary.packets
+            file = GrowingCapture(selecting: .all)
         }
     }
 
@@ -51,10 +62,16 @@ final class LiveFile {
     }
 
     /// - Parameters:
-    ///   - pipe: nil for a file, which may not be there yet.
+    ///   - sequence: the files, none of which need be there yet.
     ///   - memory: see `ConnectionFollower`.
-    init(path: String, pipe: PipeReader? = nil, memory: Int) {
-        self.path = path
+    init(_ sequence: FileSequence, memory: Int) {
+        self.sequence = sequence
+        self.memory = memory
+        pipe = nil
+    }
+
+    init(path: String, pipe: PipeReader, memory: Int) {
+        sequence = FileSequence(path)
         self.memory = memory
         self.pipe = pipe
     }
@@ -71,35 +88,49 @@ final class LiveFile {
     /// - Throws: `FileError`, `CaptureError` or `EventsError`.
     func read(into correlator: inout LiveCorrelator, at time: Int64) throws -> Bool {
         guard !hasEnded else { return false }
-        let hasRead = try pipe.map { try read($0, &correlator, time) } ?? readFile(&correlator)
+        let hasRead = try pipe.map { try read($0, &correlator, time) } ?? readFile(&correlator, at: time)
         if hasRead { deliver(into: &correlator, at: time) }
         return hasRead
     }
 
     private func read(_ pipe: PipeReader, _ correlator: inout LiveCorrelator, _ time: Int64) throws -> Bool {
-        let (bytes, hasEnded) = try pipe.take()
+        let (bytes, isAtEnd) = try pipe.take()
         if !bytes.isEmpty {
             try feed(bytes[...], &correlator)
             lastRead = time
         } else if lastRead < time - Self.idleTime {
             behind = 0
         }
-        if hasEnded { try end(into: &correlator, at: time) }
-        return !bytes.isEmpty && !hasEnded
+        if isAtEnd {
+            hasEnded = true
+            try finish(&correlator, at: time)
+        }
+        return !bytes.isEmpty && !isAtEnd
     }
 
-    private func readFile(_ correlator: inout LiveCorrelator) throws -> Bool {
+    private func readFile(_ correlator: inout LiveCorrelator, at time: Int64) throws -> Bool {
         guard try isOpen() else { return false }
         var buffer = [UInt8](repeating: 0, count: Self.pieceSize)
         var hasRead = false
+        var next: FileSequence?
         for _ in 0..<Self.mostPieces {
             let count = Glibc.read(descriptor, &buffer, buffer.count)
             if count < 0 {
                 if errno == EINTR { continue }
                 throw FileError(operation: "read", errno: errno)
             }
-            // What a file has no more of may still be written.
-            guard count > 0 else { break }
+            if count == 0 {
+                // What a file has no more of may still be written, until the next one is there.
+                if let following = next {
+                    try goOn(to: following, &correlator, at: time)
+                    next = nil
+                    guard try isOpen() else { break }
+                } else {
+                    next = sequence.next()
+                    if next == nil { break }
+                }
+                continue
+            }
             hasRead = true
             position += count
             try feed(buffer[..<count], &correlator)
@@ -114,11 +145,45 @@ final class LiveFile {
     }
 
     private func isOpen() throws -> Bool {
-        if descriptor >= 0 { return true }
-        descriptor = open(path.pathBytes, O_RDONLY | O_CLOEXEC)
-        guard descriptor < 0 else { return true }
-        guard errno == ENOENT else { throw FileError(operation: "open", errno: errno) }
-        return false
+        while descriptor < 0 {
+            if sequence.path == nil {
+                guard let first = sequence.next() else { return false }
+                sequence = first
+            }
+            descriptor = open(path.pathBytes, O_RDONLY | O_CLOEXEC)
+            guard descriptor < 0 else { break }
+            guard errno == ENOENT else { throw FileError(operation: "open", errno: errno) }
+            // The oldest files of a divided recording may go at any time.
+            guard let later = sequence.next() else { return false }
+            sequence = later
+        }
+        if sequence.number != lastNumber {
+            if let gap = sequence.gap(after: lastNumber) { notes.append(gap) }
+            lastNumber = sequence.number
+        }
+        return true
+    }
+
+    /// Ends the file, and begins the next one of the sequence.
+    private func goOn(to next: FileSequence, _ correlator: inout LiveCorrelator, at time: Int64) throws {
+        try finish(&correlator, at: time)
+        close(descriptor)
+        descriptor = -1
+        position = 0
+        head = []
+        sequence = next
+        switch content {
+        case .capture(let capture): capture.begin()
+        case .events(let events):
+            events.decoder = RecordingDecoder()
+            correlator.beginFile(of: events.number)
+        case nil: break
+        }
+    }
+
+    func takeNotes() -> [String] {
+        defer { notes = [] }
+        return notes
     }
 
     /// A recorder begins a file anew when it takes the place of another.
@@ -134,9 +199,9 @@ final class LiveFile {
         guard head.count >= FileKind.prefixLength else { return }
         switch FileKind(prefix: head) {
         case .pcap, .pcapng:
-            let file = GrowingCapture(selecting: .all)
-            let number = correlator.addCapture(CaptureInput(file: path, summary: file.summary, resets: []))
-            content = .capture(Capture(file, number: number, memory: memory))
+            let summary = GrowingCapture(selecting: .all).summary
+            let number = correlator.addCapture(CaptureInput(file: path, summary: summary, resets: []))
+            content = .capture(Capture(number: number, memory: memory))
         case .gzip, .zstd, .lz4, .xz, .bzip2:
             throw LiveFileError(description: "a compressed file cannot be followed")
         case .other:
@@ -196,8 +261,8 @@ final class LiveFile {
         return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
     }
 
-    private func end(into correlator: inout LiveCorrelator, at time: Int64) throws {
-        hasEnded = true
+    /// Nothing more comes of this file.
+    private func finish(_ correlator: inout LiveCorrelator, at time: Int64) throws {
         if case .capture(let capture)? = content { try capture.file.feed([], isFinal: true, into: &capture.segments) }
         deliver(into: &correlator, at: time)
     }

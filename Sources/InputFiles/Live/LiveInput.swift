@@ -1,10 +1,15 @@
 public import Correlator
+import Glibc
+import HostFiles
 public import KernelEvents
 public import NetworkTypes
 
 /// Captures and recordings that are still being written, and their RSTs as they settle.
 public final class LiveInput {
-    private var files: [LiveFile]
+    private var files: [LiveFile] = []
+    /// What is followed as soon as it is there: only then is it known to be a file or a directory.
+    private var awaited: [String]
+    private let memory: Int
     private var correlator: LiveCorrelator
 
     /// What keeps a file from being followed, a sentence with its name.
@@ -13,13 +18,12 @@ public final class LiveInput {
     }
 
     /// - Parameters:
-    ///   - paths: captures, events, or directories with `capture.pcapng` and `events.jsonl`; they need not be there yet.
+    ///   - paths: captures, events, or directories that recordings are written into; they need not be there yet.
     ///   - settlingTime: see `LiveCorrelator`.
     ///   - memory: see `ConnectionFollower`.
     public init(_ paths: [String], settlingTime: Int64, memory: Int) {
-        files = paths.flatMap { path in
-            isDirectory(path) ? ["capture.pcapng", "events.jsonl"].map { "\(path)/\($0)" } : [path]
-        }.map { LiveFile(path: $0, memory: memory) }
+        awaited = paths
+        self.memory = memory
         correlator = LiveCorrelator(settlingTime: settlingTime)
     }
 
@@ -30,6 +34,8 @@ public final class LiveInput {
 
     /// - Parameter pipes: what they are called, and their descriptors, which block and belong to the caller.
     public init(pipes: [(name: String, descriptor: Int32)], settlingTime: Int64, memory: Int) {
+        awaited = []
+        self.memory = memory
         files = pipes.map {
             LiveFile(path: $0.name, pipe: PipeReader($0.descriptor, limit: Self.waitingBytes), memory: memory)
         }
@@ -46,10 +52,13 @@ public final class LiveInput {
     public var header: RecordingHeader? { correlator.header }
 
     /// What comes is read from pipes, as fast as it comes.
-    public var isPaced: Bool { files.allSatisfy(\.isPipe) }
+    public var isPaced: Bool { awaited.isEmpty && files.allSatisfy(\.isPipe) }
 
     /// Nothing more comes: all pipes were closed.
-    public var hasEnded: Bool { files.allSatisfy(\.hasEnded) }
+    public var hasEnded: Bool { awaited.isEmpty && files.allSatisfy(\.hasEnded) }
+
+    /// What the user should know that came up since this was asked the last time.
+    public func takeNotes() -> [String] { files.flatMap { $0.takeNotes() } }
 
     /// Reads what was written since the last time.
     ///
@@ -57,6 +66,7 @@ public final class LiveInput {
     /// - Returns: whether that was anything.
     public func read(at time: Int64) throws(Failure) -> Bool {
         var hasRead = false
+        lookForAwaited()
         for file in files {
             do {
                 if try file.read(into: &correlator, at: time) { hasRead = true }
@@ -72,9 +82,21 @@ public final class LiveInput {
     /// - Parameter time: the same clock; nil if nothing more is to come.
     public func settled(at time: Int64?) -> LiveCorrelator.Settled {
         correlator.settled(
-            at: time, behind: files.map(\.behind).max() ?? 0, patience: isPaced ? Self.patience : 0
+            at: time, behind: files.map(\.behind).max() ?? 0, patience: Self.patience
         ) { [files] number in
             files.lazy.compactMap { $0.followed(capture: number) }.first
+        }
+    }
+
+    private func lookForAwaited() {
+        awaited.removeAll { path in
+            var status = stat()
+            guard stat(path.pathBytes, &status) == 0 else { return false }
+            let sequences =
+                status.st_mode & S_IFMT == S_IFDIR
+                ? RecordingStream.allCases.map { FileSequence($0, in: path) } : [FileSequence(path)]
+            files += sequences.map { LiveFile($0, memory: memory) }
+            return true
         }
     }
 }

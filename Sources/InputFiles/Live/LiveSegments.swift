@@ -10,6 +10,8 @@ struct LiveSegments: SegmentSink {
     private var connections: ConnectionFollower
     private let memory: Int
     private var count = 0
+    /// Of the files that were read before this one.
+    var precedingPackets = 0
     /// What follows the connections next, since when, and with how many RSTs.
     private var next: (follower: ConnectionFollower, since: Int64, count: Int)?
 
@@ -33,8 +35,8 @@ struct LiveSegments: SegmentSink {
     static func add(_ segment: CapturedSegment, to batch: inout Batch) { StreamedSegments.add(segment, to: &batch) }
 
     mutating func take(_ batches: [(batch: Batch, precedingPackets: Int)]) {
-        resets.take(batches.map { ($0.batch.resets, $0.precedingPackets) })
-        let segments = batches.map { ($0.batch.connections, $0.precedingPackets) }
+        resets.take(batches.map { ($0.batch.resets, $0.precedingPackets + precedingPackets) })
+        let segments = batches.map { ($0.batch.connections, $0.precedingPackets + precedingPackets) }
         connections.take(segments)
         next?.follower.take(segments)
     }
