@@ -32,6 +32,8 @@ let package = Package(
 
         .target(name: "CLinux"),
 
+        .target(name: "CSandbox", linkerSettings: [.linkedLibrary("seccomp")]),
+
         .target(name: "CPrefetch"),
 
         .target(name: "HostFiles", swiftSettings: base),
@@ -55,7 +57,8 @@ let package = Package(
         .target(
             name: "Recorder",
             dependencies: [
-                "CPcap", "CLibBPF", "CLinux", "HostFiles", "NetworkTypes", "PcapReader", "KernelEvents", log,
+                "CPcap", "CLibBPF", "CLinux", "CSandbox", "HostFiles", "NetworkTypes", "PcapReader", "KernelEvents",
+                log,
             ],
             swiftSettings: base),
         .target(name: "CLaboratory"),

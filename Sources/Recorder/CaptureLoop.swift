@@ -51,7 +51,7 @@ final class CaptureLoop {
         var interfaces: [CapturedInterface] = []
         for interface in options.interfaces { interfaces.append(try CapturedInterface(interface, options)) }
         self.interfaces = interfaces
-        file = try OutputFile(options.capture, until: stopping)
+        file = try OutputFile(options.capture, of: options.owner, until: stopping)
         watch = FileWatch(file)
         started = clockNanoseconds(CLOCK_REALTIME)
         opened = clockNanoseconds(CLOCK_MONOTONIC)

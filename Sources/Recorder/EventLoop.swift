@@ -53,7 +53,7 @@ final class EventLoop {
         self.stopping = stopping
         self.bulletin = bulletin
         firstClock = clocks.last
-        file = try OutputFile(options.events, until: stopping)
+        file = try OutputFile(options.events, of: options.owner, until: stopping)
         watch = FileWatch(file)
         series = options.series
         number = options.series?.current ?? 0

@@ -45,7 +45,8 @@ final class OutputFile {
     /// Nanoseconds after which a pipe that nobody reads is given up, once the recording is to end.
     private static let patience: Int64 = 2_000_000_000
 
-    init(_ output: RecordingOutput, until stopping: StopFlag? = nil) throws(RecorderError) {
+    /// - Parameter owner: whose it is to be; nil for who makes it.
+    init(_ output: RecordingOutput, of owner: FileOwner? = nil, until stopping: StopFlag? = nil) throws(RecorderError) {
         name = output.name
         self.stopping = stopping
         switch output {
@@ -57,6 +58,12 @@ final class OutputFile {
             do throws(RecorderError) {
                 (earlier, temporaryName) = try Self.earlierFile(place)
                 descriptor = try Self.create(temporaryName ?? place.name, in: place)
+                if let owner, fchown(descriptor, owner.user, owner.group) != 0 {
+                    let reason = RecorderError.systemReason
+                    unlinkat(place.directory, temporaryName ?? place.name, 0)
+                    close(descriptor)
+                    throw RecorderError.cannotWrite(path: path, reason: reason)
+                }
             } catch {
                 close(place.directory)
                 throw error

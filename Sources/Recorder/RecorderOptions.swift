@@ -28,6 +28,8 @@ public struct RecorderOptions: Sendable {
             events = .file(series.path(.events, series.current))
         }
     }
+    /// Whose the files are to be; nil for who records.
+    public var owner: FileOwner?
     /// Wait for interfaces that are not there, or come back.
     public var waits = false
     /// A pcap-filter(7) expression; empty for every packet.

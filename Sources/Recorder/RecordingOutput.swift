@@ -1,3 +1,13 @@
+/// A user and a group by their numbers.
+public struct FileOwner: Sendable, Equatable {
+    public var user: UInt32
+    public var group: UInt32
+    public init(user: UInt32, group: UInt32) {
+        self.user = user
+        self.group = group
+    }
+}
+
 /// Where one of a recording's two streams goes.
 public enum RecordingOutput: Sendable, Equatable {
     /// A regular file, which is made or replaced. Links, pipes and devices are refused: whoever can write to the directory may

@@ -23,6 +23,9 @@ struct RecordCommand: ParsableCommand {
             Files and directories are made for the owner alone. Symbolic links, pipes and devices in their place are \
             refused. If a file is deleted meanwhile, recording goes on in a new one, and what was in it counts as lost.
 
+            Once everything is open and COMMAND runs, the recorder gives up the privileges that it no longer needs, for good \
+            (docs/security.md); COMMAND keeps those of the caller.
+
             By default the capture holds only TCP segments with SYN, FIN or RST, over IPv4 and IPv6. That leaves out data \
             and pure acknowledgments, TCP inside tunnels, and IPv6 segments with a hop-by-hop header. The kernel's events \
             name the cause without them, but a RST that this host did not send can only be judged by such packets. Use \
@@ -50,6 +53,9 @@ struct RecordCommand: ParsableCommand {
     @OptionGroup(title: "Dividing a long recording")
     var rotation: RotationOptions
 
+    @OptionGroup(title: "Privileges")
+    var sandbox: SandboxOptions
+
     @Option(name: [.customShort("c"), .long], help: "Stop after this many packets.")
     var count: Int?
 
@@ -70,12 +76,14 @@ struct RecordCommand: ParsableCommand {
     }
 
     func run() throws {
+        let owner = try sandbox.owner()
         let (directory, isNew) = try outputDirectory()
+        if isNew, let owner { SandboxOptions.give(directory, to: owner) }
         // A reader of the events that is gone is reported as a failure, and must not cost the end of the capture.
         if events == "-" { signal(SIGPIPE, SIG_IGN) }
         let outcome: RecordingSession.Result
         do {
-            outcome = try record(in: directory)
+            outcome = try record(in: directory, for: owner)
         } catch {
             // A recorder that cannot begin leaves nothing behind; a directory that is not empty stays.
             if isNew { rmdir(directory.pathBytes) }
@@ -88,12 +96,13 @@ struct RecordCommand: ParsableCommand {
         if isIncomplete { throw ExitCode(2) }
     }
 
-    private func record(in directory: String) throws -> RecordingSession.Result {
+    private func record(in directory: String, for owner: FileOwner?) throws -> RecordingSession.Result {
         let program = try command.first.map(ChildCommand.locate)
         let paths = (capture: capture ?? "\(directory)/capture.pcapng", events: events ?? "\(directory)/events.jsonl")
         let events = paths.events == "-" ? RecordingOutput.standardOutput : .file(paths.events)
         var options = try recording.recorderOptions(capture: .file(paths.capture), events: events)
         options.packetLimit = count
+        options.owner = owner
         if let limits = rotation.limits {
             options.series = FileSeries(in: directory, limits) { log.info("\($0)") }
         } else if !force {
@@ -101,6 +110,14 @@ struct RecordCommand: ParsableCommand {
         }
         var session = RecordingSession(options, duration: recording.duration)
         session.readyFile = readyFile
+        let (all, isDivided, runsCommand) = (options, options.series != nil, program != nil)
+        let folders = [paths.capture, paths.events].filter { $0 != "-" }.map { path in
+            path.contains("/") ? String(path[..<path.lastIndex(of: "/")!]) : "."
+        }
+        session.confine = {
+            try sandbox.enter(
+                all, directories: isDivided ? [directory] : [], others: folders, runsCommand: runsCommand)
+        }
         if let program { session.command = (program, command) }
         return try session.run()
     }

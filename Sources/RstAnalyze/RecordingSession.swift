@@ -14,6 +14,8 @@ struct RecordingSession {
     var readyFile: String?
     /// The file to run, and its arguments including its name.
     var command: (path: String, arguments: [String])?
+    /// Gives up rights, once everything is open and the command runs.
+    var confine: (() throws -> Void)?
     /// Whether not to log the interfaces when recording begins.
     var isQuiet = false
 
@@ -63,6 +65,13 @@ struct RecordingSession {
             }
         } else if !isQuiet {
             log.info("recording on \(names), Ctrl-C to stop")
+        }
+        do {
+            try confine?()
+        } catch {
+            if let child { _ = child.end(with: SIGTERM) }
+            _ = recorder.stop()
+            throw error
         }
         let reason = stop.wait()
         var status: Int32?

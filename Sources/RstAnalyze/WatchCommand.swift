@@ -3,6 +3,7 @@ import CLinux
 import Correlator
 import Dispatch
 import Glibc
+import HostFiles
 import InputFiles
 import KernelEvents
 import Logging
@@ -18,7 +19,8 @@ struct WatchCommand: ParsableCommand {
                       rst-analyze watch -i eth0 --port 443 --certainty proven
 
             Without -i, only the kernel's events are watched, which show what this host sends; with it, also RSTs that come \
-            from elsewhere, judged by their packets. Nothing is written to disk. Needs root.
+            from elsewhere, judged by their packets. Nothing is written to disk. Needs root, which it gives up as far as it can \
+            once the hooks are attached (docs/security.md).
             """)
 
     @Option(
@@ -79,6 +81,9 @@ struct WatchCommand: ParsableCommand {
     @Option(help: "Size of the ring buffer for kernel events, in KiB.")
     var ringSize: UInt32 = 16_384
 
+    @OptionGroup(title: "Privileges")
+    var sandbox: SandboxOptions
+
     @OptionGroup(title: "Narrowing")
     var filters: FilterOptions
 
@@ -105,6 +110,9 @@ struct WatchCommand: ParsableCommand {
         _ = try filters.filter(span: (0, 0), own: [0], zone: text.tz)
         if top, isatty(STDOUT_FILENO) == 0 { throw ValidationError("--top needs a terminal") }
         let counts = metrics != nil || metricsFile != nil ? MetricsHub() : nil
+        if let owner = try sandbox.owner(), let spool, mkdir(spool.pathBytes, 0o700) == 0 {
+            SandboxOptions.give(spool, to: owner)
+        }
         let (files, server) = try open(counts)
         defer { server?.stop() }
         let (events, capture) = (try Pipe(), try Pipe())
@@ -131,6 +139,18 @@ struct WatchCommand: ParsableCommand {
         // The recorder has opened them for itself: their end is its end.
         events.closeWriteEnd()
         capture.closeWriteEnd()
+        func parent(_ path: String) -> String {
+            path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
+        }
+        do {
+            try sandbox.enter(
+                options, directories: [spool, metricsFile.map(parent)].compactMap(\.self),
+                others: [spool.map(parent)].compactMap(\.self))
+        } catch {
+            ending.begin()
+            _ = ending.wait()
+            throw error
+        }
         let place = interfaces.isEmpty ? "kernel events" : "kernel events and \(interfaces.joined(separator: ", "))"
         log.info("watching \(place)\(options.scope.isEmpty ? "" : " of \(options.scope)"), Ctrl-C to stop")
         ServiceManager.notify("READY=1")

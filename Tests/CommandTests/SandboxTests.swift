@@ -1,0 +1,208 @@
+import Foundation
+import Testing
+
+/// A recorder gives up what it no longer needs, and goes on recording, dividing its files, reading rules and ending its command.
+@Suite(.serialized, .enabled(if: geteuid() == 0, "recording needs root"))
+struct SandboxTests {
+    /// In namespaces of its own. `begin DIR [OPTIONS]` as in `RecordFaultTests`; it returns once the recorder is confined, and
+    /// `rights` prints what /proc says of all its threads, each different line once.
+    private static func script(_ text: String, in folder: URL) throws -> Program.Result {
+        let functions = """
+            pid=
+            trap '[ -z "$pid" ] || kill -KILL $pid 2>/dev/null' EXIT
+            mount -t tmpfs none /run
+            ip link set lo up
+            wait_for() { n=0; until "$@"; do n=$((n + 1)); [ $n -lt 300 ] || { echo "waited in vain: $*"; exit 9; }; sleep 0.1; done; }
+            confined() { grep -q '^Seccomp:.2' /proc/$pid/status; }
+            begin() { dir=$1; shift; env --default-signal "$RST" record -o "$dir" --ready-file "$dir.ready" "$@" 2>"$dir.err" & pid=$!
+                wait_for [ -e "$dir.ready" -o ! -d "/proc/$pid" ]; }
+            rights() { cat /proc/$pid/task/*/status | grep -E "$1" | sort -u; }
+            has() { python3 -c "import sys; print(int(sys.argv[1], 16) >> int(sys.argv[2]) & 1)" "$(awk '/^CapEff/ { print $2 }' /proc/$pid/status)" $1; }
+            finish() { wait $pid; echo "status $?"; }
+            reset() { python3 -c "import socket
+            for i in range($1):
+              s=socket.socket(); s.connect_ex(('127.0.0.1',9)); s.close()"; }
+
+            """
+        return try Program.run(
+            more: ["-n", "-m", "env", "RST=\(Program.path)", "sh", "-c", functions + text],
+            executable: "/usr/bin/unshare", in: folder)
+    }
+
+    /// CAP_PERFMON, CAP_BPF, CAP_CHOWN, CAP_SETUID, CAP_SYS_MODULE, CAP_DAC_OVERRIDE.
+    private static let gone = [38, 39, 0, 7, 16, 1]
+
+    @Test func allThreadsAreConfinedAndTheRecordingIsWhole() throws {
+        try Program.withFolder { folder in
+            let result = try Self.script(
+                """
+                begin rec -i lo --netns own --rotate-time 1s --keep 100
+                wait_for confined
+                rights '^(NoNewPrivs|Seccomp):' | tr -d '\\t'
+                [ "$(rights '^CapEff' | wc -l)" = 1 ] && [ "$(rights '^CapEff' | cut -f 2)" = "$(rights '^CapPrm' | cut -f 2)" ] && echo same
+                for c in \(Self.gone.map(String.init).joined(separator: " ")) 21; do has $c; done | tr -d '\n'; echo
+                for i in 1 2 3; do reset 4; sleep 1.1; done
+                kill -INT $pid; finish
+                ls rec | grep -c capture
+                """, in: folder)
+            let lines = result.output.split(separator: "\n").map(String.init)
+            let errors = try String(contentsOf: folder.appending(path: "rec.err"), encoding: .utf8)
+            try #require(lines.count == 6, "\(result.output)\(result.errors)\(errors)")
+            #expect(lines[0] == "NoNewPrivs:1" && lines[1] == "Seccomp:2" && lines[2] == "same", "\(result.output)")
+            #expect(lines[3] == "0000000", "\(result.output)")
+            #expect(lines[4] == "status 0" && (Int(lines[5]) ?? 0) >= 3, "\(result.output)\(errors)")
+            #expect(!errors.contains("cannot") && !errors.contains("ermission"), "\(errors)")
+            let report = try Program.run("report", "rec", "--format", "json", in: folder)
+            #expect(report.status == 0 && report.output.contains(#""closed-port":12"#), "\(report.errors)")
+        }
+    }
+
+    /// The firewall tools are run, and the rules of another namespace read, with what is left.
+    @Test func rulesAreStillRead() throws {
+        try Program.withFolder { folder in
+            let result = try Self.script(
+                """
+                begin rec -i lo --netns all
+                wait_for confined
+                has 21
+                nft -f - <<'END'
+                table inet t {
+                  chain c {
+                    type filter hook input priority 0
+                    tcp dport 9 reject with tcp reset comment "no discard"
+                  }
+                }
+                END
+                reset 2; sleep 1
+                kill -INT $pid; finish
+                """, in: folder)
+            #expect(result.output == "1\nstatus 0\n", "\(result.output)\(result.errors)")
+            let events = try String(contentsOf: folder.appending(path: "rec/events.jsonl"), encoding: .utf8)
+            #expect(events.contains("no discard"), "the rules were not read")
+            let report = try Program.run("report", "rec", "--format", "json", in: folder)
+            #expect(report.output.contains("no discard"), "\(report.output)")
+        }
+    }
+
+    @Test func anotherUserRecordsOn() throws {
+        try Program.withFolder { folder in
+            let result = try Self.script(
+                """
+                chmod 755 .
+                begin rec -i lo --user nobody --rotate-time 1s --keep 100
+                wait_for confined
+                rights '^(Uid|Gid|Groups):' | tr '\\t' ' '
+                nft -f - <<'END'
+                table inet t {
+                  chain c {
+                    type filter hook input priority 0
+                    tcp dport 9 reject with tcp reset comment "no discard"
+                  }
+                }
+                END
+                for i in 1 2 3; do reset 4; sleep 1.1; done
+                kill -INT $pid; finish
+                stat -c '%U %a' rec rec/* | sort -u
+                """, in: folder)
+            let errors = try String(contentsOf: folder.appending(path: "rec.err"), encoding: .utf8)
+            #expect(
+                result.output == """
+                    Gid: 65534 65534 65534 65534
+                    Groups: 65534\u{20}
+                    Uid: 65534 65534 65534 65534
+                    status 0
+                    nobody 600
+                    nobody 700
+
+                    """, "\(result.output)\(result.errors)\(errors)")
+            let report = try Program.run("report", "rec", "--format", "json", in: folder)
+            #expect(report.output.contains("no discard") && report.output.contains(#""netfilter-reject":12"#))
+        }
+    }
+
+    @Test func aDirectoryThatTheUserCannotWriteIsAnError() throws {
+        try Program.withFolder { folder in
+            let result = try Self.script(
+                """
+                mkdir -m 700 rec
+                "$RST" record -i lo -o rec --user nobody --rotate-time 1s; echo "status $?"
+                "$RST" record -i lo -o rec --user no-such-user; echo "status $?"
+                """, in: folder)
+            #expect(result.output == "status 1\nstatus 1\n", "\(result.output)")
+            #expect(
+                result.errors.contains("nobody must be able to make files in rec: chown nobody rec"), "\(result.errors)"
+            )
+            #expect(result.errors.contains("there is no user no-such-user"))
+        }
+    }
+
+    /// COMMAND has the rights of the caller, and can be ended though it has become somebody else.
+    @Test func aCommandKeepsItsRights() throws {
+        try Program.withFolder { folder in
+            let result = try Self.script(
+                """
+                "$RST" record -i lo -o rec -- sh -c 'sleep 1; grep -E "^(NoNewPrivs|Seccomp|CapEff):" /proc/self/status | tr -d "\\t"'
+                echo "status $?"
+                grep ^CapEff: /proc/self/status | tr -d '\\t'
+                "$RST" record -i lo -o rec2 --duration 2s -- setpriv --reuid=65534 --clear-groups sleep 60 2>err; echo "status $?"
+                pgrep -c -x sleep -u 65534
+                """, in: folder)
+            let lines = result.output.split(separator: "\n").map(String.init)
+            try #require(lines.count == 7, "\(result.output)\(result.errors)")
+            #expect(lines[0] == lines[4] && lines[1] == "NoNewPrivs:0" && lines[2] == "Seccomp:0", "\(result.output)")
+            #expect(lines[3] == "status 0" && lines[5] == "status 0" && lines[6] == "0", "\(result.output)")
+        }
+    }
+
+    @Test func nothingIsGivenUpWithoutASandbox() throws {
+        try Program.withFolder { folder in
+            let result = try Self.script(
+                """
+                begin rec -i lo --no-sandbox
+                sleep 0.5
+                rights '^(NoNewPrivs|Seccomp):' | tr -d '\\t'
+                has 39
+                kill -INT $pid; finish
+                """, in: folder)
+            #expect(
+                result.output == "NoNewPrivs:0\nSeccomp:0\n1\nstatus 0\n", "\(result.output)")
+        }
+    }
+
+    /// An interface that comes later is captured with what is left.
+    @Test func interfacesThatComeAreCaptured() throws {
+        try Program.withFolder { folder in
+            let result = try Self.script(
+                """
+                begin rec -i veth9 --wait
+                wait_for confined
+                ip link add veth9 type veth peer veth8 && ip link set veth9 up
+                wait_for grep -q 'veth9 is captured' rec.err
+                kill -INT $pid; finish
+                """, in: folder)
+            #expect(result.output == "status 0\n", "\(result.output)\(result.errors)")
+        }
+    }
+
+    @Test func watchIsConfinedToo() throws {
+        try Program.withFolder { folder in
+            let result = try Self.script(
+                """
+                "$RST" watch --spool spool --spool-file-time 1s --metrics 9469 --user nobody 2>err & pid=$!
+                wait_for confined
+                rights '^(NoNewPrivs|Uid):' | tr '\\t' ' '
+                reset 5
+                wait_for sh -c 'ls spool/*.ndjson >/dev/null 2>&1'
+                python3 -c "import urllib.request
+                print(urllib.request.urlopen('http://127.0.0.1:9469/metrics', timeout=10).read().decode().count('closed-port') > 0)"
+                kill -INT $pid; finish
+                stat -c %U spool spool/* | sort -u
+                cat spool/*.ndjson | grep -c '"cause":"closed-port"'
+                """, in: folder)
+            let errors = try String(contentsOf: folder.appending(path: "err"), encoding: .utf8)
+            #expect(
+                result.output == "NoNewPrivs: 1\nUid: 65534 65534 65534 65534\nTrue\nstatus 0\nnobody\n5\n",
+                "\(result.output)\(result.errors)\(errors)")
+        }
+    }
+}
