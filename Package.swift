@@ -57,7 +57,8 @@ let package = Package(
         .target(
             name: "Recorder",
             dependencies: [
-                "CPcap", "CLibBPF", "CLinux", "CSandbox", "HostFiles", "NetworkTypes", "PcapReader", "KernelEvents",
+                "CPcap", "CLibBPF", "CLinux", "CSandbox", "CZstd", "HostFiles", "NetworkTypes", "PcapReader",
+                "KernelEvents",
                 log,
             ],
             swiftSettings: base),
@@ -95,7 +96,8 @@ let package = Package(
             dependencies: ["Correlator", "KernelEvents", "PcapReader", "NetworkTypes"],
             swiftSettings: base),
         .testTarget(
-            name: "RecorderTests", dependencies: ["Recorder", "HostFiles", "KernelEvents"], swiftSettings: base),
+            name: "RecorderTests", dependencies: ["CZstd", "Recorder", "HostFiles", "KernelEvents"], swiftSettings: base
+        ),
         .testTarget(
             name: "ReportingTests", dependencies: ["Reporting", "Correlator", "JSONText", "NetworkTypes"],
             swiftSettings: base),

@@ -13,6 +13,9 @@ package enum RecordingStream: Int, CaseIterable, Sendable {
         return "\(self)-\(String(repeating: "0", count: max(0, 6 - digits.count)))\(digits)\(ending)"
     }
 
+    /// What follows the name of events that are compressed.
+    package static let compressedEnding = ".zst"
+
     /// The number in the name of a file; nil for another file.
     package func number(_ name: String) -> Int? {
         let prefix = "\(self)-"

@@ -85,7 +85,7 @@ public struct InputLoader {
     private static func recordingsFirst(_ files: [Candidate]) -> [Int] {
         // Who writes into pipes may expect that they are read in their order.
         func isFirst(_ file: Candidate) -> Bool {
-            file.path.hasSuffix(".jsonl") && Argument.type(of: file.path) == S_IFREG
+            [".jsonl", ".jsonl.zst"].contains(where: file.path.hasSuffix) && Argument.type(of: file.path) == S_IFREG
         }
         let first = files.indices.filter { isFirst(files[$0]) }
         return first + Set(files.indices).subtracting(first).sorted()

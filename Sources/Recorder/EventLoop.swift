@@ -53,7 +53,7 @@ final class EventLoop {
         self.stopping = stopping
         self.bulletin = bulletin
         firstClock = clocks.last
-        file = try OutputFile(options.events, of: options.owner, until: stopping)
+        file = try OutputFile(options.events, of: options.owner, compresses: options.compressesEvents, until: stopping)
         watch = FileWatch(file)
         series = options.series
         number = options.series?.current ?? 0
@@ -286,10 +286,11 @@ final class EventLoop {
     private func lookAfterFile() throws(RecorderError) {
         guard let message = watch.look() else { return }
         guard watch.isDeleted else { return bulletin.tell(message) }
-        let count = written - before.events
+        let count = converter.events - before.events
         try file.makeAnew()
         bulletin.tell("\(message), with \(count) events: recording goes on in a new file")
         let now = clockNanoseconds(CLOCK_MONOTONIC)
+        written = converter.events
         before = (written, lost)
         deletedEvents += count
         // Nothing is known of what came before.
@@ -367,11 +368,13 @@ final class EventLoop {
         }
         converter.append(footer: footer)
         try flush()
+        try file.finish()
+        written = converter.events
         if detached != nil { series?.complete(.events, number, now: lastClock) }
     }
 
     private func flush() throws(RecorderError) {
         try converter.takeLines { bytes throws(RecorderError) in try file.write(bytes) }
-        written = converter.events
+        if file.isSettled { written = converter.events }
     }
 }

@@ -19,13 +19,17 @@ public final class FileSeries: Sendable {
         public var totalSize: Int?
         /// Nanoseconds that are kept in case they are asked for; everything else is let go of.
         public var flight: Int64?
+        /// The events are compressed, and their names say so.
+        public var compresses = false
         public init() {}
     }
 
     typealias Stream = RecordingStream
 
     public let directory: String
-    let limits: Limits
+    public let limits: Limits
+    /// The number of the first pair.
+    public let first: Int
     /// Which recording the files are of.
     let id: String
     private let state: Mutex<State>
@@ -52,7 +56,7 @@ public final class FileSeries: Sendable {
         self.limits = limits
         self.tell = tell
         id = String(UInt64.random(in: 1 ... .max), radix: 16)
-        let first = (Self.numbers(in: directory).max() ?? 0) + 1
+        first = (Self.numbers(in: directory).max() ?? 0) + 1
         state = Mutex(
             State(current: first, begun: clockNanoseconds(CLOCK_MONOTONIC), completed: [first - 1, first - 1]))
     }
@@ -63,7 +67,15 @@ public final class FileSeries: Sendable {
     /// The pair that is to be written now.
     var current: Int { state.withLock(\.current) }
 
-    func path(_ stream: Stream, _ number: Int) -> String { "\(directory)/\(stream.name(number))" }
+    func path(_ stream: Stream, _ number: Int) -> String {
+        let ending = stream == .events && limits.compresses ? Stream.compressedEnding : ""
+        return "\(directory)/\(stream.name(number))\(ending)"
+    }
+
+    /// The names that the files of a pair may have: an earlier recording in the directory may have been compressed, or not.
+    private static func names(_ number: Int) -> [String] {
+        Stream.allCases.map { $0.name(number) } + [Stream.events.name(number) + Stream.compressedEnding]
+    }
 
     /// The number of the pair to go on to; nil as long as the stream is to go on with the one it has.
     ///
@@ -124,11 +136,11 @@ public final class FileSeries: Sendable {
         }
         var count = 0
         for number in Self.numbers(in: directory).sorted() where number <= last {
-            for stream in Stream.allCases {
-                if rename(path(stream, number).pathBytes, "\(target)/\(stream.name(number))".pathBytes) == 0 {
+            for name in Self.names(number) {
+                if rename("\(directory)/\(name)".pathBytes, "\(target)/\(name)".pathBytes) == 0 {
                     count += 1
                 } else if errno != ENOENT {
-                    tell("cannot move \(path(stream, number)): \(RecorderError.systemReason)")
+                    tell("cannot move \(directory)/\(name): \(RecorderError.systemReason)")
                 }
             }
         }
@@ -139,7 +151,7 @@ public final class FileSeries: Sendable {
         let (ends, complete, current) = state.withLock { ($0.ends, $0.completed.min() ?? 0, $0.current) }
         let kept = limits.keep.map { complete < current ? $0 - 1 : $0 } ?? .max
         var pairs: [(number: Int, size: Int)] = Self.numbers(in: directory).sorted().map { number in
-            (number, Stream.allCases.reduce(0) { $0 + Self.size(path($1, number)) })
+            (number, Self.names(number).reduce(0) { $0 + Self.size("\(directory)/\($1)") })
         }
         // What is being written is not touched.
         pairs.removeAll { $0.number > complete }
@@ -158,7 +170,7 @@ public final class FileSeries: Sendable {
         state.withLock { state in for number in gone { state.ends[number] = nil } }
     }
 
-    private func remove(_ number: Int) { for stream in Stream.allCases { unlink(path(stream, number).pathBytes) } }
+    private func remove(_ number: Int) { for name in Self.names(number) { unlink("\(directory)/\(name)".pathBytes) } }
 
     private static func size(_ path: String) -> Int {
         var status = stat()
@@ -174,7 +186,9 @@ public final class FileSeries: Sendable {
             let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
                 String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
             }
-            if let number = Stream.capture.number(name) ?? Stream.events.number(name) { numbers.insert(number) }
+            let plain =
+                name.hasSuffix(Stream.compressedEnding) ? String(name.dropLast(Stream.compressedEnding.count)) : name
+            if let number = Stream.capture.number(name) ?? Stream.events.number(plain) { numbers.insert(number) }
         }
         return numbers
     }

@@ -18,6 +18,9 @@ final class OutputFile {
     /// The earlier file, whose lock keeps other recorders away; -1 if there is none.
     private var earlier: Int32 = -1
     private var isCommitted = false
+    /// Nil if bytes are written as they are.
+    private let compressor: ZstdStream?
+    private var isBroken = false
     /// A pipe whose reader may stand still.
     private let mayBlock: Bool
     /// Once it is set, a pipe that nobody reads is given up.
@@ -45,9 +48,14 @@ final class OutputFile {
     /// Nanoseconds after which a pipe that nobody reads is given up, once the recording is to end.
     private static let patience: Int64 = 2_000_000_000
 
-    /// - Parameter owner: whose it is to be; nil for who makes it.
-    init(_ output: RecordingOutput, of owner: FileOwner? = nil, until stopping: StopFlag? = nil) throws(RecorderError) {
+    /// - Parameters:
+    ///   - owner: whose it is to be; nil for who makes it.
+    ///   - compresses: write zstd.
+    init(
+        _ output: RecordingOutput, of owner: FileOwner? = nil, compresses: Bool = false, until stopping: StopFlag? = nil
+    ) throws(RecorderError) {
         name = output.name
+        compressor = compresses ? ZstdStream() : nil
         self.stopping = stopping
         switch output {
         case .descriptor(let number, _):
@@ -92,9 +100,26 @@ final class OutputFile {
     }
 
     func write(_ bytes: [UInt8]) throws(RecorderError) {
-        var done = 0
+        guard let compressor else { return try writeRaw(bytes[...]) }
+        try compressor.write(bytes, now: clockNanoseconds(CLOCK_MONOTONIC)) { part throws(RecorderError) in
+            try writeRaw(part)
+        }
+    }
+
+    /// What was written is all of the file.
+    func finish() throws(RecorderError) {
+        try compressor?.finish { part throws(RecorderError) in try writeRaw(part) }
+    }
+
+    /// Whether the kernel has all that was written: what is compressed waits for more.
+    var isSettled: Bool { compressor?.isSettled ?? true }
+
+    private func writeRaw(_ bytes: ArraySlice<UInt8>) throws(RecorderError) {
+        // What comes after a gap in a frame cannot be read.
+        if isBroken { throw RecorderError.cannotWrite(path: name, reason: "an earlier part could not be written") }
+        var done = bytes.startIndex
         var givenUp: Int64?
-        while done < bytes.count {
+        while done < bytes.endIndex {
             let count = bytes[done...].withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
             if count > 0 {
                 done += count
@@ -105,6 +130,7 @@ final class OutputFile {
             } else if count < 0, errno == EAGAIN, mayBlock {
                 try waitForReader(&givenUp)
             } else {
+                isBroken = compressor != nil
                 throw failure()
             }
         }
@@ -152,6 +178,7 @@ final class OutputFile {
         close(descriptor)
         descriptor = new
         size = 0
+        compressor?.startAgain()
     }
 
     /// Goes on with another file of the same directory; this one is complete.

@@ -30,6 +30,8 @@ public struct RecorderOptions: Sendable {
     }
     /// Whose the files are to be; nil for who records.
     public var owner: FileOwner?
+    /// Write the events as zstd.
+    public var compressesEvents = false
     /// Wait for interfaces that are not there, or come back.
     public var waits = false
     /// A pcap-filter(7) expression; empty for every packet.

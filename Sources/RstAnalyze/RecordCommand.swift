@@ -98,10 +98,14 @@ struct RecordCommand: ParsableCommand {
 
     private func record(in directory: String, for owner: FileOwner?) throws -> RecordingSession.Result {
         let program = try command.first.map(ChildCommand.locate)
-        let paths = (capture: capture ?? "\(directory)/capture.pcapng", events: events ?? "\(directory)/events.jsonl")
+        let paths = (
+            capture: capture ?? "\(directory)/capture.pcapng",
+            events: events ?? "\(directory)/events.jsonl\(rotation.compress == nil ? "" : ".zst")"
+        )
         let events = paths.events == "-" ? RecordingOutput.standardOutput : .file(paths.events)
         var options = try recording.recorderOptions(capture: .file(paths.capture), events: events)
         options.packetLimit = count
+        options.compressesEvents = rotation.compress != nil
         options.owner = owner
         if let limits = rotation.limits {
             options.series = FileSeries(in: directory, limits) { log.info("\($0)") }
@@ -110,6 +114,7 @@ struct RecordCommand: ParsableCommand {
         }
         var session = RecordingSession(options, duration: recording.duration)
         session.readyFile = readyFile
+        session.triggers = Set(rotation.trigger.flatMap(\.causes))
         let (all, isDivided, runsCommand) = (options, options.series != nil, program != nil)
         let folders = [paths.capture, paths.events].filter { $0 != "-" }.map { path in
             path.contains("/") ? String(path[..<path.lastIndex(of: "/")!]) : "."

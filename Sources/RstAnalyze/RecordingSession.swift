@@ -1,4 +1,5 @@
 import ArgumentParser
+import Correlator
 import Dispatch
 import Glibc
 import HostFiles
@@ -14,6 +15,8 @@ struct RecordingSession {
     var readyFile: String?
     /// The file to run, and its arguments including its name.
     var command: (path: String, arguments: [String])?
+    /// Causes for which a flight recorder keeps what it has.
+    var triggers: Set<Cause> = []
     /// Gives up rights, once everything is open and the command runs.
     var confine: (() throws -> Void)?
     /// Whether not to log the interfaces when recording begins.
@@ -73,6 +76,7 @@ struct RecordingSession {
             _ = recorder.stop()
             throw error
         }
+        let trigger = triggers.isEmpty ? nil : options.series.map { CauseTrigger($0, triggers) }
         let reason = stop.wait()
         var status: Int32?
         if let child {
@@ -89,7 +93,8 @@ struct RecordingSession {
         let summary = recorder.stop()
         if let series = options.series {
             let isFailed = status ?? 0 != 0 || summary.failure != nil
-            series.finish(saving: series.isFlight && isFailed ? SaveSignal.name() : nil)
+            let isTriggered = trigger?.finish() ?? false
+            series.finish(saving: series.isFlight && (isFailed || isTriggered) ? SaveSignal.name() : nil)
         }
         return Result(summary: summary, commandStatus: status)
     }

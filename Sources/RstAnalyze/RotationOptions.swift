@@ -27,6 +27,19 @@ struct RotationOptions: ParsableArguments {
             """, valueName: "time"))
     var flight: TimeLength?
 
+    @Option(
+        help: ArgumentHelp(
+            """
+            With --flight, do the same when a RST of one of these causes or categories occurs; RSTs within the time of \
+            --flight after that are kept together once it is over.
+            """, valueName: "causes"), transform: CauseWords.init)
+    var trigger: [CauseWords] = []
+
+    enum Compression: String, ExpressibleByArgument, CaseIterable { case zstd }
+
+    @Option(help: "Compress the events: zstd. Their file is then called events.jsonl.zst.")
+    var compress: Compression?
+
     /// Of the smallest file, bytes: a header of a host with many interfaces and rules should fit.
     private static let smallest = 64 << 10
 
@@ -49,6 +62,10 @@ struct RotationOptions: ParsableArguments {
                 throw ValidationError("--total-size must be at least 4 times --rotate-size")
             }
         }
+        if !trigger.isEmpty, flight == nil { throw ValidationError("--trigger needs --flight") }
+        if !trigger.isEmpty, compress != nil {
+            throw ValidationError("--trigger and --compress cannot be combined: events are read while they are written")
+        }
         if let flight, flight.nanoseconds < 1_000_000_000 { throw ValidationError("--flight must be at least 1s") }
     }
 
@@ -61,6 +78,7 @@ struct RotationOptions: ParsableArguments {
         limits.keep = keep
         limits.totalSize = totalSize?.bytes
         limits.flight = flight?.nanoseconds
+        limits.compresses = compress != nil
         return limits
     }
 }

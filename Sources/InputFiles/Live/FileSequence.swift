@@ -22,6 +22,12 @@ struct FileSequence {
         self.stream = stream
     }
 
+    /// Of a divided recording, the files that come after a number.
+    init(_ stream: RecordingStream, in directory: String, after number: Int) {
+        self.init(stream, in: directory)
+        self.number = number
+    }
+
     /// What can be said of it at any time.
     var description: String { path ?? directory.map { "\($0)/\(stream.name)" } ?? "" }
 
@@ -32,7 +38,15 @@ struct FileSequence {
         guard let directory, path == nil || number != nil else { return nil }
         var next = self
         let names = namesInDirectory(directory)
-        if path == nil, names.contains(stream.name) {
+        // They cannot be followed, which whoever opens one says.
+        let compressed = names.filter {
+            $0.hasPrefix("\(stream)") && $0.hasSuffix(".jsonl" + RecordingStream.compressedEnding)
+        }
+        if stream == .events, let name = compressed.min() {
+            next.path = "\(directory)/\(name)"
+            return path == next.path ? nil : next
+        }
+        if path == nil, number == nil, names.contains(stream.name) {
             next.path = "\(directory)/\(stream.name)"
             return next
         }

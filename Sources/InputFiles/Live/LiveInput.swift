@@ -27,6 +27,18 @@ public final class LiveInput {
         correlator = LiveCorrelator(settlingTime: settlingTime)
     }
 
+    /// - Parameters:
+    ///   - directory: of a divided recording.
+    ///   - number: its files that come after this one are read.
+    public init(directory: String, after number: Int, settlingTime: Int64, memory: Int) {
+        awaited = []
+        self.memory = memory
+        files = RecordingStream.allCases.map {
+            LiveFile(FileSequence($0, in: directory, after: number), memory: memory)
+        }
+        correlator = LiveCorrelator(settlingTime: settlingTime)
+    }
+
     /// See `LiveCorrelator`.
     private static let patience: Int64 = 1_500_000_000
     /// Bytes of a pipe that may wait to be judged: the recorder has room of its own.
