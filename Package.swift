@@ -20,6 +20,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
     ],
     targets: [
         .systemLibrary(name: "CPcap", pkgConfig: "libpcap", providers: [.apt(["libpcap-dev"])]),
@@ -44,7 +45,12 @@ let package = Package(
         .target(name: "KernelEvents", dependencies: ["NetworkTypes", "JSONText"], swiftSettings: pure),
         .target(
             name: "Correlator", dependencies: ["NetworkTypes", "PcapReader", "KernelEvents"], swiftSettings: pure),
-        .target(name: "Reporting", dependencies: ["NetworkTypes", "JSONText", "Correlator"], swiftSettings: pure),
+        .target(
+            name: "Reporting",
+            dependencies: [
+                "NetworkTypes", "JSONText", "Correlator", .product(name: "Mustache", package: "swift-mustache"),
+            ],
+            swiftSettings: pure),
 
         .target(
             name: "CaptureFile",
@@ -103,8 +109,8 @@ let package = Package(
             swiftSettings: base),
         .testTarget(
             name: "GoldenTests",
-            dependencies: ["Correlator", "Reporting", "InputFiles"],
-            exclude: ["Text"],
+            dependencies: ["Correlator", "NetworkTypes", "Reporting", "InputFiles"],
+            exclude: ["Text", "Forms"],
             swiftSettings: base),
         .executableTarget(
             name: "SelftestRunner", dependencies: ["Laboratory", "Selftest"], path: "Tests/SelftestRunner",

@@ -112,6 +112,12 @@ public struct ResetList: Sendable, RandomAccessCollection {
         return reset
     }
 
+    /// The segments around a RST; nil if no capture has any. Few readers want them: they are no part of the entry.
+    public func ladder(at position: Int) -> Ladder? {
+        let id = rows[position].id
+        return source.builder?.ladder(of: source.groups[(originalIDs?[id] ?? id) - 1])
+    }
+
     /// Of those with a wall clock, when the first and the last were, nanoseconds since 1970-01-01 UTC.
     public var span: (first: Int64, last: Int64)? { rows.wallClockSpan }
 

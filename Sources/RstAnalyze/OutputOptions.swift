@@ -8,13 +8,13 @@ import Reporting
 
 /// The report's format and destination.
 struct OutputOptions: ParsableArguments {
-    enum Format: String, ExpressibleByArgument, CaseIterable { case text, json, ndjson, csv, markdown, pcapng }
+    enum Format: String, ExpressibleByArgument, CaseIterable { case text, json, ndjson, csv, markdown, html, pcapng }
 
     @Option(
         help: ArgumentHelp(
             """
-            Output format: text, json (rst-report/1), ndjson (rst-record/1, one line per RST), csv, markdown (for tickets), or \
-            pcapng (the capture with a comment on each RST, for Wireshark).
+            Output format: text, json (rst-report/1), ndjson (rst-record/1, one line per RST), csv, markdown (for tickets), \
+            html (one file for a browser), or pcapng (the capture with a comment on each RST, for Wireshark).
             """, valueName: "format"))
     var format = Format.text
 
@@ -101,6 +101,7 @@ struct OutputOptions: ParsableArguments {
                 report, to: put)
         case .markdown:
             try MarkdownReport(options: text.text(for: descriptor)).render(report) { try put(Array($0.utf8)) }
+        case .html: try HTMLReport(tool: Version.tool, options: text.text(for: descriptor)).render(report, to: put)
         case .pcapng: try copy?.write(to: put)
         }
         if output != nil { close(descriptor) }

@@ -1,5 +1,4 @@
 import Correlator
-import KernelEvents
 import NetworkTypes
 
 /// The list of single RSTs, on one line each if it fits.
@@ -70,7 +69,7 @@ struct ListText: Sendable {
         }
         let id = "#\(row.id)"
         let space = String(repeating: " ", count: max(0, idWidth - id.utf8.count) + 1)
-        let start = "\(id)\(space)\(time) \(page.flow(row.tuple))"
+        let start = "\(id)\(space)\(time) \(row.tuple.flow)"
         let words = verdict(row.cause, attribution.candidates, row.certainty)
         let rest = parts.isEmpty ? "" : "; " + parts.joined(separator: ", ")
         let color = TextReport.color(row.certainty)
@@ -97,63 +96,16 @@ struct ListText: Sendable {
 extension TextReport {
     /// The details of one RST, below its line.
     mutating func details(_ reset: Reset) {
-        wrap(reset.summary.printable, indent: 4)
-        if let advice = reset.advice { wrap("do: \(advice.printable)", indent: 4) }
-        if let process = reset.process {
-            let role = reset.owner == nil ? process.role.rawValue : "killer"
-            wrap("process: \(name(process).map { "\($0), \(role)" } ?? "none (kernel, no socket)")", indent: 4)
-        }
-        if let details = reset.process?.details { program(details) }
-        if let owner = reset.owner.flatMap(name) { wrap("owner: \(owner)", indent: 4) }
-        if let details = reset.owner?.details { program(details) }
-        if let location = reset.location { place(location) }
-        if let receiver = reset.receiver?.process, let named = name(receiver) {
-            wrap("receiver: \(named), \(receiver.role.rawValue)", indent: 4)
-        }
-        if let details = reset.receiver?.process?.details { program(details) }
-        for sighting in reset.sightings {
-            let place = sighting.interface.map { " on \($0.printable)" } ?? ""
-            let tuple = sighting.translated.map { ", as \(flow($0))" } ?? ""
-            wrap("seen: packet \(sighting.packet)\(place)\(tuple), \(sighting.file.printable)", indent: 4)
-        }
-        for open in reset.open { wrap("not known yet: \(open)", indent: 4) }
-        for fact in reset.evidence { wrap("\(fact.fact.printable) [\(fact.from)]", indent: 4) }
-        if let path = reset.path {
-            for (index, frame) in path.essential.enumerated() {
-                text += (index == 0 ? "    path: " : "        < ") + frame.printable + "\n"
+        var isFirstFrame = true
+        for detail in ResetDetails(reset).all {
+            switch detail.label {
+            case .summary: wrap(detail.text, indent: 4)
+            case .evidence: wrap("\(detail.text) [\(detail.place ?? "")]", indent: 4)
+            case .path:
+                text += (isFirstFrame ? "    path: " : "        < ") + detail.text + "\n"
+                isFirstFrame = false
+            default: wrap("\(detail.label.rawValue): \(detail.text)", indent: 4)
             }
         }
-    }
-
-    private func name(_ process: Reset.Process) -> String? {
-        guard let pid = process.pid, let comm = process.comm else { return nil }
-        let thread = process.thread.map { ", thread \($0.printable)" } ?? ""
-        return "\(comm.printable) (pid \(pid)\(thread))"
-    }
-
-    /// The program of a process, its user and its parent.
-    private mutating func program(_ details: ProcessRecord) {
-        var parts: [String] = []
-        if let arguments = details.arguments, !arguments.isEmpty {
-            let words = arguments.map { $0.isEmpty || $0.contains(where: \.isWhitespace) ? "'\($0)'" : $0 }
-            parts.append(words.joined(separator: " ") + (details.argumentsAreCut ? " …" : ""))
-        }
-        if let exe = details.exe, details.arguments?.first != exe { parts.append(exe) }
-        if let user = details.user ?? details.uid.map({ "uid \($0)" }) { parts.append("user \(user)") }
-        if let parent = details.parent { parts.append("started by \(parent.comm) (pid \(parent.pid))") }
-        if !parts.isEmpty { wrap("program: " + parts.joined(separator: ", ").printable, indent: 4) }
-    }
-
-    private mutating func place(_ location: Reset.Location) {
-        var parts: [String] = []
-        let identity = location.identity
-        if identity.container != nil, let name = location.shortName { parts.append(name) }
-        if let pod = identity.pod { parts.append("pod \(pod)".printable) }
-        if let unit = identity.unit, identity.container.map({ !unit.contains($0) }) ?? true {
-            parts.append("unit \(unit)".printable)
-        }
-        if let cgroup = location.cgroup { parts.append("cgroup \(cgroup)".printable) }
-        if let netns = location.netns { parts.append("netns \(netns)") }
-        wrap("where: " + parts.joined(separator: ", "), indent: 4)
     }
 }

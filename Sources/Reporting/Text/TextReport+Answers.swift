@@ -83,6 +83,33 @@ extension TextReport {
         }
     }
 
+    /// What is said of an answer, all of it printable.
+    struct AnswerWords {
+        /// Cause, candidates and certainty.
+        let verdict: String
+        let who: String
+        /// What its RSTs amount to together; nil without a pattern.
+        let pattern: String?
+        let meaning: String
+        let receiver: String?
+        let missing: String?
+        let advice: String?
+    }
+
+    func words(_ answer: Answer, _ example: Reset?) -> AnswerWords {
+        var received: String?
+        if let receiver = example?.receiver, answer.direction == .received || answer.count == 1 {
+            let beginning = answer.count == 1 ? "Received" : "For example received"
+            received = "\(beginning)\(receiver.sentence.dropFirst(8)).".printable
+        }
+        let missing = answer.certainty == .proven ? nil : example?.missing.first
+        return AnswerWords(
+            verdict: Reporting.verdict(answer.cause, answer.candidates, answer.certainty) + Self.following(answer),
+            who: (answer.pattern.map { "\($0.name): " } ?? "") + parties(answer),
+            pattern: answer.pattern?.sentence(answer), meaning: Self.meaning(answer, example), receiver: received,
+            missing: missing.map { "Missing: \($0.printable)." }, advice: answer.advice?.printable)
+    }
+
     private struct Block {
         let full: String
         /// Without its meaning and advice.
@@ -92,34 +119,24 @@ extension TextReport {
     private func block(_ answer: Answer, _ report: Report, _ width: Int) -> Block {
         let indent = width + 2
         let example = report.resets.entry(id: answer.example)
-        let words = verdict(answer.cause, answer.candidates, answer.certainty) + Self.following(answer)
-        let who = (answer.pattern.map { "\($0.name): " } ?? "") + parties(answer)
+        let words = words(answer, example)
         var brief = TextReport(options: options)
         brief.text = padLeft(answer.count.grouped, width) + "  "
-        let label = lines(words, indent: indent, hanging: indent).joined(separator: "\n").dropFirst(indent)
+        let label = lines(words.verdict, indent: indent, hanging: indent).joined(separator: "\n").dropFirst(indent)
         brief.text += brief.paint(String(label), Self.color(answer.certainty))
         let column = max(indent + label.columns + 2, indent + 34)
-        if !label.contains("\n"), column + who.columns <= options.width {
-            brief.text += String(repeating: " ", count: column - indent - label.columns) + who + "\n"
+        if !label.contains("\n"), column + words.who.columns <= options.width {
+            brief.text += String(repeating: " ", count: column - indent - label.columns) + words.who + "\n"
         } else {
             brief.text += "\n"
-            brief.wrap(who, indent: indent)
+            brief.wrap(words.who, indent: indent)
         }
         var full = brief
-        let pattern = answer.pattern?.sentence(answer)
-        let meaning = Self.meaning(answer, example)
-        full.wrap(pattern.map { "\($0) \(meaning)" } ?? meaning, indent: indent, hanging: indent)
-        if let pattern { brief.wrap(pattern, indent: indent, hanging: indent) }
-        if let receiver = example?.receiver, answer.direction == .received || answer.count == 1 {
-            let beginning = answer.count == 1 ? "Received" : "For example received"
-            full.wrap("\(beginning)\(receiver.sentence.dropFirst(8)).".printable, indent: indent)
-        }
-        if answer.certainty != .proven, let missing = example?.missing.first {
-            full.wrap("Missing: \(missing.printable).", indent: indent)
-        }
-        if let advice = answer.advice {
-            full.wrap("Do: \(advice.printable)", indent: indent)
-        }
+        full.wrap(words.pattern.map { "\($0) \(words.meaning)" } ?? words.meaning, indent: indent, hanging: indent)
+        if let pattern = words.pattern { brief.wrap(pattern, indent: indent, hanging: indent) }
+        if let receiver = words.receiver { full.wrap(receiver, indent: indent) }
+        if let missing = words.missing { full.wrap(missing, indent: indent) }
+        if let advice = words.advice { full.wrap("Do: \(advice)", indent: indent) }
         let footer = footer(answer, example)
         let line = String(repeating: " ", count: indent) + footer.joined(separator: "  ")
         if line.columns <= options.width {

@@ -1,5 +1,3 @@
-import NetworkTypes
-
 extension TextReport {
     /// Appends a text, broken into lines at its spaces.
     ///
@@ -49,9 +47,5 @@ extension TextReport {
 
     func padLeft(_ text: String, _ width: Int) -> String {
         String(repeating: " ", count: max(0, width - text.columns)) + text
-    }
-
-    func flow(_ tuple: FourTuple) -> String {
-        "\(tuple.source.text(port: tuple.sourcePort)) > \(tuple.destination.text(port: tuple.destinationPort))"
     }
 }
