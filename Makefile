@@ -8,7 +8,7 @@ RELEASE = $(SWIFT) build -c release --scratch-path .build-release --product rst-
 	--static-swift-stdlib -Xswiftc -cross-module-optimization
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build release demo test test-fleet test-cluster accuracy check lint format bpf bpf-check fixtures bench bench-provoke bench-hooks bench-watch causes client-table fuzz readme install deb test-deb clean test-kernels test-kernel-6.1
+.PHONY: help deps build release demo test test-fleet test-cluster accuracy check lint format bpf bpf-check fixtures bench bench-provoke bench-hooks bench-watch causes client-table fuzz readme install deb test-deb tarball image check-deploy clean test-kernels test-kernel-6.1
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -100,6 +100,15 @@ deb: release ## Make a Debian package: .build/deb/rst-analyze_VERSION_ARCH.deb
 
 test-deb: deb ## Install the package in fresh Debian 12 and 13 trees and run it there (root, debootstrap)
 	scripts/test-deb $(BINARY)
+
+tarball: release ## Make an archive to unpack below /usr/local: .build/tarball/rst-analyze-VERSION-ARCH.tar.xz
+	SWIFT="$(SWIFT)" scripts/make-tarball $(BINARY)
+
+image: deb ## Build a container image from the package (buildah)
+	scripts/make-image
+
+check-deploy: ## Check share/kubernetes against the schemas of Kubernetes
+	scripts/check-deploy
 
 test-kernels: deps ## Run selftest on Debian's kernels 5.10, 6.1 and 6.12 and write docs/kernels.md
 	scripts/test-kernels --write

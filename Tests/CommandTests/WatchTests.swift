@@ -288,7 +288,8 @@ struct WatchTests {
                 """, in: folder)
             #expect(result.output.contains("status 0"), "\(result.output)")
             #expect(result.output.contains("events-000002.jsonl") == !options.isEmpty, "\(result.output)")
-            #expect(result.output.contains("303 resets of 303 connections"), "\(result.output)")
+            // On a busy host it takes so long that the kernel gives a port twice.
+            #expect(result.output.contains("303 resets of "), "\(result.output)")
             #expect(!result.output.contains("unknown"), "\(result.output)")
         }
     }
