@@ -183,6 +183,33 @@ struct RecordFaultTests {
         }
     }
 
+    /// What the recorder says it has written can be read, compressed or not.
+    @Test(arguments: ["", "--compress zstd"])
+    func aDiskThatFillsUpEndsIt(_ options: String) throws {
+        try Program.withFolder { folder in
+            let result = try Self.script(
+                """
+                mkdir disk; mount -t tmpfs -o size=\(options.isEmpty ? 1000 : 60)k none disk
+                begin rec -i lo --capture capture.pcapng --events disk/events \(options)
+                n=0; while [ -d /proc/$pid/fd ] && [ $n -lt 100 ] && kill -0 $pid 2>/dev/null; do reset 400; n=$((n + 1)); done
+                finish
+                "$RST" report disk/events --format json >report.json 2>/dev/null; echo "report $?"
+                """, in: folder)
+            #expect(result.output == "status 1\nreport 2\n", "\(result.output)\(result.errors)")
+            let errors = try Self.text("rec.err", folder)
+            #expect(errors.contains("cannot write disk/events: No space left on device"), "\(errors)")
+            let said = errors.split(separator: "\n").first { $0.contains(" kernel events in disk/events") }
+            let events = try #require(said?.split { !$0.isNumber }.first.flatMap { Int($0) }, "\(errors)")
+            struct Report: Decodable {
+                struct Summary: Decodable { var resets: Int }
+                var summary: Summary
+            }
+            let report = try JSONDecoder().decode(Report.self, from: Data(try Self.text("report.json", folder).utf8))
+            // Decided, sent and received.
+            #expect(events > 0 && report.summary.resets >= events / 3, "\(errors) \(report)")
+        }
+    }
+
     /// A reader that stands still does not keep a recorder from ending.
     @Test func aReaderThatStandsStillIsGivenUp() throws {
         try Program.withFolder { folder in
