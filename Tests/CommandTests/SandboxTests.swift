@@ -205,4 +205,71 @@ struct SandboxTests {
                 "\(result.output)\(result.errors)\(errors)")
         }
     }
+
+    #if arch(x86_64)
+        // The numbers of system calls are those of x86-64.
+
+        /// Whoever takes the place of a firewall tool, which the recorder runs, has no more rights than the recorder, and gets none.
+        @Test func thereIsNoWayBack() throws {
+            let attempts = """
+                import ctypes, os, socket, subprocess, sys
+                if 'Seccomp:\\t2' not in open('/proc/self/status').read(): sys.exit()
+                libc = ctypes.CDLL(None, use_errno=True)
+                def call(name, *arguments):
+                    ctypes.set_errno(0)
+                    result = libc.syscall(*arguments)
+                    print(name, 'done' if result >= 0 else os.strerror(ctypes.get_errno()))
+                def attempt(name, body):
+                    try: body(); print(name, 'done')
+                    except OSError as error: print(name, error.strerror)
+                call('ptrace', 101, 16, os.getppid(), 0, 0)
+                call('mount', 165, b'none', b'/mnt', b'tmpfs', 0, 0)
+                call('unshare', 272, 0x10000000)
+                call('setns', 308, os.open('/proc/self/ns/mnt', os.O_RDONLY), 0x20000)
+                call('bpf-load', 321, 5, 0, 0)
+                call('bpf-map', 321, 0, 0, 0)
+                call('perf', 298, 0, 0, -1, -1, 0)
+                call('module', 175, 0, 0, b'')
+                call('io_uring', 425, 1, 0)
+                call('process_vm_readv', 310, os.getppid(), 0, 0, 0, 0, 0)
+                call('seccomp', 317, 0, 0, 0)
+                call('capset', 126, 0, 0)
+                attempt('setuid', lambda: os.setuid(1))
+                attempt('chown', lambda: os.chown('/tmp', 1, 1))
+                attempt('chroot', lambda: os.chroot('/'))
+                attempt('packet', lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0))
+                attempt('exec', lambda: subprocess.run(['true'], check=True))
+                status = open('/proc/self/status').read().split('\\n')
+                print(*[line.split()[1] for line in status if line.startswith('CapEff')])
+                """
+            try Program.withFolder { folder in
+                let tool = folder.appending(path: "tool.py")
+                try Data(("#!/usr/bin/python3\n" + attempts).utf8).write(to: tool)
+                try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: tool.path)
+                let result = try Self.script(
+                    """
+                    cp /usr/sbin/nft real-nft
+                    printf '#!/bin/sh\nexec %s >>%s 2>&1\n' "$PWD/tool.py" "$PWD/log" >fake; chmod 755 fake
+                    mount --bind fake /usr/sbin/nft
+                    begin rec -i lo --netns own
+                    wait_for confined
+                    ./real-nft add table inet t
+                    wait_for grep -q ^exec log
+                    sleep 0.5
+                    kill -INT $pid; finish
+                    """, in: folder)
+                #expect(result.output == "status 0\n", "\(result.output)\(result.errors)")
+                let log = try String(contentsOf: folder.appending(path: "log"), encoding: .utf8)
+                let lines = Set(log.split(separator: "\n").map(String.init))
+                let refused = [
+                    "ptrace", "mount", "unshare", "setns", "bpf-load", "bpf-map", "perf", "module", "io_uring",
+                    "process_vm_readv", "seccomp", "capset", "setuid", "chown", "chroot", "packet",
+                ]
+                for name in refused { #expect(lines.contains("\(name) Operation not permitted"), "\(name): \(log)") }
+                #expect(lines.contains("exec done"), "\(log)")
+                let rights = try #require(lines.compactMap { UInt64($0, radix: 16) }.first, "\(log)")
+                for capability in Self.gone + [21] { #expect(rights >> UInt64(capability) & 1 == 0, "\(log)") }
+            }
+        }
+    #endif
 }
