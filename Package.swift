@@ -20,6 +20,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
     ],
     targets: [
@@ -53,6 +54,12 @@ let package = Package(
             swiftSettings: pure),
 
         .target(
+            name: "ReportDatabase",
+            dependencies: [
+                "NetworkTypes", "KernelEvents", "Correlator", "Reporting", .product(name: "GRDB", package: "GRDB.swift"),
+            ],
+            swiftSettings: base),
+        .target(
             name: "CaptureFile",
             dependencies: ["HostFiles", "PcapReader", "CZlib", "CZstd", "CLZ4", "CLzma", "CBzip2"],
             swiftSettings: base),
@@ -84,7 +91,8 @@ let package = Package(
         .executableTarget(
             name: "RstAnalyze",
             dependencies: [
-                "HostFiles", "NetworkTypes", "PcapReader", "KernelEvents", "Correlator", "Reporting", "InputFiles",
+                "HostFiles", "NetworkTypes", "PcapReader", "KernelEvents", "Correlator", "Reporting", "ReportDatabase",
+                "InputFiles",
                 "Laboratory",
                 "Provoke",
                 "Recorder", "Selftest", "SelftestDriver", "CLinux", "JSONText", log, arguments,

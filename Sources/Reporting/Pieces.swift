@@ -4,7 +4,7 @@ import Correlator
 /// a time, so that they take little memory.
 ///
 /// - Parameter make: renders some RSTs, given by their places.
-func inPieces<Piece: Sendable>(
+package func inPieces<Piece: Sendable>(
     _ count: Int, _ make: @Sendable (Range<Int>) -> Piece, to sink: (Piece) throws -> Void
 ) rethrows {
     let size = 128

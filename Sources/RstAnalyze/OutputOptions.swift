@@ -4,17 +4,20 @@ import Glibc
 import HostFiles
 import InputFiles
 import Logging
+import ReportDatabase
 import Reporting
 
 /// The report's format and destination.
 struct OutputOptions: ParsableArguments {
-    enum Format: String, ExpressibleByArgument, CaseIterable { case text, json, ndjson, csv, markdown, html, pcapng }
+    enum Format: String, ExpressibleByArgument, CaseIterable {
+        case text, json, ndjson, csv, markdown, html, sqlite, pcapng
+    }
 
     @Option(
         help: ArgumentHelp(
             """
             Output format: text, json (rst-report/1), ndjson (rst-record/1, one line per RST), csv, markdown (for tickets), \
-            html (one file for a browser), or pcapng (the capture with a comment on each RST, for Wireshark).
+            html (one file for a browser), sqlite (a database, with -o), or pcapng (the capture with a comment on each RST, for Wireshark).
             """, valueName: "format"))
     var format = Format.text
 
@@ -35,6 +38,9 @@ struct OutputOptions: ParsableArguments {
     mutating func validate() throws {
         guard fields == nil || format == .csv || format == .ndjson else {
             throw ValidationError("--fields goes with --format csv or ndjson.")
+        }
+        guard format != .sqlite || output != nil else {
+            throw ValidationError("--format sqlite writes a database: name a file with -o.")
         }
         guard !connections || format == .pcapng else {
             throw ValidationError("--connections goes with --format pcapng.")
@@ -66,6 +72,7 @@ struct OutputOptions: ParsableArguments {
                 log.error("cannot write \(output): it is one of the files that were read")
                 throw ExitCode(1)
             }
+            guard format != .sqlite else { return try writeDatabase(report, output) }
             descriptor = open(output.pathBytes, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
             guard descriptor >= 0 else {
                 log.error("cannot write \(output): \(String(cString: strerror(errno)))")
@@ -103,8 +110,43 @@ struct OutputOptions: ParsableArguments {
             try MarkdownReport(options: text.text(for: descriptor)).render(report) { try put(Array($0.utf8)) }
         case .html: try HTMLReport(tool: Version.tool, options: text.text(for: descriptor)).render(report, to: put)
         case .pcapng: try copy?.write(to: put)
+        case .sqlite: break
         }
         if output != nil { close(descriptor) }
+    }
+}
+
+extension OutputOptions {
+    /// Replaces a file that is there, like all other formats.
+    private func writeDatabase(_ report: Report, _ path: String) throws {
+        guard Array(path.utf8CString) == path.pathBytes else {
+            log.error("cannot write \(path): SQLite takes only names in UTF-8")
+            throw ExitCode(1)
+        }
+        // What another program is writing, or left behind, would be taken for part of the new database.
+        for suffix in ["-journal", "-wal"] where access((path + suffix).pathBytes, F_OK) == 0 {
+            log.error(
+                "cannot write \(path): \(path)\(suffix) shows that another program has it open, or had when it ended")
+            throw ExitCode(1)
+        }
+        var status = stat()
+        if lstat(path.pathBytes, &status) == 0 {
+            guard status.st_mode & S_IFMT == S_IFREG else {
+                log.error("cannot write \(path): it is not a regular file")
+                throw ExitCode(1)
+            }
+            guard unlink(path.pathBytes) == 0 else {
+                log.error("cannot write \(path): \(String(cString: strerror(errno)))")
+                throw ExitCode(1)
+            }
+        }
+        do {
+            try ReportDatabase(tool: Version.tool).write(report, to: path)
+        } catch {
+            unlink(path.pathBytes)
+            log.error("cannot write \(path): \(error)")
+            throw ExitCode(1)
+        }
     }
 }
 
