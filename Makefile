@@ -89,7 +89,7 @@ bench-hooks: deps ## Measure what the hooks cost the host (root)
 		Sources/CLibBPF/generated/rst_object.c -lbpf -o .build/bench/hooks
 	.build/bench/hooks
 
-readme: build ## Run the commands of README.md and write what they print below them
+readme: build ## Run the commands of README.md and docs/reading.md and write what they print below them
 	scripts/update-readme .build/debug/rst-analyze
 
 install: release ## Install the program, manual pages, completions, systemd unit and Wireshark plugin below PREFIX (/usr/local)

@@ -76,9 +76,13 @@ import Testing
         }
     }
 
-    /// Every block of the README that begins with a command of ours shows what that command prints.
+    /// Every block of the README and of docs/reading.md that begins with a command of ours shows what that command prints.
     @Test func theReadmeShowsRealOutput() throws {
-        let readme = try String(contentsOf: Program.root.appending(path: "README.md"), encoding: .utf8)
+        for (page, least) in [("README.md", 1), ("docs/reading.md", 4)] { try Self.expectRealOutput(page, least) }
+    }
+
+    private static func expectRealOutput(_ page: String, _ least: Int) throws {
+        let readme = try String(contentsOf: Program.root.appending(path: page), encoding: .utf8)
         var checked = 0
         for block in readme.components(separatedBy: "```console\n").dropFirst() {
             let lines = block.components(separatedBy: "```")[0].split(separator: "\n", omittingEmptySubsequences: false)
@@ -89,7 +93,7 @@ import Testing
             #expect(result.output == lines.dropFirst().joined(separator: "\n"), "\(command)")
             checked += 1
         }
-        #expect(checked >= 2)
+        #expect(checked >= least)
     }
 
     @Test func theCatalogueInTheDocumentsIsCurrent() throws {
