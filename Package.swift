@@ -56,7 +56,8 @@ let package = Package(
         .target(
             name: "ReportDatabase",
             dependencies: [
-                "NetworkTypes", "KernelEvents", "Correlator", "Reporting", .product(name: "GRDB", package: "GRDB.swift"),
+                "NetworkTypes", "KernelEvents", "Correlator", "Reporting",
+                .product(name: "GRDB", package: "GRDB.swift"),
             ],
             swiftSettings: base),
         .target(

@@ -6,7 +6,12 @@ struct ExplainCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "explain",
         abstract: "Explain what a cause means, how it is recognised, and what to do about it.",
-        discussion: "Without CAUSE, lists all causes by category.")
+        discussion: """
+            Examples: rst-analyze explain abort-on-close
+                      rst-analyze explain timeout
+
+            Without CAUSE, lists all causes by category.
+            """)
 
     enum Format: String, ExpressibleByArgument, CaseIterable { case text, markdown }
 

@@ -10,6 +10,9 @@ struct ProvokeClientCommand: ParsableCommand {
         abstract: "Run a client that resets its server, or vanishes.",
         usage: "rst-analyze provoke client --to ADDRESS:PORT --how HOW [--when WHEN] [OPTIONS]",
         discussion: """
+            Examples: rst-analyze provoke client --to 127.0.0.1:8080 --how linger-zero
+                      rst-analyze provoke client --to 127.0.0.1:8080 --how abort-on-close
+
             HOW: those of "provoke server" for a connection, and
               vanish: the socket disappears silently; the server's next segment is answered with a RST (root).
               silence: neither sends nor hears anything for --pause, like a host that lost power.

@@ -88,6 +88,9 @@ struct ProvokeInjectCommand: ParsableCommand {
             rst-analyze provoke inject --interface NAME --i-own-this-network --to ADDRESS:PORT [OPTIONS] [-- COMMAND ...]
             """,
         discussion: """
+            Examples: sudo rst-analyze provoke inject --after 2s -- my-client
+                      sudo rst-analyze provoke inject --to 10.0.0.5:443 -- my-client
+
             Each end gets a RST with the sequence number that it expects next, as an intrusion detection system or a \
             censor sends it. An idle connection is left alone until its next segment.
 
@@ -108,6 +111,9 @@ struct ProvokeRejectCommand: ParsableCommand {
             rst-analyze provoke reject --interface NAME --i-own-this-network --to ADDRESS:PORT [OPTIONS] [-- COMMAND ...]
             """,
         discussion: """
+            Examples: sudo rst-analyze provoke reject -- my-client
+                      sudo rst-analyze provoke reject --to 10.0.0.5:443 -- my-client
+
             Segments to the service meet a rule "reject with tcp reset" and do not reach it, as with a firewall that was \
             changed while connections were open. The rules are removed when the program ends, even by SIGKILL.
 

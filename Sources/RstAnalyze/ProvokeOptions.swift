@@ -11,6 +11,9 @@ struct ProvokeCommand: ParsableCommand {
         commandName: "provoke",
         abstract: "Reset connections on demand, to test clients and servers.",
         discussion: """
+            Examples: rst-analyze provoke server --listen 127.0.0.1:8080 --how linger-zero
+                      rst-analyze provoke proxy --listen 127.0.0.1:8080 --to 10.0.0.5:80
+
             Logs one line of JSON per reset to standard output (rst-provoke/1), with the cause that a report of a \
             recording made at the same time should name. Runs until --count, SIGINT or SIGTERM, or until COMMAND exits, \
             and then has its exit status.

@@ -11,6 +11,9 @@ struct ProvokeProxyCommand: ParsableCommand {
         usage:
             "rst-analyze provoke proxy --listen ADDRESS:PORT --to ADDRESS:PORT [--how HOW] [--when WHEN] [--side SIDE] [-- COMMAND ...]",
         discussion: """
+            Examples: rst-analyze provoke proxy --listen 127.0.0.1:8080 --to 10.0.0.5:80
+                      rst-analyze provoke proxy --listen [::1]:0 --to 10.0.0.5:80 --how linger-zero
+
             Forwards everything else unchanged, including half-closes and resets. Needs no root. HOW and WHEN are those of \
             "provoke server" that concern a single connection; received=N counts bytes from the client, sent=N bytes from \
             the server. A side that is not reset is closed with a FIN.

@@ -10,6 +10,9 @@ struct ProvokeRunCommand: ParsableCommand {
         abstract: "Run a command behind a router that breaks its connections.",
         usage: "rst-analyze provoke run --fault FAULT [--after TIME] [--to ADDRESS:PORT] [OPTIONS] -- COMMAND ...",
         discussion: """
+            Examples: sudo rst-analyze provoke run --fault reject -- my-client
+                      sudo rst-analyze provoke run --fault inject --after 2s -- my-client
+
             Needs root. COMMAND runs in a network namespace created for it and finds a server behind a router in \
             $PROVOKE_URL, $PROVOKE_HOST and $PROVOKE_PORT. The server answers HTTP itself, or forwards to --to outside. \
             Nothing else can be reached, and nothing outside is changed.

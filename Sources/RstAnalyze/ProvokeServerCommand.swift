@@ -10,6 +10,9 @@ struct ProvokeServerCommand: ParsableCommand {
         abstract: "Run a server that resets its clients.",
         usage: "rst-analyze provoke server --listen ADDRESS:PORT [--how HOW] [--when WHEN] [OPTIONS] [-- COMMAND ...]",
         discussion: """
+            Examples: rst-analyze provoke server --listen 127.0.0.1:8080 --how linger-zero
+                      rst-analyze provoke server --listen 127.0.0.1:0 --how abort-on-close -- my-client
+
             HOW:
             \(How.allCases.map { "  \($0.rawValue): \($0.summary)" }.joined(separator: "\n"))
 

@@ -11,6 +11,9 @@ struct RecordCommand: ParsableCommand {
         abstract: "Record RSTs on the wire along with the kernel's reasons for them.",
         usage: "rst-analyze record -i INTERFACE [-i ...] [-o DIR] [OPTIONS] [-- COMMAND ...]",
         discussion: """
+            Examples: sudo rst-analyze record -i eth0 -o DIR --duration 30s
+                      sudo rst-analyze record -i any -o DIR --port 443 -- make test
+
             Writes capture.pcapng and events.jsonl into DIR, until SIGINT or SIGTERM, --duration, --count, or the end \
             of COMMAND. Interfaces and --filter restrict the capture only; --netns, --host and --port restrict the \
             capture and the kernel's events. Needs root, or CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN, CAP_NET_RAW and \

@@ -12,6 +12,9 @@ struct ReportCommand: ParsableCommand {
         commandName: "report",
         abstract: "Explain who reset whom, why, how sure that is, and what to do.",
         discussion: """
+            Examples: rst-analyze report DIR
+                      rst-analyze report --format html -o resets.html DIR
+
             Reads any number of captures (pcap, pcapng) and event files, in any order, and recognises them by their content. \
             A directory means all files directly in it (with -R, also those in its subdirectories); - is standard input.
 

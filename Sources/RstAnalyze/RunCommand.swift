@@ -12,6 +12,9 @@ struct RunCommand: ParsableCommand {
         abstract: "Run a command, and explain the RSTs that occur meanwhile.",
         usage: "rst-analyze run [-i INTERFACE ...] [--fail-on WHAT] [OPTIONS] -- COMMAND ...",
         discussion: """
+            Examples: sudo rst-analyze run -- make test
+                      sudo rst-analyze run --fail-on abort-on-close --netns own -- make test
+
             Records while COMMAND runs, then writes the report to standard error, since standard output belongs to the \
             command, or with -o to a file. Needs root, as record does.
 

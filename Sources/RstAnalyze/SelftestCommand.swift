@@ -10,6 +10,9 @@ struct SelftestCommand: ParsableCommand {
         commandName: "selftest",
         abstract: "Provoke resets of every cause on this kernel, record and report them, and compare.",
         discussion: """
+            Examples: sudo rst-analyze selftest
+                      sudo rst-analyze selftest closed-port abort-on-close
+
             Needs root. All traffic stays in network namespaces that the program creates and that vanish when it ends. \
             Without SCENARIO, runs all of them. The exit status is 1 if any report differs from what was provoked.
             """)

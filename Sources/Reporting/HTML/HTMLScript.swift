@@ -1,7 +1,7 @@
 /// The page's script: the table of RSTs, from the data that `HTMLRows` writes. It puts text into the page only as text.
 enum HTMLScript {
     /// See `HTMLStyle.hash`.
-    static let hash = "PwSKy6UKgK6nS7pfBOUsWYZtwu2okTXLIW+89ai/Hrs="
+    static let hash = "ZK4AX5i8TwEy/0spmyEcsyP3JpHWBN0X2Chf6LQng44="
 
     static let text = #"""
         "use strict";
@@ -144,7 +144,7 @@ enum HTMLScript {
             button.setAttribute("aria-expanded", "false");
             button.addEventListener("click", () => toggle(made, button, row));
             made.append(
-                cell("", button), cell("Time", row[TIME]), cell("From", word(row[FROM])), cell("To", word(row[TO])),
+                cell("Reset", button), cell("Time", row[TIME]), cell("From", word(row[FROM])), cell("To", word(row[TO])),
                 cell("Verdict", element("span", word(row[VERDICT]), word(row[CERTAINTY]))), cell("Process", word(row[PROCESS])));
             return made;
         }

@@ -1,7 +1,7 @@
 /// The page's style sheet.
 enum HTMLStyle {
     /// SHA-256 in base64, which the page's Content-Security-Policy names; a test compares it.
-    static let hash = "plusnaGTWl7az5RSdToM++BzQH2bu3scWpSw5zWin9I="
+    static let hash = "0h6GivaPHlRmp9jUIiFwkIsy1wuXel15i3X1vhHryoo="
 
     static let text = """
         :root{color-scheme:light dark;--bg:#fff;--fg:#1b1f24;--dim:#57606a;--line:#d0d7de;--soft:#f6f8fa;--link:#0757ba;\
@@ -23,7 +23,7 @@ enum HTMLStyle {
         a{color:var(--link)}
         .dim,.foot,.head,.axis{color:var(--dim)}
         .warnings{margin:1rem 0;padding:.6rem .9rem;border-left:4px solid var(--warn);background:var(--warn-bg);color:var(--warn)}
-        .proven,.inferred,.unknown{padding:.05rem .45rem;border-radius:.75rem;font-weight:600}
+        .proven,.inferred,.unknown{padding:.05rem .45rem;border-radius:.75rem;font-weight:600;-webkit-box-decoration-break:clone;box-decoration-break:clone}
         .proven{color:var(--proven);background:var(--proven-bg)}
         .inferred{color:var(--inferred);background:var(--inferred-bg)}
         .unknown{color:var(--unknown);background:var(--unknown-bg)}
