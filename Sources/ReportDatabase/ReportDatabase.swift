@@ -67,9 +67,9 @@ private struct Insertion {
             ("bytes_skipped", losses.bytesSkipped), ("lines_skipped", losses.linesSkipped),
             ("unfinished_recordings", losses.unfinished),
         ]
-        for (name, value) in facts { try meta.execute(arguments: [name, value]) }
+        for (name, value) in facts { try meta.run([name, value]) }
         for (number, file) in report.inputs.enumerated() {
-            try input.execute(arguments: [
+            try input.run([
                 number + 1, file.file.printable, file.kind.rawValue, file.packets, file.events, file.damageCount,
                 file.host?.printable, file.kernel?.printable,
             ])
@@ -78,7 +78,7 @@ private struct Insertion {
         try inPieces(
             resets.count, { range in range.map { resets[$0] } }, to: { piece in for reset in piece { try add(reset) } })
         for (number, found) in report.findings.enumerated() {
-            try finding.execute(arguments: [
+            try finding.run([
                 number + 1, found.kind.rawValue, found.pattern?.word, found.cause.rawValue, found.count, found.first,
                 found.last, found.example, found.summary.printable,
             ])
@@ -110,13 +110,13 @@ private struct Insertion {
             receiver?.error, receiver.flatMap { $0.isIgnored ? $0.reason ?? "unknown" : nil }, one.state?.name,
             one.reason?.printable, one.follows, one.path.map { $0.essential.joined(separator: " < ").printable },
         ]
-        try reset.execute(arguments: StatementArguments(first + second + third))
+        try reset.run(StatementArguments(first + second + third))
         for (number, fact) in one.evidence.enumerated() {
-            try evidence.execute(arguments: [one.id, number + 1, fact.fact.printable, fact.from.description])
+            try evidence.run([one.id, number + 1, fact.fact.printable, fact.from.description])
         }
         for (number, seen) in one.sightings.enumerated() {
             let tuple = seen.translated
-            try sighting.execute(arguments: [
+            try sighting.run([
                 one.id, number + 1, inputs[seen.file], seen.packet, seen.interface?.printable, seen.time,
                 tuple?.source.description, tuple?.sourcePort, tuple?.destination.description,
                 tuple?.destinationPort,
@@ -133,6 +133,14 @@ private struct Insertion {
             message?.sender.description, message?.type, message?.code,
             one.sentence.printable,
         ]
-        try refusal.execute(arguments: StatementArguments(values))
+        try refusal.run(StatementArguments(values))
+    }
+}
+
+extension Statement {
+    /// Inserts a row. The number of arguments is fixed in the source: to count them each time is a part of what it takes.
+    fileprivate func run(_ arguments: StatementArguments) throws {
+        setUncheckedArguments(arguments)
+        try execute()
     }
 }
