@@ -74,47 +74,15 @@ static __always_inline void ignore(struct sk_buff *skb, const struct headers *h,
 static __always_inline int drop(__u64 *ctx, struct sock *sk)
 {
 	struct sk_buff *skb = (void *)ctx[0];
-	const unsigned char *network;
 	__u64 reason = ctx[2];
 	struct headers h;
-	__u16 protocol;
 
 	if (reason >= RST_DROP_REASONS || !(drop_reasons[reason / 64] >> reason % 64 & 1))
 		return 0;
 	/* What was dropped on its way out never came in. */
 	if (!skb->skb_iif)
 		return 0;
-	protocol = skb->protocol;
-	network = skb->head + skb->network_header;
-	if (protocol == bpf_htons(ETH_P_IP)) {
-		struct {
-			__u8 ip[IPV4_HEADER];
-			__u8 tcp[TCP_HEADER];
-		} plain;
-
-		if (bpf_probe_read_kernel(&plain, sizeof(plain), network) ||
-		    plain.ip[9] != IPPROTO_TCP)
-			return 0;
-		if (plain.ip[0] == 0x45 && !(plain.tcp[13] & TCP_RST))
-			return 0;
-		if (!read_ipv4(&h, network))
-			return 0;
-	} else if (protocol == bpf_htons(ETH_P_IPV6)) {
-		struct {
-			__u8 ip[IPV6_HEADER];
-			__u8 tcp[TCP_HEADER];
-		} plain;
-
-		if (bpf_probe_read_kernel(&plain, sizeof(plain), network))
-			return 0;
-		if (plain.ip[6] == IPPROTO_TCP && !(plain.tcp[13] & TCP_RST))
-			return 0;
-		if (!read_ipv6(&h, network))
-			return 0;
-	} else {
-		return 0;
-	}
-	if (h.tcp[13] & TCP_RST)
+	if (read_reset(&h, skb))
 		ignore(skb, &h, ctx[1], (__u32)reason, sk);
 	return 0;
 }

@@ -227,10 +227,51 @@ static __always_inline void set_ending(struct rst_event *e)
 	e->has |= RST_HAS_ENDING;
 }
 
+/* The last stack that was recorded on this CPU in full: of the decision or of the segment of one reset. */
+struct last_stack {
+	__u64 mono_ns; /* 0 if there is none */
+	__u32 seq;
+	__u32 ack;
+	__u64 kind;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct last_stack);
+} last_stacks SEC(".maps");
+
+/* Far longer than TCP takes from the one to the other. */
+#define ONE_RESET_NS 1000000
+
+/*
+ * Walking a stack is most of what a reset costs, and the decision and the segment of one reset are made by the same call: the
+ * second is walked as far as the function that made the reset and some of its callers, and user space finds the rest in the
+ * first. Should they be of two resets after all, one of them has a short stack.
+ */
 static __always_inline void set_stack(struct rst_event *e, void *ctx)
 {
-	long size = bpf_get_stack(ctx, e->stack, sizeof(e->stack), 0);
+	__u32 zero = 0;
+	struct last_stack *last = bpf_map_lookup_elem(&last_stacks, &zero);
+	long size;
 
+	if (last && last->mono_ns && (e->has & RST_HAS_SEGMENT) && last->kind != e->kind &&
+	    last->seq == e->seq && last->ack == e->ack &&
+	    e->mono_ns - last->mono_ns < ONE_RESET_NS) {
+		last->mono_ns = 0;
+		size = bpf_get_stack(ctx, e->stack, 8 * RST_STACK_SHORT, 0);
+		if (size == 8 * RST_STACK_SHORT)
+			e->has |= RST_HAS_SHORT_STACK;
+	} else {
+		size = bpf_get_stack(ctx, e->stack, sizeof(e->stack), 0);
+		if (last) {
+			last->mono_ns = size > 0 ? e->mono_ns : 0;
+			last->seq = e->seq;
+			last->ack = e->ack;
+			last->kind = e->kind;
+		}
+	}
 	e->stack_frames = size > 0 ? size / 8 : 0;
 }
 
@@ -372,47 +413,14 @@ static __always_inline void emit(void *ctx, struct sk_buff *skb, const struct he
 	bpf_ringbuf_submit(e, 0);
 }
 
-/*
- * Runs for every packet that any device sends: for all but resets, three loads and one copy of 40
- * or 60 bytes.
- */
+/* Runs for every packet that any device sends. */
 SEC("tp_btf/net_dev_queue")
 int net_dev_queue(__u64 *ctx)
 {
 	struct sk_buff *skb = (void *)ctx[0];
 	struct headers h;
-	const unsigned char *network = skb->head + skb->network_header;
-	__u16 protocol = skb->protocol;
 
-	if (protocol == bpf_htons(ETH_P_IP)) {
-		struct {
-			__u8 ip[IPV4_HEADER];
-			__u8 tcp[TCP_HEADER];
-		} plain;
-
-		if (bpf_probe_read_kernel(&plain, sizeof(plain), network) ||
-		    plain.ip[9] != IPPROTO_TCP)
-			return 0;
-		if (plain.ip[0] == 0x45 && !(plain.tcp[13] & TCP_RST))
-			return 0;
-		if (!read_ipv4(&h, network))
-			return 0;
-	} else if (protocol == bpf_htons(ETH_P_IPV6)) {
-		struct {
-			__u8 ip[IPV6_HEADER];
-			__u8 tcp[TCP_HEADER];
-		} plain;
-
-		if (bpf_probe_read_kernel(&plain, sizeof(plain), network))
-			return 0;
-		if (plain.ip[6] == IPPROTO_TCP && !(plain.tcp[13] & TCP_RST))
-			return 0;
-		if (!read_ipv6(&h, network))
-			return 0;
-	} else {
-		return 0;
-	}
-	if (!(h.tcp[13] & TCP_RST) || !is_netns_of_device_wanted(skb))
+	if (!read_reset(&h, skb) || !is_netns_of_device_wanted(skb))
 		return 0;
 	/* Of what the answer is to, the addresses may be others. */
 	emit_decision(ctx, &h);

@@ -11,6 +11,8 @@
 #endif
 
 #define RST_STACK_FRAMES 64
+#define RST_STACK_SHORT                                                                            \
+	16 /* frames of a stack whose rest is in the event before it on the same CPU */
 #define RST_COMM_LENGTH 16
 #define RST_IFNAME_LENGTH 16
 
@@ -37,6 +39,9 @@ enum rst_event_has {
 	RST_HAS_ENTRY =
 	    1
 	    << 9, /* the decision comes from the entry of tcp_v4_send_reset or tcp_v6_send_reset */
+	RST_HAS_SHORT_STACK =
+	    1
+	    << 10, /* the stack goes on like that of the last event on this CPU that has a longer one */
 	RST_HAS_ENDING = 1 << 12, /* ending: how the connection had ended before */
 	RST_HAS_EXECUTED =
 	    1 << 13, /* the owner is the current process and runs another program since (execve) */

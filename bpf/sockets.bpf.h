@@ -90,37 +90,50 @@ struct {
 } listeners SEC(".maps");
 
 /*
+ * A member of a socket: without a call where the verifier knows the pointer, as it does the argument of a tracepoint that is
+ * never NULL.
+ */
+#define READ_SOCK(known, sk, member) ((known) ? (sk)->member : BPF_CORE_READ(sk, member))
+
+/*
  * Tells a socket from the one that had its memory before: the kernel gives a freed struct sock to the next socket, and
  * an event in between may have been missed.
  */
-static __always_inline void identify(struct socket_memory *memory, struct sock *sk)
+static __always_inline void identify(struct socket_memory *memory, struct sock *sk, bool known)
 {
 	__u32 peer[4] = {};
 
-	if (BPF_CORE_READ(sk, __sk_common.skc_family) == AF_INET6)
+	if (READ_SOCK(known, sk, __sk_common.skc_family) == AF_INET6)
 		BPF_CORE_READ_INTO(&peer, sk, __sk_common.skc_v6_daddr.in6_u.u6_addr8);
 	else
-		peer[3] = BPF_CORE_READ(sk, __sk_common.skc_daddr);
+		peer[3] = READ_SOCK(known, sk, __sk_common.skc_daddr);
 	memory->peer = peer[0] ^ peer[1] ^ peer[2] ^ peer[3];
-	memory->peer_port = BPF_CORE_READ(sk, __sk_common.skc_dport);
-	memory->netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+	memory->peer_port = READ_SOCK(known, sk, __sk_common.skc_dport);
+	memory->netns = known ? sk->__sk_common.skc_net.net->ns.inum
+			      : BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
 }
 
-/* What is remembered of this very socket, or NULL. */
-static __always_inline struct socket_memory *recall(struct sock *sk)
+/* What is remembered of the very socket that `now` identifies, or NULL. */
+static __always_inline struct socket_memory *recall_identified(const struct socket_memory *now,
+							       struct sock *sk)
 {
 	__u64 key = (__u64)sk;
-	struct socket_memory now = {}, *memory = bpf_map_lookup_elem(&sockets, &key);
+	struct socket_memory *memory = bpf_map_lookup_elem(&sockets, &key);
 
-	if (!memory)
-		return memory;
-	identify(&now, sk);
-	if (now.netns != memory->netns)
+	if (!memory || now->netns != memory->netns)
 		return 0;
 	/* A listener's child is announced before it has its peer's address. */
 	if (memory->current == TCP_SYN_RECV && !memory->peer_port)
 		return memory;
-	return now.peer == memory->peer && now.peer_port == memory->peer_port ? memory : 0;
+	return now->peer == memory->peer && now->peer_port == memory->peer_port ? memory : 0;
+}
+
+static __always_inline struct socket_memory *recall(struct sock *sk)
+{
+	struct socket_memory now = {};
+
+	identify(&now, sk, false);
+	return recall_identified(&now, sk);
 }
 
 /* Which program the current process runs, counted from its start (self_exec_id). */
@@ -216,13 +229,16 @@ int inet_sock_set_state(__u64 *ctx)
 	struct sock *sk = (void *)ctx[0];
 	int before = (int)ctx[1], after = (int)ctx[2];
 	__u64 key = (__u64)sk;
-	struct socket_memory fresh = {}, *memory;
+	struct socket_memory now = {}, fresh = {}, *memory;
 	struct listener_key port = {};
 	struct listener_memory *listener;
 
-	if (BPF_CORE_READ(sk, sk_protocol) != IPPROTO_TCP || !is_netns_of_socket_wanted(sk))
+	if (sk->sk_protocol != IPPROTO_TCP)
 		return 0;
-	memory = recall(sk);
+	identify(&now, sk, true);
+	if (!is_wanted_netns(now.netns))
+		return 0;
+	memory = recall_identified(&now, sk);
 	/* connect(), listen() and the birth of a listener's child begin a life. */
 	if (memory && after != TCP_SYN_SENT && after != TCP_LISTEN && before != TCP_LISTEN)
 		fresh = *memory;
@@ -230,10 +246,13 @@ int inet_sock_set_state(__u64 *ctx)
 		fresh.begun_ns = bpf_ktime_get_ns();
 	if (after == TCP_CLOSE)
 		report_reception(sk, before);
-	identify(&fresh, sk);
+	fresh.peer = now.peer;
+	fresh.peer_port = now.peer_port;
+	fresh.netns = now.netns;
 	fresh.previous = before;
 	fresh.current = after;
-	port = listener_key_of(sk);
+	port.netns = now.netns;
+	port.port = BPF_CORE_READ((struct inet_sock *)sk, inet_sport);
 	if (after == TCP_SYN_SENT || after == TCP_LISTEN) {
 		/* connect() and listen() run as the caller, never in an interrupt. */
 		set_current(&fresh);
@@ -285,7 +304,7 @@ static __always_inline void remember_holder(struct sock *sk, const struct rst_ho
 		return;
 	if (memory)
 		fresh = *memory;
-	identify(&fresh, sk);
+	identify(&fresh, sk, false);
 	fresh.current = BPF_CORE_READ(sk, __sk_common.skc_state);
 	fresh.owner_pid = holder->pid;
 	fresh.owner_uid = holder->uid;
