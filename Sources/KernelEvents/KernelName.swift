@@ -4,7 +4,21 @@ extension String {
     /// Such a name is arbitrary bytes that a process chose. A byte that is not part of valid UTF-8 becomes the four
     /// characters `\xNN`, so that two different names stay different to the eye.
     public init(kernelName name: some Sequence<UInt8>) {
-        let name = Array(name.prefix { $0 != 0 })
+        self.init(bytes: Array(name.prefix { $0 != 0 }))
+    }
+
+    /// The same of a fixed array that was imported from C.
+    public init<CArray>(kernelArray array: CArray) {
+        self = unsafe withUnsafeBytes(of: array) { bytes in
+            let end = unsafe bytes.firstIndex(of: 0) ?? bytes.count
+            let name = unsafe UnsafeRawBufferPointer(rebasing: bytes[..<end])
+            // Almost all names are ASCII, and are not looked at byte by byte.
+            guard unsafe name.allSatisfy({ $0 < 0x80 }) else { return unsafe String(bytes: Array(name)) }
+            return unsafe String(decoding: name, as: UTF8.self)
+        }
+    }
+
+    private init(bytes name: [UInt8]) {
         if let text = String(validating: name, as: UTF8.self) {
             self = text
             return

@@ -30,8 +30,13 @@ enum RecordKey: UInt8, CaseIterable {
     /// As in the file; `?` for an unknown one.
     var name: String { RecordKeyTable.shared.names[Int(rawValue)] }
 
-    /// With its quotes and its colon.
-    var quoted: [UInt8] { RecordKeyTable.shared.quoted[Int(rawValue)] }
+    /// A comma, the key in quotes, and a colon; zeros behind.
+    @inline(__always)
+    var text: (bytes: SIMD32<UInt8>, length: Int) { RecordKeyTable.shared.texts[Int(rawValue)] }
+
+    /// The same without the comma.
+    @inline(__always)
+    var firstText: (bytes: SIMD32<UInt8>, length: Int) { RecordKeyTable.shared.firstTexts[Int(rawValue)] }
 
     /// Keys of one to seven bytes with their closing quote, packed as a little-endian number: the first byte is lowest.
     @inline(__always)
@@ -58,7 +63,8 @@ private struct RecordKeyTable: Sendable {
     static let shared = RecordKeyTable()
 
     let names: [String]
-    let quoted: [[UInt8]]
+    let texts: [(bytes: SIMD32<UInt8>, length: Int)]
+    let firstTexts: [(bytes: SIMD32<UInt8>, length: Int)]
     /// At the hash of its bytes, or the next place that was free.
     private var places = [Place](repeating: Place(), count: 512)
 
@@ -70,7 +76,8 @@ private struct RecordKeyTable: Sendable {
 
     private init() {
         names = RecordKey.allCases.map { $0 == .unknown ? "?" : Self.snakeCase("\($0)") }
-        quoted = names.map { Array("\"\($0)\":".utf8) }
+        texts = names.map { Self.padded(",\"\($0)\":") }
+        firstTexts = names.map { Self.padded("\"\($0)\":") }
         for (key, name) in zip(RecordKey.allCases, names) where key != .unknown {
             // A short key goes with its closing quote: it is found before anybody knows its length.
             let bytes = Array(name.utf8) + (name.utf8.count <= 7 ? [UInt8(ascii: "\"")] : [])
@@ -79,6 +86,13 @@ private struct RecordKeyTable: Sendable {
             while places[index].key != .unknown { index = (index + 1) % 512 }
             places[index] = Place(head: head, tail: tail, key: key)
         }
+    }
+
+    /// - Parameter text: of at most 32 bytes.
+    private static func padded(_ text: String) -> (bytes: SIMD32<UInt8>, length: Int) {
+        var bytes = SIMD32<UInt8>()
+        for (place, byte) in text.utf8.enumerated() { bytes[place] = byte }
+        return (bytes, text.utf8.count)
     }
 
     @inline(__always)

@@ -6,8 +6,8 @@ extension JSONWriter {
     /// A key, after a comma unless it is the first of its object.
     @inline(__always)
     mutating func key(_ key: RecordKey) {
-        if !isAtStart { raw(",") }
-        raw(key.quoted)
+        let text = isAtStart ? key.firstText : key.text
+        raw(text.bytes, length: text.length)
     }
 
     @inline(__always)

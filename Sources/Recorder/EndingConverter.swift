@@ -17,15 +17,15 @@ struct EndingConverter {
         if isOfReader { how = .close }
         var ending = ResetEvent.Ending(how: how, monotonic: Int64(clamping: record.mono_ns))
         if hasProcess {
-            let comm = kernelText(record.by.comm)
+            let comm = String(kernelArray: record.by.comm)
             ending.process = ResetEvent.Owner(pid: Int32(bitPattern: record.by.pid), comm: comm)
-            let thread = kernelText(record.by.thread)
+            let thread = String(kernelArray: record.by.thread)
             ending.thread = thread == comm ? nil : thread
             ending.cgroup = record.by.cgroup == 0 ? nil : record.by.cgroup
         }
         if record.owner_pid != 0, !hasProcess || record.owner_pid != record.by.pid {
             ending.owner = ResetEvent.Owner(
-                pid: Int32(bitPattern: record.owner_pid), comm: kernelText(record.owner_comm))
+                pid: Int32(bitPattern: record.owner_pid), comm: String(kernelArray: record.owner_comm))
         }
         ending.state = TCPState(rawValue: record.state)
         // No connection has no silence.
@@ -88,9 +88,4 @@ struct TickRate {
         }
         return distances[0].rate
     }
-}
-
-/// A name in a fixed array of the kernel's.
-func kernelText<T>(_ array: T) -> String {
-    withUnsafeBytes(of: array) { String(kernelName: $0) }
 }

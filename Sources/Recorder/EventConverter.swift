@@ -30,6 +30,9 @@ struct EventConverter {
     private let keepsEntryOverIPv6: Bool
     private(set) var events = 0
     private var receptions: ReceptionQueue
+    private var completion = StackCompletion()
+    /// By the functions of the kernel itself that wake those who wait.
+    private var waits: [UInt64: ResetEvent.Reception.Wait?] = [:]
     /// Network namespaces in which a firewall rejected something since they were last asked for.
     private var rejecting = Rejecting()
 
@@ -122,7 +125,7 @@ struct EventConverter {
         event.netns = record.netns == 0 ? nil : record.netns
         if record.ifindex != 0 {
             event.ifindex = record.ifindex
-            event.ifname = name(record.ifname)
+            event.ifname = String(kernelArray: record.ifname)
         }
         event.skb = record.skb == 0 ? nil : record.skb
         if record.has(RST_HAS_SEGMENT) {
@@ -137,7 +140,7 @@ struct EventConverter {
         }
         // Before the stack, whose names may take long to find: the process may not have the socket much longer.
         setSocket(of: &event, from: record)
-        let frames = stack(raw, count: Int(min(record.stack_frames, UInt32(RST_STACK_FRAMES))))
+        let frames = stack(raw)
         event.stack = frames?.id
         if let rejects = frames?.content.rejects, let netns = event.netns {
             rejecting.all.insert(netns)
@@ -155,7 +158,7 @@ struct EventConverter {
         }
         if record.has(RST_HAS_LISTENER) {
             event.listener = ResetEvent.Listener(
-                pid: Int32(bitPattern: record.owner_pid), comm: name(record.owner_comm),
+                pid: Int32(bitPattern: record.owner_pid), comm: String(kernelArray: record.owner_comm),
                 since: record.owner_since_ns == 0 ? nil : Int64(clamping: record.owner_since_ns),
                 closed: record.closed_ns == 0 ? nil : Int64(clamping: record.closed_ns),
                 fits: record.listener_fits != 0)
@@ -206,8 +209,9 @@ struct EventConverter {
         // In SYN_SENT nothing has come yet, and a RST is known by what it acknowledges.
         event.seq = state == .synSent ? nil : record.seq
         event.ack = state == .synSent ? record.ack : nil
-        let names = symbols.names([record.received.waiters.0.function, record.received.waiters.1.function])
-        let (reception, waiter) = endings.reception(record, names)
+        let waiters = record.received.waiters
+        let waits = (wait(wokenBy: waiters.0.function), wait(wokenBy: waiters.1.function))
+        let (reception, waiter) = endings.reception(record, waits)
         event.reception = reception
         if let waiter {
             let holders = event.socket?.owner?.holders
@@ -215,11 +219,23 @@ struct EventConverter {
         }
     }
 
+    /// How somebody waits who is woken by the function at that address; nil for one that is not known.
+    private mutating func wait(wokenBy function: UInt64) -> ResetEvent.Reception.Wait? {
+        guard function != 0 else { return nil }
+        if let known = waits[function] { return known }
+        let wait = ResetEvent.Reception.Wait(wakingFunction: symbols.names([function])[0])
+        // A module's address may be another's later.
+        if symbols.isFixed(function), waits.count < Self.mostWaits { waits[function] = wait }
+        return wait
+    }
+
+    private static let mostWaits = 64
+
     /// Whether the running kernel is that one or a later one.
     private static func isLinux(_ major: Int, _ minor: Int) -> Bool {
         var system = utsname()
         uname(&system)
-        let numbers = withUnsafeBytes(of: system.release) { String(kernelName: $0) }
+        let numbers = String(kernelArray: system.release)
             .split { !$0.isNumber }.prefix(2).compactMap { Int($0) }
         return numbers.count == 2 && (numbers[0], numbers[1]) >= (major, minor)
     }
@@ -305,7 +321,7 @@ struct EventConverter {
     }
 
     private static func parent<Name>(_ pid: UInt32, _ comm: Name) -> ResetEvent.Owner? {
-        pid == 0 ? nil : ResetEvent.Owner(pid: Int32(bitPattern: pid), comm: kernelText(comm))
+        pid == 0 ? nil : ResetEvent.Owner(pid: Int32(bitPattern: pid), comm: String(kernelArray: comm))
     }
 
     private func hook(of record: rst_event) -> String {
@@ -340,17 +356,23 @@ struct EventConverter {
         }
     }
 
-    private mutating func stack(_ raw: UnsafePointer<rst_event>, count: Int) -> Stack? {
+    private mutating func stack(_ raw: UnsafePointer<rst_event>) -> Stack? {
+        let count = Int(min(raw.pointee.stack_frames, UInt32(RST_STACK_FRAMES)))
         guard count > 0 else { return nil }
         let start = UnsafeRawPointer(raw) + MemoryLayout<rst_event>.offset(of: \.stack)!
         let frames = UnsafeBufferPointer(start: start.assumingMemoryBound(to: UInt64.self), count: count)
-        return stacks.stack(frames) { id in
-            let names = symbols.names(frames)
-            return StackContent(
-                frames: names,
-                context: ResetEvent.Task.Context(frames: names, isWhole: count < Int(RST_STACK_FRAMES)),
-                releasesFile: names.contains { $0.hasPrefix("__fput") },
-                rejects: Rejection(names))
+        return completion.whole(
+            frames, isShort: raw.pointee.has(RST_HAS_SHORT_STACK), cpu: Int(raw.pointee.cpu)
+        ) { frames, isWhole in
+            stacks.stack(frames) { id in
+                let names = symbols.names(frames)
+                return StackContent(
+                    frames: names,
+                    context: ResetEvent.Task.Context(
+                        frames: names, isWhole: isWhole && frames.count < Int(RST_STACK_FRAMES)),
+                    releasesFile: names.contains { $0.hasPrefix("__fput") },
+                    rejects: Rejection(names))
+            }
         }
     }
 
@@ -359,8 +381,10 @@ struct EventConverter {
     ) -> ResetEvent.Task {
         var task = ResetEvent.Task(
             pid: Int32(bitPattern: record.pid), tid: Int32(bitPattern: record.tid), uid: record.uid,
-            comm: name(record.comm), context: context)
-        let leader = record.has(RST_HAS_EXECUTED) ? name(record.owner_comm) : name(record.leader_comm)
+            comm: String(kernelArray: record.comm), context: context)
+        let leader =
+            record.has(RST_HAS_EXECUTED)
+            ? String(kernelArray: record.owner_comm) : String(kernelArray: record.leader_comm)
         task.process = leader == task.comm || leader.isEmpty ? nil : leader
         // Where a bystander lives is nobody's concern.
         guard context == .process else { return task }
@@ -387,7 +411,7 @@ struct EventConverter {
 
     private func remembered(_ record: rst_event) -> ResetEvent.Owner? {
         guard record.has(RST_HAS_OWNER) else { return nil }
-        return ResetEvent.Owner(pid: Int32(bitPattern: record.owner_pid), comm: name(record.owner_comm))
+        return ResetEvent.Owner(pid: Int32(bitPattern: record.owner_pid), comm: String(kernelArray: record.owner_comm))
     }
 
     /// Who has the socket open, or else who is remembered.
@@ -436,10 +460,6 @@ struct EventConverter {
                 high: UInt64(bigEndian: raw.loadUnaligned(as: UInt64.self)),
                 low: UInt64(bigEndian: raw.loadUnaligned(fromByteOffset: 8, as: UInt64.self)))
         }
-    }
-
-    private func name<T>(_ array: T) -> String {
-        withUnsafeBytes(of: array) { String(kernelName: $0) }
     }
 
     private typealias AddressBytes = (

@@ -116,7 +116,7 @@ final class EventLoop {
                 programs,
                 { table, holder in
                     guard let table, let holder = holder?.pointee else { return }
-                    let name = withUnsafeBytes(of: holder.comm) { String(kernelName: $0) }
+                    let name = String(kernelArray: holder.comm)
                     table.assumingMemoryBound(to: SocketHolders.Table.self).pointee[holder.inode, default: []].append(
                         SocketHolders.Holder(
                             pid: Int32(bitPattern: holder.pid), comm: name, start: holder.start_ns))

@@ -148,6 +148,9 @@ struct LiveSymbols {
 
     var isEmpty: Bool { symbols.isEmpty }
 
+    /// See `KernelSymbols`.
+    func isFixed(_ address: UInt64) -> Bool { symbols.isFixed(address) }
+
     /// A name for each address, or the address itself where nothing is known. At 0 there is no code, as a pointer to no
     /// function says.
     mutating func names(_ addresses: some Sequence<UInt64>) -> [String] {

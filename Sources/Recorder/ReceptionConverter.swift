@@ -5,9 +5,9 @@ import NetworkTypes
 extension EndingConverter {
     /// What a RST that was received found, and who waits in a call on the socket.
     ///
-    /// - Parameter functions: the names of what wakes those who wait, as stacks have them.
+    /// - Parameter waits: how the waiters wait, as far as it is known.
     mutating func reception(
-        _ record: rst_event, _ functions: [String]
+        _ record: rst_event, _ waits: (ResetEvent.Reception.Wait?, ResetEvent.Reception.Wait?)
     ) -> (reception: ResetEvent.Reception, waiter: (pid: Int32, comm: String)?) {
         let raw = record.received
         var reception = ResetEvent.Reception()
@@ -22,16 +22,14 @@ extension EndingConverter {
         // Nobody gets the error of a socket that its program has let go of; but without it a failure is none.
         if record.dead == 0 || isFailure { reception.errno = raw.error == 0 ? nil : raw.error }
         guard record.dead == 0 else { return (reception, nil) }
-        var waits: [(wait: ResetEvent.Reception.Wait?, waiter: rst_waiter)] = []
-        for (waiter, name) in zip([raw.waiters.0, raw.waiters.1], functions) where waiter.function != 0 {
-            waits.append((ResetEvent.Reception.Wait(wakingFunction: name), waiter))
-        }
+        let waiters = [(waits.0, raw.waiters.0), (waits.1, raw.waiters.1)].filter { $0.1.function != 0 }
         let order: [ResetEvent.Reception.Wait] = [.call, .poll, .ioUring, .epoll]
         reception.wait =
             raw.in_call != 0
-            ? .call : order.first { wait in waits.contains { $0.wait == wait } } ?? (waits.isEmpty ? .nobody : nil)
-        let caller = waits.first { $0.wait == .call && $0.waiter.pid != 0 }?.waiter
-        return (reception, caller.map { (Int32(bitPattern: $0.pid), kernelText($0.comm)) })
+            ? .call
+            : order.first { wait in waiters.contains { $0.0 == wait } } ?? (waiters.isEmpty ? .nobody : nil)
+        let caller = waiters.first { $0.0 == .call && $0.1.pid != 0 }?.1
+        return (reception, caller.map { (Int32(bitPattern: $0.pid), String(kernelArray: $0.comm)) })
     }
 }
 

@@ -33,20 +33,20 @@ public final class Recorder {
         let bulletin = Bulletin(say: tell, wantsToStop: wantsToStop)
         var system = utsname()
         uname(&system)
-        let kernel = text(system.release)
+        let kernel = String(kernelArray: system.release)
         // The hooks first, and to the end: of each packet in the capture they have seen the RST.
         let events = try EventLoop(options, until: eventsStop, bulletin)
         let capture = try CaptureLoop(
-            options, host: "\(text(system.sysname)) \(kernel)", until: captureStop, bulletin)
+            options, host: "\(String(kernelArray: system.sysname)) \(kernel)", until: captureStop, bulletin)
         events.seeProcesses()
         rules = RulesetWatch(options, kallsyms: readFile("/proc/kallsyms"))
         events.rules = rules
         warnings = [HostProbe.clock].filter { $0.state != .ok }.map(\.message) + capture.warnings + events.warnings
         var header = RecordingHeader()
         header.tool = options.tool
-        header.host = text(system.nodename)
+        header.host = String(kernelArray: system.nodename)
         header.kernel = kernel
-        header.arch = text(system.machine)
+        header.arch = String(kernelArray: system.machine)
         header.bootID = String(
             decoding: readFile("/proc/sys/kernel/random/boot_id").prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
         header.clock = events.firstClock
@@ -128,8 +128,4 @@ public final class Recorder {
         }
         return summary
     }
-}
-
-private func text<T>(_ array: T) -> String {
-    withUnsafeBytes(of: array) { String(kernelName: $0) }
 }

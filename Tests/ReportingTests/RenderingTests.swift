@@ -19,6 +19,27 @@ import Testing
     }
 }
 
+@Suite struct JSONNumberTests {
+    @Test func everyLengthIsWritten() {
+        var powers: [UInt64] = [1]
+        while let next = powers.last?.multipliedReportingOverflow(by: 10), !next.overflow {
+            powers.append(next.partialValue)
+        }
+        #expect(powers.count == 20)
+        let bits = (0..<64).map { UInt64(1) << UInt64($0) }
+        for value in [0, .max] + (powers + bits).flatMap({ [$0 - 1, $0, $0 + 1] }) {
+            var json = JSONWriter()
+            json.number(value)
+            #expect(String(decoding: json.finish(), as: UTF8.self) == "\(value)")
+        }
+        for value in [Int64.min, -10, -1, 0, .max] {
+            var json = JSONWriter()
+            json.number(value)
+            #expect(String(decoding: json.finish(), as: UTF8.self) == "\(value)")
+        }
+    }
+}
+
 @Suite struct JSONStringTests {
     /// Several bytes are examined at once: what has to be escaped may be at any place among them.
     @Test func whatIsEscapedDoesNotDependOnItsPlace() throws {
