@@ -8,7 +8,7 @@ RELEASE = $(SWIFT) build -c release --scratch-path .build-release --product rst-
 	--static-swift-stdlib -Xswiftc -cross-module-optimization
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build release demo test test-fleet test-cluster accuracy check lint format bpf bpf-check fixtures bench bench-provoke bench-hooks bench-watch causes client-table fuzz readme install deb test-deb tarball image check-deploy clean test-kernels test-kernel-6.1
+.PHONY: help deps build release demo test test-fleet test-cluster accuracy check lint format bpf bpf-check fixtures bench bench-provoke bench-hooks bench-record bench-watch causes client-table fuzz readme install deb test-deb tarball image check-deploy clean test-kernels test-kernel-6.1
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -82,6 +82,11 @@ bench-watch: release ## Measure the latency, memory and processor time of watch 
 	mkdir -p .build/bench
 	$(CC) -O2 -Wall -Wextra bench/flood.c -o .build/bench/flood
 	bench/watch $(BINARY) .build/bench/flood
+
+bench-record: release ## Measure what record costs, against perf and tcpdump (root, perf)
+	mkdir -p .build/bench
+	for part in flood load; do $(CC) -O2 -Wall -Wextra bench/$$part.c -o .build/bench/$$part || exit 1; done
+	bench/record $(BINARY) .build/bench/flood .build/bench/load
 
 bench-hooks: deps ## Measure what the hooks cost the host (root)
 	mkdir -p .build/bench
