@@ -29,6 +29,7 @@ let package = Package(
         .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
         .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
         .systemLibrary(name: "CLzma", pkgConfig: "liblzma", providers: [.apt(["liblzma-dev"])]),
+        .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CBzip2", providers: [.apt(["libbz2-dev"])]),
         .target(name: "CLibBPF", linkerSettings: [.linkedLibrary("bpf"), .linkedLibrary("elf")]),
 
@@ -52,6 +53,10 @@ let package = Package(
                 "NetworkTypes", "JSONText", "Correlator", .product(name: "Mustache", package: "swift-mustache"),
             ],
             swiftSettings: pure),
+
+        .target(
+            name: "Anonymizer", dependencies: ["NetworkTypes", "PcapReader", "KernelEvents"], swiftSettings: pure),
+        .target(name: "BlockCipher", dependencies: ["CCrypto"], swiftSettings: base),
 
         .target(
             name: "ReportDatabase",
@@ -93,7 +98,7 @@ let package = Package(
             name: "RstAnalyze",
             dependencies: [
                 "HostFiles", "NetworkTypes", "PcapReader", "KernelEvents", "Correlator", "Reporting", "ReportDatabase",
-                "InputFiles",
+                "InputFiles", "CaptureFile", "Anonymizer", "BlockCipher",
                 "Laboratory",
                 "Provoke",
                 "Recorder", "Selftest", "SelftestDriver", "CLinux", "JSONText", log, arguments,
@@ -110,6 +115,12 @@ let package = Package(
             name: "CorrelatorTests",
             dependencies: ["Correlator", "KernelEvents", "PcapReader", "NetworkTypes"],
             swiftSettings: base),
+        .testTarget(
+            name: "AnonymizerTests",
+            dependencies: [
+                "Anonymizer", "BlockCipher", "CaptureFile", "Correlator", "InputFiles", "KernelEvents", "NetworkTypes",
+                "PcapReader",
+            ], swiftSettings: base),
         .testTarget(
             name: "RecorderTests", dependencies: ["CZstd", "Recorder", "HostFiles", "KernelEvents"], swiftSettings: base
         ),

@@ -191,7 +191,7 @@ struct Candidate: Sendable {
 }
 
 /// What the user named: a file, or a directory that stands for the files in it.
-private struct Argument {
+struct Argument {
     let path: String
     let isDirectory: Bool
     let files: [Candidate]

@@ -4,7 +4,7 @@ package import NetworkTypes
 package struct JSONWriter: Sendable {
     /// The first `count` bytes are written; the others are room for more, so that writing is nothing but copying.
     private var room: [UInt8] = []
-    private var count = 0
+    package private(set) var count = 0
 
     package init() {}
 

@@ -11,6 +11,9 @@ public struct EventEncoder: Sendable {
 
     public var isEmpty: Bool { json.isEmpty }
 
+    /// Bytes of the lines so far.
+    var count: Int { json.count }
+
     /// A copy of the lines so far, each ended by a newline.
     public var bytes: [UInt8] { json.bytes }
 

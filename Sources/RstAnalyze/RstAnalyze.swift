@@ -22,7 +22,7 @@ struct RstAnalyze: ParsableCommand {
         version: Version.current,
         subcommands: [
             RecordCommand.self, ReportCommand.self, WatchCommand.self, RunCommand.self, ExplainCommand.self,
-            DoctorCommand.self, SelftestCommand.self,
+            AnonymizeCommand.self, DoctorCommand.self, SelftestCommand.self,
             ProvokeCommand.self, SelftestActorCommand.self,
         ])
 
