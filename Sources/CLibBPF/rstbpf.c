@@ -154,7 +154,8 @@ struct rstbpf {
 	struct rst_scope scope;
 	rstbpf_sink sink;
 	void *context;
-	unsigned int budget; /* records that are handed over until rstbpf_drain returns */
+	struct rst_event whole; /* a record without a stack, with an empty one */
+	unsigned int budget;	/* records that are handed over until rstbpf_drain returns */
 };
 
 /* libbpf's last warning: the only place where it says why the verifier refused a program. */
@@ -385,14 +386,12 @@ int rstbpf_attach(struct rstbpf *self, char message[RSTBPF_MESSAGE_LENGTH])
 static int on_event(void *context, void *data, size_t size)
 {
 	struct rstbpf *self = context;
-	struct rst_event whole;
 
-	if (size >= sizeof(whole)) {
+	if (size >= sizeof(struct rst_event)) {
 		self->sink(self->context, data);
 	} else if (size >= RST_EVENT_HEAD) {
-		memset(&whole, 0, sizeof(whole));
-		memcpy(&whole, data, RST_EVENT_HEAD);
-		self->sink(self->context, &whole);
+		memcpy(&self->whole, data, RST_EVENT_HEAD);
+		self->sink(self->context, &self->whole);
 	}
 	if (self->budget && !--self->budget)
 		return -ECANCELED;

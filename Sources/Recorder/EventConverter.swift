@@ -111,75 +111,77 @@ struct EventConverter {
     }
     mutating func append(footer: RecordingFooter) { encoder.append(footer: footer) }
 
-    mutating func append(_ raw: UnsafePointer<rst_event>) {
-        let record = raw.pointee
-        for held in receptions.settle(by: record) { write(held.event, nil, from: held.record) }
+    mutating func append(_ record: UnsafePointer<rst_event>) {
+        for held in receptions.settle(by: record) { write(held) }
         guard let kind = ResetEvent.Kind(record) else { return }
         var event = ResetEvent(
             kind: kind, hook: hook(of: record),
-            monotonic: Int64(clamping: record.mono_ns),
+            monotonic: Int64(clamping: record.pointee.mono_ns),
             tuple: FourTuple(
-                source: address(record.src), sourcePort: record.sport, destination: address(record.dst),
-                destinationPort: record.dport))
-        event.cpu = Int32(clamping: record.cpu)
-        event.netns = record.netns == 0 ? nil : record.netns
-        if record.ifindex != 0 {
-            event.ifindex = record.ifindex
-            event.ifname = String(kernelArray: record.ifname)
+                source: address(record.pointee.src), sourcePort: record.pointee.sport,
+                destination: address(record.pointee.dst),
+                destinationPort: record.pointee.dport))
+        event.cpu = Int32(clamping: record.pointee.cpu)
+        event.netns = record.pointee.netns == 0 ? nil : record.pointee.netns
+        if record.pointee.ifindex != 0 {
+            event.ifindex = record.pointee.ifindex
+            event.ifname = String(kernelArray: record.pointee.ifname)
         }
-        event.skb = record.skb == 0 ? nil : record.skb
-        if record.has(RST_HAS_SEGMENT) {
-            event.seq = record.seq
-            event.ack = record.ack
-            event.flags = TCPFlags(rawValue: record.flags)
+        event.skb = record.pointee.skb == 0 ? nil : record.pointee.skb
+        if record.pointee.has(RST_HAS_SEGMENT) {
+            event.seq = record.pointee.seq
+            event.ack = record.pointee.ack
+            event.flags = TCPFlags(rawValue: record.pointee.flags)
         }
-        if event.kind == .emit || record.isIgnored {
-            event.window = record.window
-            event.ttl = record.ttl
-            if record.ip_version == 4 { event.ipID = record.ip_id }
+        if event.kind == .emit || record.pointee.isIgnored {
+            event.window = record.pointee.window
+            event.ttl = record.pointee.ttl
+            if record.pointee.ip_version == 4 { event.ipID = record.pointee.ip_id }
         }
         // Before the stack, whose names may take long to find: the process may not have the socket much longer.
         setSocket(of: &event, from: record)
-        let frames = stack(raw)
+        let frames = stack(record)
         event.stack = frames?.id
         if let rejects = frames?.content.rejects, let netns = event.netns {
             rejecting.all.insert(netns)
             if rejects == .legacy { rejecting.legacy.insert(netns) }
         }
-        if record.isOfOwner, frames?.content.context != .process, record.has(RST_HAS_TCP_SOCKET) {
+        if record.pointee.isOfOwner, frames?.content.context != .process, record.pointee.has(RST_HAS_TCP_SOCKET) {
             // It was only the owner's turn on the processor.
             event.socket?.owner = holder(of: record)
         }
         // Who reads all open files (`SocketHolders`) may be the last to hold one, and is not who closed it.
         if event.kind == .emit || event.kind == .decide,
-            Int32(bitPattern: record.pid) != ownProcess || frames?.content.releasesFile != true
+            Int32(bitPattern: record.pointee.pid) != ownProcess || frames?.content.releasesFile != true
         {
             event.task = task(record, context: frames?.content.context, socket: event.socket)
         }
-        if record.has(RST_HAS_LISTENER) {
+        if record.pointee.has(RST_HAS_LISTENER) {
             event.listener = ResetEvent.Listener(
-                pid: Int32(bitPattern: record.owner_pid), comm: String(kernelArray: record.owner_comm),
-                since: record.owner_since_ns == 0 ? nil : Int64(clamping: record.owner_since_ns),
-                closed: record.closed_ns == 0 ? nil : Int64(clamping: record.closed_ns),
-                fits: record.listener_fits != 0)
+                pid: Int32(bitPattern: record.pointee.owner_pid), comm: String(kernelArray: record.pointee.owner_comm),
+                since: record.pointee.owner_since_ns == 0 ? nil : Int64(clamping: record.pointee.owner_since_ns),
+                closed: record.pointee.closed_ns == 0 ? nil : Int64(clamping: record.pointee.closed_ns),
+                fits: record.pointee.listener_fits != 0)
         }
-        if record.has(RST_HAS_ENDING), event.kind != .emit || tellsEndingsOfSegments {
-            event.ending = ending(record.ending)
+        if record.pointee.has(RST_HAS_ENDING), event.kind != .emit || tellsEndingsOfSegments {
+            event.ending = ending(record.pointee.ending)
         }
-        if record.has(RST_HAS_REASON) {
-            let name = record.isIgnored ? dropReasonName(record.reason) : reasonName(record.reason)
-            event.reason = name ?? "REASON_\(record.reason)"
+        if record.pointee.has(RST_HAS_REASON) {
+            let name =
+                record.pointee.isIgnored ? dropReasonName(record.pointee.reason) : reasonName(record.pointee.reason)
+            event.reason = name ?? "REASON_\(record.pointee.reason)"
         }
-        if record.has(RST_HAS_TRIGGER) {
+        if record.pointee.has(RST_HAS_TRIGGER) {
             event.trigger = ResetEvent.Trigger(
-                flags: TCPFlags(rawValue: record.trigger_flags), seq: record.trigger_seq, ack: record.trigger_ack,
-                length: record.trigger_length)
+                flags: TCPFlags(rawValue: record.pointee.trigger_flags), seq: record.pointee.trigger_seq,
+                ack: record.pointee.trigger_ack,
+                length: record.pointee.trigger_length)
         }
         if event.kind == .decide { event.conntrack = conntrack(of: event, record) }
-        if record.isIgnored {
+        if record.pointee.isIgnored {
             var reception = ResetEvent.Reception()
             reception.fate = .ignored
-            reception.location = symbols.names([record.ignored.location]).first
+            reception.location = symbols.names([record.pointee.ignored.location]).first
             event.reception = reception
         } else if event.kind == .receive || event.kind == .fail {
             receive(&event, from: record)
@@ -188,7 +190,11 @@ struct EventConverter {
         write(event, frames, from: record)
     }
 
-    private mutating func write(_ event: ResetEvent, _ stack: Stack?, from record: rst_event) {
+    private mutating func write(_ held: ReceptionQueue.Held) {
+        withUnsafePointer(to: held.record) { write(held.event, nil, from: $0) }
+    }
+
+    private mutating func write(_ event: ResetEvent, _ stack: Stack?, from record: UnsafePointer<rst_event>) {
         if let stack, stacksWritten.insert(stack.id).inserted {
             encoder.append(stack: stack.id, frames: stack.content.frames)
         }
@@ -201,15 +207,15 @@ struct EventConverter {
     ///
     /// - Parameter time: CLOCK_MONOTONIC in nanoseconds; whatever is older has been told.
     mutating func settleReceptions(until time: Int64) {
-        for held in receptions.settle(until: time) { write(held.event, nil, from: held.record) }
+        for held in receptions.settle(until: time) { write(held) }
     }
 
-    private mutating func receive(_ event: inout ResetEvent, from record: rst_event) {
+    private mutating func receive(_ event: inout ResetEvent, from record: UnsafePointer<rst_event>) {
         let state = event.state
         // In SYN_SENT nothing has come yet, and a RST is known by what it acknowledges.
-        event.seq = state == .synSent ? nil : record.seq
-        event.ack = state == .synSent ? record.ack : nil
-        let waiters = record.received.waiters
+        event.seq = state == .synSent ? nil : record.pointee.seq
+        event.ack = state == .synSent ? record.pointee.ack : nil
+        let waiters = record.pointee.received.waiters
         let waits = (wait(wokenBy: waiters.0.function), wait(wokenBy: waiters.1.function))
         let (reception, waiter) = endings.reception(record, waits)
         event.reception = reception
@@ -240,8 +246,8 @@ struct EventConverter {
         return numbers.count == 2 && (numbers[0], numbers[1]) >= (major, minor)
     }
 
-    private mutating func conntrack(of event: ResetEvent, _ record: rst_event) -> ResetEvent.Conntrack? {
-        let raw = record.conntrack
+    private mutating func conntrack(of event: ResetEvent, _ record: UnsafePointer<rst_event>) -> ResetEvent.Conntrack? {
+        let raw = record.pointee.conntrack
         func has(_ bit: rst_conntrack_has) -> Bool { UInt32(raw.has) & UInt32(bit.rawValue) != 0 }
         guard event.trigger != nil, has(RST_CONNTRACK_HAS_SEGMENT) else { return nil }
         var conntrack = ResetEvent.Conntrack()
@@ -253,8 +259,8 @@ struct EventConverter {
             conntrack.segment = .tracked
         } else if raw.info == 7 {
             conntrack.segment = .untracked
-        } else if record.ip_version == 4 || keepsEntryOverIPv6,
-            !record.has(RST_HAS_STATE) || event.state == .timeWait
+        } else if record.pointee.ip_version == 4 || keepsEntryOverIPv6,
+            !record.pointee.has(RST_HAS_STATE) || event.state == .timeWait
         {
             // tcp_v4_rcv() takes the entry off before a socket gets the segment.
             conntrack.segment = ResetEvent.Conntrack.Segment.none
@@ -286,7 +292,7 @@ struct EventConverter {
     }
 
     /// Writes lines about the processes that an event names, where there are none yet.
-    private mutating func noteProcesses(of event: ResetEvent, from record: rst_event) {
+    private mutating func noteProcesses(of event: ResetEvent, from record: UnsafePointer<rst_event>) {
         seeHolders()
         func note(_ process: ResetEvent.Owner?, start: UInt64?, uid: UInt32?, parent: ResetEvent.Owner? = nil) {
             guard let process, process.pid > 0 else { return }
@@ -296,11 +302,12 @@ struct EventConverter {
         }
         if let task = event.task, task.context == .process {
             note(
-                ResetEvent.Owner(pid: task.pid, comm: task.process ?? task.comm), start: record.start_ns, uid: task.uid,
-                parent: Self.parent(record.parent_pid, record.parent_comm))
+                ResetEvent.Owner(pid: task.pid, comm: task.process ?? task.comm), start: record.pointee.start_ns,
+                uid: task.uid,
+                parent: Self.parent(record.pointee.parent_pid, record.pointee.parent_comm))
         }
         if let ending = event.ending, let process = ending.process {
-            let by = record.ending.by
+            let by = record.pointee.ending.by
             note(process, start: by.start_ns, uid: by.uid, parent: Self.parent(by.parent_pid, by.parent_comm))
         }
         for owner in [
@@ -308,12 +315,12 @@ struct EventConverter {
             event.listener.map { ResetEvent.Owner(pid: $0.pid, comm: $0.comm) },
         ] {
             guard let owner else { continue }
-            if UInt32(bitPattern: owner.pid) == record.owner_pid {
-                note(owner, start: record.owner_start_ns, uid: record.owner_uid)
-            } else if let waiter = record.waiter(owner.pid) {
+            if UInt32(bitPattern: owner.pid) == record.pointee.owner_pid {
+                note(owner, start: record.pointee.owner_start_ns, uid: record.pointee.owner_uid)
+            } else if let waiter = record.pointee.waiter(owner.pid) {
                 note(owner, start: waiter.start_ns, uid: waiter.uid)
-            } else if UInt32(bitPattern: owner.pid) == record.ending.owner_pid {
-                note(owner, start: record.ending.owner_start_ns, uid: record.ending.owner_uid)
+            } else if UInt32(bitPattern: owner.pid) == record.pointee.ending.owner_pid {
+                note(owner, start: record.pointee.ending.owner_start_ns, uid: record.pointee.ending.owner_uid)
             } else {
                 note(owner, start: nil, uid: nil)
             }
@@ -324,13 +331,13 @@ struct EventConverter {
         pid == 0 ? nil : ResetEvent.Owner(pid: Int32(bitPattern: pid), comm: String(kernelArray: comm))
     }
 
-    private func hook(of record: rst_event) -> String {
-        if Int(record.kind) == Int(RST_EMIT.rawValue) { return ResetEvent.emitHook }
-        if Int(record.kind) == Int(RST_RECEIVE.rawValue) { return ResetEvent.receiveHook }
-        if record.isIgnored { return ResetEvent.ignoreHook }
-        if Int(record.kind) == Int(RST_FAIL.rawValue) { return ResetEvent.failHook }
-        guard record.has(RST_HAS_ENTRY) else { return ResetEvent.decideHook }
-        return record.ip_version == 4 ? ResetEvent.entryHooks[0] : ResetEvent.entryHooks[1]
+    private func hook(of record: UnsafePointer<rst_event>) -> String {
+        if Int(record.pointee.kind) == Int(RST_EMIT.rawValue) { return ResetEvent.emitHook }
+        if Int(record.pointee.kind) == Int(RST_RECEIVE.rawValue) { return ResetEvent.receiveHook }
+        if record.pointee.isIgnored { return ResetEvent.ignoreHook }
+        if Int(record.pointee.kind) == Int(RST_FAIL.rawValue) { return ResetEvent.failHook }
+        guard record.pointee.has(RST_HAS_ENTRY) else { return ResetEvent.decideHook }
+        return record.pointee.ip_version == 4 ? ResetEvent.entryHooks[0] : ResetEvent.entryHooks[1]
     }
 
     private let ownProcess = getpid()
@@ -356,13 +363,13 @@ struct EventConverter {
         }
     }
 
-    private mutating func stack(_ raw: UnsafePointer<rst_event>) -> Stack? {
-        let count = Int(min(raw.pointee.stack_frames, UInt32(RST_STACK_FRAMES)))
+    private mutating func stack(_ record: UnsafePointer<rst_event>) -> Stack? {
+        let count = Int(min(record.pointee.stack_frames, UInt32(RST_STACK_FRAMES)))
         guard count > 0 else { return nil }
-        let start = UnsafeRawPointer(raw) + MemoryLayout<rst_event>.offset(of: \.stack)!
+        let start = UnsafeRawPointer(record) + MemoryLayout<rst_event>.offset(of: \.stack)!
         let frames = UnsafeBufferPointer(start: start.assumingMemoryBound(to: UInt64.self), count: count)
         return completion.whole(
-            frames, isShort: raw.pointee.has(RST_HAS_SHORT_STACK), cpu: Int(raw.pointee.cpu)
+            frames, isShort: record.pointee.has(RST_HAS_SHORT_STACK), cpu: Int(record.pointee.cpu)
         ) { frames, isWhole in
             stacks.stack(frames) { id in
                 let names = symbols.names(frames)
@@ -377,19 +384,20 @@ struct EventConverter {
     }
 
     private mutating func task(
-        _ record: rst_event, context: ResetEvent.Task.Context?, socket: ResetEvent.Socket?
+        _ record: UnsafePointer<rst_event>, context: ResetEvent.Task.Context?, socket: ResetEvent.Socket?
     ) -> ResetEvent.Task {
         var task = ResetEvent.Task(
-            pid: Int32(bitPattern: record.pid), tid: Int32(bitPattern: record.tid), uid: record.uid,
-            comm: String(kernelArray: record.comm), context: context)
+            pid: Int32(bitPattern: record.pointee.pid), tid: Int32(bitPattern: record.pointee.tid),
+            uid: record.pointee.uid,
+            comm: String(kernelArray: record.pointee.comm), context: context)
         let leader =
-            record.has(RST_HAS_EXECUTED)
-            ? String(kernelArray: record.owner_comm) : String(kernelArray: record.leader_comm)
+            record.pointee.has(RST_HAS_EXECUTED)
+            ? String(kernelArray: record.pointee.owner_comm) : String(kernelArray: record.pointee.leader_comm)
         task.process = leader == task.comm || leader.isEmpty ? nil : leader
         // Where a bystander lives is nobody's concern.
         guard context == .process else { return task }
-        task.cgroup = record.task_cgroup == 0 ? nil : record.task_cgroup
-        let path = cgroupPath(id: record.task_cgroup, process: task.pid)
+        task.cgroup = record.pointee.task_cgroup == 0 ? nil : record.pointee.task_cgroup
+        let path = cgroupPath(id: record.pointee.task_cgroup, process: task.pid)
         task.cgroupPath = path == socket?.cgroupPath ? nil : path
         return task
     }
@@ -409,48 +417,49 @@ struct EventConverter {
         return groups.path(process: process) ?? path
     }
 
-    private func remembered(_ record: rst_event) -> ResetEvent.Owner? {
-        guard record.has(RST_HAS_OWNER) else { return nil }
-        return ResetEvent.Owner(pid: Int32(bitPattern: record.owner_pid), comm: String(kernelArray: record.owner_comm))
+    private func remembered(_ record: UnsafePointer<rst_event>) -> ResetEvent.Owner? {
+        guard record.pointee.has(RST_HAS_OWNER) else { return nil }
+        return ResetEvent.Owner(
+            pid: Int32(bitPattern: record.pointee.owner_pid), comm: String(kernelArray: record.pointee.owner_comm))
     }
 
     /// Who has the socket open, or else who is remembered.
-    private mutating func holder(of record: rst_event) -> ResetEvent.Owner? {
+    private mutating func holder(of record: UnsafePointer<rst_event>) -> ResetEvent.Owner? {
         // Nobody has a socket without a file.
-        guard record.inode != 0 else { return remembered(record) }
-        return holders.owner(inode: record.inode, remembered: remembered(record))
+        guard record.pointee.inode != 0 else { return remembered(record) }
+        return holders.owner(inode: record.pointee.inode, remembered: remembered(record))
     }
 
-    private mutating func setSocket(of event: inout ResetEvent, from record: rst_event) {
-        let state = TCPState(rawValue: record.state)
-        if event.kind != .emit, record.has(RST_HAS_STATE) { event.state = state }
-        if event.kind == .decide, record.has(RST_HAS_PREVIOUS_STATE) {
-            event.previousState = TCPState(rawValue: record.previous_state)
+    private mutating func setSocket(of event: inout ResetEvent, from record: UnsafePointer<rst_event>) {
+        let state = TCPState(rawValue: record.pointee.state)
+        if event.kind != .emit, record.pointee.has(RST_HAS_STATE) { event.state = state }
+        if event.kind == .decide, record.pointee.has(RST_HAS_PREVIOUS_STATE) {
+            event.previousState = TCPState(rawValue: record.pointee.previous_state)
         }
         var socket = ResetEvent.Socket()
-        if record.has(RST_HAS_SOCKET) {
-            socket.cookie = record.cookie == 0 ? nil : record.cookie
-            socket.state = record.has(RST_HAS_TCP_SOCKET) ? state : nil
-            socket.inode = record.inode == 0 ? nil : record.inode
-            socket.uid = record.sock_uid
-            socket.cgroup = record.cgroup == 0 ? nil : record.cgroup
-            socket.dead = record.dead != 0
+        if record.pointee.has(RST_HAS_SOCKET) {
+            socket.cookie = record.pointee.cookie == 0 ? nil : record.pointee.cookie
+            socket.state = record.pointee.has(RST_HAS_TCP_SOCKET) ? state : nil
+            socket.inode = record.pointee.inode == 0 ? nil : record.pointee.inode
+            socket.uid = record.pointee.sock_uid
+            socket.cgroup = record.pointee.cgroup == 0 ? nil : record.pointee.cgroup
+            socket.dead = record.pointee.dead != 0
         }
-        if record.has(RST_HAS_TCP_SOCKET) {
-            socket.userTimeout = record.user_timeout_ms
-            socket.linger2 = record.linger2
-            socket.linger = record.linger != 0
+        if record.pointee.has(RST_HAS_TCP_SOCKET) {
+            socket.userTimeout = record.pointee.user_timeout_ms
+            socket.linger2 = record.pointee.linger2
+            socket.linger = record.pointee.linger != 0
             if state == .listen {
                 socket.acceptQueue = ResetEvent.AcceptQueue(
-                    queued: record.accept_queue, backlog: record.accept_queue_limit)
+                    queued: record.pointee.accept_queue, backlog: record.pointee.accept_queue_limit)
             }
         }
-        guard record.has(RST_HAS_SOCKET) else { return }
+        guard record.pointee.has(RST_HAS_SOCKET) else { return }
         // A program that closes its own socket has it no more.
-        if record.has(RST_HAS_TCP_SOCKET) {
-            socket.owner = record.isOfOwner ? remembered(record) : holder(of: record)
+        if record.pointee.has(RST_HAS_TCP_SOCKET) {
+            socket.owner = record.pointee.isOfOwner ? remembered(record) : holder(of: record)
         }
-        socket.cgroupPath = cgroupPath(id: record.cgroup, process: socket.owner?.pid)
+        socket.cgroupPath = cgroupPath(id: record.pointee.cgroup, process: socket.owner?.pid)
         event.socket = socket
     }
 
@@ -468,8 +477,8 @@ struct EventConverter {
 }
 
 extension ResetEvent.Kind {
-    fileprivate init?(_ record: rst_event) {
-        switch Int(record.kind) {
+    fileprivate init?(_ record: UnsafePointer<rst_event>) {
+        switch Int(record.pointee.kind) {
         case Int(RST_EMIT.rawValue): self = .emit
         case Int(RST_DECIDE.rawValue): self = .decide
         case Int(RST_RECEIVE.rawValue), Int(RST_IGNORE.rawValue): self = .receive

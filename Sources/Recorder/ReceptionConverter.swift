@@ -7,21 +7,23 @@ extension EndingConverter {
     ///
     /// - Parameter waits: how the waiters wait, as far as it is known.
     mutating func reception(
-        _ record: rst_event, _ waits: (ResetEvent.Reception.Wait?, ResetEvent.Reception.Wait?)
+        _ record: UnsafePointer<rst_event>, _ waits: (ResetEvent.Reception.Wait?, ResetEvent.Reception.Wait?)
     ) -> (reception: ResetEvent.Reception, waiter: (pid: Int32, comm: String)?) {
-        let raw = record.received
+        let raw = record.pointee.received
         var reception = ResetEvent.Reception()
-        let state = TCPState(rawValue: record.state)
+        let state = TCPState(rawValue: record.pointee.state)
         reception.unacknowledged = raw.unacknowledged
         reception.unread = raw.unread
         reception.idle =
-            state == .synSent ? nil : ticks.nanoseconds(raw.idle_jiffies, at: raw.jiffies, monotonic: record.mono_ns)
+            state == .synSent
+            ? nil : ticks.nanoseconds(raw.idle_jiffies, at: raw.jiffies, monotonic: record.pointee.mono_ns)
         reception.age =
-            raw.since_ns == 0 || raw.since_ns > record.mono_ns ? nil : Int64(clamping: record.mono_ns - raw.since_ns)
-        let isFailure = Int(record.kind) == Int(RST_FAIL.rawValue)
+            raw.since_ns == 0 || raw.since_ns > record.pointee.mono_ns
+            ? nil : Int64(clamping: record.pointee.mono_ns - raw.since_ns)
+        let isFailure = Int(record.pointee.kind) == Int(RST_FAIL.rawValue)
         // Nobody gets the error of a socket that its program has let go of; but without it a failure is none.
-        if record.dead == 0 || isFailure { reception.errno = raw.error == 0 ? nil : raw.error }
-        guard record.dead == 0 else { return (reception, nil) }
+        if record.pointee.dead == 0 || isFailure { reception.errno = raw.error == 0 ? nil : raw.error }
+        guard record.pointee.dead == 0 else { return (reception, nil) }
         let waiters = [(waits.0, raw.waiters.0), (waits.1, raw.waiters.1)].filter { $0.1.function != 0 }
         let order: [ResetEvent.Reception.Wait] = [.call, .poll, .ioUring, .epoll]
         reception.wait =
@@ -68,22 +70,22 @@ struct ReceptionQueue {
     init(reportsDecisions: Bool) { self.reportsDecisions = reportsDecisions }
 
     /// Whether the RST has to wait, or is none.
-    mutating func hold(_ event: ResetEvent, _ record: rst_event) -> Bool {
-        guard record.received.may_be_abort != 0 else { return false }
-        if reportsDecisions { waiting.append(Held(event: event, record: record)) }
+    mutating func hold(_ event: ResetEvent, _ record: UnsafePointer<rst_event>) -> Bool {
+        guard record.pointee.received.may_be_abort != 0 else { return false }
+        if reportsDecisions { waiting.append(Held(event: event, record: record.pointee)) }
         return true
     }
 
     /// Takes out what the record explains, and hands over what it comes too late for.
-    mutating func settle(by record: rst_event) -> [Held] {
+    mutating func settle(by record: UnsafePointer<rst_event>) -> [Held] {
         guard !waiting.isEmpty else { return [] }
-        if Int(record.kind) == Int(RST_DECIDE.rawValue), record.sock != 0 {
+        if Int(record.pointee.kind) == Int(RST_DECIDE.rawValue), record.pointee.sock != 0 {
             waiting.removeAll { held in
-                held.record.sock == record.sock && record.mono_ns >= held.record.mono_ns
-                    && record.mono_ns - held.record.mono_ns <= Self.patience
+                held.record.sock == record.pointee.sock && record.pointee.mono_ns >= held.record.mono_ns
+                    && record.pointee.mono_ns - held.record.mono_ns <= Self.patience
             }
         }
-        return settle(until: Int64(clamping: record.mono_ns))
+        return settle(until: Int64(clamping: record.pointee.mono_ns))
     }
 
     /// Hands over what is older than the time by more than a decision takes.

@@ -70,3 +70,13 @@ import Testing
         #expect(ResetEvent.Reception.Wait(wakingFunction: "some_" + function) == nil)
     }
 }
+
+extension ReceptionQueue {
+    fileprivate mutating func hold(_ event: ResetEvent, _ record: rst_event) -> Bool {
+        withUnsafePointer(to: record) { hold(event, $0) }
+    }
+
+    fileprivate mutating func settle(by record: rst_event) -> [Held] {
+        withUnsafePointer(to: record) { settle(by: $0) }
+    }
+}
