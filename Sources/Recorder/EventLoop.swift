@@ -42,8 +42,8 @@ final class EventLoop {
     private static let pollTimeout: Int32 = 100
     /// How long records may gather in the ring, microseconds: one look for many costs a fraction of one look for each.
     private static let pause: UInt32 = 20_000
-    /// After so many records in one go the ring fills too fast for a pause.
-    private static let most: UInt64 = 500
+    /// After so many records in one go, an eighth of what the ring holds, it may fill up during a pause.
+    private let most: UInt64
 
     /// Loads and attaches the BPF programs.
     ///
@@ -53,6 +53,7 @@ final class EventLoop {
         self.stopping = stopping
         self.bulletin = bulletin
         firstClock = clocks.last
+        most = UInt64(options.ringBuffer) / UInt64(MemoryLayout<rst_event>.size) / 8
         file = try OutputFile(options.events, of: options.owner, compresses: options.compressesEvents, until: stopping)
         watch = FileWatch(file)
         series = options.series
@@ -175,7 +176,7 @@ final class EventLoop {
                 let before = received
                 rstbpf_drain(programs)
                 try afterPoll()
-                if received != before, received - before < Self.most { usleep(Self.pause) }
+                if received != before, received - before < most { usleep(Self.pause) }
             }
             detach()
             try drain()
