@@ -155,7 +155,8 @@ extension LoadedInputs {
             case .neither, nil: others.append(file.path)
             }
         }
-        if argument.isDirectory, isEmpty {
+        failures += argument.failures
+        if argument.isDirectory, isEmpty, argument.failures.isEmpty {
             let inside = others.contains { Argument.type(of: $0) == S_IFDIR }
             failures.append(
                 "\(argument.path): no capture and no events.jsonl in this directory"
@@ -197,33 +198,41 @@ struct Argument {
     let files: [Candidate]
     /// What else a directory holds: directories, pipes, sockets, links that lead nowhere.
     let others: [String]
+    /// Directories that cannot be read, and links named like an input that lead nowhere, with the reason.
+    let failures: [String]
 
     init(_ path: String, recursively: Bool) {
         self.path = path
         isDirectory = path != "-" && Self.type(of: path) == S_IFDIR
         guard isDirectory else {
             files = [Candidate(path: path, isOptional: false)]
-            others = []
+            (others, failures) = ([], [])
             return
         }
-        var (files, others): ([Candidate], [String]) = ([], [])
+        var (files, others, failures): ([Candidate], [String], [String]) = ([], [], [])
         // What is yet to be looked at, the next at the end.
-        var rest = Self.inside(path)
+        var rest = Self.inside(path, &failures)
         while let candidate = rest.popLast() {
             if Self.type(of: candidate.path) == S_IFREG {
                 files.append(candidate)
             } else if recursively, Self.isDirectory(candidate.path) {
-                rest += Self.inside(candidate.path)
+                rest += Self.inside(candidate.path, &failures)
+            } else if !candidate.isOptional, Self.type(of: candidate.path) == nil {
+                failures.append("\(candidate.path): \(String(cString: strerror(errno)))")
             } else {
                 others.append(candidate.path)
             }
         }
-        (self.files, self.others) = (files, others)
+        (self.files, self.others, self.failures) = (files, others, failures)
     }
 
     /// In descending order of their names.
-    private static func inside(_ path: String) -> [Candidate] {
-        namesInDirectory(path).filter { !$0.hasPrefix(".") }.sorted(by: >).map {
+    private static func inside(_ path: String, _ failures: inout [String]) -> [Candidate] {
+        guard let names = namesInDirectory(path) else {
+            failures.append("\(path): cannot read this directory: \(String(cString: strerror(errno)))")
+            return []
+        }
+        return names.filter { !$0.hasPrefix(".") }.sorted(by: >).map {
             Candidate(path: "\(path)/\($0)", isOptional: !isNamedAsInput($0))
         }
     }
@@ -250,9 +259,10 @@ struct Argument {
     }
 }
 
-/// What is in a directory, in no order, without the directory itself and the one above; nothing if it cannot be read.
-package func namesInDirectory(_ path: String) -> [String] {
-    guard let directory = opendir(path.pathBytes) else { return [] }
+/// What is in a directory, in no order, without the directory itself and the one above; nil if it cannot be read, and then `errno`
+/// says why.
+package func namesInDirectory(_ path: String) -> [String]? {
+    guard let directory = opendir(path.pathBytes) else { return nil }
     defer { closedir(directory) }
     var names: [String] = []
     while let entry = readdir(directory) {

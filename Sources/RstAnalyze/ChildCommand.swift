@@ -58,7 +58,7 @@ final class ChildCommand: Sendable {
         // Signals that are ignored here must have their default effect there.
         var defaults = sigset_t()
         sigemptyset(&defaults)
-        for number in StopConditions.signals + [SIGTTOU, SIGPIPE, SIGUSR1] { sigaddset(&defaults, number) }
+        for number in StopConditions.signals + [SIGTTOU, SIGPIPE, SIGUSR1, SIGXFSZ] { sigaddset(&defaults, number) }
         posix_spawnattr_setsigdefault(&attributes, &defaults)
         posix_spawnattr_setpgroup(&attributes, 0)
         posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP))

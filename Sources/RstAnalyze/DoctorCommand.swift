@@ -7,7 +7,7 @@ import Reporting
 struct DoctorCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "doctor",
-        abstract: "Check what this host and this user can record, and how to mend what is missing.",
+        abstract: "Check what this host and this user can record, and how to fix what is missing.",
         discussion: """
             Examples: rst-analyze doctor
                       sudo rst-analyze doctor -i eth0 --format json

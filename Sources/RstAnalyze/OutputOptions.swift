@@ -36,6 +36,9 @@ struct OutputOptions: ParsableArguments {
     var connections = false
 
     mutating func validate() throws {
+        if fields == "help" {
+            throw CleanExit.message("Fields: \(RecordTable.allFields.joined(separator: ", "))")
+        }
         guard fields == nil || format == .csv || format == .ndjson else {
             throw ValidationError("--fields goes with --format csv or ndjson.")
         }
@@ -44,9 +47,6 @@ struct OutputOptions: ParsableArguments {
         }
         guard !connections || format == .pcapng else {
             throw ValidationError("--connections goes with --format pcapng.")
-        }
-        if fields == "help" {
-            throw CleanExit.message("Fields: \(RecordTable.allFields.joined(separator: ", "))")
         }
         for field in try chosenFields where !RecordTable.allFields.contains(field) {
             throw ValidationError(
@@ -68,10 +68,6 @@ struct OutputOptions: ParsableArguments {
         let copy = format == .pcapng ? try AnnotatedCopy(report, loaded.captures, onlyConnections: connections) : nil
         var descriptor = standard
         if let output {
-            guard !loaded.files.contains(where: { isSameFile($0, output) }) else {
-                log.error("cannot write \(output): it is one of the files that were read")
-                throw ExitCode(1)
-            }
             guard format != .sqlite else { return try writeDatabase(report, output) }
             descriptor = open(output.pathBytes, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
             guard descriptor >= 0 else {
@@ -130,30 +126,25 @@ extension OutputOptions {
             throw ExitCode(1)
         }
         var status = stat()
-        if lstat(path.pathBytes, &status) == 0 {
-            guard status.st_mode & S_IFMT == S_IFREG else {
-                log.error("cannot write \(path): it is not a regular file")
-                throw ExitCode(1)
-            }
-            guard unlink(path.pathBytes) == 0 else {
-                log.error("cannot write \(path): \(String(cString: strerror(errno)))")
-                throw ExitCode(1)
-            }
+        if lstat(path.pathBytes, &status) == 0, status.st_mode & S_IFMT != S_IFREG {
+            log.error("cannot write \(path): it is not a regular file")
+            throw ExitCode(1)
         }
+        // Whoever has the earlier one open keeps it, and no cut one takes its place.
+        let temporary = "\(path).\(getpid()).tmp"
+        unlink(temporary.pathBytes)
         do {
-            try ReportDatabase(tool: Version.tool).write(report, to: path)
+            try ReportDatabase(tool: Version.tool).write(report, to: temporary)
         } catch {
-            unlink(path.pathBytes)
+            unlink(temporary.pathBytes)
             log.error("cannot write \(path): \(error)")
             throw ExitCode(1)
         }
+        guard rename(temporary.pathBytes, path.pathBytes) == 0 else {
+            let reason = String(cString: strerror(errno))
+            unlink(temporary.pathBytes)
+            log.error("cannot write \(path): \(reason)")
+            throw ExitCode(1)
+        }
     }
-}
-
-/// Also false if one of them does not exist.
-private func isSameFile(_ one: String, _ other: String) -> Bool {
-    var (a, b) = (stat(), stat())
-    return stat(one.pathBytes, &a) == 0 && stat(other.pathBytes, &b) == 0 && a.st_dev == b.st_dev
-        && a.st_ino == b.st_ino
-        && a.st_mode & S_IFMT == S_IFREG
 }

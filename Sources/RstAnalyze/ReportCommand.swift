@@ -2,6 +2,7 @@ import ArgumentParser
 import CLinux
 import Correlator
 import Glibc
+import HostFiles
 import InputFiles
 import Logging
 import NetworkTypes
@@ -23,7 +24,7 @@ struct ReportCommand: ParsableCommand {
             """)
 
     @Argument(help: ArgumentHelp("Captures, event files, or directories with both.", valueName: "file"))
-    var files: [String]
+    var files: [String] = []
 
     @Flag(name: [.customShort("R"), .long], help: "Read directories recursively.")
     var recursive = false
@@ -71,12 +72,15 @@ struct ReportCommand: ParsableCommand {
         linux_set_heap(1 << 20, 16 << 20)
         text.tz.activate()
         let prepared = try gate.prepare()
+        var isCut = false
         if follow {
             let input = LiveInput(files, settlingTime: LiveSession.settlingTime, memory: memory.bytes)
             var session = LiveSession(input: input, stop: StopConditions(), filters: filters, text: text.lines)
             session.showsAll = text.list
+            log.info("following \(files.joined(separator: ", ")), Ctrl-C to stop")
             _ = try session.run()
             writeAll("\n", to: STDOUT_FILENO)
+            isCut = tellDeleted(input.filesRead)
         }
         let progress = ProgressLine()
         let loader = InputLoader(memory: memory.bytes) { progress.update(done: $0, total: $1) }
@@ -87,6 +91,9 @@ struct ReportCommand: ParsableCommand {
             throw ExitCode(1)
         }
         tellIgnored(loaded.passedOver)
+        try Destinations.check(
+            [output.output, gate.junit].compactMap(\.self),
+            read: loaded.files + gate.allow + [gate.expect].compactMap(\.self))
         var report = correlate(captures: loaded.captures, recordings: loaded.recordings)
         let filter = try filters.filter(
             span: report.resets.span, own: report.inputs.compactMap(\.netns), zone: text.tz)
@@ -98,10 +105,23 @@ struct ReportCommand: ParsableCommand {
             log.warning("the report is incomplete; see its warnings")
             status = 2
         }
+        if isCut { status = 2 }
         // RSTs that were found count, whatever else was lost.
         if isAlarming { status = 3 }
         // Exiting frees all memory at once, instead of object by object.
         withExtendedLifetime((loaded, report)) { Glibc.exit(status) }
+    }
+
+    /// Logs which files were deleted since they were read: the report at the end lacks what was in them.
+    ///
+    /// - Returns: whether there are any.
+    private func tellDeleted(_ paths: [String]) -> Bool {
+        let gone = paths.filter { access($0.pathBytes, F_OK) != 0 }
+        guard !gone.isEmpty else { return false }
+        let named = gone.prefix(Self.namedFiles).joined(separator: ", ")
+        let others = gone.count > Self.namedFiles ? " and \(gone.count - Self.namedFiles) more" : ""
+        log.warning("deleted while it was followed: \(named)\(others): the report lacks what was in it")
+        return true
     }
 
     /// Logs which files of a directory were ignored: one of them may have been meant.

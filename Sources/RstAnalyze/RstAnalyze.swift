@@ -1,4 +1,5 @@
 import ArgumentParser
+import Glibc
 import HostFiles
 import Logging
 
@@ -27,7 +28,11 @@ struct RstAnalyze: ParsableCommand {
         ])
 
     /// Unlike the parser's own, it keeps names of files that are not UTF-8.
-    static func main() { main(Array(commandLineArguments().dropFirst())) }
+    static func main() {
+        // A file that reaches RLIMIT_FSIZE is a write error like any other, and not the end of a recording.
+        signal(SIGXFSZ, SIG_IGN)
+        main(Array(commandLineArguments().dropFirst()))
+    }
 }
 
 enum Version {

@@ -48,6 +48,9 @@ struct RunCommand: ParsableCommand {
     func run() throws {
         text.tz.activate()
         let prepared = try gate.prepare()
+        let outputs = [output.output, gate.junit].compactMap(\.self)
+        try Destinations.check(outputs, read: gate.allow + [gate.expect].compactMap(\.self))
+        try Destinations.checkPlaces(outputs)
         let program = try ChildCommand.locate(command[0])
         var scratch: Scratch?
         if let keep {

@@ -18,9 +18,9 @@ final class Scratch {
     static func removeTree(_ path: String) {
         // Files may still be created while the directory is emptied; the program ends right after.
         for _ in 0..<3 {
-            for directory in namesInDirectory(path).map({ "\(path)/\($0)" }) {
+            for directory in (namesInDirectory(path) ?? []).map({ "\(path)/\($0)" }) {
                 if unlink(directory) == 0 { continue }
-                for name in namesInDirectory(directory) { unlink("\(directory)/\(name)") }
+                for name in namesInDirectory(directory) ?? [] { unlink("\(directory)/\(name)") }
                 rmdir(directory)
             }
             if rmdir(path) == 0 || errno == ENOENT { return }

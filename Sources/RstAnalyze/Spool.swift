@@ -33,7 +33,9 @@ final class Spool {
         self.path = path
         self.limits = limits
         directory = try Self.open(path)
-        for name in namesInDirectory(path) where name.hasPrefix("rst-") && name.hasSuffix(".tmp") { recover(name) }
+        for name in namesInDirectory(path) ?? [] where name.hasPrefix("rst-") && name.hasSuffix(".tmp") {
+            recover(name)
+        }
     }
 
     deinit {
@@ -134,7 +136,8 @@ final class Spool {
     private func dropOldest() {
         // Names are in the order of time.
         var files: [(name: String, size: Int)] = []
-        for name in namesInDirectory(path).sorted() where name.hasPrefix("rst-") && name.hasSuffix(Self.ending) {
+        for name in (namesInDirectory(path) ?? []).sorted() where name.hasPrefix("rst-") && name.hasSuffix(Self.ending)
+        {
             var status = stat()
             guard fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) == 0, status.st_mode & S_IFMT == S_IFREG else {
                 continue

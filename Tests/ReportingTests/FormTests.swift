@@ -29,12 +29,15 @@ import Testing
     }
 
     /// OWASP's list of what begins a formula; a tab or a line break is written as its code.
-    @Test(arguments: ["=cmd|' /C calc'!A0", "+1", "-1+1", "@SUM(A1)", "\t=1", "\r=1"])
+    @Test(arguments: ["=cmd|' /C calc'!A0", "+1", "-1+1", "@SUM(A1)", "\t=1", "\r=1", " =1", "\u{ff1d}1"])
     func noCellIsAFormula(_ comm: String) {
         let row = Self.csv(Self.report(comm)).split(separator: "\r\n")[1]
         #expect(row.first.map { "'\\\"".contains($0) } == true, "\(row)")
         #expect(!row.contains("\t"))
     }
+
+    /// Where a comma separates decimals, a semicolon separates cells.
+    @Test func aSemicolonMakesNoCell() { #expect(Self.csv(Self.report("x;=1")).contains("\r\n\"x;=1\",")) }
 
     @Test func cellsAreQuotedAsRFC4180Has() {
         #expect(

@@ -37,7 +37,7 @@ struct FileSequence {
     func next() -> FileSequence? {
         guard let directory, path == nil || number != nil else { return nil }
         var next = self
-        let names = namesInDirectory(directory)
+        let names = namesInDirectory(directory) ?? []
         // They cannot be followed, which whoever opens one says.
         let compressed = names.filter {
             $0.hasPrefix("\(stream)") && $0.hasSuffix(".jsonl" + RecordingStream.compressedEnding)

@@ -12,6 +12,8 @@ final class LiveFile {
     var path: String { sequence.description }
     /// The number of the last file of a divided recording that was read.
     private var lastNumber: Int?
+    /// Of a sequence, those that were opened.
+    private(set) var filesRead: [String] = []
     /// What the user should know.
     private var notes: [String] = []
     private var descriptor: Int32 = -1
@@ -145,6 +147,7 @@ final class LiveFile {
     }
 
     private func isOpen() throws -> Bool {
+        guard descriptor < 0 else { return true }
         while descriptor < 0 {
             if sequence.path == nil {
                 guard let first = sequence.next() else { return false }
@@ -157,6 +160,7 @@ final class LiveFile {
             guard let later = sequence.next() else { return false }
             sequence = later
         }
+        filesRead.append(path)
         if sequence.number != lastNumber {
             if let gap = sequence.gap(after: lastNumber) { notes.append(gap) }
             lastNumber = sequence.number

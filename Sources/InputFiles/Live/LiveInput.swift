@@ -69,6 +69,9 @@ public final class LiveInput {
     /// Nothing more comes: all pipes were closed.
     public var hasEnded: Bool { awaited.isEmpty && files.allSatisfy(\.hasEnded) }
 
+    /// The files of which something was read, each once.
+    public var filesRead: [String] { files.flatMap(\.filesRead) }
+
     /// What the user should know that came up since this was asked the last time.
     public func takeNotes() -> [String] { files.flatMap { $0.takeNotes() } }
 

@@ -89,8 +89,11 @@ public struct RecordTable: Sendable {
         case .object: return ""
         case .string(let text):
             var text = text.printable
-            if let first = text.unicodeScalars.first, "=+-@".unicodeScalars.contains(first) { text = "'" + text }
-            guard text.unicodeScalars.contains(where: { ",\"".unicodeScalars.contains($0) }) else { return text }
+            // Spaces before it, and its full-width forms, are no obstacle.
+            let first = text.unicodeScalars.first { !$0.properties.isWhitespace }
+            if let first, "=+-@\u{ff1d}\u{ff0b}\u{ff0d}\u{ff20}".unicodeScalars.contains(first) { text = "'" + text }
+            // Where a comma separates decimals, semicolons separate cells.
+            guard text.unicodeScalars.contains(where: { ",;\"".unicodeScalars.contains($0) }) else { return text }
             return "\"" + text.replacing("\"", with: "\"\"") + "\""
         }
     }
