@@ -50,13 +50,31 @@ static int set_capabilities(void)
 	return 0;
 }
 
+static bool is_of_wanted_user(void)
+{
+	uid_t uid[3];
+	gid_t gid[3];
+
+	if (syscall(SYS_getresuid, &uid[0], &uid[1], &uid[2]) ||
+	    syscall(SYS_getresgid, &gid[0], &gid[1], &gid[2]))
+		return false;
+	for (int i = 0; i < 3; i++)
+		if (uid[i] != wanted.uid || gid[i] != wanted.gid)
+			return false;
+	return true;
+}
+
 /* Of the calling thread only, hence not by way of glibc. Safe in a signal handler. */
 static int confine_thread(void)
 {
 	if (wanted.changes_user) {
-		if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) || syscall(SYS_setgroups, 1, &wanted.gid) ||
-		    syscall(SYS_setresgid, wanted.gid, wanted.gid, wanted.gid) ||
-		    syscall(SYS_setresuid, wanted.uid, wanted.uid, wanted.uid))
+		if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0))
+			return errno;
+		/* A thread that was started by one that has done it may not do it again, and need not. */
+		if ((syscall(SYS_setgroups, 1, &wanted.gid) ||
+		     syscall(SYS_setresgid, wanted.gid, wanted.gid, wanted.gid) ||
+		     syscall(SYS_setresuid, wanted.uid, wanted.uid, wanted.uid)) &&
+		    (errno != EPERM || !is_of_wanted_user()))
 			return errno;
 	}
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
