@@ -183,13 +183,14 @@ struct RecordFaultTests {
         }
     }
 
-    /// What the recorder says it has written can be read, compressed or not.
+    /// What the recorder says it has written can be read, compressed or not. The disk holds more than a second brings: only then
+    /// is what is compressed on it.
     @Test(arguments: ["", "--compress zstd"])
     func aDiskThatFillsUpEndsIt(_ options: String) throws {
         try Program.withFolder { folder in
             let result = try Self.script(
                 """
-                mkdir disk; mount -t tmpfs -o size=\(options.isEmpty ? 1000 : 60)k none disk
+                mkdir disk; mount -t tmpfs -o size=\(options.isEmpty ? 1000 : 500)k none disk
                 begin rec -i lo --capture capture.pcapng --events disk/events \(options)
                 n=0; while [ -d /proc/$pid/fd ] && [ $n -lt 100 ] && kill -0 $pid 2>/dev/null; do reset 400; n=$((n + 1)); done
                 finish
