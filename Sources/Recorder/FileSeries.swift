@@ -179,17 +179,11 @@ public final class FileSeries: Sendable {
 
     /// Of the pairs that are there, whole or half.
     private static func numbers(in directory: String) -> Set<Int> {
-        guard let stream = opendir(directory.pathBytes) else { return [] }
-        defer { closedir(stream) }
-        var numbers: Set<Int> = []
-        while let entry = readdir(stream) {
-            let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
-                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-            }
-            let plain =
-                name.hasSuffix(Stream.compressedEnding) ? String(name.dropLast(Stream.compressedEnding.count)) : name
-            if let number = Stream.capture.number(name) ?? Stream.events.number(plain) { numbers.insert(number) }
-        }
-        return numbers
+        Set(
+            (namesInDirectory(directory) ?? []).compactMap { name in
+                let ending = Stream.compressedEnding
+                return Stream.capture.number(name)
+                    ?? Stream.events.number(name.hasSuffix(ending) ? String(name.dropLast(ending.count)) : name)
+            })
     }
 }

@@ -1,4 +1,5 @@
 import Glibc
+import HostFiles
 
 /// Finds a way into a network namespace that an event names by its number.
 struct NamespaceFinder {
@@ -22,7 +23,7 @@ struct NamespaceFinder {
         if let path = known.first(where: { NetworkNamespace.number($0) == number }) {
             return keep(path, number)
         }
-        if let path = Self.entries("/run/netns").lazy.map({ "/run/netns/\($0)" }).first(where: {
+        if let path = (namesInDirectory("/run/netns") ?? []).lazy.map({ "/run/netns/\($0)" }).first(where: {
             NetworkNamespace.number($0) == number
         }) {
             return keep(path, number)
@@ -30,7 +31,7 @@ struct NamespaceFinder {
         let now = clockNanoseconds(CLOCK_MONOTONIC)
         guard searched == .min || now - searched >= Self.interval else { return nil }
         searched = now
-        for process in Self.entries("/proc") where process.utf8.allSatisfy({ (0x30...0x39).contains($0) }) {
+        for process in (namesInDirectory("/proc") ?? []) where process.utf8.allSatisfy({ (0x30...0x39).contains($0) }) {
             let path = "/proc/\(process)/ns/net"
             if NetworkNamespace.number(path) == number { return keep(path, number) }
         }
@@ -41,16 +42,5 @@ struct NamespaceFinder {
         let namespace = NetworkNamespace(path: path)
         paths[number] = namespace
         return namespace
-    }
-
-    private static func entries(_ directory: String) -> [String] {
-        guard let stream = opendir(directory) else { return [] }
-        defer { closedir(stream) }
-        var names: [String] = []
-        while let entry = readdir(stream) {
-            names.append(
-                withUnsafeBytes(of: entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) })
-        }
-        return names.filter { $0 != "." && $0 != ".." }
     }
 }

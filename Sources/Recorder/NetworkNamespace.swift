@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import HostFiles
 import KernelEvents
 import NetworkTypes
 
@@ -38,19 +39,8 @@ public struct NetworkNamespace: Sendable, Equatable {
     private static let names = "/run/netns"
 
     private static func paths() -> [String] {
-        entries(names).map { "\(names)/\($0)" }
-            + entries("/proc").filter { Int32($0) != nil }.map { "/proc/\($0)/ns/net" }
-    }
-
-    private static func entries(_ path: String) -> [String] {
-        guard let directory = opendir(path) else { return [] }
-        defer { closedir(directory) }
-        var names: [String] = []
-        while let entry = readdir(directory) {
-            names.append(
-                withUnsafeBytes(of: entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) })
-        }
-        return names.filter { !$0.hasPrefix(".") }
+        (namesInDirectory(names) ?? []).filter { !$0.hasPrefix(".") }.map { "\(names)/\($0)" }
+            + (namesInDirectory("/proc") ?? []).filter { Int32($0) != nil }.map { "/proc/\($0)/ns/net" }
     }
 
     /// Whether the calling process is in a container, or in a network namespace that is not the host's.

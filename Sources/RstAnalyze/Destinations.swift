@@ -30,8 +30,7 @@ enum Destinations {
         for path in written {
             var status = stat()
             let isThere = stat(path.pathBytes, &status) == 0
-            let directory = path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
-            guard access((isThere ? path : directory).pathBytes, W_OK) == 0 else {
+            guard access((isThere ? path : parentDirectory(of: path)).pathBytes, W_OK) == 0 else {
                 log.error("cannot write \(path): \(String(cString: strerror(errno)))")
                 throw ExitCode(1)
             }

@@ -119,9 +119,7 @@ struct RecordCommand: ParsableCommand {
         session.readyFile = readyFile
         session.triggers = Set(rotation.trigger.flatMap(\.causes))
         let (all, isDivided, runsCommand) = (options, options.series != nil, program != nil)
-        let folders = [paths.capture, paths.events].filter { $0 != "-" }.map { path in
-            path.contains("/") ? String(path[..<path.lastIndex(of: "/")!]) : "."
-        }
+        let folders = [paths.capture, paths.events].filter { $0 != "-" }.map(parentDirectory)
         session.confine = {
             try sandbox.enter(
                 all, directories: isDivided ? [directory] : [], others: folders, runsCommand: runsCommand)

@@ -118,18 +118,19 @@ struct ReportCommand: ParsableCommand {
     private func tellDeleted(_ paths: [String]) -> Bool {
         let gone = paths.filter { access($0.pathBytes, F_OK) != 0 }
         guard !gone.isEmpty else { return false }
-        let named = gone.prefix(Self.namedFiles).joined(separator: ", ")
-        let others = gone.count > Self.namedFiles ? " and \(gone.count - Self.namedFiles) more" : ""
-        log.warning("deleted while it was followed: \(named)\(others): the report lacks what was in it")
+        log.warning("deleted while it was followed: \(Self.names(gone)): the report lacks what was in it")
         return true
     }
 
     /// Logs which files of a directory were ignored: one of them may have been meant.
     private func tellIgnored(_ paths: [String]) {
         guard !paths.isEmpty else { return }
-        let named = paths.prefix(Self.namedFiles).joined(separator: ", ")
-        let others = paths.count > Self.namedFiles ? " and \(paths.count - Self.namedFiles) more" : ""
-        log.info("ignored (not a capture or event file): \(named)\(others)")
+        log.info("ignored (not a capture or event file): \(Self.names(paths))")
+    }
+
+    private static func names(_ paths: [String]) -> String {
+        let more = paths.count > namedFiles ? " and \(paths.count - namedFiles) more" : ""
+        return paths.prefix(namedFiles).joined(separator: ", ") + more
     }
 
     private static let namedFiles = 3

@@ -1,4 +1,5 @@
 import Glibc
+import HostFiles
 import InputFiles
 
 /// A directory of files with lines, for a shipper to carry away: a file is written under a name that ends in `.tmp` and renamed

@@ -139,13 +139,10 @@ struct WatchCommand: ParsableCommand {
         // The recorder has opened them for itself: their end is its end.
         events.closeWriteEnd()
         capture.closeWriteEnd()
-        func parent(_ path: String) -> String {
-            path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
-        }
         do {
             try sandbox.enter(
-                options, directories: [spool, metricsFile.map(parent)].compactMap(\.self),
-                others: [spool.map(parent)].compactMap(\.self))
+                options, directories: [spool, metricsFile.map(parentDirectory)].compactMap(\.self),
+                others: [spool.map(parentDirectory)].compactMap(\.self))
         } catch {
             ending.begin()
             _ = ending.wait()
