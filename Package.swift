@@ -50,7 +50,8 @@ let package = Package(
         .target(
             name: "Reporting",
             dependencies: [
-                "NetworkTypes", "JSONText", "Correlator", .product(name: "Mustache", package: "swift-mustache"),
+                "NetworkTypes", "JSONText", "KernelEvents", "Correlator",
+                .product(name: "Mustache", package: "swift-mustache"),
             ],
             swiftSettings: pure),
 
@@ -122,14 +123,16 @@ let package = Package(
                 "PcapReader",
             ], swiftSettings: base),
         .testTarget(
-            name: "RecorderTests", dependencies: ["CZstd", "Recorder", "HostFiles", "KernelEvents"], swiftSettings: base
-        ),
+            name: "RecorderTests", dependencies: ["CZstd", "Recorder", "HostFiles", "KernelEvents"],
+            exclude: ["Answers"],
+            swiftSettings: base),
         .testTarget(
-            name: "ReportingTests", dependencies: ["Reporting", "Correlator", "JSONText", "NetworkTypes"],
+            name: "ReportingTests",
+            dependencies: ["Reporting", "Correlator", "JSONText", "KernelEvents", "NetworkTypes"],
             swiftSettings: base),
         .testTarget(
             name: "GoldenTests",
-            dependencies: ["Correlator", "NetworkTypes", "Reporting", "InputFiles"],
+            dependencies: ["Correlator", "KernelEvents", "NetworkTypes", "Reporting", "InputFiles"],
             exclude: ["Text", "Forms"],
             swiftSettings: base),
         .executableTarget(

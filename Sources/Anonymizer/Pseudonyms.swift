@@ -94,6 +94,11 @@ public struct Pseudonyms {
 
     public func host(_ name: String) -> String { name.isEmpty ? "" : "host-" + digits(name, 1, count: 8) }
 
+    /// The name of a container or of what it belongs to.
+    ///
+    /// - Parameter kind: what it is a name of; the same name of two kinds has two pseudonyms.
+    func name(_ name: String, _ kind: String) -> String { "\(kind)-" + digits("\(kind)/\(name)", 6, count: 8) }
+
     public func bootID(_ id: String) -> String {
         guard !id.isEmpty else { return "" }
         let digits = digits(id, 2, count: 32)

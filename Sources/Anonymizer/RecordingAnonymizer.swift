@@ -14,6 +14,11 @@ extension Pseudonyms {
         if let header = recording.header { result.header = self.header(header) }
         for place in result.events.indices { change(&result.events[place]) }
         for place in result.failures.indices { change(&result.failures[place]) }
+        result.containers = [:]
+        for container in recording.containers.values {
+            let renamed = self.container(container)
+            result.containers[renamed.id] = renamed
+        }
         result.processes = recording.processes.mapValues { $0.map(Self.process) }
         for place in result.interfaceChanges.indices where result.interfaceChanges[place].detail != nil {
             result.interfaceChanges[place].detail = Self.leftOut
@@ -67,6 +72,15 @@ extension Pseudonyms {
             ending.cgroupPath = cgroup(path)
             event.ending = ending
         }
+    }
+
+    private func container(_ container: ContainerRecord) -> ContainerRecord {
+        var renamed = ContainerRecord(id: cgroup(container.id))
+        renamed.runtime = container.runtime
+        renamed.name = container.name.map { name($0, "container") }
+        renamed.pod = container.pod.map { name($0, "pod") }
+        renamed.namespace = container.namespace.map { name($0, "namespace") }
+        return renamed
     }
 
     private static func process(_ process: ProcessRecord) -> ProcessRecord {

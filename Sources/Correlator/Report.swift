@@ -260,6 +260,11 @@ public struct Reset: Sendable {
         public var cgroup: String?
         /// What the path of the cgroup says.
         public var identity: CgroupIdentity
+        /// What its runtime calls the container; nil if that is not known.
+        public var container: ContainerRecord?
+
+        /// The container by name, or else by id; nil if there is none.
+        public var containerTitle: String? { container?.title ?? identity.container }
     }
 }
 

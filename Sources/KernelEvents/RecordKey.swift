@@ -19,6 +19,8 @@ enum RecordKey: UInt8, CaseIterable {
     case how, thread, idleNs, signal, errno, unacknowledged
     // Of stacks and processes.
     case id, frames, user, exe, args, argsCut, parent
+    // Of containers.
+    case runtime, image, pod, namespace
     // Of the header.
     case schema, tool, host, kernel, bootId, arch, started, clock, realtimeNs, monotonicNs, uncertaintyNs, stepsMarked
     case since, hooksMonoNs, captureMonoNs, hooks, name, status, detail, interfaces, addresses, captured

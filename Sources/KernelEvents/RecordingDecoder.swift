@@ -217,6 +217,10 @@ public struct RecordingDecoder {
             try end(&scanner, from: start)
             process?.line = line
             if let process { recording.processes[process.pid, default: []].append(process) }
+        case .container:
+            let container = try scanner.container()
+            try end(&scanner, from: start)
+            if let container { recording.containers[container.id] = container } else { recording.ignoredLines += 1 }
         case .clock:
             let clock = try scanner.clockSample()
             try end(&scanner, from: start)
@@ -328,7 +332,7 @@ public struct RecordingDecoder {
 
 /// The `type` of a line.
 enum RecordType {
-    case recording, stack, process, emit, decide, receive, fail, clock, lost, interface, ruleset, end, other
+    case recording, stack, process, container, emit, decide, receive, fail, clock, lost, interface, ruleset, end, other
 }
 
 extension LineScanner {
@@ -360,6 +364,7 @@ extension RecordType {
         case "recording": self = .recording
         case "stack": self = .stack
         case "process": self = .process
+        case "container": self = .container
         case "emit": self = .emit
         case "decide": self = .decide
         case "receive": self = .receive

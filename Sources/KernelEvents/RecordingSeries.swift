@@ -21,6 +21,7 @@ extension Recording {
         events += part.events
         failures += part.failures
         for (pid, records) in part.processes { processes[pid, default: []] += records }
+        add(containers: part.containers)
         if let clock = part.header?.clock, clock.monotonic > clocks.last?.monotonic ?? .min { clocks.append(clock) }
         clocks += part.clocks
         losses += part.losses

@@ -48,7 +48,7 @@ private struct Insertion {
         }
         meta = try insert("meta", 2)
         input = try insert("inputs", 8)
-        reset = try insert("resets", 39)
+        reset = try insert("resets", 42)
         evidence = try insert("evidence", 4)
         sighting = try insert("sightings", 10)
         finding = try insert("findings", 9)
@@ -88,7 +88,7 @@ private struct Insertion {
 
     private func add(_ one: Reset) throws {
         let receiver = one.receiver
-        let identity = one.location?.identity
+        let (identity, container) = (one.location?.identity, one.location?.container)
         // In two parts: the compiler takes long to type a list of this length.
         let first: [(any DatabaseValueConvertible)?] = [
             one.id, one.hasWallClock ? UTCTime(nanoseconds: one.time).description : nil,
@@ -103,7 +103,8 @@ private struct Insertion {
             one.process?.comm?.printable, one.process?.pid, one.process?.role.rawValue,
             one.process?.details?.exe?.printable, one.process?.details?.user?.printable, one.owner?.comm?.printable,
             one.owner?.pid, identity?.unit?.printable, identity?.container?.printable,
-            identity?.pod?.printable, one.location?.cgroup?.printable, one.netns,
+            container?.name?.printable, identity?.pod?.printable, container?.pod?.printable,
+            container?.namespace?.printable, one.location?.cgroup?.printable, one.netns,
         ]
         let third: [(any DatabaseValueConvertible)?] = [
             receiver?.process?.comm?.printable, receiver?.process?.pid, receiver?.state?.name,

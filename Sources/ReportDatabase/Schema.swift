@@ -13,7 +13,7 @@ enum Schema {
             dport INTEGER NOT NULL, seq INTEGER, ack INTEGER, flags TEXT, direction TEXT NOT NULL, outcome TEXT NOT NULL,
             cause TEXT NOT NULL, category TEXT NOT NULL, certainty TEXT NOT NULL, candidates TEXT, summary TEXT NOT NULL,
             advice TEXT, process TEXT, pid INTEGER, role TEXT, exe TEXT, user TEXT, owner TEXT, owner_pid INTEGER, unit TEXT,
-            container TEXT, pod TEXT, cgroup TEXT, netns INTEGER, receiver TEXT, receiver_pid INTEGER, receiver_state TEXT,
+            container TEXT, container_name TEXT, pod TEXT, pod_name TEXT, namespace TEXT, cgroup TEXT, netns INTEGER, receiver TEXT, receiver_pid INTEGER, receiver_state TEXT,
             receiver_error TEXT, receiver_ignored TEXT, state TEXT, reason TEXT, follows INTEGER, path TEXT);
         CREATE TABLE evidence (
             reset INTEGER NOT NULL REFERENCES resets (id), number INTEGER NOT NULL, fact TEXT NOT NULL, source TEXT NOT NULL,

@@ -1,5 +1,6 @@
 import Correlator
 import JSONText
+import KernelEvents
 import NetworkTypes
 
 /// Renders answers and groups for `rst-report/1`.
@@ -95,8 +96,11 @@ struct JSONAnswers {
         }
         json.member(",\"pid\":", sender.pid)
         json.member(",\"owner\":", sender.owner)
-        let identity = sender.location?.identity
-        for (key, value) in [("container", identity?.container), ("pod", identity?.pod), ("unit", identity?.unit)] {
+        let (identity, container) = (sender.location?.identity, sender.location?.container)
+        for (key, value) in [
+            ("container", identity?.container), ("container_name", container?.name), ("pod", identity?.pod),
+            ("pod_name", container?.pod), ("namespace", container?.namespace), ("unit", identity?.unit),
+        ] {
             guard let value else { continue }
             json.raw(",")
             json.string(key)

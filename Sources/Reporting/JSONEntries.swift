@@ -295,7 +295,10 @@ struct JSONEntries {
         json.raw(",\"where\":{")
         json.member("\"netns\":", location.netns)
         let texts = [
-            ("cgroup", location.cgroup), ("container", location.identity.container), ("pod", location.identity.pod),
+            ("cgroup", location.cgroup), ("container", location.identity.container),
+            ("container_name", location.container?.name), ("runtime", location.container?.runtime?.rawValue),
+            ("image", location.container?.image), ("pod", location.identity.pod),
+            ("pod_name", location.container?.pod), ("namespace", location.container?.namespace),
             ("unit", location.identity.unit),
         ]
         var isFirst = location.netns == nil

@@ -69,8 +69,8 @@ struct ResetDetails {
     private static func place(_ location: Reset.Location) -> String {
         var parts: [String] = []
         let identity = location.identity
-        if identity.container != nil, let name = location.shortName { parts.append(name) }
-        if let pod = identity.pod { parts.append("pod \(pod)".printable) }
+        if let container = location.containerNames { parts.append(container) }
+        if let pod = location.podNames { parts.append(pod) }
         if let unit = identity.unit, identity.container.map({ !unit.contains($0) }) ?? true {
             parts.append("unit \(unit)".printable)
         }

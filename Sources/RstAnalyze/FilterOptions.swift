@@ -79,7 +79,11 @@ struct FilterOptions: ParsableArguments {
 
     @Option(
         name: .customLong("container"),
-        help: ArgumentHelp("Only RSTs of this container: its name, or the beginning of its ID.", valueName: "id"))
+        help: ArgumentHelp(
+            """
+            Only RSTs of this container: its name (namespace/pod/name, namespace/pod or pod in Kubernetes; * and ? allowed), or \
+            the beginning of its ID.
+            """, valueName: "name"))
     var containers: [String] = []
 
     @Option(

@@ -145,6 +145,12 @@ import Testing
                 secrets.formUnion([process.exe].compactMap(\.self).filter { $0.dropFirst().contains("/") })
                 secrets.formUnion((process.arguments ?? []).filter { $0.utf8.count > 12 && !names.contains($0) })
             }
+            for container in recording.containers.values {
+                secrets.insert(container.id)
+                for text in [container.name, container.image, container.pod, container.namespace].compactMap(\.self) {
+                    secrets.insert("\"\(text)\"")
+                }
+            }
             for event in recording.events {
                 let paths = [event.socket?.cgroupPath, event.task?.cgroupPath, event.ending?.cgroupPath]
                 for path in paths.compactMap(\.self) {

@@ -25,6 +25,7 @@ import Testing
         var process = ProcessRecord(pid: 5, comm: "late")
         process.line = 5
         recording.processes = [5: [process]]
+        recording.containers = ["a": ContainerRecord(id: "a")]
         recording.footer = RecordingFooter(monotonic: 9, events: 3, lost: 0, captured: 0, kernelDropped: 0)
         var bytes: [UInt8] = []
         recording.write { bytes += $0 }
@@ -32,6 +33,7 @@ import Testing
         #expect(read.header?.host == "web1")
         #expect(read.damagedLines == 0 && read.isComplete)
         #expect(read.events.map { $0.stack.flatMap { read.stacks[$0] } } == [["a+0x1"], ["b+0x2"], nil])
+        #expect(read.containers == recording.containers)
         #expect(read.process(5, "late", line: read.events[0].line) == nil)
         #expect(read.process(5, "late", line: read.events[1].line) != nil)
     }
@@ -44,6 +46,34 @@ import Testing
         recording.footer = RecordingFooter(monotonic: 9, events: 0, lost: 0, captured: 0, kernelDropped: 0)
         var pseudonyms = try samplePseudonyms()
         #expect(!pseudonyms.recording(recording).isComplete)
+    }
+
+    /// Names of containers become others, the same for the same, and their ids those in the paths.
+    @Test func containersAreRenamedAsTheirCgroups() throws {
+        let ids = ["ab", "cd"].map { String(repeating: $0, count: 32) }
+        var recording = Recording()
+        for id in ids {
+            var container = ContainerRecord(id: id)
+            container.name = "secret-shop"
+            container.runtime = .crio
+            container.image = "registry.secret/shop:1"
+            container.pod = "secret-shop"
+            container.namespace = "secret"
+            recording.containers[id] = container
+        }
+        var pseudonyms = try samplePseudonyms()
+        let copy = pseudonyms.recording(recording)
+        let renamed = ids.compactMap { id in
+            CgroupIdentity(path: pseudonyms.cgroup("/crio-\(id).scope")).container.flatMap { copy.containers[$0] }
+        }
+        #expect(renamed.count == 2 && copy.containers.count == 2 && copy.containers[ids[0]] == nil)
+        #expect(renamed.allSatisfy { $0.runtime == .crio && $0.image == nil && $0.isNamed })
+        #expect(Set(renamed.map(\.title)).count == 1)
+        #expect(renamed[0].name != renamed[0].pod)
+        var bytes: [UInt8] = []
+        copy.write { bytes += $0 }
+        let text = String(decoding: bytes, as: UTF8.self)
+        for word in ["secret", "shop"] + ids { #expect(!text.contains(word)) }
     }
 
     @Test(arguments: [

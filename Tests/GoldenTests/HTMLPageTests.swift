@@ -1,5 +1,6 @@
 import Foundation
 import InputFiles
+import KernelEvents
 import NetworkTypes
 import Testing
 

@@ -75,7 +75,10 @@ import Testing
                 cause: cause, category: .refused, certainty: .inferred, summary: "s.", evidence: [],
                 process: Reset.Process(pid: 5, comm: "a", role: .owner, details: process))
             reset.owner = reset.process
-            reset.location = Reset.Location(netns: 3, cgroup: "/a", identity: identity)
+            var container = ContainerRecord(id: identity.container ?? "")
+            (container.name, container.runtime, container.image) = ("c", .containerd, "i")
+            (container.pod, container.namespace) = ("p", "n")
+            reset.location = Reset.Location(netns: 3, cgroup: "/a", identity: identity, container: container)
             reset.end = ConnectionEnd(ending, at: 2, trigger: nil)
             reset.receiver = Reset.Receiver(
                 process: reset.process, state: .established, reception: reception, location: reset.location,

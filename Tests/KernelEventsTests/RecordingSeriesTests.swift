@@ -19,6 +19,7 @@ import Testing
         let joined = Recording.joined([first, second])
         #expect(joined.stacks == whole.stacks)
         #expect(joined.losses == whole.losses && joined.interfaceChanges == whole.interfaceChanges)
+        #expect(joined.containers == whole.containers)
         #expect(joined.footer == whole.footer && joined.header == whole.header)
         // The second header is a line too.
         func shifted(_ events: [ResetEvent]) -> [ResetEvent] {

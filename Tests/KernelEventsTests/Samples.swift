@@ -249,6 +249,15 @@ struct Samples {
                     detail: maybe { $0.text() })
                 recording.interfaceChanges.append(change)
                 encoder.append(interface: change)
+            case 4:
+                var container = ContainerRecord(id: Bool.random(using: &random) ? "a" : "id" + text())
+                container.name = maybe { $0.text() }
+                container.runtime = maybe { ContainerRuntime.allCases.randomElement(using: &$0.random)! }
+                container.image = maybe { $0.text() }
+                container.pod = maybe { $0.text() }
+                container.namespace = maybe { $0.text() }
+                recording.containers[container.id] = container
+                encoder.append(container: container)
             default:
                 var event = event()
                 encoder.append(event: event)

@@ -1,3 +1,4 @@
+import KernelEvents
 import NetworkTypes
 import Testing
 
@@ -27,6 +28,22 @@ import Testing
         #expect(text.contains("rst_watch_lag_seconds 2.500000000\n"), "\(text)")
         #expect(metrics.text(at: 80_000_000_000).contains("rst_watch_lag_seconds 0.000000000\n"))
         #expect(text.split(separator: "\n").allSatisfy { $0.hasPrefix("#") || $0.split(separator: " ").count == 2 })
+    }
+
+    @Test func containersHaveTheirNames() {
+        let id = String(repeating: "ab", count: 32)
+        func label(_ name: String?, pod: String? = nil) -> String {
+            var container = ContainerRecord(id: id)
+            (container.name, container.pod, container.namespace) = (name, pod, pod.map { _ in "shop" })
+            var reset = Self.reset(1)
+            reset.location = Reset.Location(identity: CgroupIdentity(path: "/docker/\(id)"), container: container)
+            var metrics = Metrics(version: "1")
+            metrics.add(ResetList([reset]), at: 0)
+            return metrics.text(at: 0)
+        }
+        #expect(label("we\"b").contains(#"container="we\"b"}"#))
+        #expect(label("nginx", pod: "web-0").contains(#"container="shop/web-0/nginx"}"#))
+        #expect(label(nil).contains(#"container="\#(id)"}"#))
     }
 
     /// A series is there before it grows, and a lag stays until it was scraped.

@@ -1,5 +1,6 @@
 import Foundation
 import JSONText
+import KernelEvents
 import NetworkTypes
 import Testing
 
@@ -170,6 +171,35 @@ import Testing
         renderer.render(report) { text += $0 }
         #expect(text.contains("where: container 0123456789ab, cgroup"))
         #expect(text.contains(path))
+    }
+
+    /// By name where it is known, and untrusted like any other.
+    @Test func aContainerIsCalledByItsName() {
+        let id = String(repeating: "0123456789abcdef", count: 4)
+        let path = "/kubepods/burstable/pod214f3ba8-4b69-4bdb-a7d5-5ecc73f04ae9/crio-\(id)"
+        func text(_ name: String?, pod: String? = nil, namespace: String? = nil, verbose: Bool) -> String {
+            var container = ContainerRecord(id: id)
+            (container.name, container.pod, container.namespace) = (name, pod, namespace)
+            let report = report(comm: "c", interface: "i") {
+                $0.location = Reset.Location(
+                    netns: 3, cgroup: path, identity: CgroupIdentity(path: path), container: container)
+            }
+            var options = TextReport.Options()
+            options.verbose = verbose
+            var text = ""
+            var renderer = TextReport(options: options)
+            renderer.render(report) { text += $0 }
+            // However the lines are broken.
+            return text.split(whereSeparator: { $0 == " " || $0 == "\n" }).joined(separator: " ")
+        }
+        #expect(text("web", verbose: false).contains("container web)"))
+        #expect(text("web", verbose: true).contains("where: container web (0123456789ab), pod 214f3ba8-4b69-"))
+        #expect(text("nginx", pod: "web-0", namespace: "shop", verbose: false).contains("pod shop/web-0)"))
+        #expect(
+            text("nginx", pod: "web-0", namespace: "shop", verbose: true).contains(
+                "where: container nginx (0123456789ab), pod shop/web-0 (214f3ba8-4b69-"))
+        let hostile = text("\u{1b}[31m", pod: "a\nb", namespace: "\u{202e}", verbose: true)
+        #expect(!hostile.contains("\u{1b}") && !hostile.contains("\u{202e}") && hostile.contains("a\\u{a}b"))
     }
 
     @Test func withoutColourThereAreNoEscapes() {

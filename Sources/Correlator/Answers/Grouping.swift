@@ -1,3 +1,4 @@
+import KernelEvents
 public import NetworkTypes
 
 /// RSTs counted by values that they have in common.
@@ -146,7 +147,7 @@ public struct Grouping: Sendable, Equatable {
         private static func value(_ field: Field, of attribution: Attribution) -> Value? {
             switch field {
             case .process: attribution.process?.comm.map { .word($0) }
-            case .container: attribution.location?.identity.container.map { .word($0) }
+            case .container: attribution.location?.containerTitle.map { .word($0) }
             case .unit: attribution.location?.identity.unit.map { .word($0) }
             case .netns: attribution.location?.netns.map { .number($0) }
             default: nil

@@ -1,3 +1,5 @@
+import KernelEvents
+
 /// Numbers for attributions that look the same to a person, that is, without PIDs.
 struct Labels: Sendable {
     /// By attribution.

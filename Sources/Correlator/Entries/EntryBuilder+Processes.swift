@@ -29,8 +29,7 @@ extension EntryBuilder {
         attribution.process = process
         attribution.owner = process.role == .killer ? end.ending.owner.map(Reset.Process.init(owner:)) : nil
         guard process.role == .closer, let cgroup = end.ending.cgroupPath else { return }
-        attribution.location = Reset.Location(
-            netns: netns(judged.observed), cgroup: cgroup, identity: identities[cgroup] ?? CgroupIdentity(path: ""))
+        attribution.location = location(netns: netns(judged.observed), cgroup: cgroup)
     }
 
     func netns(_ observed: ObservedReset) -> UInt32? {
@@ -95,10 +94,7 @@ extension EntryBuilder {
             let task = inventory.event(lead).task
             if task?.pid == process?.pid { cgroup = task?.cgroupPath }
         }
-        guard netns != nil || cgroup != nil else { return nil }
-        return Reset.Location(
-            netns: netns, cgroup: cgroup,
-            identity: cgroup.flatMap { identities[$0] } ?? CgroupIdentity(path: ""))
+        return location(netns: netns, cgroup: cgroup)
     }
 }
 

@@ -6,15 +6,21 @@ import PcapReader
 final class EntryBuilder: Sendable {
     let inventory: Inventory
     let judge: ResetJudge
-    /// Keyed by cgroup path: a recording has few of them.
-    let identities: [String: CgroupIdentity]
+    /// Without a namespace, by cgroup path: a recording has few of them.
+    private let places: [String: Reset.Location]
 
     init(_ judge: ResetJudge) {
         inventory = judge.inventory
         self.judge = judge
-        var identities: [String: CgroupIdentity] = [:]
+        var places: [String: Reset.Location] = [:]
+        var containers: [String: ContainerRecord] = [:]
+        for input in judge.inventory.recordings { containers.merge(input.recording.containers) { _, new in new } }
         func note(_ path: String?) {
-            if let path, identities[path] == nil { identities[path] = CgroupIdentity(path: path) }
+            guard let path, places[path] == nil else { return }
+            let identity = CgroupIdentity(path: path)
+            // Ids are random: those of two hosts are different. Names are not.
+            let container = identity.containerID.flatMap { containers[$0] }
+            places[path] = Reset.Location(cgroup: path, identity: identity, container: container)
         }
         for input in judge.inventory.recordings {
             let events = input.recording.events
@@ -23,8 +29,18 @@ final class EntryBuilder: Sendable {
                 note(events[index].task?.cgroupPath)
                 note(events[index].ending?.cgroupPath)
             }
+            for failure in input.recording.failures { note(failure.socket?.cgroupPath) }
         }
-        self.identities = identities
+        self.places = places
+    }
+
+    /// Where a cgroup of the recordings is; nil if neither is known.
+    func location(netns: UInt32?, cgroup: String?) -> Reset.Location? {
+        guard netns != nil || cgroup != nil else { return nil }
+        var location =
+            cgroup.flatMap { places[$0] } ?? Reset.Location(cgroup: cgroup, identity: CgroupIdentity(path: ""))
+        location.netns = netns
+        return location
     }
 
     /// - Parameter members: not empty.

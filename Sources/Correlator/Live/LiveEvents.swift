@@ -16,6 +16,8 @@ struct LiveEvents {
     private static let keptClocks = 120
     /// Processes that are known: a service runs for months.
     private static let keptProcesses = 8_192
+    /// Containers whose names are known; a recorder of one file says each name once.
+    private static let keptContainers = 16_384
     /// Rulesets of a network namespace: an event is judged by those before it.
     private static let keptRulesets = 8
 
@@ -82,6 +84,8 @@ struct LiveEvents {
             processes += records.count
         }
         if processes > Self.keptProcesses { forgetProcesses() }
+        recording.add(containers: new.containers)
+        if recording.containers.count > Self.keptContainers { recording.containers = new.containers }
         if let last = recording.clocks.last, let clock = new.header?.clock, clock.monotonic > last.monotonic {
             recording.clocks.append(clock)
         }

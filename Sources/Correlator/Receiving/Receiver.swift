@@ -75,10 +75,7 @@ extension EntryBuilder {
 
     func receivingLocation(_ event: ResetEvent) -> Reset.Location? {
         let cgroup = event.socket?.cgroupPath ?? Self.ending(before: event)?.cgroupPath
-        guard event.netns != nil || cgroup != nil else { return nil }
-        return Reset.Location(
-            netns: event.netns, cgroup: cgroup,
-            identity: cgroup.flatMap { identities[$0] } ?? CgroupIdentity(path: ""))
+        return location(netns: event.netns, cgroup: cgroup)
     }
 
     private static func ending(before event: ResetEvent) -> ResetEvent.Ending? {

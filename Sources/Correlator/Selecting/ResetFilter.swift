@@ -1,3 +1,4 @@
+import KernelEvents
 public import NetworkTypes
 
 /// Which RSTs are wanted. A RST has to meet every condition that is set; a list without elements sets none, and of its
@@ -20,7 +21,8 @@ public struct ResetFilter: Sendable, Equatable {
     /// Names of whoever sent the RST, had the socket, or received it; `*` and `?` stand for any text and any character.
     public var processes: [NamePattern] = []
     public var pids: Set<Int32> = []
-    /// The beginning of an id, or a name.
+    /// The beginning of an id, or a name; of Kubernetes also `pod`, `namespace/pod` and `namespace/pod/container`, with `*` and `?`
+    /// for any text and any character.
     public var containers: [String] = []
     /// With or without `.service`.
     public var units: [NamePattern] = []
@@ -75,9 +77,7 @@ public struct ResetFilter: Sendable, Equatable {
             else { return false }
         }
         if !containers.isEmpty {
-            guard let container = place?.identity.container, containers.contains(where: container.hasPrefix) else {
-                return false
-            }
+            guard let place, containers.contains(where: place.isOfContainer) else { return false }
         }
         if !units.isEmpty {
             guard let unit = place?.identity.unit,
@@ -86,6 +86,17 @@ public struct ResetFilter: Sendable, Equatable {
             else { return false }
         }
         return namespaces.isEmpty || place?.netns.map(namespaces.contains) ?? false
+    }
+}
+
+extension Reset.Location {
+    fileprivate func isOfContainer(_ word: String) -> Bool {
+        if identity.container?.hasPrefix(word) == true { return true }
+        guard let container else { return false }
+        let pattern = NamePattern(word)
+        return [container.name, container.title, container.pod, container.podTitle].contains { name in
+            name.map(pattern.matches) == true
+        }
     }
 }
 

@@ -27,7 +27,7 @@ public struct RecordTable: Sendable {
     /// What a spreadsheet begins with.
     public static let usualFields = [
         "time", "kind", "src", "sport", "dst", "dport", "cause", "certainty", "candidates", "comm", "pid", "unit",
-        "container",
+        "container", "container_name", "pod_name", "namespace",
         "receiver_comm", "receiver_pid", "receiver_error", "state", "reason", "summary",
     ]
 
@@ -39,7 +39,8 @@ public struct RecordTable: Sendable {
         "local_dport", "seq", "ack", "flags", "ttl", "ip_id", "window", "cause", "category", "certainty", "candidates",
         "reason", "state", "summary", "pid", "comm", "exe", "role", "uid", "receiver_pid", "receiver_comm",
         "receiver_state",
-        "receiver_error", "receiver_ignored", "unit", "container", "pod", "netns", "cookie",
+        "receiver_error", "receiver_ignored", "unit", "container", "container_name",
+        "pod", "pod_name", "namespace", "netns", "cookie",
     ]
 
     /// Passes the text on in pieces.

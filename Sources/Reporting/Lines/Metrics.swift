@@ -1,4 +1,5 @@
 public import Correlator
+import KernelEvents
 
 /// Counts RSTs for Prometheus (text format 0.0.4), by labels with few values: never by address, port or process.
 public struct Metrics: Sendable {
@@ -39,10 +40,10 @@ public struct Metrics: Sendable {
     /// - Parameter time: when, nanoseconds since 1970-01-01 UTC.
     public mutating func add(_ resets: ResetList, at time: Int64) {
         for row in resets.rows {
-            let identity = resets.attribution(of: row).location?.identity
+            let place = resets.attribution(of: row).location
             var series = Series(
                 direction: row.direction.rawValue, cause: row.cause.rawValue, certainty: row.certainty.rawValue,
-                unit: identity?.unit ?? "", container: identity?.container ?? "")
+                unit: place?.identity.unit ?? "", container: place?.containerTitle ?? "")
             if counts[series] == nil, counts.count >= Self.mostSeries {
                 if !series.unit.isEmpty { series.unit = Self.others }
                 if !series.container.isEmpty { series.container = Self.others }

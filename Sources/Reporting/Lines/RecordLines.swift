@@ -225,7 +225,10 @@ public struct RecordLines: Sendable {
     private func location(_ reset: Reset, _ json: inout JSONWriter) {
         add(",\"unit\":", reset.location?.identity.unit, &json)
         add(",\"container\":", reset.location?.identity.container, &json)
+        add(",\"container_name\":", reset.location?.container?.name, &json)
         add(",\"pod\":", reset.location?.identity.pod, &json)
+        add(",\"pod_name\":", reset.location?.container?.pod, &json)
+        add(",\"namespace\":", reset.location?.container?.namespace, &json)
         json.member(",\"netns\":", reset.netns ?? reset.location?.netns)
     }
 

@@ -61,7 +61,14 @@ struct ListText: Sendable {
                 case .closer: "closed by "
                 default: ""
                 }
-            parts.append("\(role)\(name.printable)" + (attribution.process?.pid.map { " (pid \($0))" } ?? ""))
+            var notes = attribution.process?.pid.map { ["pid \($0)"] } ?? []
+            // A killer is elsewhere. Where a container has no name, its id does not tell much.
+            if attribution.process?.role != .killer, let place = attribution.location, place.container != nil,
+                let container = place.shortName
+            {
+                notes.append(container)
+            }
+            parts.append("\(role)\(name.printable)" + (notes.isEmpty ? "" : " (\(notes.joined(separator: ", ")))"))
         }
         if let name = attribution.receiver?.comm, attribution.process == nil {
             let verb = attribution.isIgnored ? "ignored" : "received"

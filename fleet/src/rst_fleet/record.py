@@ -23,7 +23,7 @@ FIELDS: dict[str, str] = {
     "pid": INTEGER, "comm": TEXT, "exe": TEXT, "role": TEXT, "uid": INTEGER,
     "receiver_pid": INTEGER, "receiver_comm": TEXT, "receiver_state": TEXT, "receiver_error": TEXT,
     "receiver_ignored": TEXT,
-    "unit": TEXT, "container": TEXT, "pod": TEXT, "netns": INTEGER, "cookie": INTEGER,
+    "unit": TEXT, "container": TEXT, "container_name": TEXT, "pod": TEXT, "pod_name": TEXT, "netns": INTEGER, "cookie": INTEGER,
     "settled": FLAG, "open": TEXTS,
     "covered_ns": INTEGER, "addresses": TEXTS, "events_lost": INTEGER, "resets": INTEGER, "files_dropped": INTEGER, "filtered": FLAG,
     "counted": INTEGER, "counted_from": INTEGER, "counted_to": INTEGER,

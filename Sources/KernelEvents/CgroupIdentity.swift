@@ -10,6 +10,13 @@ public struct CgroupIdentity: Sendable, Hashable {
     /// The innermost unit of a systemd: the user's before the one that runs the user's systemd, that of a systemd in a
     /// container before the container's scope.
     public var unit: String?
+    /// Who made the container, as far as its cgroup's name or the one above says.
+    public var runtime: ContainerRuntime?
+
+    /// 64 hexadecimal digits, which no other container in the world has; nil for a container that is known by its name.
+    public var containerID: String? {
+        container.flatMap { $0.utf8.count == 64 && $0.utf8.allSatisfy(Self.isHexDigit) ? $0 : nil }
+    }
 
     /// - Parameter path: from the root of the hierarchy, `/system.slice/nginx.service`.
     public init(path: String) {
@@ -17,11 +24,14 @@ public struct CgroupIdentity: Sendable, Hashable {
         // Unit of the systemd that is being read: its slices are passed through, what is below the unit is the
         // program's own business unless it is another systemd.
         var readsUnits = true
+        var parent: Substring = ""
         for component in path.split(separator: "/") {
             let name = Self.unescaped(component)
+            defer { parent = name }
             if let uid = Self.podUID(name) { pod = uid }
             if let id = Self.containerID(name) ?? lxcName(name, in: path) {
                 container = id
+                runtime = ContainerRuntime(cgroup: name, in: parent)
                 if readsUnits, Self.isUnit(name) { unit = String(name) }
                 // Its root is the root of the systemd inside, if there is one.
                 readsUnits = true
@@ -64,7 +74,7 @@ public struct CgroupIdentity: Sendable, Hashable {
 
     // MARK: - Containers
 
-    /// `<id>`, `docker-<id>.scope`, `cri-containerd-<id>.scope`, `crio-<id>`, and containerd's
+    /// `<id>`, `docker-<id>.scope`, `cri-containerd-<id>.scope`, `crio-<id>`, `kata_<id>`, and containerd's
     /// `kubepods-….slice:cri-containerd:<id>`. What watches over a container (`crio-conmon-<id>.scope`) is none.
     private static func containerID(_ name: Substring) -> String? {
         var rest = name
@@ -73,7 +83,7 @@ public struct CgroupIdentity: Sendable, Hashable {
         guard id.utf8.count == 64, id.utf8.allSatisfy(isHexDigit) else { return nil }
         let prefix = rest.dropLast(64)
         guard let last = prefix.last else { return String(id) }
-        guard last == "-" || last == ":", !prefix.hasSuffix("conmon-") else { return nil }
+        guard last == "-" || last == ":" || last == "_", !prefix.hasSuffix("conmon-") else { return nil }
         return String(id)
     }
 
@@ -112,6 +122,36 @@ public struct CgroupIdentity: Sendable, Hashable {
         case [8, 4, 4, 4, 12]: return digits.joined(separator: "-")
         case [32]: return String(digits[0])
         default: return nil
+        }
+    }
+}
+
+/// A program that makes containers, by the name that it has in recordings.
+public enum ContainerRuntime: String, Sendable, CaseIterable {
+    case docker, podman, containerd
+    case crio = "cri-o"
+    case lxc
+
+    /// - Parameters:
+    ///   - name: of a container's cgroup.
+    ///   - parent: the name of the cgroup above.
+    fileprivate init?(cgroup name: Substring, in parent: Substring) {
+        // After a colon, runc's name for who asked for the container (its cgroupsPath, `slice:prefix:name`).
+        let parts = name.split(separator: ":")
+        let prefix = parts.count == 3 ? parts[1] + "-" : name
+        func isNamed(_ words: String...) -> Bool { words.contains { prefix.hasPrefix($0) } }
+        if isNamed("docker-") || parent == "docker" || parent == "buildx" {
+            self = .docker
+        } else if isNamed("libpod-") || parent == "libpod_parent" {
+            self = .podman
+        } else if isNamed("crio-") {
+            self = .crio
+        } else if isNamed("cri-containerd-", "nerdctl-") {
+            self = .containerd
+        } else if isNamed("lxc.payload.") || parent == "lxc" || parent == "lxc.payload" {
+            self = .lxc
+        } else {
+            return nil
         }
     }
 }

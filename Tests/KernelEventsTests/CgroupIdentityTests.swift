@@ -1,6 +1,5 @@
+import KernelEvents
 import Testing
-
-@testable import Correlator
 
 private let id = "9bca8d63d5fa610783847915bcff0ecac1273e5b4bed3f6fa1b07350e0135961"
 private let inner = "01fd96f7ad292b02a8317cde4ecb8c7ef3cc06ffdd113f13410e0837eb2b2a20"
@@ -37,6 +36,18 @@ private let escapedUID = "214f3ba8_4b69_4bdb_a7d5_5ecc73f04ae9"
         // Amazon ECS: /ecs/<task>/<container>.
         Case("/ecs/0410eff2c14c4f0db9d3d9ce7b1a8e9a/\(id)", container: id),
         Case("/docker/buildx/\(id)", container: id),
+        Case(
+            "/ecstasks.slice/ecstasks-0410eff2c14c4f0db9d3d9ce7b1a8e9a.slice/docker-\(id).scope", container: id,
+            unit: "docker-\(id).scope"),
+        // Docker in Docker, with the drivers cgroupfs and systemd outside; on cgroup v2, its own processes are in `init`.
+        Case("/docker/\(id)/docker/\(inner)", container: inner),
+        Case("/system.slice/docker-\(id).scope/docker/\(inner)", container: inner, unit: "docker-\(id).scope"),
+        Case("/system.slice/docker-\(id).scope/init", container: id, unit: "docker-\(id).scope"),
+        Case(
+            "/system.slice/docker-\(id).scope/system.slice/docker-\(inner).scope", container: inner,
+            unit: "docker-\(inner).scope"),
+        // From within another cgroup namespace (cgroup_namespaces(7)).
+        Case("/../../docker/\(id)", container: id),
     ]
 
     /// kubelet's container manager (pkg/kubelet/cm/cgroup_manager_linux.go: ToSystemd, ToCgroupfs), containerd's
@@ -86,6 +97,19 @@ private let escapedUID = "214f3ba8_4b69_4bdb_a7d5_5ecc73f04ae9"
             "/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-\(id).scope/container",
             container: id, unit: "libpod-\(id).scope"),
         Case("/libpod_parent/libpod-\(id)", container: id),
+        // In a pod of podman, with both drivers.
+        Case(
+            "/machine.slice/machine-libpod_pod_\(inner).slice/libpod-\(id).scope/container", container: id,
+            unit: "libpod-\(id).scope"),
+        Case("/libpod_parent/\(inner)/libpod-\(id)", container: id),
+        // A container in which podman runs another.
+        Case("/libpod_parent/libpod-\(id)/libpod_parent/libpod-\(inner)", container: inner),
+        // containerd's ctr and nerdctl with the driver cgroupfs; Kata's virtual machine.
+        Case("/default/\(id)", container: id),
+        Case("/kubepods/burstable/pod\(uid)/kata_\(id)", container: id, pod: uid),
+        Case(
+            "/system.slice/crio.service/kubepods-besteffort-pod\(escapedUID).slice:crio:\(id)", container: id, pod: uid,
+            unit: "crio.service"),
         Case("/machine.slice/nginx.service/libpod-payload-\(id)", container: id, unit: "nginx.service"),
         Case("/system.slice/nerdctl-\(id).scope", container: id, unit: "nerdctl-\(id).scope"),
     ]
@@ -136,6 +160,25 @@ private let escapedUID = "214f3ba8_4b69_4bdb_a7d5_5ecc73f04ae9"
         #expect(identity.container == test.container)
         #expect(identity.pod == test.pod)
         #expect(identity.unit == test.unit)
+    }
+
+    @Test(arguments: [
+        ("/docker/\(id)", ContainerRuntime.docker), ("/docker/\(id)/docker/\(inner)", .docker),
+        ("/docker/buildx/\(id)", .docker), ("/system.slice/docker-\(id).scope/init", .docker),
+        ("/docker/\(id)/kubelet.slice/cri-containerd-\(inner).scope", .containerd),
+        ("/system.slice/containerd.service/kubepods-pod\(escapedUID).slice:cri-containerd:\(id)", .containerd),
+        ("/system.slice/nerdctl-\(id).scope", .containerd), ("/kubepods/burstable/pod\(uid)/crio-\(id)", .crio),
+        ("/kubepods.slice/kubepods-pod\(escapedUID).slice:crio:\(id)", .crio),
+        ("/libpod_parent/libpod-\(id)", .podman), ("/a.service/libpod-payload-\(id)", .podman),
+        ("/machine.slice/libpod-\(id).scope/container", .podman), ("/lxc/101/ns", .lxc), ("/lxc.payload.web", .lxc),
+        // Docker's and containerd's are the same.
+        ("/kubepods/burstable/pod\(uid)/\(id)", nil), ("/\(id)", nil), ("/system.slice/nginx.service", nil),
+    ])
+    func aPathSaysWhoMadeTheContainer(path: String, runtime: ContainerRuntime?) {
+        let identity = CgroupIdentity(path: path)
+        #expect(identity.runtime == runtime)
+        let isNumbered = identity.container != nil && runtime != .lxc
+        #expect(identity.containerID == (isNumbered ? identity.container : nil))
     }
 
     @Test(arguments: nothing)
