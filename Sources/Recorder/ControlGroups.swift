@@ -17,6 +17,23 @@ struct ControlGroups {
         var path: String?
         /// CLOCK_MONOTONIC, nanoseconds.
         var asked: Int64
+        /// Of the last file that has it.
+        var file: Int
+    }
+
+    /// Paths that this file has and that were not asked for since; some of them more than once.
+    private var fresh: [String] = []
+    /// How many files were begun.
+    private var file = 0
+
+    /// Paths are news again.
+    mutating func beginFile() { file += 1 }
+
+    /// Paths that came since the last time.
+    mutating func takeFresh() -> [String] {
+        guard !fresh.isEmpty else { return [] }
+        defer { fresh = [] }
+        return fresh
     }
 
     /// Nanoseconds until a question without an answer is asked again, and until a process may have moved.
@@ -65,10 +82,17 @@ struct ControlGroups {
         guard let mount, id != 0 else { return nil }
         let now = clockNanoseconds(CLOCK_MONOTONIC)
         // An id is never given to another cgroup, and a cgroup is never renamed.
-        if let known = byID[id], known.path != nil || now - known.asked < Self.patience { return known.path }
+        if let known = byID[id], known.path != nil || now - known.asked < Self.patience {
+            if known.file != file {
+                byID[id]?.file = file
+                if let path = known.path { fresh.append(path) }
+            }
+            return known.path
+        }
         if byID.count >= Self.capacity { byID = [:] }
         let path = Self.path(id: id, below: mount.path, descriptor: mount.descriptor)
-        byID[id] = Entry(path: path, asked: now)
+        byID[id] = Entry(path: path, asked: now, file: file)
+        if let path { fresh.append(path) }
         return path
     }
 
@@ -105,7 +129,8 @@ struct ControlGroups {
         if let known = byProcess[pid], now - known.asked < Self.patience { return known.path }
         if byProcess.count >= Self.capacity { byProcess = [:] }
         let path = Self.legacyPath(cgroup: readFile("/proc/\(pid)/cgroup"))
-        byProcess[pid] = Entry(path: path, asked: now)
+        byProcess[pid] = Entry(path: path, asked: now, file: file)
+        if let path { fresh.append(path) }
         return path
     }
 

@@ -18,6 +18,8 @@ struct EventConverter {
     private let dropReasonName: (UInt32) -> String?
     private var holders: SocketHolders
     private var groups = ControlGroups()
+    /// Containers that were asked for since the file was begun.
+    private var asked: Set<String> = []
     private var processes: ProcessTable
     /// The reading of all sockets whose processes were looked at.
     private var readingSeen = 0
@@ -101,9 +103,24 @@ struct EventConverter {
     mutating func beginFile(_ header: RecordingHeader) {
         encoder.append(header: header)
         stacksWritten = []
+        groups.beginFile()
+        asked = []
         processes.forgetRecords()
         for ruleset in rulesets.values.sorted(by: { $0.monotonic < $1.monotonic }) { encoder.append(ruleset: ruleset) }
     }
+
+    mutating func append(container: ContainerRecord) { encoder.append(container: container) }
+
+    /// Containers that events have named since this was asked the last time, each once in a file.
+    mutating func takeContainers() -> [ContainerQuestion] {
+        groups.takeFresh().compactMap { path in
+            guard let question = ContainerQuestion(cgroup: path) else { return nil }
+            if asked.count >= Self.keptQuestions { asked = [] }
+            return asked.insert(question.id).inserted ? question : nil
+        }
+    }
+
+    private static let keptQuestions = 16_384
 
     mutating func takeRejecting() -> Rejecting {
         defer { rejecting = Rejecting() }

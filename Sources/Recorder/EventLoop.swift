@@ -212,10 +212,21 @@ final class EventLoop {
     /// Reads the rules of firewalls; set before the thread starts.
     var rules: RulesetWatch?
 
-    /// Writes the rulesets that were read meanwhile.
-    func writeRulesets() throws(RecorderError) {
+    /// Asks for the names of containers; set before the thread starts, nil if they are not wanted.
+    var containers: ContainerNames?
+
+    /// Writes what was answered meanwhile.
+    func writeAnswers() throws(RecorderError) {
         for ruleset in rules?.take() ?? [] { converter.append(ruleset: ruleset) }
+        for container in containers?.take() ?? [] { converter.append(container: container) }
         try flush()
+    }
+
+    private func askForContainers() {
+        let questions = converter.takeContainers()
+        guard let containers else { return }
+        if !questions.isEmpty { containers.note(questions) }
+        for container in containers.take() { converter.append(container: container) }
     }
 
     private func afterPoll() throws(RecorderError) {
@@ -232,6 +243,7 @@ final class EventLoop {
             let rejecting = converter.takeRejecting()
             if !rejecting.all.isEmpty { rules.note(rejecting) }
         }
+        askForContainers()
         if now - lastClock >= Self.clockInterval {
             converter.append(clock: clocks.last)
             lastClock = now

@@ -43,7 +43,7 @@ final class OutputFile {
     }
 
     /// O_PATH of open(2), the same on all architectures that the programs are made for.
-    private static let pathOnly: Int32 = 0o10_000_000
+    static let pathOnly: Int32 = 0o10_000_000
 
     /// Nanoseconds after which a pipe that nobody reads is given up, once the recording is to end.
     private static let patience: Int64 = 2_000_000_000

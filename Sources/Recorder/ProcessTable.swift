@@ -157,14 +157,17 @@ struct UserNames {
         return names[uid]
     }
 
-    /// passwd(5); of several names of one number the first.
-    static func parse(_ text: [UInt8]) -> [UInt32: String] {
+    /// passwd(5); of several entries of one number the first.
+    ///
+    /// - Parameter field: its number, from 0: the name, or 5 for the home directory.
+    static func parse(_ text: [UInt8], field: Int = 0) -> [UInt32: String] {
         var names: [UInt32: String] = [:]
         for line in text.split(separator: UInt8(ascii: "\n")) {
             let fields = line.split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false)
-            guard fields.count >= 4, let uid = UInt32(String(decoding: fields[2], as: UTF8.self)), names[uid] == nil
+            guard fields.count > max(3, field), let uid = UInt32(String(decoding: fields[2], as: UTF8.self)),
+                names[uid] == nil
             else { continue }
-            names[uid] = String(kernelName: fields[0])
+            names[uid] = String(kernelName: fields[field])
         }
         return names
     }

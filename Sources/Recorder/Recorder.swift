@@ -12,8 +12,10 @@ public final class Recorder {
     private let events: OwnedThread<EventLoop>
     private let eventsStop = StopFlag()
     private let rules: RulesetWatch
+    private let containers: ContainerNames?
     private let options: RecorderOptions
-    private let rulesDone = DispatchGroup()
+    /// The threads that ask others.
+    private let asking = DispatchGroup()
     private let started = clockNanoseconds(CLOCK_MONOTONIC)
 
     /// What the user should know although the recording runs.
@@ -41,6 +43,8 @@ public final class Recorder {
         events.seeProcesses()
         rules = RulesetWatch(options, kallsyms: readFile("/proc/kallsyms"))
         events.rules = rules
+        containers = options.containerNames ? ContainerNames(ContainerPlaces.ofHost()) : nil
+        events.containers = containers
         warnings = [HostProbe.clock].filter { $0.state != .ok }.map(\.message) + capture.warnings + events.warnings
         var header = RecordingHeader()
         header.tool = options.tool
@@ -65,7 +69,8 @@ public final class Recorder {
         try events.commit()
         self.capture = OwnedThread("capture", capture) { $0.run() }
         self.events = OwnedThread("events", events) { $0.run() }
-        DispatchQueue(label: "rules").async(group: rulesDone, execute: rules.run)
+        DispatchQueue(label: "rules").async(group: asking, execute: rules.run)
+        if let containers { DispatchQueue(label: "containers").async(group: asking, execute: containers.run) }
     }
 
     /// Why this process cannot record kernel events here, with what to do about it; nil if it can.
@@ -96,9 +101,10 @@ public final class Recorder {
         let capture = self.capture.join()
         eventsStop.set()
         let events = self.events.join()
-        // Only now: a rejection may have been the last event.
+        // Only now: a rejection may have been the last event, and a container its sender.
         rules.stop()
-        rulesDone.wait()
+        containers?.stop()
+        asking.wait()
         var summary = RecordingSummary()
         guard let capture, let events else { return summary }
         summary.packets = capture.allPackets
@@ -121,7 +127,7 @@ public final class Recorder {
         footer.failure = summary.failure
         footer.until = RecordingTimes(hooks: events.detached, capture: capture.closed)
         do {
-            if summary.failure == nil { try events.writeRulesets() }
+            if summary.failure == nil { try events.writeAnswers() }
             try events.write(footer: footer)
         } catch {
             summary.failure = summary.failure ?? error.description

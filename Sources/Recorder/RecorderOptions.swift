@@ -50,6 +50,8 @@ public struct RecorderOptions: Sendable {
     public var ignoredResets = false
     /// Record the arguments of the processes that events name: they may hold secrets.
     public var arguments = true
+    /// Ask the container runtimes for the names of containers.
+    public var containerNames = true
     /// Stop after so many packets; nil is no limit.
     public var packetLimit: Int?
     /// Which kernel events to record; those of the whole host if it is empty.

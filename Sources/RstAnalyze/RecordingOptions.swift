@@ -67,6 +67,11 @@ struct RecordingOptions: ParsableArguments {
         name: .customLong("no-arguments"), help: "Do not record the arguments of processes, which may contain secrets.")
     var noArguments = false
 
+    @Flag(
+        name: .customLong("no-container-names"),
+        help: "Do not ask Docker, Podman, containerd and CRI-O for the names of containers and pods.")
+    var noContainerNames = false
+
     func validate() throws {
         if let payload, !(0...262_144).contains(payload) {
             throw ValidationError("--payload must be between 0 and 262144")
@@ -118,6 +123,7 @@ struct RecordingOptions: ParsableArguments {
         options.ringBuffer = ringSize * 1024
         options.arguments = !noArguments
         options.ignoredResets = ignored
+        options.containerNames = !noContainerNames
         options.tool = Version.tool
         return options
     }
