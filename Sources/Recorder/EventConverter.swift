@@ -18,6 +18,7 @@ struct EventConverter {
     private let dropReasonName: (UInt32) -> String?
     private var holders: SocketHolders
     private var groups = ControlGroups()
+    private var arrived: [Int32] = []
     /// Containers that were asked for since the file was begun.
     private var asked: Set<String> = []
     private var processes: ProcessTable
@@ -305,7 +306,16 @@ struct EventConverter {
     mutating func seeHolders() {
         guard readingSeen != holders.readings else { return }
         readingSeen = holders.readings
-        for holder in holders.table.values.joined() { processes.see(holder.pid, holder.comm, start: holder.start) }
+        for holder in holders.table.values.joined()
+        where processes.see(holder.pid, holder.comm, start: holder.start) && arrived.count < Self.keptQuestions {
+            arrived.append(holder.pid)
+        }
+    }
+
+    /// Processes that were found to have sockets since this was asked the last time.
+    mutating func takeArrived() -> [Int32] {
+        defer { arrived = [] }
+        return arrived
     }
 
     /// Writes lines about the processes that an event names, where there are none yet.

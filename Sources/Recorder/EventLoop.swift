@@ -224,8 +224,9 @@ final class EventLoop {
 
     private func askForContainers() {
         let questions = converter.takeContainers()
+        let arrived = converter.takeArrived()
         guard let containers else { return }
-        if !questions.isEmpty { containers.note(questions) }
+        if !questions.isEmpty || !arrived.isEmpty { containers.note(questions, arrived: arrived) }
         for container in containers.take() { converter.append(container: container) }
     }
 

@@ -39,9 +39,11 @@ struct ProcessTable {
     /// Remembers a process that has a socket.
     ///
     /// - Parameter start: CLOCK_BOOTTIME of its start, nanoseconds.
-    mutating func see(_ pid: Int32, _ comm: String, start: UInt64) {
+    /// - Returns: whether it was not known before.
+    @discardableResult
+    mutating func see(_ pid: Int32, _ comm: String, start: UInt64) -> Bool {
         let key = key(pid, comm, start)
-        if programs[key] == nil { _ = program(key) }
+        return programs[key] == nil && program(key) != nil
     }
 
     /// Forgets which processes there are lines about.

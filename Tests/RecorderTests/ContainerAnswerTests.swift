@@ -79,6 +79,14 @@ enum Answers {
         #expect(kept.utf8.count == 253 && name.hasPrefix(kept))
     }
 
+    @Test func processesAreInContainers() {
+        func question(_ text: String) -> ContainerQuestion? { ContainerQuestion(process: Array(text.utf8)) }
+        let path = "/docker/\(Answers.web)"
+        #expect(question("0::\(path)\n") == ContainerQuestion(cgroup: path))
+        #expect(question("12:pids:\(path)\n1:name=systemd:/\n0::/\n") == ContainerQuestion(cgroup: path))
+        #expect(question("") == nil && question("0::/\n1:cpu\n:") == nil && question("0::/init.scope\n") == nil)
+    }
+
     @Test func questionsSayWhomToAsk() {
         func question(_ path: String) -> ContainerQuestion? { ContainerQuestion(cgroup: path) }
         #expect(question("/docker/\(Answers.web)")?.runtime == .docker)

@@ -178,6 +178,27 @@ import Testing
         #expect(docker.received.count == 1)
     }
 
+    /// A container that is gone when an event names it, and had a process with a socket before.
+    @Test func containersAreLearntBeforeTheyGo() throws {
+        let docker = try FakeRuntime(
+            folder.path + "/run/docker.sock", answer: FakeRuntime.ok(Answers.bytes("podman-web.json")))
+        let path = "/docker/\(Answers.web)"
+        let names = ContainerNames([places]) { pid in pid == 7 ? Array("0::\(path)\n".utf8) : [] }
+        let done = DispatchGroup()
+        DispatchQueue(label: "test").async(group: done, execute: names.run)
+        names.note([], arrived: [6, 7, 7, -1])
+        for _ in 0..<500 where docker.received.isEmpty { usleep(10_000) }
+        // Its answer is on its way for a moment more.
+        usleep(200_000)
+        docker.stop()
+        try FileManager.default.removeItem(atPath: docker.path)
+        #expect(names.take().isEmpty)
+        names.note([ContainerQuestion(cgroup: path)].compactMap(\.self))
+        names.stop()
+        done.wait()
+        #expect(names.take().map(\.name) == ["nginx"] && docker.received.count == 1)
+    }
+
     /// More than it keeps in mind.
     @Test func questionsAreBounded() throws {
         let names = ContainerNames([places])

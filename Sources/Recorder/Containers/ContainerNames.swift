@@ -7,6 +7,8 @@ import Synchronization
 final class ContainerNames: @unchecked Sendable {
     private struct Mailbox {
         var questions: [ContainerQuestion] = []
+        /// Processes whose containers may be asked for later, and may be gone by then.
+        var arrived: [Int32] = []
         var ready: [ContainerRecord] = []
         /// When the last question is given up; nil while the recording goes on. CLOCK_MONOTONIC in nanoseconds.
         var deadline: Int64?
@@ -21,8 +23,9 @@ final class ContainerNames: @unchecked Sendable {
     private let mailbox = Mutex(Mailbox())
     private let wake = DispatchSemaphore(value: 0)
     private let places: [ContainerPlaces]
+    private let cgroups: @Sendable (Int32) -> [UInt8]
     // Used by the thread alone.
-    private var answers: [String: Answer] = [:]
+    private var answers: [ContainerQuestion: Answer] = [:]
     /// Until when sockets that did not answer in time are left alone, by path.
     private var silent: [String: Int64] = [:]
 
@@ -32,11 +35,23 @@ final class ContainerNames: @unchecked Sendable {
     private static let forgetting: Int64 = 60_000_000_000
     private static let silence: Int64 = 30_000_000_000
 
-    init(_ places: [ContainerPlaces]) { self.places = places }
+    /// - Parameter cgroups: what /proc/PID/cgroup says of a process.
+    init(
+        _ places: [ContainerPlaces],
+        cgroups: @escaping @Sendable (Int32) -> [UInt8] = { readFile("/proc/\($0)/cgroup") }
+    ) {
+        self.places = places
+        self.cgroups = cgroups
+    }
 
-    /// Asks for containers that were seen.
-    func note(_ questions: [ContainerQuestion]) {
-        mailbox.withLock { $0.questions += questions.prefix(max(0, Self.capacity - $0.questions.count)) }
+    /// Asks for containers that events name, and learns the names of others while they are there.
+    ///
+    /// - Parameter arrived: processes whose containers no event has named yet.
+    func note(_ questions: [ContainerQuestion], arrived: [Int32] = []) {
+        mailbox.withLock {
+            $0.questions += questions.prefix(max(0, Self.capacity - $0.questions.count))
+            $0.arrived += arrived.prefix(max(0, Self.capacity - $0.arrived.count))
+        }
         wake.signal()
     }
 
@@ -59,28 +74,42 @@ final class ContainerNames: @unchecked Sendable {
     func run() {
         while true {
             wake.wait()
-            while let question = next() {
-                if let record = answer(question) { mailbox.withLock { $0.ready.append(record) } }
+            while let next = next() {
+                switch next {
+                case .question(let question):
+                    if let record = answer(question) { mailbox.withLock { $0.ready.append(record) } }
+                case .process(let pid):
+                    if let question = ContainerQuestion(process: cgroups(pid)) { _ = answer(question) }
+                }
             }
             if mailbox.withLock({ $0.deadline != nil && $0.questions.isEmpty }) { return }
         }
     }
 
-    private func next() -> ContainerQuestion? {
+    private enum Next {
+        case question(ContainerQuestion)
+        case process(Int32)
+    }
+
+    private func next() -> Next? {
         mailbox.withLock { mailbox in
-            if let deadline = mailbox.deadline, clockNanoseconds(CLOCK_MONOTONIC) >= deadline { mailbox.questions = [] }
-            return mailbox.questions.isEmpty ? nil : mailbox.questions.removeFirst()
+            if let deadline = mailbox.deadline {
+                mailbox.arrived = []
+                if clockNanoseconds(CLOCK_MONOTONIC) >= deadline { mailbox.questions = [] }
+            }
+            if !mailbox.questions.isEmpty { return .question(mailbox.questions.removeFirst()) }
+            return mailbox.arrived.popLast().map { .process($0) }
         }
     }
 
     private func answer(_ question: ContainerQuestion) -> ContainerRecord? {
         let now = clockNanoseconds(CLOCK_MONOTONIC)
-        if let known = answers[question.id], known.record != nil || now - known.asked < Self.forgetting {
+        if let known = answers[question], known.record != nil || now - known.asked < Self.forgetting {
             return known.record
         }
         if answers.count >= Self.capacity { answers = [:] }
         let record = ask(question)
-        answers[question.id] = Answer(record: record, asked: now)
+        answers[question] = Answer(record: record, asked: now)
         return record
     }
 

@@ -6,8 +6,8 @@ import KernelEvents
 struct ContainerPlaces {
     /// The host's root directory as this process sees it: empty, or `/proc/1/root`.
     let root: String
-    /// The home directories of users, by number.
-    let home: (UInt32) -> String?
+    /// The home directories of users, by number; nil if their containers are not asked for.
+    let home: ((UInt32) -> String?)?
 
     /// Nanoseconds that a runtime may take to answer.
     static let patience: Int64 = 2_000_000_000
@@ -49,6 +49,7 @@ struct ContainerPlaces {
     }
 
     private func places(of user: UInt32, _ question: ContainerQuestion) -> [Place] {
+        guard let home else { return [] }
         let runtime = "\(root)/run/user/\(user)"
         func socket(_ name: String, _ kind: ContainerRuntime) -> Place {
             .socket(RuntimeSocket(path: "\(runtime)/\(name)", owner: user), kind)
@@ -116,9 +117,9 @@ extension ContainerPlaces {
             roots.append("/proc/1/root")
         }
         return roots.map { root in
-            ContainerPlaces(root: root) { user in
-                UserNames.parse(readFile("\(root)/etc/passwd"), field: 5)[user]
-            }
+            // Who hides homes from the recorder (systemd's ProtectHome) means it.
+            guard root.isEmpty else { return ContainerPlaces(root: root, home: nil) }
+            return ContainerPlaces(root: root) { UserNames.parse(readFile("/etc/passwd"), field: 5)[$0] }
         }
     }
 }

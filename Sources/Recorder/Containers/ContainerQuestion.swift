@@ -18,6 +18,20 @@ struct ContainerQuestion: Hashable {
         user = Self.user(path)
     }
 
+    /// The container that a process is in, from /proc/PID/cgroup (cgroups(7)); nil if it is in none.
+    init?(process text: [UInt8]) {
+        for line in text.split(separator: UInt8(ascii: "\n")) {
+            // hierarchy-ID:controller-list:path
+            let fields = line.split(separator: UInt8(ascii: ":"), maxSplits: 2, omittingEmptySubsequences: false)
+            guard fields.count == 3 else { continue }
+            if let question = ContainerQuestion(cgroup: String(kernelName: fields[2])) {
+                self = question
+                return
+            }
+        }
+        return nil
+    }
+
     private static func user(_ path: String) -> UInt32? {
         let parts = path.split(separator: "/").prefix(2)
         guard parts.count == 2, parts[0] == "user.slice", parts[1].hasPrefix("user-"), parts[1].hasSuffix(".slice")
