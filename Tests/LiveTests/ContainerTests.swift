@@ -21,9 +21,9 @@ struct ContainerTests {
         #expect(container?.image == "localhost/rst-test:latest" && container?.id == reset.location?.identity.container)
     }
 
-    /// Without a service, and without the right to use its socket if there were one.
+    /// Without a service, and without the right to use its socket if there were one; and Podman forgets the container as it ends.
     @Test func podmansFilesAreRead() throws {
-        let reset = try reset(service: false, options: ["--user", "nobody"])
+        let reset = try reset(run: "--rm", service: false, options: ["--user", "nobody"])
         #expect(reset.location?.container?.title == "shop-web" && reset.location?.container?.runtime == .podman)
     }
 
