@@ -20,7 +20,8 @@ SECOND = 10**9
 def lake(engine: DuckEngine, tmp_path: Path) -> str:
     fleet = Fleet(engine, tmp_path)
     usual(fleet)
-    pod = {"service": "shop", "pod": "shop-1", "pid": 7, "comm": "shopd", "cause": "linger-zero"}
+    pod = {"service": "shop", "pod": "5b5e07db-f1b9-4530-81ef-b7d04d66b83e", "pod_name": "shop-1", "container": "ab" * 32,
+           "container_name": "web", "pid": 7, "comm": "shopd", "cause": "linger-zero"}
     fleet.reset(T0 - 30 * SECOND, dst="10.1.1.1", dport=5555, window=1, sent={"dst": "192.168.0.9", "dport": 99, **pod},
                 received={"receiver_comm": "curl\x1b[31m", "receiver_error": "ECONNRESET"})
     fleet.reset(T0 - 29 * SECOND, dst="10.1.1.1", dport=5555, received=False, sent=pod)
@@ -43,9 +44,9 @@ def test_top(lake: str, capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_who(lake: str, capsys: pytest.CaptureFixture[str]) -> None:
     answer = rows(capsys, lake, "who", "--client", "10.1.1.1:5555", "--at", f"@{T0 // SECOND - 28}")
-    assert [(r["known"], r.get("pod"), r["cause"]) for r in answer] == [
-        ("sent and received", "shop-1", "linger-zero"), ("sent, receiver not recorded", "shop-1", "linger-zero"),
-        ("received, and not sent by whom it names", None, "injected")]
+    assert [(r["known"], r.get("pod"), r.get("container"), r["cause"]) for r in answer] == [
+        ("sent and received", "shop-1", "web", "linger-zero"), ("sent, receiver not recorded", "shop-1", "web", "linger-zero"),
+        ("received, and not sent by whom it names", None, None, "injected")]
     assert rows(capsys, lake, "who", "--client", "10.1.1.2", "--at", f"@{T0 // SECOND - 28}") == []
 
 

@@ -14,7 +14,8 @@ from .plan import Step, load
 QUESTIONS = ("top", "who", "middlebox", "changed", "coverage")
 
 _IDENTITY = ("id", "host", "ts", "count", "cause", "certainty", "service", "workload", "unit", "container", "comm")
-_PERSON = (*_IDENTITY, "src", "sport", "dst", "dport", "pod", "pid", "summary")
+_PERSON = (*_IDENTITY, "src", "sport", "dst", "dport", "pod", "pod_name", "container_name", "pid",
+           "summary")
 _COUNTED = ("host", "ts", "count")
 
 #: What a question reads: kind of records, or output of the join: columns.

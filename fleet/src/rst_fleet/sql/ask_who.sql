@@ -17,7 +17,8 @@ SELECT r.ts AS seen_at, concat(r.src, ' ', r.sport) AS source, concat(r.dst, ' '
             WHEN u.evidence = 'not-sent' THEN 'received, and not sent by whom it names'
             WHEN u.evidence = 'distance' THEN 'received, from elsewhere than it names'
             ELSE 'received, sender not recorded' END AS known,
-       s.host AS host, coalesce(s.service, s.workload) AS service, s.pod AS pod, s.container AS container, s.unit AS unit,
+       s.host AS host, coalesce(s.service, s.workload) AS service, coalesce(s.pod_name, s.pod) AS pod,
+       coalesce(s.container_name, s.container) AS container, s.unit AS unit,
        s.pid AS pid, s.comm AS comm,
        coalesce(s.cause, CASE WHEN u.evidence IS NULL THEN r.cause ELSE 'injected' END) AS cause,
        CASE WHEN s.id IS NOT NULL THEN s.certainty WHEN u.evidence IS NOT NULL THEN 'inferred' ELSE r.certainty END AS certainty,
@@ -27,7 +28,7 @@ FROM got r LEFT JOIN pairs p ON p.received_id = r.id LEFT JOIN sent_records s ON
 LEFT JOIN unsent u ON u.id = r.id
 UNION ALL
 SELECT s.ts, concat(s.src, ' ', s.sport), concat(s.dst, ' ', s.dport), 'sent, receiver not recorded', s.host,
-       coalesce(s.service, s.workload), s.pod, s.container, s.unit, s.pid, s.comm, s.cause, s.certainty, s.summary,
+       coalesce(s.service, s.workload), coalesce(s.pod_name, s.pod), coalesce(s.container_name, s.container), s.unit, s.pid, s.comm, s.cause, s.certainty, s.summary,
        NULL, NULL, NULL, NULL
 FROM given s WHERE NOT EXISTS (SELECT 1 FROM pairs p WHERE p.sent_id = s.id)
 ORDER BY seen_at, source, destination
