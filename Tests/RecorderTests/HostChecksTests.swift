@@ -41,6 +41,25 @@ struct HostChecksTests {
         #expect(HostChecks.capabilities(Self.without(.dacOverride, .kill), captures: true).state == .ok)
     }
 
+    @Test func runtimesAreFoundWhereTheyKeepTheirContainers() throws {
+        #expect(HostChecks.containerRuntimes([]).state == .ok)
+        let folder = try ScratchFolder()
+        #expect(RuntimeTrace.found(root: folder.path).isEmpty)
+        for name in ["/var/lib/containers/storage/x", "/run/containerd/io.containerd.runtime.v2.task/x"] {
+            try folder.write(name, [])
+        }
+        let docker = try FakeRuntime(folder.path + "/run/docker.sock", answer: [])
+        defer { docker.stop() }
+        let found = RuntimeTrace.found(root: folder.path)
+        #expect(found.map(\.runtime) == [.docker, .podman, .containerd] && found.allSatisfy(\.isUsable))
+        #expect(docker.received.isEmpty)
+        let check = HostChecks.containerRuntimes(found)
+        #expect(check.state == .ok && check.found.contains("Docker (/run/docker.sock)"))
+        let refused = HostChecks.containerRuntimes(
+            found + [RuntimeTrace(runtime: .crio, path: "/run/containers/storage", isUsable: false)])
+        #expect(refused.state == .warning && refused.found.contains("CRI-O") && !refused.found.contains("Docker"))
+    }
+
     @Test func capabilitiesAreReadFromStatus() {
         let text = Array("Name:\tx\nCapPrm:\t0\nCapEff:\t000001c000003000\nSeccomp:\t2\n".utf8)
         #expect(CapabilitySet("CapEff", ofStatus: text)?.bits == 0x1c0_0000_3000)

@@ -22,6 +22,7 @@ public struct HostCheck: Sendable, Equatable {
         case clock
         case cgroups
         case processes
+        case containerRuntimes = "container-runtimes"
         case firewallTools = "firewall-tools"
         case tracers
         case seccomp

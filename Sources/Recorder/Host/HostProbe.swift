@@ -36,6 +36,7 @@ public enum HostProbe {
             clock,
             HostChecks.cgroups(obstacle: groups.obstacle),
             HostChecks.processes(seesAll: ProcessTable.seesAllProcesses),
+            HostChecks.containerRuntimes(RuntimeTrace.found(root: "")),
             firewallTools,
             HostChecks.tracers(tracers(status)),
             HostChecks.seccomp(mode: statusField("Seccomp", status), attaches: attaches),
