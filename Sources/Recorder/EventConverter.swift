@@ -32,6 +32,8 @@ struct EventConverter {
     /// Over IPv6 too a segment that meets no socket still has its entry when TCP answers (Linux 6.4, ip6_protocol_deliver_rcu).
     private let keepsEntryOverIPv6: Bool
     private(set) var events = 0
+    /// Where the lines of the latest events end, in bytes of what has not been handed out.
+    private var eventEnds: [Int] = []
     private var receptions: ReceptionQueue
     private var completion = StackCompletion()
     /// By the functions of the kernel itself that wake those who wait.
@@ -71,11 +73,17 @@ struct EventConverter {
     mutating func takeLines(_ body: ([UInt8]) throws(RecorderError) -> Void) throws(RecorderError) {
         guard !encoder.isEmpty else { return }
         try body(encoder.bytes)
-        encoder.removeAll()
+        dropLines()
     }
 
     /// Forgets lines that could not be handed out.
-    mutating func dropLines() { encoder.removeAll() }
+    mutating func dropLines() {
+        encoder.removeAll()
+        eventEnds.removeAll(keepingCapacity: true)
+    }
+
+    /// How many events are in the file if only so many bytes of the lines that were to be handed out came to it.
+    func events(within bytes: Int) -> Int { events - eventEnds.count { $0 > bytes } }
 
     mutating func append(header: RecordingHeader) { encoder.append(header: header) }
     mutating func append(clock: ClockSample) { encoder.append(clock: clock) }
@@ -219,6 +227,7 @@ struct EventConverter {
         noteProcesses(of: event, from: record)
         encoder.append(event: event)
         events += 1
+        eventEnds.append(encoder.bytes.count)
     }
 
     /// Writes the RSTs that may have been something else, and were not.

@@ -184,6 +184,7 @@ final class EventLoop {
             failure = "\(error)"
             detach()
             noteLosses(clockNanoseconds(CLOCK_MONOTONIC))
+            converter.settleReceptions(until: .max)
             lost += unread + converter.events - written
             bulletin.wantsToStop()
         }
@@ -388,7 +389,14 @@ final class EventLoop {
     }
 
     private func flush() throws(RecorderError) {
-        try converter.takeLines { bytes throws(RecorderError) in try file.write(bytes) }
+        let size = file.size
+        do throws(RecorderError) {
+            try converter.takeLines { bytes throws(RecorderError) in try file.write(bytes) }
+        } catch {
+            // A disk may have had room for some of the lines.
+            if failure == nil, !file.isCompressed { written = converter.events(within: file.size - size) }
+            throw error
+        }
         if file.isSettled { written = converter.events }
     }
 }

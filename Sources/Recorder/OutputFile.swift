@@ -111,6 +111,8 @@ final class OutputFile {
         try compressor?.finish { part throws(RecorderError) in try writeRaw(part) }
     }
 
+    var isCompressed: Bool { compressor != nil }
+
     /// Whether the kernel has all that was written: what is compressed waits for more.
     var isSettled: Bool { compressor?.isSettled ?? true }
 

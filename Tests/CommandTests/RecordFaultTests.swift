@@ -211,6 +211,27 @@ struct RecordFaultTests {
         }
     }
 
+    /// Of many lines that are written at once, the disk may take some: they are not lost, and all others are.
+    @Test func aDiskThatTakesAPartOfTheLinesIsCountedExactly() throws {
+        try Program.withFolder { folder in
+            let result = try Self.script(
+                """
+                mkdir disk; mount -t tmpfs -o size=100k none disk
+                begin rec -i lo --capture capture.pcapng --events disk/events
+                kill -STOP $pid; reset 1000; kill -CONT $pid
+                finish
+                grep -c '^{"type":"\\(decide\\|emit\\|receive\\)".*}$' disk/events
+                """, in: folder)
+            let errors = try Self.text("rec.err", folder)
+            let lines = result.output.split(separator: "\n").map(String.init)
+            #expect(lines.first == "status 1", "\(result.output)\(result.errors)")
+            let inFile = try #require(lines.last.flatMap { Int($0) }, "\(result.output)")
+            #expect(inFile > 0)
+            #expect(
+                errors.contains("\(inFile) kernel events in disk/events, \(3000 - inFile) lost"), "\(errors)\(inFile)")
+        }
+    }
+
     /// A reader that stands still does not keep a recorder from ending.
     @Test func aReaderThatStandsStillIsGivenUp() throws {
         try Program.withFolder { folder in
