@@ -16,6 +16,7 @@
 #include "segment.bpf.h"
 #include "scope.bpf.h"
 #include "sockets.bpf.h"
+#include "event.bpf.h"
 
 /* Which reasons are wanted: a bit for each. */
 const volatile __u64 drop_reasons[RST_DROP_REASONS / 64] SEC(".rodata.drops") = {};

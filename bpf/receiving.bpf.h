@@ -15,6 +15,7 @@
 #include <bpf/bpf_core_read.h>
 #include "rst_event.h"
 #include "sockets.bpf.h"
+#include "event.bpf.h"
 
 #define SOCK_DONE_BIT (1UL << 1)
 #define RCV_SHUTDOWN 1
