@@ -90,7 +90,7 @@ bench-record: release ## Measure what record costs, against perf and tcpdump (ro
 
 bench-hooks: deps ## Measure what the hooks cost the host (root)
 	mkdir -p .build/bench
-	$(CC) -O2 -Wall -Wextra -pthread -ISources/CLibBPF/include -ISources/CLibBPF bench/hooks.c Sources/CLibBPF/rstbpf.c \
+	$(CC) -O2 -Wall -Wextra -pthread -ISources/CLibBPF/include -ISources/CLibBPF bench/hooks.c Sources/CLibBPF/*.c \
 		Sources/CLibBPF/generated/rst_object.c -lbpf -o .build/bench/hooks
 	.build/bench/hooks
 
