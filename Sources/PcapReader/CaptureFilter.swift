@@ -42,25 +42,25 @@ public struct CaptureFilter: Sendable {
         let isIPv4: Bool
     }
 
-    fileprivate enum Outcome {
+    fileprivate enum Truth {
         case yes, no
         /// The same for all segments of a connection.
         case ofConnection
         case unknown
 
-        static func && (_ left: Outcome, _ right: Outcome) -> Outcome {
+        static func && (_ left: Truth, _ right: Truth) -> Truth {
             if left == .no || right == .no { return .no }
             if left == .unknown || right == .unknown { return .unknown }
             return left == .yes ? right : left
         }
 
-        static func || (_ left: Outcome, _ right: Outcome) -> Outcome {
+        static func || (_ left: Truth, _ right: Truth) -> Truth {
             if left == .yes || right == .yes { return .yes }
             if left == .ofConnection || right == .ofConnection { return .ofConnection }
             return left == .no ? right : left
         }
 
-        var opposite: Outcome { self == .yes ? .no : self == .no ? .yes : self }
+        var opposite: Truth { self == .yes ? .no : self == .no ? .yes : self }
     }
 
     fileprivate indirect enum Node: Sendable {
@@ -75,17 +75,17 @@ public struct CaptureFilter: Sendable {
         case unknown
 
         func takes(_ segment: Segment) -> Bool {
-            switch outcome(segment) {
+            switch truth(of: segment) {
             case .yes, .ofConnection: true
             case .no, .unknown: false
             }
         }
 
-        func outcome(_ segment: Segment) -> Outcome {
+        func truth(of segment: Segment) -> Truth {
             switch self {
-            case .both(let left, let right): left.outcome(segment) && right.outcome(segment)
-            case .either(let left, let right): left.outcome(segment) || right.outcome(segment)
-            case .not(let node): node.outcome(segment).opposite
+            case .both(let left, let right): left.truth(of: segment) && right.truth(of: segment)
+            case .either(let left, let right): left.truth(of: segment) || right.truth(of: segment)
+            case .not(let node): node.truth(of: segment).opposite
             case .comparison(let left, let comparison, let right):
                 // Bytes of one IP version are compared in packets of that version only.
                 if !left.isIn(segment) || !right.isIn(segment) {

@@ -35,7 +35,7 @@ struct LiveSession {
     var end: (() -> Void)?
 
     /// What was shown.
-    struct Outcome {
+    struct Totals {
         var resets = 0
         var causes: [Cause: Int] = [:]
     }
@@ -50,11 +50,11 @@ struct LiveSession {
     private static let restFactor: Int64 = 30
     private static let longestRest: Int64 = 400_000_000
 
-    func run() throws -> Outcome {
+    func run() throws -> Totals {
         signal(SIGPIPE, SIG_IGN)
         var output = try LiveOutput(self)
         defer { output.close() }
-        var (session, outcome) = (self, Outcome())
+        var (session, totals) = (self, Totals())
         // What relative times count from.
         var span: (first: Int64, last: Int64)?
         func show(_ settled: LiveCorrelator.Settled, at now: Int64) throws {
@@ -64,8 +64,8 @@ struct LiveSession {
             let filter = try filters.filter(span: span, own: input.namespaces, zone: text.tz)
             settled.resets.keep(filter)
             settled.corrections.keep(filter)
-            outcome.resets += settled.resets.count
-            for row in settled.resets.rows { outcome.causes[row.cause, default: 0] += 1 }
+            totals.resets += settled.resets.count
+            for row in settled.resets.rows { totals.causes[row.cause, default: 0] += 1 }
             metrics?.add(settled.resets)
             try output.show(settled, at: now)
         }
@@ -73,7 +73,7 @@ struct LiveSession {
         var nextLook = Int64.min
         do {
             while true {
-                if !isEnding, stop.isStopped || count.map({ outcome.resets >= $0 }) ?? false || output.isClosed {
+                if !isEnding, stop.isStopped || count.map({ totals.resets >= $0 }) ?? false || output.isClosed {
                     guard let end else { break }
                     isEnding = true
                     end()
@@ -110,6 +110,6 @@ struct LiveSession {
             log.error("\(failure)")
             throw ExitCode(1)
         }
-        return outcome
+        return totals
     }
 }

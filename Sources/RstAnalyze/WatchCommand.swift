@@ -178,11 +178,11 @@ struct WatchCommand: ParsableCommand {
         }
         // Nobody reads packets where none are captured.
         if interfaces.isEmpty { capture.closeReadEnd() }
-        let outcome = try session.run()
+        let totals = try session.run()
         guard let summary = ending.wait() else { return }
         log.info(
             """
-            \(outcome.resets) resets shown\(Self.causes(outcome)); \(summary.events) kernel events, \
+            \(totals.resets) resets shown\(Self.causes(totals)); \(summary.events) kernel events, \
             \(summary.eventsLost) lost
             """)
         try RecordingSession.tellLosses(of: summary)
@@ -212,9 +212,9 @@ struct WatchCommand: ParsableCommand {
     }
 
     /// `: 190 closed-port, 12 linger-zero`, the most first.
-    private static func causes(_ outcome: LiveSession.Outcome) -> String {
-        guard !outcome.causes.isEmpty else { return "" }
-        let sorted = outcome.causes.sorted { a, b in
+    private static func causes(_ totals: LiveSession.Totals) -> String {
+        guard !totals.causes.isEmpty else { return "" }
+        let sorted = totals.causes.sorted { a, b in
             a.value != b.value ? a.value > b.value : a.key.rawValue < b.key.rawValue
         }
         return ": " + sorted.map { "\($0.value) \($0.key.rawValue)" }.joined(separator: ", ")

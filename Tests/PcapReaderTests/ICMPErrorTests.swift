@@ -21,7 +21,7 @@ import Testing
             + message
     }
 
-    private static func decode(_ packet: [UInt8]) -> (Outcome, ICMPError?) {
+    private static func decode(_ packet: [UInt8]) -> (DecodedPacket, ICMPError?) {
         var decoder = PacketDecoder(at: 0, captured: packet.count, original: UInt32(packet.count))
         let outcome = decoder.decode(packet.span.bytes, from: .ip)
         return (outcome, decoder.icmpError)

@@ -12,11 +12,11 @@ enum Layer {
     case wlan, radiotap, prism, avs
     case ip, ipv4, ipv6, ipProtocol(UInt8), tcp, udp, gre
     /// The end of the way.
-    case done(Outcome)
+    case done(DecodedPacket)
 }
 
 /// What became of a packet.
-enum Outcome: Equatable {
+enum DecodedPacket: Equatable {
     /// `PacketDecoder.segment` holds a TCP header.
     case segment
     /// The packet carries no TCP segment.
@@ -63,7 +63,7 @@ struct PacketDecoder {
     /// Captured bytes left in the current layer.
     var available: Int { end - at }
 
-    mutating func decode(_ bytes: RawSpan, from first: Layer) -> Outcome {
+    mutating func decode(_ bytes: RawSpan, from first: Layer) -> DecodedPacket {
         var layer = first
         for _ in 0..<Self.maximumLayers {
             switch layer {

@@ -79,7 +79,7 @@ extension PacketDecoder {
         let frames = self
         var next = at
         var found: PacketDecoder?
-        var reason: Outcome = .other
+        var reason: DecodedPacket = .other
         while next + 14 <= frames.end {
             let length = Int(bytes.be16(next + 12))
             var frame = frames
