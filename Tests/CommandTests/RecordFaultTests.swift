@@ -4,33 +4,6 @@ import Testing
 /// What happens to hosts while `record` runs: it says so at once, loses nothing in silence, and waits for nobody.
 @Suite(.enabled(if: geteuid() == 0, "recording needs root"))
 struct RecordFaultTests {
-    /// Runs a shell script in a network namespace and a mount namespace of its own.
-    ///
-    /// `begin DIR [OPTIONS]` starts `record` in the background, waits until it has begun and sets `pid`; what it says goes to
-    /// DIR.err. `finish DIR` waits for its end and prints `status N`. `reset N` has N connects refused. `until_said DIR WORDS`
-    /// waits until the recorder has said that.
-    private static func script(_ text: String, in folder: URL) throws -> Program.Result {
-        let functions = """
-            pid=
-            trap '[ -z "$pid" ] || kill -KILL $pid 2>/dev/null' EXIT
-            mount -t tmpfs none /run
-            ip link set lo up
-            wait_for() { n=0; until "$@"; do n=$((n + 1)); [ $n -lt 300 ] || { echo "waited in vain: $*"; exit 9; }; sleep 0.1; done; }
-            begin() { dir=$1; shift; env --default-signal "$RST" record -o "$dir" --ready-file "$dir.ready" "$@" 2>"$dir.err" & pid=$!
-                wait_for [ -e "$dir.ready" -o ! -d "/proc/$pid" ]; }
-            finish() { wait $pid; echo "status $?"; }
-            reset() { python3 -c "import socket
-            for i in range($1):
-              s=socket.socket(); s.connect_ex(('127.0.0.1',9)); s.close()"; }
-            said() { grep -q "$2" "$1.err"; }
-            until_said() { wait_for said "$1" "$2"; }
-
-            """
-        return try Program.run(
-            more: ["-n", "-m", "env", "RST=\(Program.path)", "sh", "-c", functions + text],
-            executable: "/usr/bin/unshare", in: folder)
-    }
-
     private static func text(_ name: String, _ folder: URL) throws -> String {
         try String(contentsOf: folder.appending(path: name), encoding: .utf8)
     }
@@ -44,7 +17,7 @@ struct RecordFaultTests {
 
     @Test func aDeletedFileIsBegunAnew() throws {
         try Program.withFolder { folder in
-            let result = try Self.script(
+            let result = try RecorderScript.run(
                 """
                 begin rec -i lo
                 reset 3
@@ -72,7 +45,7 @@ struct RecordFaultTests {
 
     @Test func aDeletedDirectoryEndsIt() throws {
         try Program.withFolder { folder in
-            let result = try Self.script("begin rec -i lo; rm -r rec; finish", in: folder)
+            let result = try RecorderScript.run("begin rec -i lo; rm -r rec; finish", in: folder)
             #expect(result.output == "status 1\n", "\(result.output)\(result.errors)")
             let errors = try Self.text("rec.err", folder)
             #expect(
@@ -83,7 +56,7 @@ struct RecordFaultTests {
 
     @Test func aMovedFileIsNamedByItsPlace() throws {
         try Program.withFolder { folder in
-            let result = try Self.script(
+            let result = try RecorderScript.run(
                 """
                 begin rec -i lo; mv rec other; mv other/events.jsonl other/before.jsonl
                 until_said rec "other/before.jsonl by now"
@@ -107,7 +80,7 @@ struct RecordFaultTests {
     ])
     func whatIsNoRegularFileIsRefused(_ planting: String, _ message: String) throws {
         try Program.withFolder { folder in
-            let result = try Self.script(
+            let result = try RecorderScript.run(
                 """
                 echo precious >victim; mkdir rec; \(planting)
                 for force in "" --force; do timeout 20 "$RST" record -i lo -o rec $force -- true; echo "status $?"; done
@@ -121,7 +94,7 @@ struct RecordFaultTests {
 
     @Test func devicesAreRefusedAndStandardOutputIsNot() throws {
         try Program.withFolder { folder in
-            let result = try Self.script(
+            let result = try RecorderScript.run(
                 """
                 "$RST" record -i lo --capture /dev/null --events e.jsonl -- true; echo "status $?"
                 "$RST" record -i lo --capture c.pcapng --events /dev/stdout -- true; echo "status $?"
@@ -137,7 +110,7 @@ struct RecordFaultTests {
     /// What is recorded is nobody else's to read, whatever the umask.
     @Test func othersCannotReadIt() throws {
         try Program.withFolder { folder in
-            let result = try Self.script(
+            let result = try RecorderScript.run(
                 """
                 umask 0; "$RST" record -i lo -o rec --ready-file ready -- true; echo "status $?"
                 chmod 644 rec/*; "$RST" record -i lo -o rec --force -- true; echo "status $?"
@@ -156,7 +129,7 @@ struct RecordFaultTests {
     ])
     func whoCannotBeginLeavesNothing(_ arguments: String) throws {
         try Program.withFolder { folder in
-            let result = try Self.script(
+            let result = try RecorderScript.run(
                 #"""
                 mkdir here; cd here
                 "$RST" record -o rec \#(arguments); [ $? -ne 0 ] || echo "it began"
@@ -169,7 +142,7 @@ struct RecordFaultTests {
 
     @Test func aDiskThatIsFullOrReadOnlyIsAFailure() throws {
         try Program.withFolder { folder in
-            let result = try Self.script(
+            let result = try RecorderScript.run(
                 """
                 mkdir disk; mount -t tmpfs -o size=64k none disk
                 dd if=/dev/zero of=disk/fill bs=1k count=1000 2>/dev/null
@@ -188,7 +161,7 @@ struct RecordFaultTests {
     @Test(arguments: ["", "--compress zstd"])
     func aDiskThatFillsUpEndsIt(_ options: String) throws {
         try Program.withFolder { folder in
-            let result = try Self.script(
+            let result = try RecorderScript.run(
                 """
                 mkdir disk; mount -t tmpfs -o size=\(options.isEmpty ? 1000 : 500)k none disk
                 begin rec -i lo --capture capture.pcapng --events disk/events \(options)
@@ -214,7 +187,7 @@ struct RecordFaultTests {
     /// Of many lines that are written at once, the disk may take some: they are not lost, and all others are.
     @Test func aDiskThatTakesAPartOfTheLinesIsCountedExactly() throws {
         try Program.withFolder { folder in
-            let result = try Self.script(
+            let result = try RecorderScript.run(
                 """
                 mkdir disk; mount -t tmpfs -o size=100k none disk
                 begin rec -i lo --capture capture.pcapng --events disk/events
@@ -235,7 +208,7 @@ struct RecordFaultTests {
     /// A reader that stands still does not keep a recorder from ending.
     @Test func aReaderThatStandsStillIsGivenUp() throws {
         try Program.withFolder { folder in
-            let result = try Self.script(
+            let result = try RecorderScript.run(
                 """
                 mkfifo pipe; sleep 20 <pipe & reader=$!
                 "$RST" record -i lo --capture c.pcapng --events - --ready-file ready >pipe 2>rec.err & pid=$!
@@ -249,7 +222,7 @@ struct RecordFaultTests {
 
     @Test func standardOutputMayBeClosed() throws {
         try Program.withFolder { folder in
-            let result = try Self.script(
+            let result = try RecorderScript.run(
                 "\"$RST\" record -i lo -o rec -- python3 -c \"import socket; socket.socket().connect_ex(('127.0.0.1', 9))\" >&- <&-; echo \"status $?\"",
                 in: folder)
             #expect(result.output == "status 0\n", "\(result.errors)")
@@ -259,7 +232,7 @@ struct RecordFaultTests {
 
     @Test func twoRecordersAreApart() throws {
         try Program.withFolder { folder in
-            let result = try Self.script(
+            let result = try RecorderScript.run(
                 """
                 begin one -i lo; first=$pid; begin two -i lo; second=$pid
                 "$RST" record -i lo -o one --force -- true; echo "refused $?"
@@ -280,7 +253,7 @@ struct RecordFaultTests {
 
     @Test func anInterfaceThatIsDeletedIsSaidAtOnce() throws {
         try Program.withFolder { folder in
-            let result = try Self.script(
+            let result = try RecorderScript.run(
                 """
                 ip link add v1 type veth peer name v2; ip link set v1 up; ip link set v2 up
                 begin rec -i lo -i v1
@@ -300,7 +273,7 @@ struct RecordFaultTests {
 
     @Test func anInterfaceIsWaitedFor() throws {
         try Program.withFolder { folder in
-            let result = try Self.script(
+            let result = try RecorderScript.run(
                 """
                 make() { ip link add v1 type veth peer name v2 netns far; ip addr add 10.9.0.1/24 dev v1; ip link set v1 up
                     ip -n far addr add 10.9.0.2/24 dev v2; ip -n far link set v2 up; }
@@ -326,7 +299,7 @@ struct RecordFaultTests {
 
     @Test func anInterfaceThatNeverCameIsSaid() throws {
         try Program.withFolder { folder in
-            let result = try Self.script("begin rec -i v1 --wait --duration 1s; finish", in: folder)
+            let result = try RecorderScript.run("begin rec -i v1 --wait --duration 1s; finish", in: folder)
             #expect(result.output == "status 2\n", "\(result.output)\(result.errors)")
             let errors = try Self.text("rec.err", folder)
             #expect(
@@ -336,7 +309,7 @@ struct RecordFaultTests {
 
     @Test func aNamespaceMayBeDeleted() throws {
         try Program.withFolder { folder in
-            let result = try Self.script(
+            let result = try RecorderScript.run(
                 """
                 ip netns add there; ip -n there link set lo up
                 begin rec --netns there -i lo
@@ -353,7 +326,7 @@ struct RecordFaultTests {
     @Test(arguments: ["HUP", "TERM"])
     func aSignalEndsItOrderly(_ signal: String) throws {
         try Program.withFolder { folder in
-            let result = try Self.script("begin rec -i lo; reset 2; kill -\(signal) $pid; finish", in: folder)
+            let result = try RecorderScript.run("begin rec -i lo; reset 2; kill -\(signal) $pid; finish", in: folder)
             #expect(result.output == "status 0\n", "\(result.errors)")
             #expect(try Self.text("rec/events.jsonl", folder).contains(#"{"type":"end""#))
         }
@@ -363,7 +336,7 @@ struct RecordFaultTests {
     @Test(arguments: ["QUIT", "KILL"])
     func aKilledRecorderLeavesWhatItWrote(_ signal: String) throws {
         try Program.withFolder { folder in
-            let result = try Self.script(
+            let result = try RecorderScript.run(
                 """
                 ulimit -c 0; begin rec -i lo; reset 4
                 wait_for sh -c '[ $(grep -c .type.:.receive rec/events.jsonl) = 4 ]'; sleep 0.3
@@ -380,7 +353,7 @@ struct RecordFaultTests {
     @Test(arguments: [("KILL", 137), ("QUIT", 131), ("TERM", 143), ("HUP", 129)])
     func aCommandEndsWithItsRecorder(_ signal: String, _ status: Int) throws {
         try Program.withFolder { folder in
-            let result = try Self.script(
+            let result = try RecorderScript.run(
                 """
                 ulimit -c 0
                 begin rec -i lo -- sh -c 'sleep 1000 & echo $! >child; echo $$ >command; wait'
@@ -396,7 +369,7 @@ struct RecordFaultTests {
     /// What it has to say itself when it is ended is passed on.
     @Test func theStatusOfACommandThatIsEndedIsPassedOn() throws {
         try Program.withFolder { folder in
-            let result = try Self.script(
+            let result = try RecorderScript.run(
                 """
                 for way in "exit 7" "exit 0"; do
                     begin rec --force -i lo --duration 1s -- sh -c "trap '$way' TERM; sleep 1000 & wait"; finish
@@ -410,7 +383,7 @@ struct RecordFaultTests {
     /// Nothing is invented or lost in silence: what was sent was recorded, or is counted.
     @Test func aRecorderThatIsStoppedAccountsForEverything() throws {
         try Program.withFolder { folder in
-            let result = try Self.script(
+            let result = try RecorderScript.run(
                 """
                 begin rec -i lo --ring-size 64 --buffer-size 64
                 kill -STOP $pid; reset 600; sleep 3; kill -CONT $pid; sleep 0.5; reset 5
@@ -441,7 +414,7 @@ struct RecordFaultTests {
     func allMissingCapabilitiesAreNamed(_ dropped: [String], _ missing: [String]) throws {
         try Program.withFolder { folder in
             let set = dropped.map { "-\($0)" }.joined(separator: ",")
-            let result = try Self.script(
+            let result = try RecorderScript.run(
                 """
                 setpriv --bounding-set \(set) "$RST" record -i lo -o rec -- true; echo "status $?"; ls -A
                 """, in: folder)

@@ -4,29 +4,15 @@ import Testing
 /// A recorder gives up what it no longer needs, and goes on recording, dividing its files, reading rules and ending its command.
 @Suite(.serialized, .enabled(if: geteuid() == 0, "recording needs root"))
 struct SandboxTests {
-    /// In namespaces of its own. `begin DIR [OPTIONS]` as in `RecordFaultTests`; it returns once the recorder is confined, and
-    /// `rights` prints what /proc says of all its threads, each different line once.
+    /// A script of a recorder that is confined. `rights` prints what /proc says of all its threads, each different line once.
     private static func script(_ text: String, in folder: URL) throws -> Program.Result {
         let functions = """
-            pid=
-            trap '[ -z "$pid" ] || kill -KILL $pid 2>/dev/null' EXIT
-            mount -t tmpfs none /run
-            ip link set lo up
-            wait_for() { n=0; until "$@"; do n=$((n + 1)); [ $n -lt 300 ] || { echo "waited in vain: $*"; exit 9; }; sleep 0.1; done; }
             confined() { grep -q '^Seccomp:.2' /proc/$pid/status; }
-            begin() { dir=$1; shift; env --default-signal "$RST" record -o "$dir" --ready-file "$dir.ready" "$@" 2>"$dir.err" & pid=$!
-                wait_for [ -e "$dir.ready" -o ! -d "/proc/$pid" ]; }
             rights() { cat /proc/$pid/task/*/status | grep -E "$1" | sort -u; }
             has() { python3 -c "import sys; print(int(sys.argv[1], 16) >> int(sys.argv[2]) & 1)" "$(awk '/^CapEff/ { print $2 }' /proc/$pid/status)" $1; }
-            finish() { wait $pid; echo "status $?"; }
-            reset() { python3 -c "import socket
-            for i in range($1):
-              s=socket.socket(); s.connect_ex(('127.0.0.1',9)); s.close()"; }
 
             """
-        return try Program.run(
-            more: ["-n", "-m", "env", "RST=\(Program.path)", "sh", "-c", functions + text],
-            executable: "/usr/bin/unshare", in: folder)
+        return try RecorderScript.run(functions + text, in: folder)
     }
 
     /// CAP_PERFMON, CAP_BPF, CAP_CHOWN, CAP_SETUID, CAP_SYS_MODULE, CAP_DAC_OVERRIDE.

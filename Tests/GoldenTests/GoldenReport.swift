@@ -1,5 +1,6 @@
 import Correlator
 import Foundation
+import InputFiles
 import Reporting
 import Testing
 
@@ -27,4 +28,18 @@ func expectNothingProven(_ report: Report, in directory: URL) throws {
         // The README argues from the packet of each RST.
         #expect(reset.sightings.contains { readme.contains("\($0.packet)") })
     }
+}
+
+/// The report of a capture without kernel events.
+///
+/// - Parameter name: what the report calls the file.
+func reportOfCapture(_ file: URL, named name: String) throws -> Report {
+    let loaded = InputLoader().load([file.path])
+    #expect(loaded.failures.isEmpty)
+    return correlate(
+        captures: loaded.captures.map {
+            var capture = $0
+            capture.file = name
+            return capture
+        }, recordings: [])
 }

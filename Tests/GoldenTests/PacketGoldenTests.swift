@@ -1,6 +1,5 @@
 import Correlator
 import Foundation
-import InputFiles
 import Testing
 
 /// Captures without kernel events, cut from public ones, rebuilt from reports or recorded, whose verdicts are argued in
@@ -14,14 +13,7 @@ import Testing
         let folder = directory.appending(path: name)
         let files = try FileManager.default.contentsOfDirectory(atPath: folder.path)
         let capture = try #require(files.first { $0.hasPrefix("capture.") })
-        let loaded = InputLoader().load([folder.appending(path: capture).path])
-        #expect(loaded.failures.isEmpty)
-        return correlate(
-            captures: loaded.captures.map {
-                var input = $0
-                input.file = capture
-                return input
-            }, recordings: [])
+        return try reportOfCapture(folder.appending(path: capture), named: capture)
     }
 
     @Test func thereAreEnough() {

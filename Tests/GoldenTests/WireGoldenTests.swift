@@ -1,6 +1,5 @@
 import Correlator
 import Foundation
-import InputFiles
 import Testing
 
 private enum Collection {
@@ -25,14 +24,7 @@ struct WireGoldenTests {
 
     private static func report(_ name: String) throws -> Report {
         let path = try capture(of: name)
-        let loaded = InputLoader().load([FixtureTests.root.appending(path: path).path])
-        #expect(loaded.failures.isEmpty)
-        return correlate(
-            captures: loaded.captures.map {
-                var capture = $0
-                capture.file = path
-                return capture
-            }, recordings: [])
+        return try reportOfCapture(FixtureTests.root.appending(path: path), named: path)
     }
 
     @Test func thereAreEnough() {
