@@ -193,6 +193,33 @@ import Testing
         #expect(counts == counts.sorted(by: >))
     }
 
+    /// Markdown and HTML have the table of the text report, cell by cell.
+    @Test func allFormsHaveTheGroups() throws {
+        let arguments = Self.files + ["--group-by", "cause,certainty", "--top", "5"]
+        func cells(_ format: String) throws -> String {
+            let output = try Program.run("report", more: arguments + ["--format", format]).output
+            let header =
+                switch format {
+                case "html": ">resets</th>"
+                case "markdown": "| resets | proven |"
+                default: "resets  proven  "
+                }
+            let start = try #require(output.firstRange(of: header))
+            return String(output[start.lowerBound...]).replacing("\\", with: "")
+        }
+        let text = try cells("text").split(separator: "\n")
+        #expect(text.count == 7 && text[6].hasPrefix("and "), "\(text)")
+        let (markdown, html) = try (cells("markdown"), cells("html"))
+        for line in text.dropFirst().prefix(5) {
+            let row = line.split(separator: " ").prefix(4).map(String.init)
+            #expect(markdown.contains("| " + row.joined(separator: " | ") + " | "), "\(row) \(markdown)")
+            let expression = try Regex(row.map { #"<td data-label="[a-z]+">\#($0)</td>"# }.joined())
+            #expect(html.firstMatch(of: expression) != nil, "\(row)")
+        }
+        #expect(markdown.contains(text[6]) && html.contains("<p class=\"more\">\(text[6])</p>"))
+        #expect(!markdown.contains("| What happened |"))
+    }
+
     /// The service is one end of each RST, and several fields group by all of them.
     @Test func severalFieldsAreGroupedByTogether() throws {
         let all = try Self.all()

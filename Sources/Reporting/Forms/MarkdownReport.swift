@@ -23,22 +23,9 @@ public struct MarkdownReport {
         page.text = ""
         page.warnings(report)
         for line in page.text.split(separator: "\n") { text += "- **" + Self.plain(String(line)) + "**\n" }
-        let groups = report.answers(by: options.order)
-        if groups.count > 0 {
-            text += "\n| Resets | Cause | Who | What happened | Do |\n| ---: | --- | --- | --- | --- |\n"
-            let shown = options.top == 0 ? groups.count : min(groups.count, options.top ?? Self.mostAnswers)
-            for number in 0..<shown {
-                let answer = groups.answer(number, slices: 1)
-                let cells = [
-                    answer.count.grouped, verdict(answer.cause, answer.candidates, answer.certainty),
-                    page.parties(answer),
-                    answer.meaning ?? "", answer.advice ?? "",
-                ]
-                text += "| " + cells.map { Self.plain($0.printable) }.joined(separator: " | ") + " |\n"
-            }
-            if groups.count > shown { text += "\nand \((groups.count - shown).grouped) more (`--top 0` shows all)\n" }
-        }
-        if !report.resets.isEmpty, options.list || report.resets.count <= TextReport.shortList {
+        text += options.grouping.map { self.groups($0, report, page) } ?? answers(report, page)
+        let isShort = options.grouping == nil && report.resets.count <= TextReport.shortList
+        if !report.resets.isEmpty, options.list || isShort {
             text += "\n| # | Time | From | To | Cause | Process |\n| ---: | --- | --- | --- | --- | --- |\n"
             for row in report.resets.rows {
                 let attribution = report.resets.attribution(of: row)
@@ -57,7 +44,39 @@ public struct MarkdownReport {
         try sink(text)
     }
 
+    private func answers(_ report: Report, _ page: TextReport) -> String {
+        var text = ""
+        let groups = report.answers(by: options.order)
+        if groups.count > 0 {
+            text += "\n| Resets | Cause | Who | What happened | Do |\n| ---: | --- | --- | --- | --- |\n"
+            let shown = options.top == 0 ? groups.count : min(groups.count, options.top ?? Self.mostAnswers)
+            for number in 0..<shown {
+                let answer = groups.answer(number, slices: 1)
+                let cells = [
+                    answer.count.grouped, verdict(answer.cause, answer.candidates, answer.certainty),
+                    page.parties(answer),
+                    answer.meaning ?? "", answer.advice ?? "",
+                ]
+                text += "| " + cells.map { Self.plain($0.printable) }.joined(separator: " | ") + " |\n"
+            }
+            if groups.count > shown { text += "\nand \((groups.count - shown).grouped) more (`--top 0` shows all)\n" }
+        }
+        return text
+    }
+
+    private func groups(_ grouping: Grouping, _ report: Report, _ page: TextReport) -> String {
+        let table = GroupTable(grouping, report, page.options, most: Self.mostGroups)
+        guard !table.rows.isEmpty else { return "" }
+        func line(_ cells: [String]) -> String { "| " + cells.map(Self.plain).joined(separator: " | ") + " |\n" }
+        var text =
+            "\n" + line(table.header) + "| ---: | ---: |" + grouping.fields.map { _ in " --- |" }.joined() + " --- |\n"
+        for row in table.rows { text += line(row) }
+        if let more = table.more { text += "\n\(more)\n" }
+        return text
+    }
+
     private static let mostAnswers = 12
+    private static let mostGroups = 50
 
     /// Text that Markdown shows as it is: names of processes and files are untrusted.
     private static func plain(_ text: String) -> String {

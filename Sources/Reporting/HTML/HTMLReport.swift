@@ -11,6 +11,7 @@ public struct HTMLReport: Sendable {
     /// With more RSTs the page has no table: browsers take seconds to read it.
     static let mostRows = 20_000
     private static let mostAnswers = 12
+    private static let mostGroups = 200
     private static let mostRefusals = 200
 
     /// - Parameters:
@@ -65,6 +66,15 @@ public struct HTMLReport: Sendable {
             let answer = groups.answer(number, slices: TextReport.slices)
             return self.values(
                 answer, number, report.resets.entry(id: answer.example), page, isTabled: isTabled, isDated: isDated)
+        }
+        if let grouping = options.grouping {
+            let table = GroupTable(grouping, report, page.options, most: Self.mostGroups)
+            values["hasGroups"] = !table.rows.isEmpty
+            values["groupColumns"] = table.header
+            values["groups"] = table.rows.map { row in
+                ["cells": zip(table.header, row).map { ["column": $0, "cell": $1] }]
+            }
+            values["moreGroups"] = table.more
         }
         if groups.count > shown {
             let rest = (shown..<groups.count).reduce(0) { $0 + groups.count(of: $1) }

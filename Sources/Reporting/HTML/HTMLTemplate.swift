@@ -29,6 +29,22 @@ enum HTMLTemplate {
         {{/hasWarnings}}
         </header>
         <main>
+        {{#hasGroups}}
+        <section aria-labelledby="groups-title">
+        <h2 id="groups-title">Groups</h2>
+        <div class="wide"><table class="inputs">
+        <thead><tr>{{#groupColumns}}<th scope="col">{{.}}</th>{{/groupColumns}}</tr></thead>
+        <tbody>
+        {{#groups}}
+        <tr>{{#cells}}<td data-label="{{column}}">{{cell}}</td>{{/cells}}</tr>
+        {{/groups}}
+        </tbody>
+        </table></div>
+        {{#moreGroups}}
+        <p class="more">{{.}}</p>
+        {{/moreGroups}}
+        </section>
+        {{/hasGroups}}
         {{#hasAnswers}}
         <section aria-labelledby="answers-title">
         <h2 id="answers-title">Answers</h2>
