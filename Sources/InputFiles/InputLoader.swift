@@ -17,6 +17,8 @@ public struct LoadedInputs: Sendable {
     public fileprivate(set) var files: [String] = []
     /// Files that could not be read, with the reason.
     public fileprivate(set) var failures: [String] = []
+    /// Files in directories that are named like captures or events, and have no bytes.
+    public fileprivate(set) var empty: [String] = []
     /// What lies in a directory and is neither a capture nor events: other files, directories, pipes.
     public fileprivate(set) var passedOver: [String] = []
 
@@ -52,18 +54,18 @@ public struct InputLoader {
         let arguments = paths.map { Argument($0, recursively: recursively) }
         let files = arguments.flatMap(\.files)
         let background = BackgroundReader()
-        var outcomes = [Outcome?](repeating: nil, count: files.count)
+        var contents = [FileContent?](repeating: nil, count: files.count)
         var rereadable: [Int] = []
         // Captures keep the order of the command line, whatever is read first.
-        for number in Self.recordingsFirst(files) { outcomes[number] = read(files[number], number, background) }
-        for case .capture(let capture, let isRereadable)? in outcomes {
+        for number in Self.recordingsFirst(files) { contents[number] = read(files[number], number, background) }
+        for case .capture(let capture, let isRereadable)? in contents {
             if isRereadable { rereadable.append(loaded.captures.count) }
             loaded.captures.append(capture)
         }
-        let isFailed = outcomes.contains { if case .failure? = $0 { true } else { false } }
+        let isFailed = contents.contains { if case .failure? = $0 { true } else { false } }
         if !isFailed { loadConnections(of: &loaded.captures, rereadable) }
-        for (number, outcome) in background.finish() { outcomes[number] = outcome }
-        if !isFailed, loaded.captures.allSatisfy(\.resets.isEmpty), !outcomes.contains(where: \.hasEvents) {
+        for (number, content) in background.finish() { contents[number] = content }
+        if !isFailed, loaded.captures.allSatisfy(\.resets.isEmpty), !contents.contains(where: \.hasEvents) {
             for number in rereadable
             where loaded.captures[number].summary.tcpSegments <= UnfinishedConnections.mostSegments {
                 loaded.captures[number].loadUnfinished(progress)
@@ -73,7 +75,7 @@ public struct InputLoader {
         }
         var next = 0
         for argument in arguments {
-            loaded.take(outcomes[next..<next + argument.files.count], of: argument)
+            loaded.take(contents[next..<next + argument.files.count], of: argument)
             next += argument.files.count
         }
         loaded.join()
@@ -92,9 +94,10 @@ public struct InputLoader {
     }
 
     /// - Returns: nil if the file is read in the background.
-    private func read(_ candidate: Candidate, _ number: Int, _ background: BackgroundReader) -> Outcome? {
+    private func read(_ candidate: Candidate, _ number: Int, _ background: BackgroundReader) -> FileContent? {
         do {
             let file = try InputFile(path: candidate.path)
+            if candidate.isListed, file.size == 0 { return candidate.isOptional ? .neither : .empty }
             switch file.contentKind {
             case .pcap, .pcapng: return .capture(try capture(file), isRereadable: file.isRereadable)
             case .gzip, .zstd, .lz4, .xz, .bzip2, .other:
@@ -137,11 +140,12 @@ public struct InputLoader {
 }
 
 extension LoadedInputs {
-    fileprivate mutating func take(_ outcomes: ArraySlice<Outcome?>, of argument: Argument) {
+    fileprivate mutating func take(_ contents: ArraySlice<FileContent?>, of argument: Argument) {
         var isEmpty = true
+        let emptyBefore = empty.count
         var others = argument.others
-        for (file, outcome) in zip(argument.files, outcomes) {
-            switch outcome {
+        for (file, content) in zip(argument.files, contents) {
+            switch content {
             case .capture:
                 isEmpty = false
                 files.append(file.path)
@@ -152,14 +156,17 @@ extension LoadedInputs {
             case .failure(let failure):
                 isEmpty = false
                 failures.append(failure)
+            case .empty: empty.append(file.path)
             case .neither, nil: others.append(file.path)
             }
         }
         failures += argument.failures
         if argument.isDirectory, isEmpty, argument.failures.isEmpty {
             let inside = others.contains { Argument.type(of: $0) == S_IFDIR }
+            let named = empty[emptyBefore...]
             failures.append(
                 "\(argument.path): no capture and no events.jsonl in this directory"
+                    + (named.first.map { "; \($0) is empty" } ?? "")
                     + (inside ? "; -R also reads the directories in it" : ""))
         } else {
             passedOver += others.sorted()
@@ -168,16 +175,18 @@ extension LoadedInputs {
 }
 
 /// What became of a file.
-enum Outcome: Sendable {
+enum FileContent: Sendable {
     case capture(CaptureInput, isRereadable: Bool)
     case recording(EventInput)
+    /// A file without a byte, of a directory, and named like one of both.
+    case empty
     /// Neither a capture nor events, which is nobody's mistake.
     case neither
     /// A sentence with its name.
     case failure(String)
 }
 
-extension Outcome? {
+extension FileContent? {
     /// A recording that has something to tell.
     fileprivate var hasEvents: Bool {
         if case .recording(let input)? = self { !input.recording.events.isEmpty } else { false }
@@ -189,6 +198,8 @@ struct Candidate: Sendable {
     let path: String
     /// Of a directory, and not named as one of both: other files may lie beside a recording.
     let isOptional: Bool
+    /// The user named its directory.
+    let isListed: Bool
 }
 
 /// What the user named: a file, or a directory that stands for the files in it.
@@ -205,7 +216,7 @@ struct Argument {
         self.path = path
         isDirectory = path != "-" && Self.type(of: path) == S_IFDIR
         guard isDirectory else {
-            files = [Candidate(path: path, isOptional: false)]
+            files = [Candidate(path: path, isOptional: false, isListed: false)]
             (others, failures) = ([], [])
             return
         }
@@ -233,7 +244,7 @@ struct Argument {
             return []
         }
         return names.filter { !$0.hasPrefix(".") }.sorted(by: >).map {
-            Candidate(path: "\(path)/\($0)", isOptional: !isNamedAsInput($0))
+            Candidate(path: "\(path)/\($0)", isOptional: !isNamedAsInput($0), isListed: true)
         }
     }
 

@@ -8,29 +8,29 @@ import Synchronization
 /// Reads recordings while something else goes on.
 final class BackgroundReader: Sendable {
     private let group = DispatchGroup()
-    private let outcomes = Mutex<[Int: Outcome]>([:])
+    private let contents = Mutex<[Int: FileContent]>([:])
 
     /// - Parameters:
     ///   - candidate: a regular file.
-    ///   - number: what its outcome is called.
+    ///   - number: what its content is called.
     func read(_ candidate: Candidate, _ number: Int) {
         DispatchQueue.global().async(group: group) { [self] in
-            let outcome = RecordingReader.read(candidate)
-            outcomes.withLock { $0[number] = outcome }
+            let content = RecordingReader.read(candidate)
+            contents.withLock { $0[number] = content }
         }
     }
 
     /// Waits for all of them.
-    func finish() -> [Int: Outcome] {
+    func finish() -> [Int: FileContent] {
         group.wait()
-        return outcomes.withLock(\.self)
+        return contents.withLock(\.self)
     }
 }
 
 /// Reads one file of kernel events.
 enum RecordingReader {
     /// - Parameter opened: the file, if it is open already: a pipe cannot be opened twice.
-    static func read(_ candidate: Candidate, opened: InputFile? = nil) -> Outcome {
+    static func read(_ candidate: Candidate, opened: InputFile? = nil) -> FileContent {
         do {
             let file = try opened ?? InputFile(path: candidate.path)
             return try read(file, isOptional: candidate.isOptional)
@@ -39,7 +39,7 @@ enum RecordingReader {
         }
     }
 
-    private static func read(_ file: InputFile, isOptional: Bool) throws -> Outcome {
+    private static func read(_ file: InputFile, isOptional: Bool) throws -> FileContent {
         do {
             guard let input = try recording(file, isOptional: isOptional) else { return .neither }
             return .recording(input)

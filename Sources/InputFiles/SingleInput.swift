@@ -40,7 +40,7 @@ public enum SingleInput {
         return switch RecordingReader.read(candidate) {
         case .recording(let input): .success(.recording(input.recording))
         case .failure(let reason): .failure(.init(reason))
-        case .capture, .neither: nil
+        case .capture, .empty, .neither: nil
         }
     }
 }

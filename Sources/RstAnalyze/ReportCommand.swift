@@ -91,6 +91,10 @@ struct ReportCommand: ParsableCommand {
             throw ExitCode(1)
         }
         tellIgnored(loaded.passedOver)
+        if !loaded.empty.isEmpty {
+            log.warning(
+                "empty, so that nothing was read from it: \(Self.names(loaded.empty)): still being written, or cut off")
+        }
         try Destinations.check(
             [output.output, gate.junit].compactMap(\.self),
             read: loaded.files + gate.allow + [gate.expect].compactMap(\.self))
@@ -105,7 +109,7 @@ struct ReportCommand: ParsableCommand {
             log.warning("the report is incomplete; see its warnings")
             status = 2
         }
-        if isCut { status = 2 }
+        if isCut || !loaded.empty.isEmpty { status = 2 }
         // RSTs that were found count, whatever else was lost.
         if isAlarming { status = 3 }
         // Exiting frees all memory at once, instead of object by object.

@@ -2,6 +2,7 @@ import ArgumentParser
 import Glibc
 import HostFiles
 import Logging
+import Reporting
 
 @main
 struct RstAnalyze: ParsableCommand {
@@ -31,7 +32,17 @@ struct RstAnalyze: ParsableCommand {
     static func main() {
         // A file that reaches RLIMIT_FSIZE is a write error like any other, and not the end of a recording.
         signal(SIGXFSZ, SIG_IGN)
-        main(Array(commandLineArguments().dropFirst()))
+        do {
+            var command = try parseAsRoot(Array(commandLineArguments().dropFirst()))
+            try command.run()
+        } catch {
+            let code = exitCode(for: error)
+            guard code == .validationFailure else { exit(withError: error) }
+            // It repeats arguments, which may be names that somebody else chose.
+            let lines = fullMessage(for: error).split(separator: "\n", omittingEmptySubsequences: false)
+            writeAll(lines.map { String($0).printable + "\n" }.joined(), to: STDERR_FILENO)
+            Glibc.exit(code.rawValue)
+        }
     }
 }
 

@@ -53,6 +53,41 @@ import Testing
             status: 0, says: "hook tcp_send_reset was not attached: no such tracepoint"),
     ]
 
+    /// Of a capture that has just been begun (tcpdump -w), nothing is on the disk yet: the rest is reported, and it is named.
+    @Test func anEmptyFileOfADirectoryIsNamed() throws {
+        try Program.withFolder { folder in
+            try Data().write(to: folder.appending(path: "next.pcap"))
+            let alone = try Program.run("report", folder.path)
+            #expect(alone.status == 1 && alone.errors.contains("next.pcap is empty"), "\(alone.errors)")
+            let fixture = Program.root.appending(path: "fixtures/closed-port-v4")
+            for name in ["capture.pcapng", "events.jsonl"] {
+                try FileManager.default.copyItem(
+                    at: fixture.appending(path: name), to: folder.appending(path: name))
+            }
+            let result = try Program.run("report", folder.path)
+            #expect(result.status == 2)
+            #expect(result.errors.contains("empty, so that nothing was read from it: \(folder.path)/next.pcap"))
+            #expect(result.output == (try Program.run("report", fixture.path).output))
+            #expect(try Program.run("report", "\(folder.path)/next.pcap").status == 1)
+        }
+    }
+
+    /// Arguments may be names that somebody else chose.
+    @Test(arguments: [
+        ["report", "--format", "\u{1b}]0;x\u{7}"], ["report", "--\u{1b}[2J"], ["rep\u{9b}31m"],
+        ["report", "--top", "\u{202e}1"],
+    ])
+    func usageErrorsShowNoControlCharacters(_ arguments: [String]) throws {
+        let result = try Program.run(more: arguments)
+        #expect(result.status == 64)
+        #expect(
+            !result.errors.unicodeScalars.contains { scalar in
+                scalar != "\n"
+                    && (scalar.properties.generalCategory == .control || scalar.properties.generalCategory == .format)
+            }, "\(result.errors.debugDescription)")
+        #expect(result.errors.contains("Usage: rst-analyze"))
+    }
+
     /// ERF has no magic number: its records are recognised by their lengths and times.
     @Test func erfIsNamed() throws {
         func record(seconds: UInt32, type: UInt8) -> [UInt8] {
