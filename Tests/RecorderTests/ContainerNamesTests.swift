@@ -6,8 +6,8 @@ import Testing
 
 @testable import Recorder
 
-@Suite struct RuntimeSocketTests {
-    private func get(_ path: String, owner: UInt32? = nil, patience: Int64 = 2_000_000_000) throws(RuntimeSocket
+@Suite(.timeLimit(.minutes(5))) struct RuntimeSocketTests {
+    private func get(_ path: String, owner: UInt32? = nil, patience: Int64 = 60_000_000_000) throws(RuntimeSocket
         .Failure)
         -> [UInt8]?
     {
@@ -40,9 +40,7 @@ import Testing
         let slow = try FakeRuntime(
             folder.path + "/a.sock", answer: FakeRuntime.ok([UInt8](repeating: 0x20, count: 10_000)), pause: 1_000)
         defer { slow.stop() }
-        let start = clockNanoseconds(CLOCK_MONOTONIC)
         #expect(throws: RuntimeSocket.Failure.silent) { try get(slow.path, patience: 300_000_000) }
-        #expect(clockNanoseconds(CLOCK_MONOTONIC) - start < 5_000_000_000)
         let endless = try FakeRuntime(
             folder.path + "/b.sock", answer: FakeRuntime.ok([UInt8](repeating: 0x20, count: 2 << 20)))
         defer { endless.stop() }
@@ -64,7 +62,7 @@ import Testing
     }
 }
 
-@Suite struct ContainerNamesTests {
+@Suite(.timeLimit(.minutes(5))) struct ContainerNamesTests {
     private let folder: ScratchFolder
     init() throws { folder = try ScratchFolder() }
 
@@ -72,7 +70,7 @@ import Testing
 
     /// The names of containers in these cgroups, asked for at once, until all were answered or given up.
     private func names(_ paths: [String]) -> [ContainerRecord] {
-        let names = ContainerNames([places])
+        let names = ContainerNames([places], patience: 60_000_000_000)
         let done = DispatchGroup()
         DispatchQueue(label: "test").async(group: done, execute: names.run)
         names.note(paths.compactMap(ContainerQuestion.init))
@@ -161,21 +159,23 @@ import Testing
         symlink("/dev/zero", "\(storage)/btrfs-containers/containers.json")
         try folder.write(
             "/var/lib/containers/storage/zfs-containers/containers.json", [UInt8](repeating: 0x20, count: 9 << 20))
-        let start = clockNanoseconds(CLOCK_MONOTONIC)
         #expect(names(["/machine.slice/libpod-\(Answers.web).scope"]).isEmpty)
-        #expect(clockNanoseconds(CLOCK_MONOTONIC) - start < 2_000_000_000)
     }
 
-    /// A runtime that does not answer costs its patience once, and the end of a recording no more than that.
-    @Test func aSilentRuntimeDelaysTheEndOnce() throws {
+    /// A runtime that does not answer is waited for once, however many containers it has.
+    @Test func aSilentRuntimeIsAskedOnce() throws {
         let docker = try FakeRuntime(
             folder.path + "/run/docker.sock", answer: [UInt8](repeating: 1, count: 100), pause: 1_000_000)
         defer { docker.stop() }
-        let start = clockNanoseconds(CLOCK_MONOTONIC)
+        let names = ContainerNames([places], patience: 300_000_000)
+        let done = DispatchGroup()
+        DispatchQueue(label: "test").async(group: done, execute: names.run)
         let ids = (0..<100).map { number in String(repeating: "0", count: 60) + String(1000 + number) }
-        #expect(names(ids.map { "/docker/\($0)" }).isEmpty)
-        #expect(clockNanoseconds(CLOCK_MONOTONIC) - start < 6_000_000_000)
-        #expect(docker.received.count == 1)
+        names.note(ids.compactMap { ContainerQuestion(cgroup: "/docker/\($0)") })
+        for _ in 0..<3000 where docker.received.isEmpty { usleep(10_000) }
+        names.stop()
+        done.wait()
+        #expect(names.take().isEmpty && docker.received.count == 1)
     }
 
     /// A container that is gone when an event names it, and had a process with a socket before.
@@ -183,13 +183,14 @@ import Testing
         let docker = try FakeRuntime(
             folder.path + "/run/docker.sock", answer: FakeRuntime.ok(Answers.bytes("podman-web.json")))
         let path = "/docker/\(Answers.web)"
-        let names = ContainerNames([places]) { pid in pid == 7 ? Array("0::\(path)\n".utf8) : [] }
+        let names = ContainerNames([places], patience: 60_000_000_000) { pid in
+            pid == 7 ? Array("0::\(path)\n".utf8) : []
+        }
         let done = DispatchGroup()
         DispatchQueue(label: "test").async(group: done, execute: names.run)
         names.note([], arrived: [6, 7, 7, -1])
-        for _ in 0..<500 where docker.received.isEmpty { usleep(10_000) }
-        // Its answer is on its way for a moment more.
-        usleep(200_000)
+        for _ in 0..<3000 where docker.received.isEmpty { usleep(10_000) }
+        // What it was asked is answered all the same.
         docker.stop()
         try FileManager.default.removeItem(atPath: docker.path)
         #expect(names.take().isEmpty)

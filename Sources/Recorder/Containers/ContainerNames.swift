@@ -23,6 +23,7 @@ final class ContainerNames: @unchecked Sendable {
     private let mailbox = Mutex(Mailbox())
     private let wake = DispatchSemaphore(value: 0)
     private let places: [ContainerPlaces]
+    private let patience: Int64
     private let cgroups: @Sendable (Int32) -> [UInt8]
     // Used by the thread alone.
     private var answers: [ContainerQuestion: Answer] = [:]
@@ -35,12 +36,15 @@ final class ContainerNames: @unchecked Sendable {
     private static let forgetting: Int64 = 60_000_000_000
     private static let silence: Int64 = 30_000_000_000
 
-    /// - Parameter cgroups: what /proc/PID/cgroup says of a process.
+    /// - Parameters:
+    ///   - patience: nanoseconds that a runtime may take to answer, and that the end of a recording waits for answers.
+    ///   - cgroups: what /proc/PID/cgroup says of a process.
     init(
-        _ places: [ContainerPlaces],
+        _ places: [ContainerPlaces], patience: Int64 = 2_000_000_000,
         cgroups: @escaping @Sendable (Int32) -> [UInt8] = { readFile("/proc/\($0)/cgroup") }
     ) {
         self.places = places
+        self.patience = patience
         self.cgroups = cgroups
     }
 
@@ -66,7 +70,7 @@ final class ContainerNames: @unchecked Sendable {
 
     /// Gives up questions that are not answered soon.
     func stop() {
-        mailbox.withLock { $0.deadline = clockNanoseconds(CLOCK_MONOTONIC) + ContainerPlaces.patience }
+        mailbox.withLock { $0.deadline = clockNanoseconds(CLOCK_MONOTONIC) + patience }
         wake.signal()
     }
 
@@ -117,7 +121,7 @@ final class ContainerNames: @unchecked Sendable {
         for host in places {
             for place in host.places(for: question) {
                 let now = clockNanoseconds(CLOCK_MONOTONIC)
-                var patience = ContainerPlaces.patience
+                var patience = patience
                 if let deadline = mailbox.withLock({ $0.deadline }) { patience = min(patience, deadline - now) }
                 guard patience > 0 else { return nil }
                 if case .socket(let socket, _) = place, let until = silent[socket.path], now < until { continue }

@@ -9,8 +9,6 @@ struct ContainerPlaces {
     /// The home directories of users, by number; nil if their containers are not asked for.
     let home: ((UInt32) -> String?)?
 
-    /// Nanoseconds that a runtime may take to answer.
-    static let patience: Int64 = 2_000_000_000
     /// Bytes of a bundle's configuration.
     private static let longestBundle = 1 << 20
     /// Bytes of a list of all containers.
