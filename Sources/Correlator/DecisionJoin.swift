@@ -50,6 +50,10 @@ struct DecisionJoin {
             let members = groups[group].map { Int($0) }
             // Decisions come first in each group: the other groups have none.
             guard members[0] < decisions.count else { break }
+            if members.count == 2, members[1] >= decisions.count {
+                joinPair(decisions[members[0]], members[1] - decisions.count, &clusters)
+                continue
+            }
             join(
                 members.prefix { $0 < decisions.count }.map { decisions[$0] },
                 members.drop { $0 < decisions.count }.map { $0 - decisions.count }, &clusters)
@@ -61,6 +65,16 @@ struct DecisionJoin {
             element < decisions.count
                 ? inventory.tuple(decisions[element])
                 : clusters[element - decisions.count].first.map(inventory.tuple)
+        }
+    }
+
+    /// A decision and a cluster that are alone with their tuple, as most are: what `join` does, without its tables.
+    private func joinPair(_ reference: Reference, _ cluster: Int, _ clusters: inout Clusters) {
+        let decision = Decision(time: inventory.time(reference), reference: reference)
+        if let place = place(cluster, clusters.members[cluster]), score(decision, place) != nil {
+            clusters.add(reference, to: cluster)
+        } else {
+            _ = clusters.open(reference)
         }
     }
 

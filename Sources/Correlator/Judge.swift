@@ -45,7 +45,7 @@ private func rules(thatHoldFor evidence: Evidence) -> [Rule] {
 /// reason of its own is inferred, since a later kernel may use that reason elsewhere too.
 private func judge(reason: String, _ evidence: Evidence) -> Verdict {
     inferred(
-        evidence, from: Catalogue.rules.filter { $0.reasons.contains(reason) },
+        evidence, from: Catalogue.byReason[reason] ?? [],
         missing: evidence.path == nil ? "the kernel's stack" : "what the application had done with the socket")
 }
 

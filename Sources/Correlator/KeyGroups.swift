@@ -55,9 +55,9 @@ struct KeyGroups {
         var slots = [Int32](repeating: -1, count: size)
         for element in part {
             let hash = hashes[Int(element)]
-            let wanted = key(Int(element))
             var slot = hash.slot & (size - 1)
-            while slots[slot] >= 0, hashes[Int(slots[slot])] != hash || key(Int(slots[slot])) != wanted {
+            // Keys are looked up, which may take a miss of the cache, only where hashes are equal.
+            while slots[slot] >= 0, hashes[Int(slots[slot])] != hash || key(Int(slots[slot])) != key(Int(element)) {
                 slot = (slot + 1) & (size - 1)
             }
             if slots[slot] < 0 { slots[slot] = element }

@@ -8,6 +8,11 @@ public enum Catalogue {
 
     static let byCause = Dictionary(uniqueKeysWithValues: rules.map { ($0.cause, $0) })
 
+    /// The rules that agree with a reason of the kernel, in the order of the catalogue.
+    static let byReason = rules.reduce(into: [String: [Rule]]()) { byReason, rule in
+        for reason in rule.reasons { byReason[reason, default: []].append(rule) }
+    }
+
     /// The rule of a verdict that names no cause.
     static let nothing = elsewhere.first { $0.cause == .unknown } ?? elsewhere[0]
 
