@@ -122,12 +122,21 @@ package struct JSONWriter: Sendable {
     /// A member whose value may be unknown; nothing is written then.
     ///
     /// - Parameter head: the text before the value: comma, key and colon.
-    @inline(__always)
-    package mutating func member(_ head: StaticString, _ value: (some FixedWidthInteger)?) {
+    package mutating func member(_ head: StaticString, _ value: UInt64?) {
         guard let value else { return }
         raw(head)
-        if value < 0 { number(Int64(truncatingIfNeeded: value)) } else { number(UInt64(truncatingIfNeeded: value)) }
+        digits(value)
     }
+    package mutating func member(_ head: StaticString, _ value: UInt32?) { member(head, value.map(UInt64.init)) }
+    package mutating func member(_ head: StaticString, _ value: UInt16?) { member(head, value.map(UInt64.init)) }
+    package mutating func member(_ head: StaticString, _ value: UInt8?) { member(head, value.map(UInt64.init)) }
+    package mutating func member(_ head: StaticString, _ value: Int64?) {
+        guard let value else { return }
+        raw(head)
+        number(value)
+    }
+    package mutating func member(_ head: StaticString, _ value: Int32?) { member(head, value.map(Int64.init)) }
+    package mutating func member(_ head: StaticString, _ value: Int?) { member(head, value.map(Int64.init)) }
 
     /// The same for a string.
     @inline(__always)

@@ -13,7 +13,7 @@ struct JSONEntries {
 
     /// The entries of some RSTs of a list, with the separator before each.
     static func text(of resets: ResetList, _ range: Range<Int>) -> [UInt8] {
-        var entries = JSONEntries(capacity: range.count * 2048)
+        var entries = JSONEntries(capacity: range.count * 2560)
         for index in range {
             entries.json.raw(index == 0 ? "\n" : ",\n")
             entries.append(resets[index])

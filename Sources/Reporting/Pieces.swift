@@ -7,8 +7,8 @@ import Correlator
 package func inPieces<Piece: Sendable>(
     _ count: Int, _ make: @Sendable (Range<Int>) -> Piece, to sink: (Piece) throws -> Void
 ) rethrows {
-    let size = 128
-    let round = 8 * size
+    let size = 64
+    let round = 32 * size
     for start in stride(from: 0, to: count, by: round) {
         let pieces = stride(from: start, to: min(start + round, count), by: size).map { $0..<min($0 + size, count) }
         for piece in pieces.concurrentMap(inPiecesOf: 1, make) { try sink(piece) }
