@@ -2,11 +2,19 @@ import NetworkTypes
 import PcapReader
 
 /// The packet of a RST that shows most of its connection.
-struct WireSighting {
+///
+/// A class, so that the evidence, a kilobyte, is not copied with what holds it.
+final class WireSighting: Sendable {
     let reference: Reference
     let evidence: WireEvidence
     /// Only where the packets have to speak for themselves.
     let scores: WireScores?
+
+    init(reference: Reference, evidence: WireEvidence, scores: WireScores?) {
+        self.reference = reference
+        self.evidence = evidence
+        self.scores = scores
+    }
 }
 
 extension EvidenceBuilder {
