@@ -6,11 +6,10 @@ import NetworkTypes
 /// Turns the kernel's records into lines of events.jsonl.
 struct EventConverter {
     private(set) var encoder = EventEncoder()
-    private var stacks = StackTable<StackContent>()
+    private var stacks = RecordedStacks()
     /// Numbers of stacks that the file has.
     private var stacksWritten: Set<Int> = []
-    /// The latest rules of each network namespace, as each tool printed them.
-    private var rulesets: [RulesetOrigin: Ruleset] = [:]
+    private var rulesets = LatestRulesets()
     private var symbols: LiveSymbols
     /// The name of a reason number on this kernel.
     private let reasonName: (UInt32) -> String?
@@ -28,14 +27,11 @@ struct EventConverter {
     private lazy var endings = EndingConverter()
     /// The kernel does not tell of decisions without a full socket: what left has to say how the connection had ended.
     private let tellsEndingsOfSegments: Bool
-    private var conntrack: ConntrackTable
-    /// Over IPv6 too a segment that meets no socket still has its entry when TCP answers (Linux 6.4, ip6_protocol_deliver_rcu).
-    private let keepsEntryOverIPv6: Bool
+    private var tracking: ConntrackConverter
     private(set) var events = 0
     /// Where the lines of the latest events end, in bytes of what has not been handed out.
     private var eventEnds: [Int] = []
     private var receptions: ReceptionQueue
-    private var completion = StackCompletion()
     /// By the functions of the kernel itself that wake those who wait.
     private var waits: [UInt64: ResetEvent.Reception.Wait?] = [:]
     /// Network namespaces in which a firewall rejected something since they were last asked for.
@@ -48,8 +44,7 @@ struct EventConverter {
         finder: NamespaceFinder = NamespaceFinder(known: [])
     ) {
         receptions = ReceptionQueue(reportsDecisions: reportsDecisions)
-        conntrack = ConntrackTable(finder: finder)
-        keepsEntryOverIPv6 = Self.isLinux(6, 4)
+        tracking = ConntrackConverter(finder: finder)
         self.holders = SocketHolders(read: holders) { clockNanoseconds(CLOCK_MONOTONIC) }
         self.tellsEndingsOfSegments = tellsEndingsOfSegments
         processes = ProcessTable(keepsArguments: keepsArguments)
@@ -61,7 +56,7 @@ struct EventConverter {
     /// Lets go of what it has open.
     mutating func close() {
         groups.close()
-        conntrack.close()
+        tracking.close()
     }
 
     /// Why cgroups have no names; nil if they have.
@@ -92,20 +87,7 @@ struct EventConverter {
 
     mutating func append(ruleset: Ruleset) {
         encoder.append(ruleset: ruleset)
-        rulesets[RulesetOrigin(netns: ruleset.netns, tool: ruleset.tool)] = ruleset
-        // Namespaces come and go for weeks.
-        if rulesets.count > Self.keptRulesets,
-            let oldest = rulesets.min(by: { $0.value.monotonic < $1.value.monotonic })
-        {
-            rulesets[oldest.key] = nil
-        }
-    }
-
-    private static let keptRulesets = 256
-
-    private struct RulesetOrigin: Hashable {
-        let netns: UInt32
-        let tool: Ruleset.Tool
+        rulesets.note(ruleset)
     }
 
     /// Begins another file, complete in itself: what earlier files said is said again when it is needed.
@@ -115,7 +97,7 @@ struct EventConverter {
         groups.beginFile()
         asked = []
         processes.forgetRecords()
-        for ruleset in rulesets.values.sorted(by: { $0.monotonic < $1.monotonic }) { encoder.append(ruleset: ruleset) }
+        for ruleset in rulesets.all { encoder.append(ruleset: ruleset) }
     }
 
     mutating func append(container: ContainerRecord) { encoder.append(container: container) }
@@ -141,12 +123,8 @@ struct EventConverter {
         for held in receptions.settle(by: record) { write(held) }
         guard let kind = ResetEvent.Kind(record) else { return }
         var event = ResetEvent(
-            kind: kind, hook: hook(of: record),
-            monotonic: Int64(clamping: record.pointee.mono_ns),
-            tuple: FourTuple(
-                source: address(record.pointee.src), sourcePort: record.pointee.sport,
-                destination: address(record.pointee.dst),
-                destinationPort: record.pointee.dport))
+            kind: kind, hook: record.pointee.hook, monotonic: Int64(clamping: record.pointee.mono_ns),
+            tuple: record.pointee.tuple)
         event.cpu = Int32(clamping: record.pointee.cpu)
         event.netns = record.pointee.netns == 0 ? nil : record.pointee.netns
         if record.pointee.ifindex != 0 {
@@ -166,7 +144,7 @@ struct EventConverter {
         }
         // Before the stack, whose names may take long to find: the process may not have the socket much longer.
         setSocket(of: &event, from: record)
-        let frames = stack(record)
+        let frames = stacks.stack(of: record, &symbols)
         event.stack = frames?.id
         if let rejects = frames?.content.rejects, let netns = event.netns {
             rejecting.all.insert(netns)
@@ -203,7 +181,7 @@ struct EventConverter {
                 ack: record.pointee.trigger_ack,
                 length: record.pointee.trigger_length)
         }
-        if event.kind == .decide { event.conntrack = conntrack(of: event, record) }
+        if event.kind == .decide { event.conntrack = tracking.conntrack(of: event, record, &symbols) }
         if record.pointee.isIgnored {
             var reception = ResetEvent.Reception()
             reception.fate = .ignored
@@ -220,7 +198,9 @@ struct EventConverter {
         withUnsafePointer(to: held.record) { write(held.event, nil, from: $0) }
     }
 
-    private mutating func write(_ event: ResetEvent, _ stack: Stack?, from record: UnsafePointer<rst_event>) {
+    private mutating func write(
+        _ event: ResetEvent, _ stack: RecordedStacks.Stack?, from record: UnsafePointer<rst_event>
+    ) {
         if let stack, stacksWritten.insert(stack.id).inserted {
             encoder.append(stack: stack.id, frames: stack.content.frames)
         }
@@ -263,53 +243,6 @@ struct EventConverter {
     }
 
     private static let mostWaits = 64
-
-    /// Whether the running kernel is that one or a later one.
-    private static func isLinux(_ major: Int, _ minor: Int) -> Bool {
-        var system = utsname()
-        uname(&system)
-        let numbers = String(kernelArray: system.release)
-            .split { !$0.isNumber }.prefix(2).compactMap { Int($0) }
-        return numbers.count == 2 && (numbers[0], numbers[1]) >= (major, minor)
-    }
-
-    private mutating func conntrack(of event: ResetEvent, _ record: UnsafePointer<rst_event>) -> ResetEvent.Conntrack? {
-        let raw = record.pointee.conntrack
-        func has(_ bit: rst_conntrack_has) -> Bool { UInt32(raw.has) & UInt32(bit.rawValue) != 0 }
-        guard event.trigger != nil, has(RST_CONNTRACK_HAS_SEGMENT) else { return nil }
-        var conntrack = ResetEvent.Conntrack()
-        if has(RST_CONNTRACK_HAS_HOOK) {
-            // Any program may put a hook at the same place.
-            conntrack.isAtWork = raw.hook != 0 && symbols.names([raw.hook])[0].contains("_conntrack_in")
-        }
-        if has(RST_CONNTRACK_HAS_ENTRY) {
-            conntrack.segment = .tracked
-        } else if raw.info == 7 {
-            conntrack.segment = .untracked
-        } else if record.pointee.ip_version == 4 || keepsEntryOverIPv6,
-            !record.pointee.has(RST_HAS_STATE) || event.state == .timeWait
-        {
-            // tcp_v4_rcv() takes the entry off before a socket gets the segment.
-            conntrack.segment = ResetEvent.Conntrack.Segment.none
-        }
-        if has(RST_CONNTRACK_HAS_TUPLES) {
-            conntrack.original = tuple(raw.original)
-            conntrack.reply = tuple(raw.reply)
-        } else if conntrack.isAtWork == true, conntrack.segment == ResetEvent.Conntrack.Segment.none || raw.info == 7,
-            let netns = event.netns, event.trigger?.flags.contains(.ack) == true,
-            let entry = self.conntrack.entry(for: event.tuple.reversed, in: netns)
-        {
-            (conntrack.original, conntrack.reply) = entry
-            conntrack.isLookedUp = true
-        }
-        return conntrack.isAtWork == true || conntrack.original != nil || conntrack.segment == .tracked
-            || conntrack.segment == .untracked ? conntrack : nil
-    }
-
-    private func tuple(_ raw: rst_conntrack_tuple) -> FourTuple {
-        FourTuple(
-            source: address(raw.src), sourcePort: raw.sport, destination: address(raw.dst), destinationPort: raw.dport)
-    }
 
     /// What is known of the processes that have sockets, before one of them is gone.
     mutating func seeHolders() {
@@ -367,58 +300,7 @@ struct EventConverter {
         pid == 0 ? nil : ResetEvent.Owner(pid: Int32(bitPattern: pid), comm: String(kernelArray: comm))
     }
 
-    private func hook(of record: UnsafePointer<rst_event>) -> String {
-        if Int(record.pointee.kind) == Int(RST_EMIT.rawValue) { return ResetEvent.emitHook }
-        if Int(record.pointee.kind) == Int(RST_RECEIVE.rawValue) { return ResetEvent.receiveHook }
-        if record.pointee.isIgnored { return ResetEvent.ignoreHook }
-        if Int(record.pointee.kind) == Int(RST_FAIL.rawValue) { return ResetEvent.failHook }
-        guard record.pointee.has(RST_HAS_ENTRY) else { return ResetEvent.decideHook }
-        return record.pointee.ip_version == 4 ? ResetEvent.entryHooks[0] : ResetEvent.entryHooks[1]
-    }
-
     private let ownProcess = getpid()
-    private typealias Stack = StackTable<StackContent>.Stack
-
-    /// What is asked of a stack again and again.
-    private struct StackContent {
-        let frames: [String]
-        let context: ResetEvent.Task.Context?
-        /// It is of somebody who lets go of a file.
-        let releasesFile: Bool
-        /// A firewall rule made the RST.
-        let rejects: Rejection?
-    }
-
-    private enum Rejection {
-        case legacy, other
-
-        init?(_ frames: [String]) {
-            let makers = ["nf_send_reset", "nf_reject_skb_", "nft_reject_", "reject_tg"]
-            guard frames.contains(where: { frame in makers.contains(where: frame.hasPrefix) }) else { return nil }
-            self = frames.contains { $0.hasPrefix("ipt_do_table") || $0.hasPrefix("ip6t_do_table") } ? .legacy : .other
-        }
-    }
-
-    private mutating func stack(_ record: UnsafePointer<rst_event>) -> Stack? {
-        let count = Int(min(record.pointee.stack_frames, UInt32(RST_STACK_FRAMES)))
-        guard count > 0 else { return nil }
-        let start = UnsafeRawPointer(record) + MemoryLayout<rst_event>.offset(of: \.stack)!
-        let frames = UnsafeBufferPointer(start: start.assumingMemoryBound(to: UInt64.self), count: count)
-        return completion.whole(
-            frames, isShort: record.pointee.has(RST_HAS_SHORT_STACK), cpu: Int(record.pointee.cpu)
-        ) { frames, isWhole in
-            stacks.stack(frames) { id in
-                let names = symbols.names(frames)
-                return StackContent(
-                    frames: names,
-                    context: ResetEvent.Task.Context(
-                        frames: names, isWhole: isWhole && frames.count < Int(RST_STACK_FRAMES)),
-                    releasesFile: names.contains { $0.hasPrefix("__fput") },
-                    rejects: Rejection(names))
-            }
-        }
-    }
-
     private mutating func task(
         _ record: UnsafePointer<rst_event>, context: ResetEvent.Task.Context?, socket: ResetEvent.Socket?
     ) -> ResetEvent.Task {
@@ -498,44 +380,4 @@ struct EventConverter {
         socket.cgroupPath = cgroupPath(id: record.pointee.cgroup, process: socket.owner?.pid)
         event.socket = socket
     }
-
-    private func address(_ bytes: AddressBytes) -> IPAddress {
-        withUnsafeBytes(of: bytes) { raw in
-            IPAddress(
-                high: UInt64(bigEndian: raw.loadUnaligned(as: UInt64.self)),
-                low: UInt64(bigEndian: raw.loadUnaligned(fromByteOffset: 8, as: UInt64.self)))
-        }
-    }
-
-    private typealias AddressBytes = (
-        UInt8, UInt8, UInt8, UInt8, UInt8, UInt8, UInt8, UInt8, UInt8, UInt8, UInt8, UInt8, UInt8, UInt8, UInt8, UInt8
-    )
-}
-
-extension ResetEvent.Kind {
-    fileprivate init?(_ record: UnsafePointer<rst_event>) {
-        switch Int(record.pointee.kind) {
-        case Int(RST_EMIT.rawValue): self = .emit
-        case Int(RST_DECIDE.rawValue): self = .decide
-        case Int(RST_RECEIVE.rawValue), Int(RST_IGNORE.rawValue): self = .receive
-        case Int(RST_FAIL.rawValue): self = .fail
-        default: return nil
-        }
-    }
-}
-
-extension rst_event {
-    /// The process that waits for the socket with that number.
-    fileprivate func waiter(_ pid: Int32) -> rst_waiter? {
-        guard [Int(RST_RECEIVE.rawValue), Int(RST_FAIL.rawValue)].contains(Int(kind)) else { return nil }
-        return [received.waiters.0, received.waiters.1].first { $0.pid != 0 && $0.pid == UInt32(bitPattern: pid) }
-    }
-
-    /// A RST that had no effect.
-    fileprivate var isIgnored: Bool { Int(kind) == Int(RST_IGNORE.rawValue) }
-
-    /// The owner that is remembered was the current task.
-    fileprivate var isOfOwner: Bool { has(RST_HAS_OWNER) && owner_pid == pid }
-
-    fileprivate func has(_ bit: rst_event_has) -> Bool { UInt32(has) & UInt32(bit.rawValue) != 0 }
 }
