@@ -17,7 +17,7 @@ extension Pseudonyms {
         result.containers = [:]
         for container in recording.containers.values {
             let renamed = self.container(container)
-            result.containers[renamed.id] = renamed
+            result.containers[renamed.key] = renamed
         }
         result.processes = recording.processes.mapValues { $0.map(Self.process) }
         for place in result.interfaceChanges.indices where result.interfaceChanges[place].detail != nil {
@@ -80,6 +80,7 @@ extension Pseudonyms {
         renamed.name = container.name.map { name($0, "container") }
         renamed.pod = container.pod.map { name($0, "pod") }
         renamed.namespace = container.namespace.map { name($0, "namespace") }
+        renamed.slice = container.slice.map { cgroup($0) }
         return renamed
     }
 

@@ -48,6 +48,15 @@ public struct CgroupIdentity: Sendable, Hashable {
         }
     }
 
+    /// `/user.slice/user-1000.slice`, if that is where the cgroup is: the user makes what is below it; nil elsewhere.
+    public static func userSlice(path: String) -> String? {
+        let parts = path.split(separator: "/", maxSplits: 2)
+        guard path.hasPrefix("/"), parts.count == 3, parts[0] == "user.slice", parts[1].hasPrefix("user-"),
+            parts[1].hasSuffix(".slice")
+        else { return nil }
+        return "/\(parts[0])/\(parts[1])"
+    }
+
     /// systemd puts an underscore before a name that the kernel could take for one of its files (cg_escape()).
     private static func unescaped(_ component: Substring) -> Substring {
         component.hasPrefix("_") ? component.dropFirst() : component

@@ -20,7 +20,7 @@ enum RecordKey: UInt8, CaseIterable {
     // Of stacks and processes.
     case id, frames, user, exe, args, argsCut, parent
     // Of containers.
-    case runtime, image, pod, namespace
+    case runtime, image, pod, namespace, slice
     // Of the header.
     case schema, tool, host, kernel, bootId, arch, started, clock, realtimeNs, monotonicNs, uncertaintyNs, stepsMarked
     case since, hooksMonoNs, captureMonoNs, hooks, name, status, detail, interfaces, addresses, captured

@@ -14,8 +14,8 @@ public struct Recording: Sendable, Equatable {
     public var failures: [ResetEvent] = []
     /// By their numbers, those of one number in the order of the file.
     public var processes: [Int32: [ProcessRecord]] = [:]
-    /// What runtimes call containers, by their ids.
-    public var containers: [String: ContainerRecord] = [:]
+    /// What runtimes call containers.
+    public var containers: [ContainerRecord.Key: ContainerRecord] = [:]
     public var clocks: [ClockSample] = []
     public var losses: [Loss] = []
     /// In the order in which they happened.

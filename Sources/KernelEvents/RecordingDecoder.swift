@@ -220,7 +220,7 @@ public struct RecordingDecoder {
         case .container:
             let container = try scanner.container()
             try end(&scanner, from: start)
-            if let container { recording.containers[container.id] = container } else { recording.ignoredLines += 1 }
+            if let container { recording.containers[container.key] = container } else { recording.ignoredLines += 1 }
         case .clock:
             let clock = try scanner.clockSample()
             try end(&scanner, from: start)

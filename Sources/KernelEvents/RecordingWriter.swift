@@ -18,7 +18,8 @@ extension Recording {
         for clock in clocks { encoder.append(clock: clock) }
         for change in interfaceChanges { encoder.append(interface: change) }
         for ruleset in rulesets { encoder.append(ruleset: ruleset) }
-        for (_, container) in containers.sorted(by: { $0.key < $1.key }) { encoder.append(container: container) }
+        let named = containers.values.sorted { ($0.id, $0.slice ?? "") < ($1.id, $1.slice ?? "") }
+        for container in named { encoder.append(container: container) }
         var known = processes.values.joined().sorted { ($0.line, $0.pid) < ($1.line, $1.pid) }[...]
         var failed = failures[...]
         func write(_ event: ResetEvent, _ encoder: inout EventEncoder) throws {

@@ -19,7 +19,7 @@ struct EventConverter {
     private var groups = ControlGroups()
     private var arrived: [Int32] = []
     /// Containers that were asked for since the file was begun.
-    private var asked: Set<String> = []
+    private var asked: Set<ContainerQuestion> = []
     private var processes: ProcessTable
     /// The reading of all sockets whose processes were looked at.
     private var readingSeen = 0
@@ -107,7 +107,7 @@ struct EventConverter {
         groups.takeFresh().compactMap { path in
             guard let question = ContainerQuestion(cgroup: path) else { return nil }
             if asked.count >= Self.keptQuestions { asked = [] }
-            return asked.insert(question.id).inserted ? question : nil
+            return asked.insert(question).inserted ? question : nil
         }
     }
 

@@ -14,8 +14,7 @@ public final class Recorder {
     private let rules: RulesetWatch
     private let containers: ContainerNames?
     private let options: RecorderOptions
-    /// The threads that ask others.
-    private let asking = DispatchGroup()
+    private let rulesDone = DispatchGroup()
     private let started = clockNanoseconds(CLOCK_MONOTONIC)
 
     /// What the user should know although the recording runs.
@@ -69,8 +68,8 @@ public final class Recorder {
         try events.commit()
         self.capture = OwnedThread("capture", capture) { $0.run() }
         self.events = OwnedThread("events", events) { $0.run() }
-        DispatchQueue(label: "rules").async(group: asking, execute: rules.run)
-        if let containers { DispatchQueue(label: "containers").async(group: asking, execute: containers.run) }
+        DispatchQueue(label: "rules").async(group: rulesDone, execute: rules.run)
+        containers?.start()
     }
 
     /// Why this process cannot record kernel events here, with what to do about it; nil if it can.
@@ -104,7 +103,8 @@ public final class Recorder {
         // Only now: a rejection may have been the last event, and a container its sender.
         rules.stop()
         containers?.stop()
-        asking.wait()
+        rulesDone.wait()
+        containers?.wait()
         var summary = RecordingSummary()
         guard let capture, let events else { return summary }
         summary.packets = capture.allPackets

@@ -82,7 +82,7 @@ struct FilterOptions: ParsableArguments {
         help: ArgumentHelp(
             """
             Only RSTs of this container: its name (namespace/pod/name, namespace/pod or pod in Kubernetes; * and ? allowed), or \
-            the beginning of its ID.
+            at least four digits of the beginning of its ID.
             """, valueName: "name"))
     var containers: [String] = []
 

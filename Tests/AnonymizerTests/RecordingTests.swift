@@ -25,7 +25,7 @@ import Testing
         var process = ProcessRecord(pid: 5, comm: "late")
         process.line = 5
         recording.processes = [5: [process]]
-        recording.containers = ["a": ContainerRecord(id: "a")]
+        recording.containers = [ContainerRecord.Key(id: "a"): ContainerRecord(id: "a")]
         recording.footer = RecordingFooter(monotonic: 9, events: 3, lost: 0, captured: 0, kernelDropped: 0)
         var bytes: [UInt8] = []
         recording.write { bytes += $0 }
@@ -52,28 +52,33 @@ import Testing
     @Test func containersAreRenamedAsTheirCgroups() throws {
         let ids = ["ab", "cd"].map { String(repeating: $0, count: 32) }
         var recording = Recording()
+        let slice = "/user.slice/user-10007.slice"
         for id in ids {
             var container = ContainerRecord(id: id)
+            container.slice = slice
             container.name = "secret-shop"
             container.runtime = .crio
             container.image = "registry.secret/shop:1"
             container.pod = "secret-shop"
             container.namespace = "secret"
-            recording.containers[id] = container
+            recording.containers[container.key] = container
         }
         var pseudonyms = try samplePseudonyms()
         let copy = pseudonyms.recording(recording)
         let renamed = ids.compactMap { id in
-            CgroupIdentity(path: pseudonyms.cgroup("/crio-\(id).scope")).container.flatMap { copy.containers[$0] }
+            let path = pseudonyms.cgroup("\(slice)/crio-\(id).scope")
+            return CgroupIdentity(path: path).container.flatMap {
+                copy.containers[ContainerRecord.Key(id: $0, slice: CgroupIdentity.userSlice(path: path))]
+            }
         }
-        #expect(renamed.count == 2 && copy.containers.count == 2 && copy.containers[ids[0]] == nil)
+        #expect(renamed.count == 2 && copy.containers.count == 2)
         #expect(renamed.allSatisfy { $0.runtime == .crio && $0.image == nil && $0.isNamed })
         #expect(Set(renamed.map(\.title)).count == 1)
         #expect(renamed[0].name != renamed[0].pod)
         var bytes: [UInt8] = []
         copy.write { bytes += $0 }
         let text = String(decoding: bytes, as: UTF8.self)
-        for word in ["secret", "shop"] + ids { #expect(!text.contains(word)) }
+        for word in ["secret", "shop", "10007"] + ids { #expect(!text.contains(word)) }
     }
 
     @Test(arguments: [

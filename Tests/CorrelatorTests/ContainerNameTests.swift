@@ -54,6 +54,28 @@ import Testing
         #expect(try Self.location(name + Self.event("/system.slice/nginx.service"))?.container == nil)
     }
 
+    /// Any user can make a cgroup with the id of another's container, and have a runtime that calls it something.
+    @Test func usersNameWhatIsInTheirSlices() throws {
+        var claim = Self.record("mine")
+        claim.slice = "/user.slice/user-1000.slice"
+        let inSlice = "/user.slice/user-1000.slice/user@1000.service/libpod-\(Self.id).scope"
+        let (theirs, web) = (Self.line(claim), Self.line(Self.record("web")))
+        for text in [theirs + web, web + theirs] {
+            #expect(try Self.location(text + Self.event(Self.pathOfWeb))?.containerTitle == "web")
+            #expect(try Self.location(text + Self.event(inSlice))?.containerTitle == "mine")
+        }
+        for path in [Self.pathOfWeb, "/user.slice/user-1001.slice/libpod-\(Self.id).scope"] {
+            #expect(try Self.location(Self.line(claim) + Self.event(path))?.containerTitle == Self.id)
+        }
+        #expect(try Self.location(Self.line(Self.record("web")) + Self.event(inSlice))?.containerTitle == Self.id)
+    }
+
+    @Test func anEmptyNameIsNone() throws {
+        let line = #"{"type":"container","id":"\#(Self.id)","name":"","pod":"","namespace":"","image":""}"# + "\n"
+        #expect(try Self.location(line + Self.event(Self.pathOfWeb))?.containerTitle == Self.id)
+        #expect(try Self.location(line + Self.event(Self.pathOfWeb))?.container == ContainerRecord(id: Self.id))
+    }
+
     /// A container that is known by its name has an id that is not its own alone.
     @Test func onlyIDsAreNamed() throws {
         let name = Self.line(Self.record("web")).replacing(Self.id, with: "web1")
@@ -66,7 +88,7 @@ import Testing
         #expect(recording.containers.isEmpty && recording.ignoredLines == 1 && recording.damagedLines == 0)
         let other = try RecordingDecoder.decode(
             Array((#"{"type":"container","id":"x","runtime":"rkt","later":[1]}"# + "\n").utf8))
-        #expect(other.containers["x"] == ContainerRecord(id: "x"))
+        #expect(other.containers[ContainerRecord.Key(id: "x")] == ContainerRecord(id: "x"))
     }
 
     @Test func containersAreChosenByNameOrID() {
@@ -83,11 +105,15 @@ import Testing
         #expect(!isAccepted("web"))
         place(nil)
         #expect(isAccepted("9bca8d") && isAccepted(Self.id) && !isAccepted("web") && !isAccepted("*"))
+        // The beginning of many an id is a name, too.
+        for word in ["", "9", "9bc"] { #expect(!isAccepted(word)) }
         place(Self.record("web"))
         #expect(isAccepted("9bca8d") && isAccepted("web") && isAccepted("other", "w?b") && !isAccepted("we"))
         place(Self.record("nginx", pod: "web-0", namespace: "shop"))
         for word in ["nginx", "web-0", "shop/web-0", "shop/web-0/nginx", "shop/*"] { #expect(isAccepted(word)) }
         for word in ["shop", "web", "shop/nginx", "web-0/nginx"] { #expect(!isAccepted(word)) }
+        attribution.location = Reset.Location(identity: CgroupIdentity(path: "/lxc.payload.web10"))
+        #expect(isAccepted("web10") && isAccepted("web*") && !isAccepted("web1"))
     }
 
     @Test func groupsAreCalledByName() throws {

@@ -251,12 +251,13 @@ struct Samples {
                 encoder.append(interface: change)
             case 4:
                 var container = ContainerRecord(id: Bool.random(using: &random) ? "a" : "id" + text())
-                container.name = maybe { $0.text() }
+                container.name = maybe { "x" + $0.text() }
                 container.runtime = maybe { ContainerRuntime.allCases.randomElement(using: &$0.random)! }
-                container.image = maybe { $0.text() }
-                container.pod = maybe { $0.text() }
-                container.namespace = maybe { $0.text() }
-                recording.containers[container.id] = container
+                container.image = maybe { "x" + $0.text() }
+                container.pod = maybe { "x" + $0.text() }
+                container.namespace = maybe { "x" + $0.text() }
+                container.slice = maybe { "/user.slice/" + $0.text() }
+                recording.containers[container.key] = container
                 encoder.append(container: container)
             default:
                 var event = event()

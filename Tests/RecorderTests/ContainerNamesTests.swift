@@ -140,7 +140,8 @@ import Testing
             "/home/alice/.local/share/containers/storage/overlay-containers/volatile-containers.json",
             Answers.bytes("containers.json"))
         func slice(_ user: UInt32) -> String { "/user.slice/user-\(user).slice/user@\(user).service/user.slice" }
-        #expect(names(["\(slice(user))/libpod-\(Answers.web).scope"]).map(\.name) == ["nginx"])
+        let found = names(["\(slice(user))/libpod-\(Answers.web).scope"])
+        #expect(found.map(\.name) == ["nginx"] && found.map(\.slice) == ["/user.slice/user-\(user).slice"])
         #expect(names(["\(slice(user))/libpod-\(Answers.web2).scope"]).map(\.name) == ["web2"])
         #expect(names(["/machine.slice/libpod-\(Answers.web).scope"]).isEmpty)
         #expect(names(["\(slice(user + 1))/libpod-\(Answers.web).scope"]).isEmpty)
@@ -176,6 +177,32 @@ import Testing
         names.stop()
         done.wait()
         #expect(names.take().isEmpty && docker.received.count == 1)
+    }
+
+    /// A file on a server that is away can hold up its reader for ever.
+    @Test func aThreadThatHangsDoesNotHoldUpTheEnd() {
+        let (entered, isBack) = (DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
+        let names = ContainerNames([places], patience: 100_000_000) { _ in
+            entered.signal()
+            isBack.wait()
+            return []
+        }
+        names.start()
+        names.note([], arrived: [1])
+        entered.wait()
+        names.stop()
+        names.wait()
+        isBack.signal()
+    }
+
+    /// As JSON, what a user plants takes many times the memory.
+    @Test func listsOfUsersAreShort() throws {
+        let user = geteuid()
+        let list = try Answers.bytes("containers.json") + [UInt8](repeating: 0x20, count: 1 << 20)
+        try folder.write("/home/alice/.local/share/containers/storage/vfs-containers/containers.json", list)
+        try folder.write("/var/lib/containers/storage/vfs-containers/containers.json", list)
+        #expect(names(["/user.slice/user-\(user).slice/libpod-\(Answers.web2).scope"]).isEmpty)
+        #expect(names(["/machine.slice/libpod-\(Answers.web2).scope"]).map(\.name) == ["web2"])
     }
 
     /// A container that is gone when an event names it, and had a process with a socket before.

@@ -13,13 +13,15 @@ final class EntryBuilder: Sendable {
         inventory = judge.inventory
         self.judge = judge
         var places: [String: Reset.Location] = [:]
-        var containers: [String: ContainerRecord] = [:]
+        var containers: [ContainerRecord.Key: ContainerRecord] = [:]
         for input in judge.inventory.recordings { containers.merge(input.recording.containers) { _, new in new } }
         func note(_ path: String?) {
             guard let path, places[path] == nil else { return }
             let identity = CgroupIdentity(path: path)
             // Ids are random: those of two hosts are different. Names are not.
-            let container = identity.containerID.flatMap { containers[$0] }
+            let container = identity.containerID.flatMap {
+                containers[ContainerRecord.Key(id: $0, slice: CgroupIdentity.userSlice(path: path))]
+            }
             places[path] = Reset.Location(cgroup: path, identity: identity, container: container)
         }
         for input in judge.inventory.recordings {

@@ -21,7 +21,7 @@ public struct ResetFilter: Sendable, Equatable {
     /// Names of whoever sent the RST, had the socket, or received it; `*` and `?` stand for any text and any character.
     public var processes: [NamePattern] = []
     public var pids: Set<Int32> = []
-    /// The beginning of an id, or a name; of Kubernetes also `pod`, `namespace/pod` and `namespace/pod/container`, with `*` and `?`
+    /// Four digits or more of the beginning of an id, or a name; of Kubernetes also `pod`, `namespace/pod` and `namespace/pod/container`, with `*` and `?`
     /// for any text and any character.
     public var containers: [String] = []
     /// With or without `.service`.
@@ -90,10 +90,18 @@ public struct ResetFilter: Sendable, Equatable {
 }
 
 extension Reset.Location {
+    /// Digits of an ID that name a container.
+    private static let leastDigits = 4
+
     fileprivate func isOfContainer(_ word: String) -> Bool {
-        if identity.container?.hasPrefix(word) == true { return true }
-        guard let container else { return false }
         let pattern = NamePattern(word)
+        if let id = identity.containerID {
+            // A name like `db` is the beginning of many an ID.
+            if word.utf8.count >= Self.leastDigits, id.hasPrefix(word) { return true }
+        } else if let name = identity.container, pattern.matches(name) {
+            return true
+        }
+        guard let container else { return false }
         return [container.name, container.title, container.pod, container.podTitle].contains { name in
             name.map(pattern.matches) == true
         }

@@ -22,6 +22,7 @@ final class ContainerNames: @unchecked Sendable {
 
     private let mailbox = Mutex(Mailbox())
     private let wake = DispatchSemaphore(value: 0)
+    private let running = DispatchGroup()
     private let places: [ContainerPlaces]
     private let patience: Int64
     private let cgroups: @Sendable (Int32) -> [UInt8]
@@ -35,6 +36,8 @@ final class ContainerNames: @unchecked Sendable {
     /// Nanoseconds until a container that nobody knew is asked for again.
     private static let forgetting: Int64 = 60_000_000_000
     private static let silence: Int64 = 30_000_000_000
+    /// What reading a file may take once there is no time left for another question.
+    private static let grace = DispatchTimeInterval.milliseconds(500)
 
     /// - Parameters:
     ///   - patience: nanoseconds that a runtime may take to answer, and that the end of a recording waits for answers.
@@ -68,11 +71,16 @@ final class ContainerNames: @unchecked Sendable {
         }
     }
 
+    func start() { DispatchQueue(label: "containers").async(group: running, execute: run) }
+
     /// Gives up questions that are not answered soon.
     func stop() {
         mailbox.withLock { $0.deadline = clockNanoseconds(CLOCK_MONOTONIC) + patience }
         wake.signal()
     }
+
+    /// Waits until it has stopped; but not for a thread that hangs in the kernel, at a file on a server that is away.
+    func wait() { _ = running.wait(timeout: .now() + .nanoseconds(Int(patience)) + Self.grace) }
 
     /// Answers until it is stopped and nothing is left to be asked.
     func run() {
@@ -126,7 +134,10 @@ final class ContainerNames: @unchecked Sendable {
                 guard patience > 0 else { return nil }
                 if case .socket(let socket, _) = place, let until = silent[socket.path], now < until { continue }
                 do {
-                    if let record = try host.ask(place, question, patience: patience) { return record }
+                    if var record = try host.ask(place, question, patience: patience) {
+                        record.slice = question.slice
+                        return record
+                    }
                 } catch .silent {
                     if case .socket(let socket, _) = place {
                         if silent.count >= Self.capacity { silent = [:] }

@@ -9,9 +9,9 @@ struct ContainerPlaces {
     /// The home directories of users, by number; nil if their containers are not asked for.
     let home: ((UInt32) -> String?)?
 
-    /// Bytes of a bundle's configuration.
+    /// Bytes of a bundle's configuration, and of a list that a user may have made: as JSON they take many times the memory.
     private static let longestBundle = 1 << 20
-    /// Bytes of a list of all containers.
+    /// Bytes of the host's list of all containers.
     private static let longestList = 8 << 20
     private static let drivers = ["overlay", "vfs", "btrfs", "zfs"]
 
@@ -100,7 +100,8 @@ struct ContainerPlaces {
         case .bundle(let path):
             return json(path, Self.longestBundle).flatMap { ContainerAnswer.bundle($0, of: question.id) }
         case .storage(let path):
-            return json(path, Self.longestList).flatMap { ContainerAnswer.storage($0, of: question.id) }
+            let longest = question.user == nil ? Self.longestList : Self.longestBundle
+            return json(path, longest).flatMap { ContainerAnswer.storage($0, of: question.id) }
         }
     }
 }

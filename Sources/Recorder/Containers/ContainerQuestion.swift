@@ -6,8 +6,8 @@ struct ContainerQuestion: Hashable {
     let id: String
     /// Who made it; nil if its cgroup does not say.
     let runtime: ContainerRuntime?
-    /// In whose `user-UID.slice` it runs: that user's runtime made it, and nobody else's is asked. Nil for the host's own.
-    let user: UInt32?
+    /// The user's slice in which it runs; nil for the host's own.
+    let slice: String?
 
     /// Nil for the path of a cgroup that is no container's, or of one that has its name in its path.
     init?(cgroup path: String) {
@@ -15,7 +15,7 @@ struct ContainerQuestion: Hashable {
         guard let id = identity.containerID, identity.runtime != .lxc else { return nil }
         self.id = id
         runtime = identity.runtime
-        user = Self.user(path)
+        slice = CgroupIdentity.userSlice(path: path)
     }
 
     /// The container that a process is in, from /proc/PID/cgroup (cgroups(7)); nil if it is in none.
@@ -32,12 +32,6 @@ struct ContainerQuestion: Hashable {
         return nil
     }
 
-    private static func user(_ path: String) -> UInt32? {
-        let parts = path.split(separator: "/").prefix(2)
-        guard parts.count == 2, parts[0] == "user.slice", parts[1].hasPrefix("user-"), parts[1].hasSuffix(".slice")
-        else {
-            return nil
-        }
-        return UInt32(parts[1].dropFirst(5).dropLast(6))
-    }
+    /// Whose slice that is: this user's runtime made the container, and nobody else's is asked.
+    var user: UInt32? { slice.flatMap { UInt32($0.dropFirst("/user.slice/user-".count).dropLast(".slice".count)) } }
 }
