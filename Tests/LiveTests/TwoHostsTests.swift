@@ -27,9 +27,9 @@ struct TwoHostsTests {
         let hosts = try TwoHosts(lab, in: folder, offset: Self.offset, tool: "rst-analyze test")
         let expected = try scenario.run(in: lab)
         // What is to be proven has to be covered for some time before and after.
-        usleep(1_000_000)
+        usleep(2_500_000)
         let forged = try Scenarios.forged(kept == nil ? 20 : 4, in: lab)
-        usleep(1_200_000)
+        usleep(1_500_000)
         for summary in try hosts.stop() { #expect(summary.eventsLost == 0 && summary.packetsDropped == 0) }
 
         let loader = InputLoader().load([hosts.client, hosts.server])
