@@ -74,6 +74,9 @@ extension Scenarios {
             try socket.waitUntilReadable()
         }
         socket.close()
+        // Whoever looks at all open files (the recorder) may be the last to let go of it, and send the RST later. The other end
+        // goes silently with its last use: a RST that finds nobody has no receiver.
+        try wait(for: "the other end") { try peer.state() == .close }
     }
 
     private static func closed(
