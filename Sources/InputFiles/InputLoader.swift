@@ -142,7 +142,7 @@ public struct InputLoader {
 extension LoadedInputs {
     fileprivate mutating func take(_ contents: ArraySlice<FileContent?>, of argument: Argument) {
         var isEmpty = true
-        let emptyBefore = empty.count
+        var hollow: [String] = []
         var others = argument.others
         for (file, content) in zip(argument.files, contents) {
             switch content {
@@ -156,17 +156,17 @@ extension LoadedInputs {
             case .failure(let failure):
                 isEmpty = false
                 failures.append(failure)
-            case .empty: empty.append(file.path)
+            case .empty: hollow.append(file.path)
             case .neither, nil: others.append(file.path)
             }
         }
+        empty += hollow
         failures += argument.failures
         if argument.isDirectory, isEmpty, argument.failures.isEmpty {
             let inside = others.contains { Argument.type(of: $0) == S_IFDIR }
-            let named = empty[emptyBefore...]
             failures.append(
                 "\(argument.path): no capture and no events.jsonl in this directory"
-                    + (named.first.map { "; \($0) is empty" } ?? "")
+                    + (hollow.first.map { "; \($0) is empty" } ?? "")
                     + (inside ? "; -R also reads the directories in it" : ""))
         } else {
             passedOver += others.sorted()

@@ -29,6 +29,8 @@ struct ControlGroups {
     /// Paths are news again.
     mutating func beginFile() { file += 1 }
 
+    private mutating func tell(_ path: String?) { if let path { fresh.append(path) } }
+
     /// Paths that came since the last time.
     mutating func takeFresh() -> [String] {
         guard !fresh.isEmpty else { return [] }
@@ -85,14 +87,14 @@ struct ControlGroups {
         if let known = byID[id], known.path != nil || now - known.asked < Self.patience {
             if known.file != file {
                 byID[id]?.file = file
-                if let path = known.path { fresh.append(path) }
+                tell(known.path)
             }
             return known.path
         }
         if byID.count >= Self.capacity { byID = [:] }
         let path = Self.path(id: id, below: mount.path, descriptor: mount.descriptor)
         byID[id] = Entry(path: path, asked: now, file: file)
-        if let path { fresh.append(path) }
+        tell(path)
         return path
     }
 
@@ -126,11 +128,17 @@ struct ControlGroups {
     mutating func path(process pid: Int32) -> String? {
         guard seesAllProcesses else { return nil }
         let now = clockNanoseconds(CLOCK_MONOTONIC)
-        if let known = byProcess[pid], now - known.asked < Self.patience { return known.path }
+        if let known = byProcess[pid], now - known.asked < Self.patience {
+            if known.file != file {
+                byProcess[pid]?.file = file
+                tell(known.path)
+            }
+            return known.path
+        }
         if byProcess.count >= Self.capacity { byProcess = [:] }
         let path = Self.legacyPath(cgroup: readFile("/proc/\(pid)/cgroup"))
         byProcess[pid] = Entry(path: path, asked: now, file: file)
-        if let path { fresh.append(path) }
+        tell(path)
         return path
     }
 

@@ -67,10 +67,8 @@ struct RecordingOptions: ParsableArguments {
         name: .customLong("no-arguments"), help: "Do not record the arguments of processes, which may contain secrets.")
     var noArguments = false
 
-    @Flag(
-        name: .customLong("no-container-names"),
-        help: "Do not ask Docker, Podman, containerd and CRI-O for the names of containers and pods.")
-    var noContainerNames = false
+    @OptionGroup
+    var containers: ContainerNameOptions
 
     func validate() throws {
         if let payload, !(0...262_144).contains(payload) {
@@ -123,7 +121,7 @@ struct RecordingOptions: ParsableArguments {
         options.ringBuffer = ringSize * 1024
         options.arguments = !noArguments
         options.ignoredResets = ignored
-        options.containerNames = !noContainerNames
+        options.containerNames = !containers.noContainerNames
         options.tool = Version.tool
         return options
     }

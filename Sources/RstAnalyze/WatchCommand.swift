@@ -81,10 +81,8 @@ struct WatchCommand: ParsableCommand {
     @Option(help: "Size of the ring buffer for kernel events, in KiB.")
     var ringSize: UInt32 = 16_384
 
-    @Flag(
-        name: .customLong("no-container-names"),
-        help: "Do not ask Docker, Podman, containerd and CRI-O for the names of containers and pods.")
-    var noContainerNames = false
+    @OptionGroup
+    var containers: ContainerNameOptions
 
     @OptionGroup(title: "Privileges")
     var sandbox: SandboxOptions
@@ -128,7 +126,7 @@ struct WatchCommand: ParsableCommand {
         if interfaces.isEmpty { options.interfaces = [] }
         // Nothing is kept: what there is may tell why.
         options.payload = nil
-        options.containerNames = !noContainerNames
+        options.containerNames = !containers.noContainerNames
         // Without files, the end of the terminal ends the program as always.
         let reopening = files == nil && metricsFile == nil && metrics == nil ? nil : Reopening()
         let stop = StopConditions(reopening == nil ? StopConditions.signals : [SIGINT, SIGTERM])

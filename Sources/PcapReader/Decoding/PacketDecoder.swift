@@ -107,7 +107,7 @@ struct PacketDecoder {
             case .tcp: layer = tcp(bytes)
             case .udp: layer = udp(bytes)
             case .gre: layer = gre(bytes)
-            case .done(let outcome): return outcome
+            case .done(let packet): return packet
             }
         }
         return .undecoded(.tooManyLayers)
