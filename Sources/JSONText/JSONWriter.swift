@@ -19,8 +19,8 @@ package struct JSONWriter: Sendable {
         count == 0 || room[count - 1] == UInt8(ascii: "{") || room[count - 1] == UInt8(ascii: "[")
     }
 
-    /// A copy of what has been written.
-    package var bytes: [UInt8] { Array(room[..<count]) }
+    /// Copies all that has been written.
+    package func copy() -> [UInt8] { Array(room[..<count]) }
 
     package mutating func removeAll() { count = 0 }
 

@@ -12,10 +12,10 @@ public struct EventEncoder: Sendable {
     public var isEmpty: Bool { json.isEmpty }
 
     /// Bytes of the lines so far.
-    var count: Int { json.count }
+    public var count: Int { json.count }
 
-    /// A copy of the lines so far, each ended by a newline.
-    public var bytes: [UInt8] { json.bytes }
+    /// Copies all the lines so far, each ended by a newline: once for many lines, never once for each.
+    public func copy() -> [UInt8] { json.copy() }
 
     /// Forgets the lines and keeps the memory for the next ones.
     public mutating func removeAll() { json.removeAll() }

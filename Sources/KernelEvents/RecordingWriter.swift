@@ -6,7 +6,7 @@ extension Recording {
         var encoder = EventEncoder()
         func flush(_ encoder: inout EventEncoder, atLeast count: Int) throws {
             guard encoder.count >= count else { return }
-            try put(encoder.bytes)
+            try put(encoder.copy())
             encoder.removeAll()
         }
         if let header { encoder.append(header: header) }

@@ -152,7 +152,7 @@ public final class ResetLog {
 
     private func write(_ line: inout JSONWriter) {
         line.raw("}\n")
-        let bytes = line.bytes
+        let bytes = line.copy()
         var done = 0
         while done < bytes.count {
             let count = bytes[done...].withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }

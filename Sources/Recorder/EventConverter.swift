@@ -67,7 +67,7 @@ struct EventConverter {
     /// Hands out the lines written so far, and forgets them.
     mutating func takeLines(_ body: ([UInt8]) throws(RecorderError) -> Void) throws(RecorderError) {
         guard !encoder.isEmpty else { return }
-        try body(encoder.bytes)
+        try body(encoder.copy())
         dropLines()
     }
 
@@ -207,7 +207,7 @@ struct EventConverter {
         noteProcesses(of: event, from: record)
         encoder.append(event: event)
         events += 1
-        eventEnds.append(encoder.bytes.count)
+        eventEnds.append(encoder.count)
     }
 
     /// Writes the RSTs that may have been something else, and were not.

@@ -21,6 +21,6 @@ public enum JSONLine {
             }
         }
         json.raw("}")
-        return String(decoding: json.bytes, as: UTF8.self)
+        return String(decoding: json.copy(), as: UTF8.self)
     }
 }

@@ -43,7 +43,7 @@ public struct JSONReport: Sendable {
     }
 
     private mutating func flush(_ sink: ([UInt8]) throws -> Void) rethrows {
-        try sink(json.bytes)
+        try sink(json.copy())
         json.removeAll()
     }
 

@@ -18,7 +18,7 @@ import Testing
     private static func line(_ record: ContainerRecord) -> String {
         var encoder = EventEncoder()
         encoder.append(container: record)
-        return String(decoding: encoder.bytes, as: UTF8.self)
+        return String(decoding: encoder.copy(), as: UTF8.self)
     }
 
     private static func event(_ path: String, at time: Int64 = 5) -> String {
@@ -34,7 +34,7 @@ import Testing
         event.task = ResetEvent.Task(pid: 5, tid: 5, uid: 0, comm: "nginx", context: .process)
         encoder.append(stack: 1, frames: ["tcp_send_active_reset+0x1", "__tcp_close+0x1", "do_syscall_64+0x1"])
         encoder.append(event: event)
-        return String(decoding: encoder.bytes, as: UTF8.self)
+        return String(decoding: encoder.copy(), as: UTF8.self)
     }
 
     private static func location(_ text: String) throws -> Reset.Location? {

@@ -142,7 +142,7 @@ private func emit(_ field: String, _ other: String) -> String {
             var encoder = EventEncoder()
             for event in recording.events { encoder.append(event: event) }
             guard !recording.events.isEmpty else { continue }
-            var again = try RecordingDecoder.decode(encoder.bytes).events
+            var again = try RecordingDecoder.decode(encoder.copy()).events
             for index in again.indices { again[index].line = recording.events[index].line }
             // A redefined stack has a name that no file can hold.
             guard recording.events.allSatisfy({ ($0.stack ?? 0) >= 0 }) else { continue }

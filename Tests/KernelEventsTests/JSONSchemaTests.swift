@@ -44,7 +44,7 @@ import Testing
         encoder.append(clock: ClockSample(monotonic: samples.time(), realtime: samples.time(), uncertainty: 60))
         encoder.append(loss: Loss(monotonic: samples.time(), place: "ring", count: 3))
         encoder.append(footer: RecordingFooter(monotonic: 1, events: 400, lost: 3, captured: 5, kernelDropped: 0))
-        return encoder.bytes
+        return encoder.copy()
     }
 
     @Test func everyLineOfARandomRecordingFitsTheSchema() throws {

@@ -123,7 +123,7 @@ import Testing
             #"{"type":"lost","mono_ns":8,"where":"ring","count":9}"#,
             #"{"type":"end","mono_ns":10,"events":2,"lost":9,"captured":4,"kernel_dropped":5}"#,
         ]
-        let lines = String(decoding: encoder.bytes, as: UTF8.self).split(separator: "\n").map(String.init)
+        let lines = String(decoding: encoder.copy(), as: UTF8.self).split(separator: "\n").map(String.init)
         for (line, wanted) in zip(lines, expected) { #expect(line == wanted) }
         #expect(lines.count == expected.count)
     }
@@ -131,11 +131,11 @@ import Testing
     @Test func theBufferIsReused() {
         var encoder = EventEncoder()
         encoder.append(clock: ClockSample(monotonic: 1, realtime: 2, uncertainty: nil))
-        let first = encoder.bytes
+        let first = encoder.copy()
         encoder.removeAll()
-        #expect(encoder.bytes.isEmpty)
+        #expect(encoder.copy().isEmpty)
         encoder.append(clock: ClockSample(monotonic: 1, realtime: 2, uncertainty: nil))
-        #expect(encoder.bytes == first)
+        #expect(encoder.copy() == first)
     }
 
     @Test(

@@ -276,7 +276,7 @@ struct Samples {
             line += 1
         }
         recording.lines = line
-        return (recording, encoder.bytes)
+        return (recording, encoder.copy())
     }
 }
 

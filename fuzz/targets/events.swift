@@ -18,7 +18,7 @@ public func fuzz(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
     for clock in recording.clocks { encoder.append(clock: clock) }
     for loss in recording.losses { encoder.append(loss: loss) }
     if let footer = recording.footer { encoder.append(footer: footer) }
-    guard let again = try? RecordingDecoder.decode(encoder.bytes) else {
+    guard let again = try? RecordingDecoder.decode(encoder.copy()) else {
         fatalError("what was written cannot be read")
     }
     require(
