@@ -127,12 +127,14 @@ public struct InputLoader {
         return CaptureInput(file: file.path, summary: summary, resets: resets.finish())
     }
 
-    /// Reads captures once more, for the connections that a RST of any capture belongs to: what one has of a connection that
-    /// is reset in another is evidence.
+    /// Reads captures once more, for the connections that a RST or an ICMP error of any capture belongs to: what one has of a
+    /// connection that is reset in another is evidence.
     private func loadConnections(of captures: inout [CaptureInput], _ rereadable: [Int]) {
-        var filter = ConnectionFilter(expecting: captures.reduce(0) { $0 + $1.resets.count })
+        var filter = ConnectionFilter(
+            expecting: captures.reduce(0) { $0 + $1.resets.count + $1.summary.icmpErrors.count })
         for capture in captures {
             for reset in capture.resets { filter.insert(reset.segment.tuple) }
+            for error in capture.summary.icmpErrors { filter.insert(error.tuple) }
         }
         guard filter.count > 0 else { return }
         for number in rereadable { captures[number].loadConnections(filter, progress) }

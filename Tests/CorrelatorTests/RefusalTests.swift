@@ -93,4 +93,134 @@ import Testing
         #expect(refusals.count == 1)
         #expect(refusals.first?.message?.code == 13)
     }
+
+    /// What the same capture has of the connection that a message is about.
+    struct InACapture: Sendable, CustomTestStringConvertible {
+        let testDescription: String
+        let ends: Int
+        let messages: @Sendable (inout Conversation) -> [ICMPError]
+
+        /// A message about the latest segment of the client, or about one with another number.
+        static func message(
+            after conversation: Conversation, seq: UInt32? = nil, flags: TCPFlags? = .syn
+        ) -> ICMPError {
+            let segment = conversation.segments.last { $0.segment.tuple.source == Conversation.client }
+            return ICMPError(
+                packet: conversation.segments.count + 1, time: conversation.time, sender: router, isVersion6: false,
+                type: 3, code: 1,
+                tuple: FourTuple(
+                    source: Conversation.client, sourcePort: 40_000, destination: Conversation.server,
+                    destinationPort: 80),
+                seq: seq ?? segment?.segment.seq ?? 0, flags: flags)
+        }
+
+        /// Room for the number of the message.
+        static func skip(_ conversation: inout Conversation) {
+            conversation.send(.client, .syn) {
+                $0.seq = 1000
+                $0.tuple = FourTuple(
+                    source: Conversation.client, sourcePort: 1, destination: router, destinationPort: 2)
+            }
+        }
+
+        static func repeatSyn(_ conversation: inout Conversation, seq: UInt32 = 1000) {
+            conversation.send(.client, .syn) { $0.seq = seq }
+        }
+
+        static let all: [InACapture] = [
+            InACapture(testDescription: "a SYN, refused", ends: 1) { talk in
+                talk.send(.client, .syn)
+                return [message(after: talk)]
+            },
+            InACapture(testDescription: "a SYN, quoted as RFC 792 wants it", ends: 1) { talk in
+                talk.send(.client, .syn)
+                return [message(after: talk, flags: nil)]
+            },
+            InACapture(testDescription: "another number", ends: 0) { talk in
+                talk.send(.client, .syn)
+                return [message(after: talk, seq: 77)]
+            },
+            InACapture(testDescription: "the SYN is sent again, and nothing comes", ends: 0) { talk in
+                talk.send(.client, .syn)
+                let first = message(after: talk)
+                skip(&talk)
+                repeatSyn(&talk)
+                return [first]
+            },
+            InACapture(testDescription: "the SYN is sent again, and refused again", ends: 1) { talk in
+                talk.send(.client, .syn)
+                let first = message(after: talk)
+                skip(&talk)
+                repeatSyn(&talk)
+                return [first, message(after: talk)]
+            },
+            InACapture(testDescription: "a connection in spite of the message", ends: 0) { talk in
+                talk.send(.client, .syn)
+                let first = message(after: talk)
+                skip(&talk)
+                talk.send(.server, [.syn, .ack])
+                talk.send(.client, .ack)
+                return [first]
+            },
+            InACapture(testDescription: "the same in a capture of SYN, FIN and RST", ends: 0) { talk in
+                talk.send(.client, .syn)
+                let first = message(after: talk)
+                skip(&talk)
+                talk.send(.server, [.syn, .ack])
+                return [first]
+            },
+            InACapture(testDescription: "an answer too late", ends: 1) { talk in
+                talk.send(.client, .syn)
+                let first = message(after: talk)
+                skip(&talk)
+                talk.send(.server, [.syn, .ack])
+                talk.send(.client, .rst) { $0.seq = 1001 }
+                return [first]
+            },
+            InACapture(testDescription: "the next attempt with its port connects", ends: 1) { talk in
+                talk.send(.client, .syn)
+                let first = message(after: talk)
+                skip(&talk)
+                repeatSyn(&talk, seq: 900_000)
+                talk.send(.server, [.syn, .ack])
+                talk.send(.client, .ack)
+                return [first]
+            },
+            InACapture(testDescription: "a segment of an open connection", ends: 0) { talk in
+                talk.open()
+                talk.send(.client, .ack, length: 5)
+                return [message(after: talk, flags: nil), message(after: talk, flags: .ack)]
+            },
+        ]
+    }
+
+    @Test(arguments: InACapture.all) func anAttemptEndsUnlessTheCaptureShowsMore(_ one: InACapture) {
+        #expect(
+            Self.capture([], one.messages).refusals.map(\.certainty) == Array(repeating: .inferred, count: one.ends))
+    }
+
+    @Test func aMessageThatTheKernelIgnoredIsNotThatOfItsEvent() {
+        func refusals(seq: UInt32) -> [ICMPRefusal] {
+            Self.capture([Self.recording()]) { talk in
+                talk.time = 1_000_000_000_000
+                talk.send(.client, .syn)
+                return [InACapture.message(after: talk, seq: seq)]
+            }
+            .refusals
+        }
+        #expect(refusals(seq: 1000).map { $0.message == nil } == [false])
+        #expect(refusals(seq: 77).map { $0.message == nil } == [true])
+    }
+
+    private static func capture(
+        _ recordings: [EventInput] = [], _ messages: (inout Conversation) -> [ICMPError]
+    ) -> Report {
+        var conversation = Conversation()
+        var summary = CaptureSummary(
+            format: CaptureFormat(container: .pcapng, byteOrder: .little, fractionalDigits: 9))
+        summary.icmpErrors = messages(&conversation)
+        var capture = CaptureInput(file: "c", summary: summary, resets: [])
+        capture.connections = CapturedConnections(ConnectionTable(conversation.segments))
+        return correlate(captures: [capture], recordings: recordings)
+    }
 }

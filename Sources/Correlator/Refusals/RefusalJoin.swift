@@ -25,14 +25,18 @@ struct RefusalJoin {
         let time: Int64
         let capture: Int
         let error: ICMPError
+        let fate: MessageFate
     }
 
     func run() -> [ICMPRefusal] {
         var captured: [FourTuple: [Captured]] = [:]
         for (index, capture) in inventory.captures.enumerated() {
             for error in capture.summary.icmpErrors {
+                let fate = MessageFate(of: error, in: capture.connections.table)
+                guard fate != .foreign else { continue }
                 let time = error.time.saturatingSubtract(inventory.alignment.shift(ofCapture: index))
-                captured[error.tuple, default: []].append(Captured(time: time, capture: index, error: error))
+                captured[error.tuple, default: []].append(
+                    Captured(time: time, capture: index, error: error, fate: fate))
             }
         }
         var refusals: [ICMPRefusal] = []
@@ -70,16 +74,22 @@ struct RefusalJoin {
         }
         // Of what no event tells, only an attempt to connect is known to end.
         for (tuple, messages) in captured {
-            let all = messages.filter { $0.error.flags?.isPlainSyn == true }.sorted { $0.time < $1.time }
+            let all = messages.filter { $0.fate != .other }.sorted { $0.time < $1.time }
             var attempt: [Captured] = []
+            func finishAttempt() {
+                // The messages before the last one cannot have ended it.
+                if attempt.last?.fate == .ended { refusals.append(refusal(tuple, attempt)) }
+                attempt = []
+            }
             for message in all {
-                if let first = attempt.first, message.time.distance(from: first.time) > Self.attempt {
-                    refusals.append(refusal(tuple, attempt))
-                    attempt = []
-                }
+                let isNext =
+                    attempt.first.map {
+                        $0.error.seq != message.error.seq || message.time.distance(from: $0.time) > Self.attempt
+                    } ?? false
+                if isNext { finishAttempt() }
                 attempt.append(message)
             }
-            if !attempt.isEmpty { refusals.append(refusal(tuple, attempt)) }
+            finishAttempt()
         }
         return refusals.sorted {
             ($0.time, $0.tuple.source.low, $0.tuple.sourcePort, $0.tuple.destination.low, $0.tuple.destinationPort)
