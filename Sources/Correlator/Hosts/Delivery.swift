@@ -3,7 +3,7 @@ extension Reset {
     public enum Delivery: String, Sendable, CaseIterable {
         /// That host's capture, which has all of that time, does not have it.
         case lost
-        /// It ended nothing there: it was lost on the way, or filtered, or ignored.
+        /// It ended no established connection there: it was lost on the way, filtered or ignored, or ended a handshake.
         case withoutEffect = "without-effect"
     }
 }
@@ -22,7 +22,8 @@ extension HostWitness.Delivery {
         case .lost(let host):
             "not received by \(host): its capture and its kernel events are complete, and have no such RST: lost on the way, or filtered"
         case .withoutEffect(let host):
-            "without effect on \(host): its kernel events are complete, and no RST ended the connection there: lost on the way, filtered or ignored"
+            // A request that is not a socket yet ends without an event.
+            "without effect on \(host), unless the handshake was not over there: its kernel events are complete, and no RST ended an established connection there: lost on the way, filtered or ignored"
         }
     }
 }

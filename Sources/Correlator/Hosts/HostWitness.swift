@@ -11,6 +11,9 @@ struct HostWitness: Sendable {
     /// By the two ends of a connection, as an observer saw them, what was seen of its RSTs. Empty unless hosts can be compared.
     private let connections: [FourTuple: [Sighting]]
 
+    /// Those with more RSTs than are kept: of them, nothing is proven.
+    private let crowded: Set<FourTuple>
+
     private struct Sighting {
         let reference: Reference
         let cluster: Int32
@@ -31,19 +34,24 @@ struct HostWitness: Sendable {
     init(_ inventory: Inventory, _ clusters: Clusters) {
         self.inventory = inventory
         guard inventory.hosts.count > 1 else {
-            (connections, self.clusters) = ([:], [])
+            (connections, crowded, self.clusters) = ([:], [], [])
             return
         }
         var found: [FourTuple: [Sighting]] = [:]
+        var crowded: Set<FourTuple> = []
         for (number, members) in clusters.members.enumerated() {
             for member in members {
                 let key = inventory.tuple(member).anyDirection
-                guard found[key]?.count ?? 0 < Self.mostSightings else { continue }
+                guard found[key]?.count ?? 0 < Self.mostSightings else {
+                    crowded.insert(key)
+                    continue
+                }
                 found[key, default: []].append(
                     Sighting(reference: member, cluster: Int32(truncatingIfNeeded: number)))
             }
         }
         connections = found
+        self.crowded = crowded
         self.clusters = clusters.members
     }
 
@@ -64,7 +72,8 @@ struct HostWitness: Sendable {
         else { return nil }
         let tuple = inventory.tuple(seen)
         let time = inventory.time(seen)
-        let seq = observed.packets.first.map { inventory.packet($0).segment.seq } ?? inventory.event(seen).seq
+        let numbers = numbers(of: observed)
+        let seq = numbers.seq
         guard let sender = owner(of: tuple, seenBy: receiver, at: time, seq: seq), sender.host != receiver else {
             return nil
         }
@@ -80,8 +89,14 @@ struct HostWitness: Sendable {
         guard let span = coverage(sender.host, sender.tuple, at: time, isTranslated: sender.tuple != tuple) else {
             return missing("its recording is not complete at that time, or left out such events")
         }
+        guard !isCrowded([tuple, sender.tuple]) else {
+            return missing("there are more RSTs of this connection than are compared")
+        }
         guard !hasUnmatched(sender.host, receiver, [tuple, sender.tuple], at: time) else {
             return missing("it sent a RST in this connection that did not arrive with its numbers")
+        }
+        guard !sentAlike(sender.host, [tuple, sender.tuple], numbers, at: time) else {
+            return missing("it sent a RST with the same number, of which this may be a copy")
         }
         guard isEnd(sender.host, of: sender.tuple, at: time) else {
             return missing("nothing in its recording shows that this connection was its own")
@@ -116,7 +131,7 @@ struct HostWitness: Sendable {
             !observed.emits.contains(where: { inventory.host($0) == receiver.host }),
             coverage(receiver.host, receiver.tuple, at: time, isTranslated: receiver.tuple != tuple.reversed) != nil,
             hasHook(ResetEvent.receiveHook, receiver.host),
-            isEnd(receiver.host, of: receiver.tuple, at: time),
+            isEnd(receiver.host, of: receiver.tuple, at: time), !isCrowded([tuple, receiver.tuple]),
             !hasStranger(receiver.host, [tuple, receiver.tuple.reversed], at: time)
         else { return nil }
         let name = inventory.name(ofHost: receiver.host)
@@ -188,7 +203,7 @@ struct HostWitness: Sendable {
                 hasHook(ResetEvent.emitHook, in: header), let span = inventory.eventCoverage.span(ofRecording: index),
                 span.isStated, span.since <= time.saturatingSubtract(Self.before),
                 span.until >= time.saturatingAdd(Self.after),
-                header.mayHold(tuple), header.scope?.asksForEnds != true || !isTranslated
+                header.holds(tuple), header.scope?.asksForEnds != true || !isTranslated
             else { continue }
             return (span.since, span.until)
         }
@@ -230,6 +245,35 @@ struct HostWitness: Sendable {
         }
     }
 
+    /// What tells a RST from others of its connection: `ack` where the receiver did not know another number.
+    private typealias Numbers = (seq: UInt32?, ack: UInt32?)
+
+    private func numbers(of observed: ObservedReset) -> Numbers {
+        if let packet = observed.packets.first { return (inventory.packet(packet).segment.seq, nil) }
+        guard let reception = observed.reception else { return (nil, nil) }
+        let event = inventory.event(reception)
+        return event.state == .synSent ? (nil, event.ack) : (event.seq, nil)
+    }
+
+    /// Whether the host sent another RST in the connection that may be the same one: the network may deliver a packet twice, and
+    /// an interface may show it twice.
+    private func sentAlike(_ host: Int, _ tuples: Set<FourTuple>, _ numbers: Numbers, at time: Int64) -> Bool {
+        tuples.flatMap { near($0, time) }.contains { sighting in
+            let reference = sighting.reference
+            guard inventory.isEvent(reference), inventory.host(reference) == host,
+                inventory.event(reference).kind != .receive, tuples.contains(inventory.tuple(reference))
+            else { return false }
+            let event = inventory.event(reference)
+            if let seq = numbers.seq, let sent = event.seq { return sent == seq }
+            if let ack = numbers.ack, let sent = event.ack { return sent == ack }
+            return true
+        }
+    }
+
+    private func isCrowded(_ tuples: Set<FourTuple>) -> Bool {
+        tuples.contains { crowded.contains($0.anyDirection) }
+    }
+
     /// Whether the host saw a RST in the connection that nobody is known to have sent: it may be this one with other numbers.
     private func hasStranger(_ host: Int, _ tuples: Set<FourTuple>, at time: Int64) -> Bool {
         tuples.flatMap { near($0, time) }.contains { sighting in
@@ -252,15 +296,38 @@ struct HostWitness: Sendable {
                 let first = inventory.time(ofMonotonic: since, recording: index),
                 let last = inventory.time(ofMonotonic: until, recording: index),
                 first <= time.saturatingSubtract(Self.before), last >= time.saturatingAdd(Self.after),
-                recording.header?.interfaces.contains(where: { $0.captured && $0.addresses.contains(address) }) == true
+                recording.header?.watchesEveryWay(to: address) == true, recording.interfaceChanges.isEmpty
             else { return false }
             let captures = inventory.captures.indices.filter { inventory.alignment.hostsOfCaptures[$0] == host }
-            return !captures.isEmpty
+            let packets = captures.reduce(0) { $0.saturatingAdd(inventory.captures[$1].summary.packets) }
+            // A file may be missing, or be another program's.
+            return !captures.isEmpty && packets == recording.footer?.captured
                 && captures.allSatisfy { place in
                     let capture = inventory.captures[place]
                     return capture.isComplete && capture.undecoded.isEmpty && capture.keepsResets
                 }
         }
+    }
+}
+
+extension RecordingHeader {
+    /// Whether every event of a RST from an address of the host would have been recorded.
+    fileprivate func holds(_ tuple: FourTuple) -> Bool {
+        guard let scope else { return true }
+        let homes = interfaces.filter { $0.addresses.contains(tuple.source) }
+        // The namespace that has the address may be another one.
+        guard !homes.isEmpty else { return scope.netns.isEmpty && scope.mayHold(tuple, netns: nil) }
+        return homes.allSatisfy { scope.mayHold(tuple, netns: $0.netns) }
+    }
+
+    /// Whether packets were captured on every interface that those for an address may come in by: any of its namespace.
+    fileprivate func watchesEveryWay(to address: IPAddress) -> Bool {
+        let homes = interfaces.filter { $0.addresses.contains(address) }
+        return !homes.isEmpty
+            && interfaces.allSatisfy { interface in
+                interface.captured || interface.name == "lo"
+                    || !homes.contains { $0.netns == interface.netns || interface.netns == nil }
+            }
     }
 }
 

@@ -11,6 +11,8 @@ private struct RecordedHost {
     let name: String
     /// Milliseconds that its clock is ahead.
     var ahead: Double = 0
+    /// How much faster it goes.
+    var drift: Double = 0
     var events: [ResetEvent] = []
     var packets: [CapturedSegment] = []
     var adjust: (inout Recording) -> Void = { _ in }
@@ -35,6 +37,16 @@ private struct RecordedHost {
         events.append(event)
     }
 
+    /// A RST that met no socket.
+    mutating func ignore(at time: Double, _ tuple: FourTuple, seq: UInt32) {
+        var event = ResetEvent(kind: .receive, hook: ResetEvent.receiveHook, monotonic: Int64(time * 1e6), tuple: tuple)
+        (event.seq, event.ack, event.flags, event.ipID, event.ttl, event.window) = (seq, 7, [.rst, .ack], 9, 64, 1)
+        (event.netns, event.reason) = (5, "NO_SOCKET")
+        event.reception = ResetEvent.Reception()
+        event.reception?.fate = .ignored
+        events.append(event)
+    }
+
     func input(from since: Double = 0, to until: Double = 100_000) -> EventInput {
         var recording = Recording()
         var header = RecordingHeader()
@@ -49,6 +61,13 @@ private struct RecordedHost {
         header.interfaces = [.init(name: "eth0", ifindex: 1, netns: 5, addresses: [address], captured: true)]
         header.since = RecordingTimes(hooks: Int64(since * 1e6), capture: Int64(since * 1e6))
         recording.header = header
+        if drift != 0 {
+            recording.clocks = stride(from: since, to: until, by: 1_000_000).map { time in
+                ClockSample(
+                    monotonic: Int64(time * 1e6),
+                    realtime: 1_000_000_000_000 + Int64((ahead + time * (1 + drift)) * 1e6), uncertainty: 0)
+            }
+        }
         recording.stacks[1] = ["tcp_send_active_reset+0x1", "tcp_disconnect+0x1", "__tcp_close+0x1"]
         recording.events = events
         var footer = RecordingFooter(
@@ -207,4 +226,82 @@ private struct RecordedHost {
     @Test func whatArrivedIsNotLost() {
         #expect(Self.report(Self.forged()).resets.allSatisfy { $0.delivery == nil })
     }
+
+    // MARK: - What looks like a third party's
+
+    /// The network may deliver one RST twice: the copy meets no socket any more.
+    @Test func whatArrivesTwiceWasSentOnce() throws {
+        for first in [30_000.5, 30_000.9] {
+            var hosts = Self.forged()
+            hosts[0].emit(at: 29_999.9, Self.tuple(50), seq: 4242)
+            hosts[1].ignore(at: first == 30_000.5 ? 30_000.9 : 29_999.95, Self.tuple(50), seq: 4242)
+            let resets = Self.report(hosts).resets.filter { $0.seq == 4242 }
+            #expect(resets.allSatisfy { $0.cause != .injected })
+        }
+    }
+
+    @Test func aCopyLaterIsNotAThirdPartys() throws {
+        var hosts = Self.forged()
+        hosts[0].emit(at: 27_500, Self.tuple(50), seq: 4242)
+        hosts[1].ignore(at: 27_501, Self.tuple(50), seq: 4242)
+        let resets = Self.report(hosts).resets.filter { $0.seq == 4242 }
+        #expect(resets.count == 2)
+        #expect(resets.allSatisfy { $0.cause != .injected })
+    }
+
+    /// Of a connection with more RSTs than are kept, nothing is proven: a RST that is not kept may be the one that is missing.
+    @Test func whatIsNotLookedAtProvesNothing() {
+        var hosts = Self.forged()
+        for number in 0..<300 {
+            hosts[0].emit(at: 25_000 + Double(number), Self.tuple(50), seq: UInt32(900_000 + number))
+            hosts[1].ignore(at: 25_000.5 + Double(number), Self.tuple(50), seq: UInt32(900_000 + number))
+        }
+        hosts[0].emit(at: 29_999.5, Self.tuple(50), seq: 4242 &- 100_000)
+        let resets = Self.report(hosts).resets
+        #expect(resets.allSatisfy { $0.cause != .injected && $0.delivery == nil })
+    }
+
+    /// Another recording of the host is lossy, and this one is of a namespace that does not have the address.
+    @Test func anotherNamespaceProvesNothing() throws {
+        let hosts = Self.forged()
+        var lossy = hosts[0].input()
+        lossy.recording.losses = [Loss(monotonic: 5, place: "ring", count: 1)]
+        var scoped = hosts[0]
+        scoped.events = []
+        var other = scoped.input()
+        other.file = "a/namespace.jsonl"
+        other.recording.header?.scope = RecordingScope(netns: [6])
+        other.recording.header?.interfaces = [
+            .init(name: "eth0", ifindex: 1, netns: 6, addresses: [IPAddress(ipv4: 0x0a00_0063)], captured: true)
+        ]
+        let report = correlate(captures: [], recordings: [lossy, other, hosts[1].input()])
+        #expect(report.resets.allSatisfy { $0.cause != .injected })
+    }
+
+    /// What came by an interface where nothing was captured, or is in a file that is not among the inputs, was not lost.
+    @Test(arguments: [Absent.nothing, .interface, .file, .interfaceMeanwhile])
+    func onlyAWholeCaptureShowsALoss(_ absent: Absent) throws {
+        var hosts = Self.forged()
+        hosts[1].events.removeAll { $0.seq == 4242 }
+        hosts[0].emit(at: 32_000, Self.tuple(50), seq: 5555)
+        hosts[1].adjust = { recording in
+            recording.footer?.captured = absent == .file ? 11 : 10
+            if absent == .interface {
+                recording.header?.interfaces.append(
+                    .init(name: "eth1", ifindex: 2, netns: 5, addresses: [], captured: false))
+            }
+            if absent == .interfaceMeanwhile {
+                recording.interfaceChanges = [InterfaceChange(monotonic: 9, status: .lost, name: "eth1")]
+            }
+        }
+        var summary = CaptureSummary(
+            format: CaptureFormat(container: .pcapng, byteOrder: .little, fractionalDigits: 9))
+        summary.packets = 10
+        let capture = CaptureInput(file: "b/capture.pcapng", summary: summary, resets: [])
+        let report = correlate(captures: [capture], recordings: hosts.map { $0.input() })
+        let reset = try #require(report.resets.first { $0.seq == 5555 })
+        #expect(reset.delivery == (absent == .nothing ? .lost : .withoutEffect))
+    }
+
+    enum Absent { case nothing, interface, file, interfaceMeanwhile }
 }
