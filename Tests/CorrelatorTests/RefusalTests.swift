@@ -81,7 +81,7 @@ import Testing
 
     @Test func aMessageOfAnotherTimeIsAnotherEnd() {
         let refusals = Self.report([Self.error(at: 60_000)], [Self.recording()]).refusals
-        #expect(refusals.map(\.certainty) == [.proven, .inferred])
+        #expect(refusals.map(\.certainty) == [.inferred, .inferred])
         #expect(refusals.map { $0.message == nil } == [true, false])
     }
 
@@ -222,5 +222,41 @@ import Testing
         var capture = CaptureInput(file: "c", summary: summary, resets: [])
         capture.connections = CapturedConnections(ConnectionTable(conversation.segments))
         return correlate(captures: [capture], recordings: recordings)
+    }
+
+    /// The kernel gives each message its error (icmp_err_convert in net/ipv4/icmp.c).
+    @Test func aMessageOfAnotherErrorDidNotEndIt() throws {
+        let report = Self.report([Self.error(at: 3, code: 3)], [Self.recording()])
+        let refusal = try #require(report.refusals.first)
+        #expect(report.refusals.count == 1 && refusal.message == nil && refusal.errno == 113)
+        let lossy = Self.report([Self.error(at: 3, code: 3)], [Self.recording(lost: 1)])
+        #expect(lossy.refusals.first { $0.errno != nil }?.certainty == .inferred)
+    }
+
+    /// No ICMP message brings the error of a RST.
+    @Test(arguments: [104, 32, 110, 103] as [UInt16])
+    func anErrorThatNoMessageBringsIsNone(errno: UInt16) {
+        var recording = Self.recording(state: .established)
+        recording.recording.failures[0].reception?.errno = errno
+        #expect(Self.report([Self.error(at: 4, flags: .ack)], [recording]).refusals.allSatisfy { $0.errno == nil })
+    }
+
+    /// A connection whose route is gone ends with the same errors, and without any message.
+    @Test func whatMayHaveBeenARouteIsNotProven() {
+        let refusals = Self.report([], [Self.recording(state: .established)]).refusals
+        #expect(refusals.map(\.certainty) == [.inferred])
+        #expect(refusals.first?.sentence.contains("no route") == true)
+        var refused = Self.recording()
+        refused.recording.failures[0].reception?.errno = 111
+        #expect(Self.report([], [refused]).refusals.map(\.certainty) == [.proven])
+    }
+
+    /// A message that quotes a number which was never sent has no effect.
+    @Test func aForgedMessageDidNotEndIt() {
+        var recording = Self.recording()
+        recording.recording.failures[0].ack = 70_000
+        #expect(Self.report([Self.error(at: 4)], [recording]).refusals.first { $0.errno != nil }?.message == nil)
+        recording.recording.failures[0].ack = 2
+        #expect(Self.report([Self.error(at: 4)], [recording]).refusals.map { $0.message != nil } == [true])
     }
 }

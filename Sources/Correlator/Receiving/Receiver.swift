@@ -31,8 +31,13 @@ extension ResetEvent.Reception {
     /// errno(3), those that TCP reports.
     static func name(ofError number: UInt16) -> String {
         switch number {
+        case 13: "EACCES"
         case 32: "EPIPE"
+        case 64: "ENONET"
         case 71: "EPROTO"
+        case 90: "EMSGSIZE"
+        case 92: "ENOPROTOOPT"
+        case 95: "EOPNOTSUPP"
         case 101: "ENETUNREACH"
         case 103: "ECONNABORTED"
         case 104: "ECONNRESET"

@@ -47,6 +47,41 @@ public struct ICMPRefusal: Sendable, Equatable {
             self.code = code
         }
 
+        /// The error that the kernel makes of it (icmp_err_convert[] in net/ipv4/icmp.c, icmpv6_err_convert() in
+        /// net/ipv6/icmp.c); nil for one of which it makes none.
+        public var errno: UInt16? { Self.errno(isVersion6: isVersion6, type: type, code: code) }
+
+        static func errno(isVersion6: Bool, type: UInt8, code: UInt8) -> UInt16? {
+            isVersion6 ? errno6(type, code) : errno4(type, code)
+        }
+
+        private static func errno4(_ type: UInt8, _ code: UInt8) -> UInt16? {
+            switch (type, code) {
+            case (3, 0), (3, 6), (3, 9), (3, 11): 101
+            case (3, 1), (3, 10), (3, 12...15), (11, _): 113
+            case (3, 2): 92
+            case (3, 3): 111
+            case (3, 4): 90
+            case (3, 5): 95
+            case (3, 7): 112
+            case (3, 8): 64
+            case (12, _): 71
+            default: nil
+            }
+        }
+
+        private static func errno6(_ type: UInt8, _ code: UInt8) -> UInt16? {
+            switch (type, code) {
+            case (1, 0): 101
+            case (1, 1), (1, 5), (1, 6): 13
+            case (1, 2), (1, 3), (3, _): 113
+            case (1, 4): 111
+            case (1, _), (4, _): 71
+            case (2, _): 90
+            default: nil
+            }
+        }
+
         /// In the words of the RFCs.
         public var meaning: String {
             isVersion6 ? Self.meaning6(type, code) : Self.meaning4(type, code)
@@ -92,6 +127,13 @@ public struct ICMPRefusal: Sendable, Equatable {
         }
     }
 
+    /// Errors of ICMP. No other segment or timer ends a connection with them, but for those of a route.
+    static let errors: Set<UInt16> = [13, 64, 71, 90, 92, 95, 101, 111, 112, 113]
+
+    /// Whether a connection ends with this error as well when its timer has run out and this host had no route for its
+    /// retransmissions (inet_sk_rebuild_header() in net/ipv4/af_inet.c).
+    static func mayBeOfRoute(_ errno: UInt16?) -> Bool { errno.map { [13, 101, 113].contains($0) } ?? false }
+
     /// The name of the error that the program gets.
     public var error: String? { errno.map(ResetEvent.Reception.name(ofError:)) }
 
@@ -110,7 +152,10 @@ public struct ICMPRefusal: Sendable, Equatable {
                 "\(message.sender)\(whose) sent ICMP \(message.meaning) (type \(message.type), code \(message.code))"
                     + (messages > 1 ? ", \(messages) times" : ""))
         } else {
-            words.append("the ICMP message was not captured")
+            words.append(
+                Self.mayBeOfRoute(errno)
+                    ? "no ICMP message with that error was captured: it may also be that this host had no route"
+                    : "the ICMP message was not captured")
         }
         return words.joined(separator: ": ")
     }

@@ -48,18 +48,26 @@ struct RefusalJoin {
                 }) == true
             else { continue }
             for event in input.recording.failures {
-                guard let errno = event.reception?.errno else { continue }
+                guard let errno = event.reception?.errno, ICMPRefusal.errors.contains(errno) else { continue }
                 let time = inventory.time(ofMonotonic: event.monotonic, recording: number) ?? event.monotonic
                 let tuple = event.tuple.reversed
                 // While the program is in connect(), its socket is locked, and only the message after the next SYN ends it.
                 let longest = event.state == .synSent ? Self.attempt : Self.longWindow
                 let age = min(event.reception?.age.map(UInt64.init(clamping:)) ?? longest, longest)
                 let first = time.saturatingSubtract(Int64(clamping: age)).saturatingSubtract(Self.window)
-                func isIts(_ one: Captured) -> Bool { one.time >= first && one.time <= time.saturatingAdd(Self.window) }
-                let messages = (captured[tuple] ?? []).filter(isIts)
+                func isIts(_ one: Captured) -> Bool {
+                    one.time >= first && one.time <= time.saturatingAdd(Self.window) && Self.quotes(one.error, event)
+                }
+                let messages = (captured[tuple] ?? []).filter {
+                    isIts($0)
+                        && ICMPRefusal.Message.errno(
+                            isVersion6: $0.error.isVersion6, type: $0.error.type, code: $0.error.code) == errno
+                }
+                // Those of other errors are about this attempt, too, and not what ended it.
                 captured[tuple]?.removeAll(where: isIts)
                 // If the event of a RST was lost, it may have been that.
-                let isSure = input.recording.isComplete || !messages.isEmpty
+                let isSure =
+                    !messages.isEmpty || input.recording.isComplete && !ICMPRefusal.mayBeOfRoute(errno)
                 var refusal = ICMPRefusal(time: time, tuple: tuple, certainty: isSure ? .proven : .inferred)
                 refusal.errno = errno
                 refusal.state = event.state
@@ -98,6 +106,13 @@ struct RefusalJoin {
                     $1.tuple.destinationPort
                 )
         }
+    }
+
+    /// Whether the kernel takes it for one about the SYN that was sent (tcp_v4_err() in net/ipv4/tcp_ipv4.c). It may have carried
+    /// data.
+    private static func quotes(_ error: ICMPError, _ event: ResetEvent) -> Bool {
+        guard event.state == .synSent, let next = event.ack else { return true }
+        return next &- error.seq &- 1 <= UInt32(UInt16.max)
     }
 
     private func refusal(_ tuple: FourTuple, _ messages: [Captured]) -> ICMPRefusal {
