@@ -119,15 +119,11 @@ public final class FileSeries: Sendable {
         }
     }
 
-    /// At the end, when the last files are complete: keeps what there is, or lets go of it.
-    public func finish(saving name: String?) {
-        let current = current
-        if let name {
-            move(upTo: current, to: "\(directory)/\(name)")
-        } else if limits.flight != nil {
-            for number in Self.numbers(in: directory) { remove(number) }
-        }
-    }
+    /// At the end, when the last files are complete: moves what there is into a directory of its own.
+    public func finish(saving name: String) { move(upTo: current, to: "\(directory)/\(name)") }
+
+    /// At the end: deletes what there is.
+    public func discard() { for number in Self.numbers(in: directory) { remove(number) } }
 
     private func move(upTo last: Int, to target: String) {
         guard mkdir(target.pathBytes, 0o700) == 0 || errno == EEXIST else {
@@ -135,7 +131,7 @@ public final class FileSeries: Sendable {
             return
         }
         var count = 0
-        for number in Self.numbers(in: directory).sorted() where number <= last {
+        for number in Self.numbers(in: directory).sorted() where number >= first && number <= last {
             for name in Self.names(number) {
                 if rename("\(directory)/\(name)".pathBytes, "\(target)/\(name)".pathBytes) == 0 {
                     count += 1

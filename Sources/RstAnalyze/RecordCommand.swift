@@ -93,7 +93,7 @@ struct RecordCommand: ParsableCommand {
             throw error
         }
         StopConditions.restoreSignals()
-        let isIncomplete = try conclude(outcome.summary)
+        let isIncomplete = try conclude(outcome)
         // The caller wants the command's own status.
         if let status = outcome.commandStatus, status != 0 { throw ExitCode(status) }
         if isIncomplete { throw ExitCode(2) }
@@ -163,11 +163,18 @@ struct RecordCommand: ParsableCommand {
     }
 
     /// Logs what was recorded; returns true if something is missing from it.
-    private func conclude(_ summary: RecordingSummary) throws -> Bool {
+    private func conclude(_ outcome: RecordingSession.Result) throws -> Bool {
+        let summary = outcome.summary
+        // Files of a series may be gone by now.
+        func what(_ count: Int, _ noun: String, _ path: String) -> String {
+            if outcome.isDiscarded { return "\(count) \(noun) recorded and deleted, since COMMAND did not fail" }
+            return rotation.isBounded
+                ? "\(count) \(noun) recorded, the latest in \(path)" : "\(count) \(noun) in \(path)"
+        }
         let dropped = summary.packetsDropped - summary.packetsDeleted
         let lost = summary.eventsLost - summary.eventsDeleted
-        log.info("\(summary.packets) packets in \(summary.capturePath), \(dropped) dropped by the kernel")
-        log.info("\(summary.events) kernel events in \(summary.eventsPath), \(lost) lost")
+        log.info("\(what(summary.packets, "packets", summary.capturePath)), \(dropped) dropped by the kernel")
+        log.info("\(what(summary.events, "kernel events", summary.eventsPath)), \(lost) lost")
         if summary.packetsDeleted + summary.eventsDeleted > 0 {
             log.warning(
                 "\(summary.packetsDeleted) packets and \(summary.eventsDeleted) events were in files that were deleted")

@@ -32,6 +32,8 @@ struct RecordingSession {
         /// The status as a shell has it; nil without a command, or if the command ended only because it was told to when a limit was
         /// reached.
         var commandStatus: Int32?
+        /// Of a flight recorder: the command succeeded, and what there was of it is deleted.
+        var isDiscarded = false
     }
 
     /// How long to continue after the command's end, since its last resets are still on their way (microseconds).
@@ -90,13 +92,18 @@ struct RecordingSession {
             }
             usleep(Self.grace)
         }
-        let summary = recorder.stop()
-        if let series = options.series {
-            let isFailed = status ?? 0 != 0 || summary.failure != nil
+        var result = Result(summary: recorder.stop(), commandStatus: status)
+        if let series = options.series, series.isFlight {
+            let isFailed = status ?? 0 != 0 || result.summary.failure != nil
             let isTriggered = trigger?.finish() ?? false
-            series.finish(saving: series.isFlight && (isFailed || isTriggered) ? SaveSignal.name() : nil)
+            if isFailed || isTriggered {
+                series.finish(saving: SaveSignal.name())
+            } else if status == 0 {
+                series.discard()
+                result.isDiscarded = true
+            }
         }
-        return Result(summary: summary, commandStatus: status)
+        return result
     }
 
     private var names: String {

@@ -23,7 +23,7 @@ struct RotationOptions: ParsableArguments {
         help: ArgumentHelp(
             """
             Flight recorder: keep only this much of the past. SIGUSR1 moves what there is into a directory in DIR; so does \
-            a COMMAND that fails.
+            a COMMAND that fails; if COMMAND succeeds, it is deleted.
             """, valueName: "time"))
     var flight: TimeLength?
 
@@ -39,6 +39,9 @@ struct RotationOptions: ParsableArguments {
 
     @Option(help: "Compress the events: zstd. Their file is then called events.jsonl.zst.")
     var compress: Compression?
+
+    /// Whether the oldest files are deleted while recording goes on.
+    var isBounded: Bool { keep != nil || totalSize != nil || flight != nil }
 
     /// Of the smallest file, bytes: a header of a host with many interfaces and rules should fit.
     private static let smallest = 64 << 10

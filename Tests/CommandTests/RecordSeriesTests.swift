@@ -89,11 +89,34 @@ struct RecordSeriesTests {
             let result = try Self.record(
                 ["-o", "rec", "--flight", "10m", "--", "sh", "-c", command, "sh", Self.connect], in: folder)
             #expect(result.output == "status \(status)\n", "\(result.errors)")
+            #expect(
+                result.errors.contains("8 packets recorded and deleted, since COMMAND did not fail") == (count == 0))
             let names = try Self.names(folder.appending(path: "rec"))
             #expect(names.count == count, "\(names)")
             for name in names {
                 #expect(try Program.run("report", "rec/\(name)", in: folder).output.contains("4 matched"))
             }
+        }
+    }
+
+    /// Whoever ends a flight recorder by hand has the latest files, of which no claim is made that they are all.
+    @Test(arguments: [[], ["--trigger", "linger-zero"]]) func aFlightRecorderThatIsEndedLeavesWhatItHas(
+        _ more: [String]
+    ) throws {
+        try Program.withFolder { folder in
+            let script = """
+                ip link set lo up; "$0" record -i lo -o rec --ready-file ready --flight 10m "$@" & pid=$!
+                until [ -e ready ]; do sleep 0.05; done; python3 -c "$CONNECT" 4 0; sleep 0.3
+                kill -INT $pid; wait $pid; echo "status $?"
+                """
+            let result = try Program.run(
+                more: ["CONNECT=\(Self.connect)", "unshare", "-n", "sh", "-c", script, Program.path] + more,
+                executable: "/usr/bin/env", in: folder)
+            #expect(result.output == "status 0\n", "\(result.errors)")
+            #expect(result.errors.contains("12 kernel events recorded, the latest in rec, 0 lost"), "\(result.errors)")
+            let names = try Self.names(folder.appending(path: "rec"))
+            #expect(names == ["capture-000001.pcapng", "events-000001.jsonl"])
+            #expect(try Program.run("report", "rec", in: folder).output.contains("4 matched"))
         }
     }
 

@@ -97,8 +97,25 @@ import Testing
             #expect(try Self.names(folder) == ["kept"])
             #expect(try Self.names(folder.appending(path: "kept")).count == 24)
             try Self.write(series, 32, at: 320)
-            series.finish(saving: nil)
+            series.finish(saving: "rest")
+            #expect(try Self.names(folder) == ["kept", "rest"])
+            try Self.write(series, 33, at: 330)
+            series.discard()
+            #expect(try Self.names(folder) == ["kept", "rest"])
+        }
+    }
+
+    /// What an earlier flight left is no part of this one.
+    @Test func anEarlierFlightIsLetGoOf() throws {
+        try Self.withSeries({ $0.flight = 100 }) { series, folder in
+            try Self.write(series, 1, at: 10)
+            let next = FileSeries(in: folder.path, series.limits)
+            #expect(next.first == 2)
+            #expect(try Self.names(folder).count == 2)
+            try Self.write(next, 2, at: 10)
+            next.finish(saving: "kept")
             #expect(try Self.names(folder) == ["kept"])
+            #expect(try Self.names(folder.appending(path: "kept")).count == 2)
         }
     }
 }
