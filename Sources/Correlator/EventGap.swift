@@ -41,13 +41,16 @@ struct EventCoverage: Sendable {
     init(_ recordings: [EventInput], _ models: [ClockModel?], _ alignment: HostAlignment) {
         hosts = zip(recordings, models).enumerated().map { index, pair in
             let (input, model) = pair
-            let shift = alignment.shift(ofRecording: index)
             let addresses = input.recording.header?.interfaces.flatMap(\.addresses) ?? []
             guard let model, var span = input.recording.hookSpan else {
                 return Host(addresses: Set(addresses), span: nil)
             }
-            span.since = model.steady(span.since).saturatingSubtract(shift)
-            span.until = model.steady(span.until).saturatingSubtract(shift)
+            func aligned(_ monotonic: Int64) -> Int64 {
+                let time = model.steady(monotonic)
+                return time.saturatingSubtract(alignment.shift(ofRecording: index, at: time))
+            }
+            span.since = aligned(span.since)
+            span.until = aligned(span.until)
             return Host(addresses: Set(addresses), span: span)
         }
     }

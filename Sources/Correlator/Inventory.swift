@@ -102,13 +102,13 @@ final class Inventory: Sendable {
     /// The time of an event, see `time(_:)`.
     @inline(__always)
     private func time(ofEvent event: ResetEvent, recording: Int) -> Int64 {
-        clocks.models[recording]?.steady(event.monotonic).saturatingSubtract(alignment.shift(ofRecording: recording))
-            ?? event.monotonic
+        time(ofMonotonic: event.monotonic, recording: recording) ?? event.monotonic
     }
 
     private func time(ofPacket index: Int, _ capture: Int) -> Int64 {
-        let time = captures[capture].resets[index].time.saturatingSubtract(alignment.shift(ofCapture: capture))
-        return clocks.packets[capture].map { time.saturatingSubtract($0.shifts[index]) } ?? time
+        let stamped = captures[capture].resets[index].time
+        let time = clocks.packets[capture].map { stamped.saturatingSubtract($0.shifts[index]) } ?? stamped
+        return time.saturatingSubtract(alignment.shift(ofCapture: capture, at: time))
     }
 
     /// When something was seen, by the steady clock, by which times are compared and ordered. A monotonic time if the
@@ -123,12 +123,14 @@ final class Inventory: Sendable {
     /// compared, by that of the first one.
     func wallTime(_ reference: Reference) -> Int64 {
         guard isEvent(reference) else {
-            return packet(reference).time.saturatingSubtract(alignment.shift(ofCapture: Int(reference.source)))
+            let time = packet(reference).time
+            return time.saturatingSubtract(alignment.shift(ofCapture: Int(reference.source), at: time))
         }
         let monotonic = event(reference).monotonic
         let recording = recordingIndex(reference)
-        return clocks.models[recording]?.realtime(monotonic).saturatingSubtract(alignment.shift(ofRecording: recording))
-            ?? monotonic
+        guard let model = clocks.models[recording] else { return monotonic }
+        return model.realtime(monotonic).saturatingSubtract(
+            alignment.shift(ofRecording: recording, at: model.steady(monotonic)))
     }
 
     /// The exact key of a packet or of an emitted segment.

@@ -15,8 +15,8 @@ struct HostAlignment: Sendable {
     let addresses: [Set<IPAddress>]
     /// By capture: the host that stamped its packets, where that is known.
     let hostsOfCaptures: [Int?]
-    /// Nanoseconds by host, to subtract from its times before they are compared with those of another one.
-    private let shifts: [Int64]
+    /// By host, to subtract from its times before they are compared with those of another one.
+    private let shifts: [ClockShift]
     /// By host: those with the same number can be compared.
     private let components: [Int]
     /// What was found.
@@ -45,7 +45,7 @@ struct HostAlignment: Sendable {
         guard count > 1 else {
             hostsOfCaptures = Array(repeating: nil, count: captures.count)
             (shifts, components, offsets, obstacles) = (
-                Array(repeating: 0, count: count), Array(repeating: 0, count: count), [], []
+                Array(repeating: ClockShift(), count: count), Array(repeating: 0, count: count), [], []
             )
             return
         }
@@ -75,7 +75,7 @@ struct HostAlignment: Sendable {
         }
         offsets = links.filter(\.isOfResets).map { link in
             ClockOffset(
-                file: names[link.later], reference: names[link.earlier], offset: link.offset, delay: link.delay,
+                file: names[link.later], reference: names[link.earlier], offset: link.shift.base, delay: link.delay,
                 segments: link.count)
         }
         let found = components
@@ -107,11 +107,17 @@ struct HostAlignment: Sendable {
     /// Whether times of two hosts can be compared.
     func areComparable(_ one: Int, _ other: Int) -> Bool { components[one] == components[other] }
 
-    func shift(ofRecording recording: Int) -> Int64 { hostsOfRecordings[recording].map { shifts[$0] } ?? 0 }
+    /// - Parameter time: by the steady clock of its host.
+    func shift(ofRecording recording: Int, at time: Int64) -> Int64 {
+        hostsOfRecordings[recording].map { shifts[$0].value(at: time) } ?? 0
+    }
 
-    func shift(ofCapture capture: Int) -> Int64 { hostsOfCaptures[capture].map { shifts[$0] } ?? 0 }
+    /// - Parameter time: by the steady clock of its host.
+    func shift(ofCapture capture: Int, at time: Int64) -> Int64 {
+        hostsOfCaptures[capture].map { shifts[$0].value(at: time) } ?? 0
+    }
 
-    var isTrivial: Bool { shifts.allSatisfy { $0 == 0 } }
+    var isTrivial: Bool { shifts.allSatisfy { $0 == ClockShift() } }
 
     // MARK: - Links
 
@@ -120,7 +126,7 @@ struct HostAlignment: Sendable {
         let earlier: Int
         let later: Int
         /// To subtract from the times of the later one.
-        let offset: Int64
+        let shift: ClockShift
         let delay: Int64?
         let count: Int
         let isOfResets: Bool
@@ -128,7 +134,7 @@ struct HostAlignment: Sendable {
         init(_ earlier: Int, _ later: Int, _ offset: ClockOffset) {
             self.earlier = earlier
             self.later = later
-            self.offset = offset.offset
+            shift = ClockShift(base: offset.offset)
             delay = offset.delay
             count = offset.segments
             isOfResets = false
@@ -136,12 +142,14 @@ struct HostAlignment: Sendable {
 
         /// - Returns: nil if too few agree.
         init?(_ earlier: Int, _ later: Int, _ samples: ClockSamples) {
-            guard let agreed = samples.agreed(within: HostAlignment.agreement), agreed.count >= HostAlignment.fewest,
-                agreed.count * 2 > samples.count
+            guard let (agreed, drift) = samples.agreed(within: HostAlignment.agreement),
+                agreed.count >= HostAlignment.fewest, agreed.count * 2 > samples.count
             else { return nil }
             self.earlier = earlier
             self.later = later
+            let offset: Int64
             (offset, delay) = agreed.offset
+            shift = ClockShift(base: offset, drift: drift.rate, origin: drift.origin)
             count = agreed.count
             isOfResets = true
         }
@@ -160,8 +168,8 @@ struct HostAlignment: Sendable {
         return nil
     }
 
-    private static func spread(_ links: [Link], from reference: Int, hosts: Int) -> ([Int64], [Int]) {
-        var shifts = [Int64](repeating: 0, count: hosts)
+    private static func spread(_ links: [Link], from reference: Int, hosts: Int) -> ([ClockShift], [Int]) {
+        var shifts = [ClockShift](repeating: ClockShift(), count: hosts)
         var components = [Int](repeating: -1, count: hosts)
         for start in [reference] + Array(0..<hosts) where components[start] < 0 {
             components[start] = start
@@ -169,51 +177,16 @@ struct HostAlignment: Sendable {
             while let host = queue.popLast() {
                 for link in links {
                     let (next, step) =
-                        link.earlier == host
-                        ? (link.later, link.offset) : (link.earlier, Int64(0).saturatingSubtract(link.offset))
+                        link.earlier == host ? (link.later, link.shift) : (link.earlier, link.shift.inverse)
                     guard link.earlier == host || link.later == host, components[next] < 0 else { continue }
                     components[next] = start
-                    shifts[next] = shifts[host].saturatingAdd(step)
+                    shifts[next] = step.followed(by: shifts[host])
                     queue.append(next)
                 }
             }
         }
-        return (shifts.map { $0.magnitude > tolerated ? $0 : 0 }, components)
-    }
-}
-
-/// By how much later one host saw what another one saw, RST by RST.
-struct ClockSamples {
-    /// Sent by the first host, sent by the second, and what does not say.
-    var there: [Int64] = []
-    var back: [Int64] = []
-    var others: [Int64] = []
-
-    var count: Int { there.count + back.count + others.count }
-
-    /// As many as possible that are not far from each other.
-    func agreed(within distance: UInt64) -> ClockSamples? {
-        let all = (there + back + others).sorted()
-        var best: Range<Int>?
-        var low = all.startIndex
-        for high in all.indices {
-            while all[high].distance(from: all[low]) > distance { low += 1 }
-            if high + 1 - low > best?.count ?? 0 { best = low..<high + 1 }
-        }
-        guard let best else { return nil }
-        let range = all[best.lowerBound]...all[best.upperBound - 1]
-        return ClockSamples(
-            there: there.filter(range.contains), back: back.filter(range.contains),
-            others: others.filter(range.contains))
-    }
-
-    /// Of the clocks, and the time on the way where that can be told (as in NTP, RFC 5905, section 8).
-    var offset: (Int64, delay: Int64?) {
-        func median(_ values: [Int64]) -> Int64? { values.isEmpty ? nil : values.sorted()[values.count / 2] }
-        guard let one = median(there), let other = median(back), one >= other else {
-            return (median(there + back + others) ?? 0, nil)
-        }
-        let twice = Int64(clamping: one.distance(from: other))
-        return (other.saturatingAdd(twice / 2), twice / 2)
+        return (
+            shifts.map { $0.base.magnitude > tolerated || $0.drift != 0 ? $0 : ClockShift() }, components
+        )
     }
 }

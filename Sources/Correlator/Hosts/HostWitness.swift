@@ -358,7 +358,9 @@ extension Inventory {
     func addresses(ofHost host: Int) -> Set<IPAddress> { alignment.addresses[host] }
 
     /// By the steady clock, as other times are; nil without a wall clock.
+    @inline(__always)
     func time(ofMonotonic monotonic: Int64, recording: Int) -> Int64? {
-        clocks.models[recording]?.steady(monotonic).saturatingSubtract(alignment.shift(ofRecording: recording))
+        guard let time = clocks.models[recording]?.steady(monotonic) else { return nil }
+        return time.saturatingSubtract(alignment.shift(ofRecording: recording, at: time))
     }
 }

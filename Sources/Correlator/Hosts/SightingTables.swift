@@ -146,7 +146,7 @@ struct SightingTables {
         for (numbers, sighting) in table {
             guard let other = sightings[host][numbers], other.tuple == sighting.tuple, other.isOne, sighting.isOne
             else { continue }
-            samples.others.append(sighting.first.saturatingSubtract(other.first))
+            samples.add(\.others, sighting.first.saturatingSubtract(other.first), at: sighting.first)
         }
         let bySeq = Self.index(table) { $0.seq }
         let byAck = Self.index(table) { $0.ack }
@@ -154,7 +154,7 @@ struct SightingTables {
             let all = (reception.isAcknowledgment ? byAck : bySeq)[reception.number] ?? []
             let same = all.filter { $0.tuple == reception.tuple }
             if same.count == 1, same[0].isOne {
-                samples.others.append(same[0].first.saturatingSubtract(reception.time))
+                samples.add(\.others, same[0].first.saturatingSubtract(reception.time), at: reception.time)
             }
         }
         return samples.count == 0 ? nil : samples.offset.0.magnitude
@@ -189,18 +189,24 @@ struct SightingTables {
             used.insert(numbers)
             let difference = there.first.saturatingSubtract(here.first)
             switch (here.isSent, there.isSent) {
-            case (true, false): samples.there.append(difference)
-            case (false, true): samples.back.append(difference)
-            default: samples.others.append(difference)
+            case (true, false): samples.add(\.there, difference, at: there.first)
+            case (false, true): samples.add(\.back, difference, at: there.first)
+            default: samples.add(\.others, difference, at: there.first)
             }
         }
-        samples.there += received(by: other, from: one, besides: used)
-        samples.back += received(by: one, from: other, besides: used).map { Int64(0).saturatingSubtract($0) }
+        for (sent, got) in received(by: other, from: one, besides: used) {
+            samples.add(\.there, got.saturatingSubtract(sent), at: got)
+        }
+        for (sent, got) in received(by: one, from: other, besides: used) {
+            samples.add(\.back, sent.saturatingSubtract(got), at: sent)
+        }
         return samples
     }
 
-    /// How long after the one host had sent them the other one received RSTs, by their clocks.
-    private func received(by host: Int, from sender: Int, besides used: Set<Numbers>) -> [Int64] {
+    /// When the one host sent RSTs, and the other one received them, by their clocks.
+    private func received(
+        by host: Int, from sender: Int, besides used: Set<Numbers>
+    ) -> [(sent: Int64, got: Int64)] {
         guard !receptions[host].isEmpty else { return [] }
         let sent = sightings[sender].filter { $0.value.isSent && !used.contains($0.key) }
         guard !sent.isEmpty else { return [] }
@@ -210,7 +216,7 @@ struct SightingTables {
             let all = (reception.isAcknowledgment ? byAck : bySeq)[reception.number] ?? []
             let possible = all.filter { $0.tuple.hasSameEnd(as: reception.tuple) }
             guard possible.count == 1, possible[0].isOne else { return nil }
-            return reception.time.saturatingSubtract(possible[0].first)
+            return (possible[0].first, reception.time)
         }
     }
 }
@@ -220,5 +226,13 @@ extension FourTuple {
     func hasSameEnd(as other: FourTuple) -> Bool {
         source == other.source && sourcePort == other.sourcePort
             || destination == other.destination && destinationPort == other.destinationPort
+    }
+}
+
+extension ClockSamples {
+    fileprivate mutating func add(
+        _ direction: WritableKeyPath<ClockSamples, [Sample]>, _ difference: Int64, at time: Int64
+    ) {
+        self[keyPath: direction].append(Sample(time: time, difference: difference))
     }
 }

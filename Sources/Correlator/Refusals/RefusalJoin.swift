@@ -34,7 +34,8 @@ struct RefusalJoin {
             for error in capture.summary.icmpErrors {
                 let fate = MessageFate(of: error, in: capture.connections.table)
                 guard fate != .foreign else { continue }
-                let time = error.time.saturatingSubtract(inventory.alignment.shift(ofCapture: index))
+                let steady = inventory.clocks.packets[index]?.steady(error.time, ofPacket: error.packet) ?? error.time
+                let time = steady.saturatingSubtract(inventory.alignment.shift(ofCapture: index, at: steady))
                 captured[error.tuple, default: []].append(
                     Captured(time: time, capture: index, error: error, fate: fate))
             }

@@ -304,4 +304,21 @@ private struct RecordedHost {
     }
 
     enum Absent { case nothing, interface, file, interfaceMeanwhile }
+
+    // MARK: - Drift
+
+    /// Clocks that nobody disciplines drift apart: 200 ppm for three hours.
+    @Test(arguments: [200.0, -80])
+    func driftMakesNoSecondEntry(partsPerMillion: Double) {
+        var hosts = Self.hosts(0, ahead: 3000)
+        hosts[1].drift = partsPerMillion * 1e-6
+        for number in 0..<200 {
+            let time = 10_000 + 54_000 * Double(number)
+            hosts[0].emit(at: time, Self.tuple(number), seq: UInt32(1_000_000 + number * 77))
+            hosts[1].receive(at: time + 1, Self.tuple(number), seq: UInt32(1_000_000 + number * 77))
+        }
+        let report = correlate(captures: [], recordings: hosts.map { $0.input(to: 11_000_000) })
+        #expect(report.resets.count == 200)
+        #expect(report.resets.allSatisfy { $0.certainty == .proven && $0.receiver != nil })
+    }
 }
