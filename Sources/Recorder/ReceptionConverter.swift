@@ -25,17 +25,30 @@ extension EndingConverter {
         if record.pointee.dead == 0 || isFailure { reception.errno = raw.error == 0 ? nil : raw.error }
         guard record.pointee.dead == 0 else { return (reception, nil) }
         let waiters = [(waits.0, raw.waiters.0), (waits.1, raw.waiters.1)].filter { $0.1.function != 0 }
-        let order: [ResetEvent.Reception.Wait] = [.call, .poll, .ioUring, .epoll]
-        reception.wait =
-            raw.in_call != 0
-            ? .call
-            : order.first { wait in waiters.contains { $0.0 == wait } } ?? (waiters.isEmpty ? .nobody : nil)
+        reception.wait = ResetEvent.Reception.Wait(of: waiters.map(\.0), isLocked: raw.in_call != 0)
         let caller = waiters.first { $0.0 == .call && $0.1.pid != 0 }?.1
         return (reception, caller.map { (Int32(bitPattern: $0.pid), String(kernelArray: $0.comm)) })
     }
 }
 
 extension ResetEvent.Reception.Wait {
+    /// How the program waits for a socket; nil if that is not known.
+    ///
+    /// - Parameters:
+    ///   - waits: of those who wait, as far as it is known.
+    ///   - isLocked: a call is under way. Over `lo` and veth, the RST that answers a segment comes before send() returns, which
+    ///     then succeeds all the same; recv() fails.
+    init?(of waits: [Self?], isLocked: Bool) {
+        let order: [Self] = [.call, .poll, .ioUring, .epoll]
+        if let known = order.first(where: { waits.contains($0) }) {
+            self = known
+        } else if waits.isEmpty, !isLocked {
+            self = .nobody
+        } else {
+            return nil
+        }
+    }
+
     /// By the function that wakes whoever waits (`wait_queue_entry.func`); nil for one that is not known.
     ///
     /// - Parameter name: `pollwake+0x0`.

@@ -80,3 +80,17 @@ extension ReceptionQueue {
         withUnsafePointer(to: record) { settle(by: $0) }
     }
 }
+
+@Suite struct WaitTests {
+    typealias Wait = ResetEvent.Reception.Wait
+
+    /// A socket is locked while send() sends what the RST answers, and send() returns its bytes all the same.
+    @Test func aLockDoesNotShowWhichCallFails() {
+        #expect(Wait(of: [], isLocked: true) == nil)
+        #expect(Wait(of: [], isLocked: false) == .nobody)
+        #expect(Wait(of: [.call], isLocked: true) == .call)
+        #expect(Wait(of: [.epoll, .poll], isLocked: false) == .poll)
+        #expect(Wait(of: [.epoll], isLocked: true) == .epoll)
+        #expect(Wait(of: [nil], isLocked: false) == nil)
+    }
+}

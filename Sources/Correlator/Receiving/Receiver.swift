@@ -112,13 +112,18 @@ extension Reset.Receiver {
 
     private var effect: String {
         guard let error else { return "no program learns of it, since \(departure)" }
-        if state == .synSent { return "\(error) from connect()" }
+        let isConnecting = state == .synSent
         switch reception.wait {
+        case .call where isConnecting: return "\(error) from connect()"
+        case .poll where isConnecting: return "\(error) for its connect(), poll() returns"
+        case .epoll where isConnecting: return "\(error) for its connect(), epoll reports it"
+        case _ where isConnecting: return "\(error) for its connect()"
         case .call: return "\(error) in the call that it waits in"
         case .poll: return "\(error) at its next \(call), poll() returns"
         case .epoll: return "\(error) at its next \(call), epoll reports it"
         case .ioUring: return "\(error) in its request of io_uring"
-        case .nobody, nil: return "\(error) at its next \(call)"
+        case .nobody: return "\(error) at its next \(call)"
+        case nil: return "\(error) in a call that is under way, or at its next \(call)"
         }
     }
 

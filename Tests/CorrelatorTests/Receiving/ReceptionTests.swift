@@ -87,11 +87,32 @@ import Testing
     @Test func inSynSentTheAcknowledgmentCounts() {
         var world = World()
         world.emit(at: 0, seq: 0)
-        world.receive(at: 0.1, seq: 0, state: .synSent) { $0.reception?.errno = 111 }
+        world.receive(at: 0.1, seq: 0, state: .synSent) {
+            $0.reception?.errno = 111
+            $0.reception?.wait = .call
+        }
         let resets = Array(world.report().resets)
         #expect(resets.count == 1)
         #expect(
             resets.first?.receiver?.sentence == "received by curl (pid 9), in SYN_SENT: ECONNREFUSED from connect()")
+    }
+
+    /// Neither a connect() that does not block nor a send() in whose course the RST comes returns the error.
+    @Test(arguments: [
+        (TCPState.synSent, nil, "ECONNREFUSED for its connect()"),
+        (.synSent, ResetEvent.Reception.Wait.epoll, "ECONNREFUSED for its connect(), epoll reports it"),
+        (.closeWait, nil, "ECONNREFUSED in a call that is under way, or at its next write"),
+    ])
+    func whichCallFailsIsOnlySaidIfItIsKnown(
+        _ state: TCPState, _ wait: ResetEvent.Reception.Wait?, _ effect: String
+    ) throws {
+        var world = World()
+        world.receive(at: 0, state: state) {
+            $0.reception?.errno = 111
+            $0.reception?.wait = wait
+        }
+        let sentence = try #require(world.report().resets.first?.receiver?.sentence)
+        #expect(sentence.contains(": \(effect)") && !sentence.contains("from connect()"))
     }
 
     @Test func twoRecordersOfOneHostTellOfOneReception() {
