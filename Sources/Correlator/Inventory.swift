@@ -226,7 +226,7 @@ final class Inventory: Sendable {
     }
 
     /// The boot ID of the host on which an event was recorded; nil if the recording does not say.
-    func boot(_ event: Reference) -> String? { recordings[recordingIndex(event)].recording.header?.bootID }
+    func boot(_ event: Reference) -> String? { recordings[recordingIndex(event)].recording.header?.knownBootID }
 
     /// The kernel path of an event, or what of it the recording names; nil if it has none.
     func path(_ reference: Reference) -> KernelPath? {
@@ -242,4 +242,9 @@ final class Inventory: Sendable {
 
     /// Whether the event shows a RST that only passes through.
     func isForwarded(_ reference: Reference) -> Bool { path(reference)?.origin == .forwarded }
+}
+
+extension RecordingHeader {
+    /// Nil if the recorder could not read it: then it is that of no other recording.
+    var knownBootID: String? { bootID.isEmpty ? nil : bootID }
 }

@@ -259,4 +259,17 @@ import Testing
         recording.recording.failures[0].ack = 2
         #expect(Self.report([Self.error(at: 4)], [recording]).refusals.map { $0.message != nil } == [true])
     }
+
+    /// Two recorders of one host, or the same file twice.
+    @Test func twoRecordersOfOneHostTellOfOneEnd() {
+        func recording(_ file: String, boot: String) -> EventInput {
+            var input = Self.recording()
+            input.file = file
+            input.recording.header?.bootID = boot
+            return input
+        }
+        #expect(Self.report([], [recording("a", boot: "1"), recording("b", boot: "1")]).refusals.count == 1)
+        #expect(Self.report([], [recording("a", boot: "1"), recording("b", boot: "2")]).refusals.count == 2)
+        #expect(Self.report([], [recording("a", boot: ""), recording("b", boot: "")]).refusals.count == 2)
+    }
 }

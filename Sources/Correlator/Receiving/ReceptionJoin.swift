@@ -103,7 +103,8 @@ struct ReceptionJoin {
             let near = possible.filter { member, other in
                 inventory.tuple(member) != inventory.tuple(reference)
                     && inventory.tuple(member).hasSameEnd(as: inventory.tuple(reference))
-                    && (inventory.boot(member) != inventory.boot(reference) || inventory.time(member) <= time)
+                    && (inventory.boot(member) == nil || inventory.boot(member) != inventory.boot(reference)
+                        || inventory.time(member) <= time)
                     && inventory.time(member).distance(from: time) <= Window.sightings
                     && !taken.contains(Taken(cluster: other, source: reference.source))
                     && !hasReception(of: reference.source, in: clusters.members[other])

@@ -41,7 +41,9 @@ struct RefusalJoin {
             }
         }
         var refusals: [ICMPRefusal] = []
-        for (number, input) in inventory.recordings.enumerated() {
+        var told = ToldEnds()
+        for number in mostCompleteFirst {
+            let input = inventory.recordings[number]
             // Without this hook, a RST ends connections in the same way.
             guard !input.recording.failures.isEmpty,
                 input.recording.header?.hooks.contains(where: {
@@ -49,7 +51,9 @@ struct RefusalJoin {
                 }) == true
             else { continue }
             for event in input.recording.failures {
-                guard let errno = event.reception?.errno, ICMPRefusal.errors.contains(errno) else { continue }
+                guard let errno = event.reception?.errno, ICMPRefusal.errors.contains(errno),
+                    told.isNew(event, input.recording.header?.knownBootID, recording: number)
+                else { continue }
                 let time = inventory.time(ofMonotonic: event.monotonic, recording: number) ?? event.monotonic
                 let tuple = event.tuple.reversed
                 // While the program is in connect(), its socket is locked, and only the message after the next SYN ends it.
@@ -106,6 +110,41 @@ struct RefusalJoin {
                     $1.time, $1.tuple.source.low, $1.tuple.sourcePort, $1.tuple.destination.low,
                     $1.tuple.destinationPort
                 )
+        }
+    }
+
+    private var mostCompleteFirst: [Int] {
+        let all = inventory.recordings.indices
+        return all.filter { inventory.recordings[$0].recording.isComplete }
+            + all.filter { !inventory.recordings[$0].recording.isComplete }
+    }
+
+    /// What recorders told of: two of one host tell the same.
+    private struct ToldEnds {
+        private struct Key: Hashable {
+            let boot: String
+            let tuple: FourTuple
+        }
+
+        private var ends: [Key: [(recording: Int, event: ResetEvent)]] = [:]
+
+        /// All programs at a hook run one after the other.
+        private static let oneHook: UInt64 = 1_000_000
+        /// Of one tuple, how many are compared.
+        private static let compared = 64
+
+        mutating func isNew(_ event: ResetEvent, _ boot: String?, recording: Int) -> Bool {
+            guard let boot else { return true }
+            let key = Key(boot: boot, tuple: event.tuple)
+            let isTold =
+                ends[key]?.suffix(Self.compared).contains { other in
+                    other.recording != recording && other.event.netns == event.netns
+                        && other.event.state == event.state
+                        && other.event.reception?.errno == event.reception?.errno
+                        && other.event.monotonic.distance(from: event.monotonic) <= Self.oneHook
+                } ?? false
+            if !isTold { ends[key, default: []].append((recording, event)) }
+            return !isTold
         }
     }
 

@@ -124,6 +124,15 @@ private struct RecordedHost {
         }
     }
 
+    /// A recorder that cannot read the boot ID: the clocks are two all the same, and one may be a little late.
+    @Test func hostsWithoutBootIDsAreTwo() {
+        var hosts = Self.hosts(5, ahead: -20)
+        for place in hosts.indices { hosts[place].adjust = { $0.header?.bootID = "" } }
+        let report = Self.report(hosts)
+        #expect(report.resets.count == 5)
+        #expect(report.resets.allSatisfy { $0.receiver != nil })
+    }
+
     @Test func fewRSTsSayNothingOfClocks() {
         let report = Self.report(Self.hosts(2, ahead: 3000))
         #expect(report.resets.count == 4)
