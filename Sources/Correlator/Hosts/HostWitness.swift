@@ -86,16 +86,18 @@ struct HostWitness: Sendable {
         guard inventory.alignment.areComparable(sender.host, receiver) else {
             return missing("its clock cannot be compared with that of \(inventory.name(ofHost: receiver))")
         }
-        guard let span = coverage(sender.host, sender.tuple, at: time, isTranslated: sender.tuple != tuple) else {
+        let tuples = names(of: [tuple, sender.tuple], at: sender.host, time)
+        let isTranslated = tuples.contains { $0 != tuple && $0 != tuple.reversed }
+        guard let span = coverage(sender.host, sender.tuple, at: time, isTranslated: isTranslated) else {
             return missing("its recording is not complete at that time, or left out such events")
         }
-        guard !isCrowded([tuple, sender.tuple]) else {
+        guard !isCrowded(tuples) else {
             return missing("there are more RSTs of this connection than are compared")
         }
-        guard !hasUnmatched(sender.host, receiver, [tuple, sender.tuple], at: time) else {
+        guard !hasUnmatched(sender.host, receiver, tuples, at: time) else {
             return missing("it sent a RST in this connection that did not arrive with its numbers")
         }
-        guard !sentAlike(sender.host, [tuple, sender.tuple], numbers, at: time) else {
+        guard !sentAlike(sender.host, tuples, numbers, at: time) else {
             return missing("it sent a RST with the same number, of which this may be a copy")
         }
         guard isEnd(sender.host, of: sender.tuple, at: time) else {
@@ -234,6 +236,18 @@ struct HostWitness: Sendable {
         }
     }
 
+    /// A connection, and what a host calls it as other RSTs of it show: either end may have been translated on the way.
+    private func names(of tuples: Set<FourTuple>, at host: Int, _ time: Int64) -> Set<FourTuple> {
+        var names = tuples
+        for sighting in tuples.flatMap({ near($0, time) }) {
+            for member in clusters[Int(sighting.cluster)] where inventory.host(member) == host {
+                names.insert(inventory.tuple(member))
+                names.insert(inventory.tuple(member).reversed)
+            }
+        }
+        return names
+    }
+
     /// Whether the host sent a RST in the connection of which the other one has nothing.
     private func hasUnmatched(_ host: Int, _ other: Int, _ tuples: Set<FourTuple>, at time: Int64) -> Bool {
         tuples.flatMap { near($0, time) }.contains { sighting in
@@ -307,60 +321,5 @@ struct HostWitness: Sendable {
                     return capture.isComplete && capture.undecoded.isEmpty && capture.keepsResets
                 }
         }
-    }
-}
-
-extension RecordingHeader {
-    /// Whether every event of a RST from an address of the host would have been recorded.
-    fileprivate func holds(_ tuple: FourTuple) -> Bool {
-        guard let scope else { return true }
-        let homes = interfaces.filter { $0.addresses.contains(tuple.source) }
-        // The namespace that has the address may be another one.
-        guard !homes.isEmpty else { return scope.netns.isEmpty && scope.mayHold(tuple, netns: nil) }
-        return homes.allSatisfy { scope.mayHold(tuple, netns: $0.netns) }
-    }
-
-    /// Whether packets were captured on every interface that those for an address may come in by: any of its namespace.
-    fileprivate func watchesEveryWay(to address: IPAddress) -> Bool {
-        let homes = interfaces.filter { $0.addresses.contains(address) }
-        return !homes.isEmpty
-            && interfaces.allSatisfy { interface in
-                interface.captured || interface.name == "lo"
-                    || !homes.contains { $0.netns == interface.netns || interface.netns == nil }
-            }
-    }
-}
-
-extension FourTuple {
-    /// The same for both directions of a connection.
-    fileprivate var anyDirection: FourTuple {
-        (source.high, source.low, sourcePort) <= (destination.high, destination.low, destinationPort) ? self : reversed
-    }
-}
-
-extension Inventory {
-    /// By host, its recordings.
-    var hosts: [[Int]] { alignment.hosts }
-
-    /// The host that saw it; nil if that is not known.
-    func host(_ reference: Reference) -> Int? {
-        isEvent(reference)
-            ? alignment.hostsOfRecordings[recordingIndex(reference)]
-            : alignment.hostsOfCaptures[Int(reference.source)]
-    }
-
-    /// As its header calls it, or its file.
-    func name(ofHost host: Int) -> String {
-        let named = hosts[host].compactMap { recordings[$0].recording.header?.host }.first { !$0.isEmpty }
-        return named ?? hosts[host].first.map { recordings[$0].file } ?? "the other host"
-    }
-
-    func addresses(ofHost host: Int) -> Set<IPAddress> { alignment.addresses[host] }
-
-    /// By the steady clock, as other times are; nil without a wall clock.
-    @inline(__always)
-    func time(ofMonotonic monotonic: Int64, recording: Int) -> Int64? {
-        guard let time = clocks.models[recording]?.steady(monotonic) else { return nil }
-        return time.saturatingSubtract(alignment.shift(ofRecording: recording, at: time))
     }
 }

@@ -258,6 +258,26 @@ private struct RecordedHost {
         #expect(resets.allSatisfy { $0.cause != .injected })
     }
 
+    /// The sender knows the receiver by another address, and sent two RSTs of which nobody knows which one arrived.
+    @Test(arguments: [1, 2]) func whatWasSentToAnotherAddressIsNotAThirdPartys(copies: Int) throws {
+        let translated = IPAddress(ipv4: 0xc000_0201)
+        func hosts() -> [RecordedHost] {
+            var hosts = Self.hosts(5, ahead: 3000, translated: translated)
+            hosts[1].receive(at: 30_000, Self.tuple(50), seq: 4242)
+            hosts[1].emit(at: 31_000, Self.tuple(50, from: Self.other, to: Self.one), seq: 777)
+            hosts[0].receive(at: 31_001, Self.tuple(50, from: translated, to: Self.one), seq: 777)
+            return hosts
+        }
+        #expect(try Self.verdict(hosts()).cause == .injected)
+        var sent = hosts()
+        for copy in 0..<copies {
+            // One that arrives late is not matched either.
+            let time = copies == 1 ? 28_000.0 : 29_999 - Double(copy)
+            sent[0].emit(at: time, Self.tuple(50, to: translated), seq: 4242)
+        }
+        #expect(Self.report(sent).resets.allSatisfy { $0.cause != .injected })
+    }
+
     /// Of a connection with more RSTs than are kept, nothing is proven: a RST that is not kept may be the one that is missing.
     @Test func whatIsNotLookedAtProvesNothing() {
         var hosts = Self.forged()
