@@ -133,9 +133,10 @@ struct HostWitness: Sendable {
             !observed.emits.contains(where: { inventory.host($0) == receiver.host }),
             coverage(receiver.host, receiver.tuple, at: time, isTranslated: receiver.tuple != tuple.reversed) != nil,
             hasHook(ResetEvent.receiveHook, receiver.host),
-            isEnd(receiver.host, of: receiver.tuple, at: time), !isCrowded([tuple, receiver.tuple]),
-            !hasStranger(receiver.host, [tuple, receiver.tuple.reversed], at: time)
+            isEnd(receiver.host, of: receiver.tuple, at: time)
         else { return nil }
+        let tuples = names(of: [tuple, receiver.tuple.reversed], at: receiver.host, time)
+        guard !isCrowded(tuples), !hasStranger(receiver.host, tuples, at: time) else { return nil }
         let name = inventory.name(ofHost: receiver.host)
         return captured(receiver.host, receiver.tuple.source, at: time)
             ? .lost(name) : .withoutEffect(name)

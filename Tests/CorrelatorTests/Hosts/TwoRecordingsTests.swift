@@ -278,6 +278,23 @@ private struct RecordedHost {
         #expect(Self.report(sent).resets.allSatisfy { $0.cause != .injected })
     }
 
+    /// The second host hands connections to another port (REDIRECT), and the first one sends two equal RSTs, of which nobody knows
+    /// which one the second host accepted.
+    @Test func aRedirectedCopyIsNotAThirdPartys() throws {
+        var hosts = Self.hosts(5, ahead: 3000)
+        let sent = FourTuple(source: Self.one, sourcePort: 50_000, destination: Self.other, destinationPort: 80)
+        let redirected = FourTuple(source: Self.one, sourcePort: 50_000, destination: Self.other, destinationPort: 8080)
+        for (number, seq) in [UInt32(500), 900, 900].enumerated() {
+            hosts[0].emit(at: 30_000 + 50 * Double(number), sent, seq: seq)
+            hosts[0].events[hosts[0].events.count - 1].ipID = UInt16(100 + number)
+        }
+        hosts[1].receive(at: 30_001, redirected, seq: 500)
+        hosts[1].receive(at: 30_101, redirected, seq: 900)
+        let report = Self.report(hosts)
+        #expect(report.resets.filter { $0.receiver != nil }.count == 7)
+        #expect(report.resets.allSatisfy { $0.cause != .injected && $0.delivery == nil })
+    }
+
     /// Of a connection with more RSTs than are kept, nothing is proven: a RST that is not kept may be the one that is missing.
     @Test func whatIsNotLookedAtProvesNothing() {
         var hosts = Self.forged()
