@@ -235,13 +235,13 @@ final class CaptureLoop {
 
     private func lookAfterFile() throws(RecorderError) {
         guard let message = watch.look() else { return }
-        guard watch.isDeleted else { return bulletin.tell(message) }
-        try file.makeAnew()
+        guard watch.isGone else { return bulletin.tell(message) }
+        try file.beginAgain()
         bulletin.tell("\(message), with \(packets) packets: recording goes on in a new file")
         packetsDeleted += packets
         let now = clockNanoseconds(CLOCK_MONOTONIC)
         for interface in interfaces where interface.source != nil {
-            bulletin.note(interface.change(.lost, at: begun, detail: "\(file.name) was deleted"))
+            bulletin.note(interface.change(.lost, at: begun, detail: message))
             bulletin.note(interface.change(.attached, at: now))
         }
         try beginFile(now)

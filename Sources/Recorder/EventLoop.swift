@@ -297,12 +297,12 @@ final class EventLoop {
         for change in bulletin.take() { converter.append(interface: change) }
     }
 
-    /// A file that was deleted is begun anew: what was in it is lost.
+    /// A file that was deleted or truncated is begun anew: what was in it is lost.
     private func lookAfterFile() throws(RecorderError) {
         guard let message = watch.look() else { return }
-        guard watch.isDeleted else { return bulletin.tell(message) }
+        guard watch.isGone else { return bulletin.tell(message) }
         let count = converter.events - before.events
-        try file.makeAnew()
+        try file.beginAgain()
         bulletin.tell("\(message), with \(count) events: recording goes on in a new file")
         let now = clockNanoseconds(CLOCK_MONOTONIC)
         written = converter.events

@@ -1,6 +1,6 @@
 import Glibc
 
-/// Notices that a file that is being written was deleted or moved.
+/// Notices that a file that is being written was deleted, truncated or moved.
 struct FileWatch {
     private let file: OutputFile
     private var last = OutputFile.Fate.inPlace
@@ -21,7 +21,8 @@ struct FileWatch {
     /// The file that is watched is another one.
     mutating func startAgain() { last = .inPlace }
 
-    var isDeleted: Bool { last == .deleted }
+    /// What was in it is lost.
+    var isGone: Bool { last == .deleted || last == .truncated }
 
     /// Where the file is by now.
     var path: String {
@@ -35,6 +36,7 @@ struct FileWatch {
         switch fate {
         case .inPlace: return nil
         case .deleted: return "\(file.name) was deleted"
+        case .truncated: return "\(file.name) was truncated"
         case .moved(let path): return fate == last ? nil : "\(file.name) was moved: it is \(path) by now"
         }
     }

@@ -40,6 +40,8 @@ final class OutputFile {
         case moved(to: String)
         /// Nobody can open it any more.
         case deleted
+        /// It is shorter than what was written to it.
+        case truncated
     }
 
     /// O_PATH of open(2), the same on all architectures that the programs are made for.
@@ -155,6 +157,7 @@ final class OutputFile {
         var own = stat()
         guard fstat(descriptor, &own) == 0 else { return .inPlace }
         guard own.st_nlink > 0 else { return .deleted }
+        guard Int(own.st_size) >= size else { return .truncated }
         var there = stat()
         let isThere = lstat(place.path.pathBytes, &there) == 0
         if isThere, there.st_dev == own.st_dev, there.st_ino == own.st_ino { return .inPlace }
@@ -179,6 +182,14 @@ final class OutputFile {
         let new = try Self.create(place.name, in: place)
         close(descriptor)
         descriptor = new
+        size = 0
+        compressor?.startAgain()
+    }
+
+    /// Begins a file anew whose content is gone.
+    func beginAgain() throws(RecorderError) {
+        guard fate() != .deleted else { return try makeAnew() }
+        guard ftruncate(descriptor, 0) == 0 else { throw failure() }
         size = 0
         compressor?.startAgain()
     }
@@ -263,8 +274,10 @@ final class OutputFile {
         if fstat(place.directory, &status) == 0, status.st_nlink == 0 {
             throw RecorderError.cannotWrite(path: place.path, reason: "its directory was deleted")
         }
+        // Without O_APPEND, what follows a truncation would come after a hole, and hide it.
         let file = openat(
-            place.directory, name.pathBytes, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600 as mode_t)
+            place.directory, name.pathBytes, O_WRONLY | O_APPEND | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+            0o600 as mode_t)
         guard file >= 0 else {
             throw RecorderError.cannotWrite(path: place.path, reason: RecorderError.systemReason)
         }

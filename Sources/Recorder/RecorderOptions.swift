@@ -89,7 +89,7 @@ public struct RecordingSummary: Sendable, Equatable {
     /// Dropped by the kernel or the device before libpcap saw them.
     public var packetsDropped = 0
     public var eventsLost = 0
-    /// Of those that were dropped and lost: the packets and events that were in files that somebody deleted.
+    /// Of those that were dropped and lost: the packets and events that were in files that somebody deleted or truncated.
     public var packetsDeleted = 0
     public var eventsDeleted = 0
     /// Where the files are by now.

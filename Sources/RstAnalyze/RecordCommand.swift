@@ -24,7 +24,8 @@ struct RecordCommand: ParsableCommand {
             later with SIGKILL; when it ends for another reason, with SIGTERM.
 
             Files and directories are made for the owner alone. Symbolic links, pipes and devices in their place are \
-            refused. If a file is deleted meanwhile, recording goes on in a new one, and what was in it counts as lost.
+            refused. If a file is deleted or truncated meanwhile, recording goes on in a new one, and what was in it counts as \
+            lost.
 
             Once everything is open and COMMAND runs, the recorder gives up the privileges that it no longer needs, for good \
             (docs/security.md); COMMAND keeps those of the caller.
@@ -177,7 +178,10 @@ struct RecordCommand: ParsableCommand {
         log.info("\(what(summary.events, "kernel events", summary.eventsPath)), \(lost) lost")
         if summary.packetsDeleted + summary.eventsDeleted > 0 {
             log.warning(
-                "\(summary.packetsDeleted) packets and \(summary.eventsDeleted) events were in files that were deleted")
+                """
+                \(summary.packetsDeleted) packets and \(summary.eventsDeleted) events were in files that were deleted or \
+                truncated
+                """)
         }
         try RecordingSession.tellLosses(of: summary)
         return summary.packetsDropped > 0 || summary.eventsLost > 0 || !summary.interfacesMissing.isEmpty

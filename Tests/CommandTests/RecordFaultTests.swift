@@ -43,6 +43,39 @@ struct RecordFaultTests {
         }
     }
 
+    @Test(arguments: ["", " --compress zstd"]) func aTruncatedFileIsBegunAnew(options: String) throws {
+        try Program.withFolder { folder in
+            let events = options.isEmpty ? "rec/events.jsonl" : "rec/events.jsonl.zst"
+            let result = try RecorderScript.run(
+                """
+                begin rec -i lo\(options)
+                reset 3
+                sleep 1.5
+                truncate -s 100 \(events)
+                truncate -s 0 rec/capture.pcapng
+                reset 2
+                until_said rec "\(events) was truncated, with "
+                until_said rec "capture.pcapng was truncated, with "
+                reset 4
+                kill -INT $pid; finish
+                """, in: folder)
+            #expect(result.output == "status 2\n", "\(result.output)\(result.errors)")
+            let errors = try Self.text("rec.err", folder)
+            // The two are of before or after, as it happens; each is counted once.
+            let counts = errors.matches(of: /([0-9]+) packets and ([0-9]+) events were in files that were deleted or/)
+            let gone = try #require(counts.first, "\(errors)")
+            let (packets, lost) = (try #require(Int(gone.1)), try #require(Int(gone.2)))
+            #expect(6...10 ~= packets && 9...15 ~= lost, "\(errors)")
+            #expect(errors.contains("\(18 - packets) packets in rec/capture.pcapng, 0 dropped"), "\(errors)")
+            #expect(errors.contains("\(27 - lost) kernel events in \(events), 0 lost"), "\(errors)")
+            let report = try Program.run("report", "rec", "--format", "json", in: folder)
+            #expect(report.status == 2)
+            #expect(
+                report.output.contains("\"events_lost\":\(lost)")
+                    && report.output.contains("\"capture_dropped\":\(packets)"), "\(report.output)\(report.errors)")
+        }
+    }
+
     @Test func aDeletedDirectoryEndsIt() throws {
         try Program.withFolder { folder in
             let result = try RecorderScript.run("begin rec -i lo; rm -r rec; finish", in: folder)
