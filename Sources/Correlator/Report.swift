@@ -23,6 +23,8 @@ public struct Report: Sendable {
         public var total: Int
         /// The conditions in the words of whoever asked.
         public var words: [String]
+        /// Connections that ICMP errors ended: a condition leaves them all out.
+        public var refusals = 0
         public init(total: Int, words: [String]) {
             self.total = total
             self.words = words
@@ -44,8 +46,9 @@ public struct Report: Sendable {
     public mutating func keep(_ filter: ResetFilter, words: [String]) {
         guard !filter.isEmpty else { return }
         // What they would be filtered by is not all known.
-        refusals = []
         selection = Selection(total: resets.count, words: words)
+        selection?.refusals = refusals.count
+        refusals = []
         resets.keep(filter)
         groups = nil
     }

@@ -122,8 +122,8 @@ public final class FileSeries: Sendable {
     /// At the end, when the last files are complete: moves what there is into a directory of its own.
     public func finish(saving name: String) { move(upTo: current, to: "\(directory)/\(name)") }
 
-    /// At the end: deletes what there is.
-    public func discard() { for number in Self.numbers(in: directory) { remove(number) } }
+    /// At the end: deletes what there is. What an earlier recorder left stays.
+    public func discard() { for number in Self.numbers(in: directory) where number >= first { remove(number) } }
 
     private func move(upTo last: Int, to target: String) {
         guard mkdir(target.pathBytes, 0o700) == 0 || errno == EEXIST else {
@@ -157,7 +157,10 @@ public final class FileSeries: Sendable {
         for (index, pair) in pairs.enumerated() {
             let isTooMany = pairs.count - index > kept
             let isTooLarge = total > room ?? .max
-            let isTooOld = limits.flight.map { flight in ends[pair.number].map { now - $0 > flight } ?? true } ?? false
+            // What an earlier recorder left in the directory is not a part of this flight.
+            let isTooOld =
+                pair.number >= first
+                && limits.flight.map { flight in ends[pair.number].map { now - $0 > flight } ?? true } ?? false
             guard isTooMany || isTooLarge || isTooOld else { continue }
             remove(pair.number)
             total -= pair.size

@@ -199,6 +199,15 @@ import Testing
             Self.capture([], one.messages).refusals.map(\.certainty) == Array(repeating: .inferred, count: one.ends))
     }
 
+    @Test func aConditionLeavesThemOutAndSaysSo() {
+        var report = Self.report([], [Self.recording()])
+        var filter = ResetFilter()
+        filter.ports = [80...80]
+        report.keep(filter, words: ["--port 80"])
+        #expect(report.refusals.isEmpty)
+        #expect(report.selection?.refusals == 1)
+    }
+
     @Test func aMessageThatTheKernelIgnoredIsNotThatOfItsEvent() {
         func refusals(seq: UInt32) -> [ICMPRefusal] {
             Self.capture([Self.recording()]) { talk in

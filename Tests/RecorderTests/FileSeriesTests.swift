@@ -105,17 +105,21 @@ import Testing
         }
     }
 
-    /// What an earlier flight left is no part of this one.
-    @Test func anEarlierFlightIsLetGoOf() throws {
+    /// What an earlier recorder left is no part of this flight, and nobody asked to delete it.
+    @Test func whatWasThereBeforeAFlightStays() throws {
         try Self.withSeries({ $0.flight = 100 }) { series, folder in
             try Self.write(series, 1, at: 10)
             let next = FileSeries(in: folder.path, series.limits)
             #expect(next.first == 2)
-            #expect(try Self.names(folder).count == 2)
-            try Self.write(next, 2, at: 10)
+            let before = try Self.names(folder)
+            #expect(before.count == 2)
+            try Self.write(next, 2, at: 1000)
             next.finish(saving: "kept")
-            #expect(try Self.names(folder) == ["kept"])
+            #expect(try Self.names(folder) == before + ["kept"])
             #expect(try Self.names(folder.appending(path: "kept")).count == 2)
+            try Self.write(next, 3, at: 1000)
+            next.discard()
+            #expect(try Self.names(folder) == before + ["kept"])
         }
     }
 }

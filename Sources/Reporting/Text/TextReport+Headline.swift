@@ -35,6 +35,11 @@ extension TextReport {
             wrap(
                 "showing \(count.grouped) of \(selection.total.counted("reset")) (\(selection.words.joined(separator: " ").printable))",
                 indent: 0)
+            if selection.refusals > 0 {
+                wrap(
+                    "not shown: \(selection.refusals.counted("connection")) ended by ICMP errors, not by RSTs",
+                    indent: 0)
+            }
         }
         if count == 0, report.selection == nil { unfinished(report) }
         refusals(report.refusals)
