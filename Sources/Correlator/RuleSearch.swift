@@ -136,9 +136,16 @@ struct RuleSearch: Sendable {
         return until < time ? [after] : [before, after]
     }
 
-    /// Whether a change would have gone unnoticed: iptables-legacy does not, so that only a later reading shows it.
+    /// Whether other rules may have been in force for a moment.
     private static func mayHaveChanged(_ before: Reading, _ readings: [Reading], at time: Int64) -> Bool {
-        guard before.ruleset.tool.isLegacy else { return false }
+        guard before.ruleset.tool.isLegacy else {
+            // The kernel told of changes at that time: what was read afterwards may be what was left of them.
+            return readings.contains {
+                guard let since = $0.ruleset.changedSince, let until = $0.ruleset.changedUntil else { return false }
+                return since <= time && time <= until
+            }
+        }
+        // A change of iptables-legacy is not told: only a later reading shows that there was none.
         return !readings.contains {
             $0.ruleset.monotonic > time && $0.ruleset.content == before.ruleset.content
         }

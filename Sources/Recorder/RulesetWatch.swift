@@ -191,8 +191,9 @@ final class RulesetWatch: @unchecked Sendable {
         for var ruleset in rulesets {
             let content = ruleset.content ?? ""
             let isLegacy = ruleset.tool.isLegacy
-            // Said once more only of legacy tables, where it shows that nothing changed meanwhile.
-            if entry.contents[ruleset.tool] == content, !isLegacy { continue }
+            // Said once more of legacy tables, where it shows that nothing changed meanwhile, and of others where the kernel has
+            // told of changes: they were undone, and rules may have been there in between.
+            if entry.contents[ruleset.tool] == content, !isLegacy, changed == nil { continue }
             entry.contents[ruleset.tool] = content
             ruleset.changedSince = changed?.since
             ruleset.changedUntil = changed?.until

@@ -154,6 +154,16 @@ import Testing
         #expect(!Self.find([Self.ruleset(rules), unread]).isCertain)
     }
 
+    /// A rule may have come and gone before the rules were read again.
+    @Test func aChangeThatWasUndoneLeavesADoubt() {
+        let before = Self.ruleset(Self.nft([("entrance", Self.match(Self.port, "80"))]))
+        var after = before
+        (after.monotonic, after.changedSince, after.changedUntil) = (300, 90, 150)
+        let meanwhile = Self.find([before, after], at: 100)
+        #expect(meanwhile.rules.count == 1 && !meanwhile.isCertain && meanwhile.doubt != nil)
+        for time: Int64 in [80, 200, 400] { #expect(Self.find([before, after], at: time).isCertain) }
+    }
+
     @Test func legacyTablesThatChangedAreBothLookedAt() {
         let rule = "-A INPUT -p tcp -j REJECT --reject-with tcp-reset"
         let tables = ["*filter\nCOMMIT", "*filter\n\(rule)\nCOMMIT"]
