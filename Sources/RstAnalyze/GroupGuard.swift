@@ -2,10 +2,11 @@ import Glibc
 
 /// Ends a process group if this process ends without having said so: killed, or crashed.
 ///
-/// It is a shell that waits for the end of a pipe, in a process group and a session of its own, so that neither the terminal's
-/// signals nor those for COMMAND reach it.
+/// It is a shell that waits for the end of a socket, in a process group and a session of its own, so that neither the
+/// terminal's signals nor those for COMMAND reach it.
 final class GroupGuard {
-    private let pipe: Int32
+    /// A socket and no pipe: writing to it when the shell has gone must not raise SIGPIPE.
+    private let socket: Int32
     private let pid: pid_t
 
     /// What has not ended five seconds later is killed.
@@ -21,8 +22,8 @@ final class GroupGuard {
     /// Nil where there is no shell; then nobody guards the group.
     init?(_ group: pid_t) {
         var ends: [Int32] = [-1, -1]
-        guard Glibc.pipe(&ends) == 0 else { return nil }
-        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+        let type = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue)
+        guard socketpair(AF_UNIX, type, 0, &ends) == 0 else { return nil }
         defer { close(ends[0]) }
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
@@ -35,7 +36,12 @@ final class GroupGuard {
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
         defer { posix_spawnattr_destroy(&attributes) }
-        posix_spawnattr_setflags(&attributes, Int16(0x80 /* POSIX_SPAWN_SETSID */))
+        // Until it has its session, Ctrl-C reaches it as well, and would end it before it can ignore anything.
+        var blocked = sigset_t()
+        sigemptyset(&blocked)
+        for number in [SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP] { sigaddset(&blocked, number) }
+        posix_spawnattr_setsigmask(&attributes, &blocked)
+        posix_spawnattr_setflags(&attributes, Int16(0x80 /* POSIX_SPAWN_SETSID */ | POSIX_SPAWN_SETSIGMASK))
         let arguments = ["sh", "-c", Self.script, "rst-analyze-guard", "\(group)"]
         var words: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) }
         words.append(nil)
@@ -46,14 +52,14 @@ final class GroupGuard {
             return nil
         }
         pid = child
-        pipe = ends[1]
+        socket = ends[1]
     }
 
     /// The group has ended, or needs no guard any more.
     deinit {
         var newline: UInt8 = 0x0a
-        _ = write(pipe, &newline, 1)
-        close(pipe)
+        _ = send(socket, &newline, 1, Int32(MSG_NOSIGNAL))
+        close(socket)
         var status: Int32 = 0
         while waitpid(pid, &status, 0) < 0, errno == EINTR {}
     }

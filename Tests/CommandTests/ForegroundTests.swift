@@ -84,6 +84,22 @@ struct ForegroundTests {
         }
     }
 
+    /// Ctrl-C while the program starts what guards the command, which is then still in the program's own process group.
+    @Test(arguments: commands)
+    func ctrlCWhileTheCommandStarts(_ arguments: [String]) throws {
+        // As the terminal does to all of its foreground, from just after the command's start on.
+        let interrupt = "for _ in 1 2 3 4 5 6 7 8 9 10; do kill -s INT -- -$PPID; done; exec sleep 100"
+        for _ in 0..<3 {
+            try Program.withFolder { folder in
+                let session = try Session(arguments + ["--", "sh", "-c", interrupt], in: folder)
+                session.process.waitUntilExit()
+                #expect(session.process.terminationStatus == 130, "\(session.errors)")
+                let told = arguments[0] == "run" ? "0 resets" : "kernel events in"
+                #expect(session.errors.contains(told), "\(session.errors)")
+            }
+        }
+    }
+
     /// A stopped command loses the terminal, and gets it back when it continues.
     @Test func ctrlZStopsTheProgramWithItsCommand() throws {
         try Program.withFolder { folder in
