@@ -134,7 +134,7 @@ public struct InputLoader {
             expecting: captures.reduce(0) { $0 + $1.resets.count + $1.summary.icmpErrors.count })
         for capture in captures {
             for reset in capture.resets { filter.insert(reset.segment.tuple) }
-            for error in capture.summary.icmpErrors { filter.insert(error.tuple) }
+            for error in capture.summary.icmpErrors where error.mayQuoteSyn { filter.insert(error.tuple) }
         }
         guard filter.count > 0 else { return }
         for number in rereadable { captures[number].loadConnections(filter, progress) }

@@ -251,12 +251,17 @@ struct HostWitness: Sendable {
 
     /// Whether the host sent a RST in the connection of which the other one has nothing.
     private func hasUnmatched(_ host: Int, _ other: Int, _ tuples: Set<FourTuple>, at time: Int64) -> Bool {
-        tuples.flatMap { near($0, time) }.contains { sighting in
+        sent(by: host, tuples, at: time).contains { sighting in
+            !clusters[Int(sighting.cluster)].contains { inventory.host($0) == other }
+        }
+    }
+
+    /// The host's events of RSTs that it sent in the connection.
+    private func sent(by host: Int, _ tuples: Set<FourTuple>, at time: Int64) -> [Sighting] {
+        tuples.flatMap { near($0, time) }.filter { sighting in
             let reference = sighting.reference
-            guard inventory.isEvent(reference), inventory.host(reference) == host,
-                inventory.event(reference).kind != .receive, tuples.contains(inventory.tuple(reference))
-            else { return false }
-            return !clusters[Int(sighting.cluster)].contains { inventory.host($0) == other }
+            return inventory.isEvent(reference) && inventory.host(reference) == host
+                && inventory.event(reference).kind != .receive && tuples.contains(inventory.tuple(reference))
         }
     }
 
@@ -273,12 +278,8 @@ struct HostWitness: Sendable {
     /// Whether the host sent another RST in the connection that may be the same one: the network may deliver a packet twice, and
     /// an interface may show it twice.
     private func sentAlike(_ host: Int, _ tuples: Set<FourTuple>, _ numbers: Numbers, at time: Int64) -> Bool {
-        tuples.flatMap { near($0, time) }.contains { sighting in
-            let reference = sighting.reference
-            guard inventory.isEvent(reference), inventory.host(reference) == host,
-                inventory.event(reference).kind != .receive, tuples.contains(inventory.tuple(reference))
-            else { return false }
-            let event = inventory.event(reference)
+        sent(by: host, tuples, at: time).contains { sighting in
+            let event = inventory.event(sighting.reference)
             if let seq = numbers.seq, let sent = event.seq { return sent == seq }
             if let ack = numbers.ack, let sent = event.ack { return sent == ack }
             return true

@@ -49,8 +49,6 @@ public struct ICMPRefusal: Sendable, Equatable {
 
         /// The error that the kernel makes of it (icmp_err_convert[] in net/ipv4/icmp.c, icmpv6_err_convert() in
         /// net/ipv6/icmp.c); nil for one of which it makes none.
-        public var errno: UInt16? { Self.errno(isVersion6: isVersion6, type: type, code: code) }
-
         static func errno(isVersion6: Bool, type: UInt8, code: UInt8) -> UInt16? {
             isVersion6 ? errno6(type, code) : errno4(type, code)
         }
