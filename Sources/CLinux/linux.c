@@ -9,6 +9,7 @@
 #include <malloc.h>
 #include <signal.h>
 #include <sched.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
@@ -25,6 +26,20 @@ int linux_enter_network_namespace(int descriptor)
 int linux_thread(void)
 {
 	return gettid();
+}
+
+int linux_create_unnamed(const char *directory, unsigned int mode)
+{
+	return open(directory, O_TMPFILE | O_WRONLY | O_CLOEXEC, mode);
+}
+
+int linux_name(int descriptor, const char *path)
+{
+	char link[32];
+
+	/* AT_EMPTY_PATH would need CAP_DAC_READ_SEARCH: open(2), O_TMPFILE. */
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", descriptor);
+	return linkat(AT_FDCWD, link, AT_FDCWD, path, AT_SYMLINK_FOLLOW);
 }
 
 /* Their numbers are the same on all architectures; glibc has them from 2.36 on. */

@@ -118,12 +118,14 @@ struct GateOptions: ParsableArguments {
     }
 
     private func write(_ text: String, to path: String) throws {
-        let descriptor = open(path.pathBytes, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
-        guard descriptor >= 0, writeAll(text, to: descriptor) else {
-            log.error("cannot write \(path): \(String(cString: strerror(errno)))")
+        do {
+            let file = try OutputFile(path)
+            guard writeAll(text, to: file.descriptor) else { throw WriteFailure("write", path) }
+            try file.finish()
+        } catch {
+            log.error("\(error)")
             throw ExitCode(1)
         }
-        close(descriptor)
     }
 }
 

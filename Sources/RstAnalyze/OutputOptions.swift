@@ -66,15 +66,13 @@ struct OutputOptions: ParsableArguments {
     func write(_ report: Report, _ loaded: LoadedInputs, _ text: TextOptions, to standard: Int32) throws {
         // Before the output is opened: it may be wrong.
         let copy = format == .pcapng ? try AnnotatedCopy(report, loaded.captures, onlyConnections: connections) : nil
-        var descriptor = standard
+        var file: OutputFile?
         if let output {
             guard format != .sqlite else { return try writeDatabase(report, output) }
-            descriptor = open(output.pathBytes, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
-            guard descriptor >= 0 else {
-                log.error("cannot write \(output): \(String(cString: strerror(errno)))")
-                throw ExitCode(1)
-            }
-        } else if format == .pcapng, isatty(descriptor) == 1 {
+            file = try logged { () throws(WriteFailure) in try OutputFile(output) }
+        }
+        let descriptor = file?.descriptor ?? standard
+        if file == nil, format == .pcapng, isatty(descriptor) == 1 {
             log.error("a capture is not written to a terminal: name a file with -o, or redirect the output")
             throw ExitCode(1)
         }
@@ -108,7 +106,20 @@ struct OutputOptions: ParsableArguments {
         case .pcapng: try copy?.write(to: put)
         case .sqlite: break
         }
-        if output != nil { close(descriptor) }
+        if let file { try logged(file.finish) }
+        if [.csv, .ndjson, .pcapng].contains(format), !report.refusals.isEmpty {
+            log.info(
+                "not in this format: \(report.refusals.count.counted("connection")) ended by ICMP errors, not by RSTs")
+        }
+    }
+
+    private func logged<Value>(_ body: () throws(WriteFailure) -> Value) throws -> Value {
+        do {
+            return try body()
+        } catch {
+            log.error("\(error)")
+            throw ExitCode(1)
+        }
     }
 }
 

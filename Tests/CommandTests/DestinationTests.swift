@@ -110,4 +110,41 @@ import Testing
             #expect(result.status == 1 && result.errors.contains("page.html: File too large"), "\(result)")
         }
     }
+
+    /// Neither half of the new report nor nothing takes its place.
+    @Test func aReportThatDoesNotFitLeavesTheEarlierOne() throws {
+        try Self.withCopy { folder, _ in
+            let page = folder.appending(path: "page.html")
+            try "earlier".write(to: page, atomically: false, encoding: .utf8)
+            try FileManager.default.setAttributes([.posixPermissions: 0o640], ofItemAtPath: page.path)
+            let before = try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted()
+            let write = "exec \"$0\" report capture.pcapng events.jsonl --format html -o page.html"
+            let short = try Program.run(
+                more: ["-c", "ulimit -f 1; \(write)", Program.path], executable: "/bin/bash", in: folder)
+            #expect(short.status == 1, "\(short)")
+            #expect(try String(contentsOf: page, encoding: .utf8) == "earlier")
+            let whole = try Program.run(more: ["-c", write, Program.path], executable: "/bin/bash", in: folder)
+            #expect(whole.status == 0, "\(whole)")
+            #expect(try String(contentsOf: page, encoding: .utf8).hasSuffix("</html>\n"))
+            let attributes = try FileManager.default.attributesOfItem(atPath: page.path)
+            #expect(attributes[.posixPermissions] as? Int == 0o640)
+            #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted() == before)
+        }
+    }
+
+    /// Whoever else has the file, by a link, sees the new report as well.
+    @Test func aLinkedFileIsWrittenInto() throws {
+        try Self.withCopy { folder, _ in
+            for (link, make) in [("soft", "ln -s"), ("hard", "ln")] {
+                let script = """
+                    echo earlier >page.\(link) && \(make) page.\(link) link.\(link) &&
+                    exec "$0" report capture.pcapng events.jsonl --format json -o link.\(link)
+                    """
+                let result = try Program.run(more: ["-c", script, Program.path], executable: "/bin/bash", in: folder)
+                #expect(result.status == 0, "\(result)")
+                let text = try String(contentsOf: folder.appending(path: "page.\(link)"), encoding: .utf8)
+                #expect(text.hasPrefix("{\"schema\""))
+            }
+        }
+    }
 }

@@ -47,6 +47,12 @@ int linux_take_no_more(int socket);
  */
 int linux_leave_out_loopback_output(int socket, unsigned int loopback);
 
+/* A new file in a directory that has no name yet, and is gone if it never gets one. -1 with errno. */
+int linux_create_unnamed(const char *directory, unsigned int mode);
+
+/* Gives it a name that is not there yet. 0, or -1 with errno. */
+int linux_name(int descriptor, const char *path);
+
 /*
  * mallopt(3), M_MMAP_THRESHOLD and M_TRIM_THRESHOLD: blocks of at least `mapped_from` bytes go back to the system when they
  * are freed, and `kept` bytes at the end of the heap are kept for the next smaller ones.
