@@ -84,7 +84,12 @@ struct ReportCommand: ParsableCommand {
         }
         let progress = ProgressLine()
         let loader = InputLoader(memory: memory.bytes) { progress.update(done: $0, total: $1) }
-        let loaded = loader.load(files, recursively: recursive)
+        let loaded: LoadedInputs
+        do {
+            let piped = PipedInput(files)
+            defer { withExtendedLifetime(piped) {} }
+            loaded = loader.load(files, recursively: recursive)
+        }
         progress.clear()
         guard loaded.failures.isEmpty else {
             for failure in loaded.failures { log.error("\(failure)") }

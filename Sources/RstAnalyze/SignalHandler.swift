@@ -19,4 +19,22 @@ final class SignalHandler: Sendable {
     }
 
     deinit { for source in sources { source.cancel() } }
+
+    /// Ends the program by a signal, so that the parent process sees which one it was.
+    static func endProgram(by number: Int32) {
+        restore([number])
+        kill(getpid(), number)
+    }
+
+    /// From now on the signals do what they do by default, at least in this thread: one that has had such a signal blocks all
+    /// of them since, so that a signalfd gets them (`_dispatch_sigmask()` of libdispatch).
+    static func restore(_ numbers: [Int32]) {
+        var mask = sigset_t()
+        sigemptyset(&mask)
+        for number in numbers {
+            signal(number, SIG_DFL)
+            sigaddset(&mask, number)
+        }
+        pthread_sigmask(SIG_UNBLOCK, &mask, nil)
+    }
 }

@@ -42,16 +42,14 @@ final class StopConditions: @unchecked Sendable {
         instead.withLock {
             $0 = { number in
                 body()
-                // The parent process must see which signal ended the program.
-                Glibc.signal(number, SIG_DFL)
-                kill(getpid(), number)
+                SignalHandler.endProgram(by: number)
             }
         }
     }
 
     /// From now on the signals end the program by default, as before a recording.
     static func restoreSignals() {
-        for number in signals { Glibc.signal(number, SIG_DFL) }
+        SignalHandler.restore(signals)
     }
 
     /// Only the first reason counts.
