@@ -56,6 +56,13 @@ struct OutputOptions: ParsableArguments {
         }
     }
 
+    /// Throws if the format does not have what is asked for.
+    func check(_ text: TextOptions) throws {
+        if text.grouping != nil, [.csv, .ndjson, .sqlite, .pcapng].contains(format) {
+            throw ValidationError("--group-by goes with --format text, json, markdown or html.")
+        }
+    }
+
     private var chosenFields: [String] { get throws { try fields.map(parts) ?? [] } }
 
     /// Writes the report; on failure, logs why and throws the exit status.

@@ -57,6 +57,7 @@ struct ReportCommand: ParsableCommand {
 
     mutating func validate() throws {
         guard !files.isEmpty else { throw ValidationError("name a capture, an event file, or a directory with both.") }
+        try output.check(text)
         if follow, files.contains("-") || recursive {
             throw ValidationError("--follow cannot be combined with - or -R.")
         }

@@ -42,6 +42,7 @@ struct RunCommand: ParsableCommand {
     var command: [String]
 
     func validate() throws {
+        try output.check(text)
         if command.isEmpty { throw ValidationError("name the command to run after --") }
     }
 

@@ -180,7 +180,7 @@ struct WatchCommand: ParsableCommand {
         guard let summary = ending.wait() else { return }
         log.info(
             """
-            \(totals.resets) resets shown\(Self.causes(totals)); \(summary.events) kernel events, \
+            \(totals.resets.counted("reset")) shown\(Self.causes(totals)); \(summary.events) kernel events, \
             \(summary.eventsLost) lost
             """)
         try RecordingSession.tellLosses(of: summary)

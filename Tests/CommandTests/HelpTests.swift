@@ -11,6 +11,18 @@ import Testing
             return [[name]] + command.configuration.subcommands.map { [name, $0.configuration.commandName ?? ""] }
         }.filter { $0 != ["selftest-actor"] }
 
+    @Test func aMistypedCommandIsCorrected() throws {
+        let near = try Program.run("reprot", "DIR")
+        #expect(near.status == 64)
+        #expect(
+            near.errors
+                == "rst-analyze: error: \"reprot\" is not a command: did you mean report? \"rst-analyze help\" lists them all\n"
+        )
+        let far = try Program.run("capture.pcapng")
+        #expect(far.status == 64 && far.errors.contains("is not a command: \"rst-analyze help\""), "\(far.errors)")
+        #expect(try Program.run("selftest-acto").errors.contains("mean selftest-actor") == false)
+    }
+
     /// Each command's help begins with two examples, which are commands that it takes.
     @Test(arguments: commands) func helpOpensWithTwoExamples(_ command: [String]) throws {
         let help = try Program.run(more: command + ["--help"]).output

@@ -54,6 +54,10 @@ struct AnonymizeCommand: ParsableCommand {
     func run() throws {
         let directory = try CopyDirectory(output)
         do {
+            if let input = inputs.first(where: { directory.holds("\($0)/.") }) {
+                throw AnonymizationFailure(
+                    "\(input): the copy would be among the originals: name another directory with -o")
+            }
             let key = try AnonymizationKey(file: key, outside: directory)
             guard let cipher = AES128(key: key.cipherKey) else {
                 throw AnonymizationFailure("libcrypto has no AES-128")
