@@ -23,7 +23,7 @@ public struct Report: Sendable {
         public var total: Int
         /// The conditions in the words of whoever asked.
         public var words: [String]
-        /// Connections that ICMP errors ended: a condition leaves them all out.
+        /// How many connections that ICMP errors ended were left out.
         public var refusals = 0
         public init(total: Int, words: [String]) {
             self.total = total
@@ -45,11 +45,19 @@ public struct Report: Sendable {
     /// Leaves out what a filter does not want.
     public mutating func keep(_ filter: ResetFilter, words: [String]) {
         guard !filter.isEmpty else { return }
-        // What they would be filtered by is not all known.
         selection = Selection(total: resets.count, words: words)
-        selection?.refusals = refusals.count
-        refusals = []
+        let found = refusals.count
+        refusals.removeAll { !filter.accepts($0) }
+        selection?.refusals = found - refusals.count
         resets.keep(filter)
+        groups = nil
+    }
+
+    /// Leaves out what any of the filters takes; the other RSTs keep their ids.
+    public mutating func leaveOut(_ filters: [ResetFilter]) {
+        guard !filters.isEmpty else { return }
+        resets.leaveOut(filters)
+        refusals.removeAll { refusal in filters.contains { $0.accepts(refusal) } }
         groups = nil
     }
 

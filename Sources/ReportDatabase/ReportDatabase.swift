@@ -62,6 +62,7 @@ private struct Insertion {
         let facts: [(String, (any DatabaseValueConvertible)?)] = [
             ("tool", tool), ("resets", report.resets.count), ("complete", report.isComplete),
             ("of_resets", report.selection?.total),
+            ("icmp_refused_left_out", report.selection?.refusals),
             ("filter", report.selection?.words.joined(separator: " ").printable),
             ("capture_dropped", losses.captureDropped), ("events_lost", losses.eventsLost),
             ("bytes_skipped", losses.bytesSkipped), ("lines_skipped", losses.linesSkipped),

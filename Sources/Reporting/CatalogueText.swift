@@ -5,6 +5,7 @@ public enum CatalogueText {
     /// One line per cause, by category.
     public static var overview: String {
         list(Category.allCases)
+            + "\nno RST\n" + filled(ICMPRefusal.meaning, head: "  \(ICMPRefusal.word)", indent: 32)
             + "\n\"rst-analyze explain CAUSE\" says what to do about a cause, and how to read a kernel path.\n"
     }
 
@@ -26,12 +27,7 @@ public enum CatalogueText {
     public static func entry(_ cause: Cause) -> String {
         guard let rule = Catalogue.rule(for: cause) else { return "" }
         var text = "\(rule.cause.rawValue) (\(rule.category.rawValue))\n"
-        text += "\n" + filled(rule.meaning, head: "", indent: 2)
-        text += "\nWhat to do\n" + filled(rule.advice, head: "", indent: 2)
-        if !rule.checks.isEmpty {
-            text += "\nCommands to check it with\n"
-            for check in rule.checks { text += "  \(check.command)\n" + filled(check.shows, head: "", indent: 6) }
-        }
+        text += help(rule.meaning, rule.advice, rule.checks)
         if !rule.limits.isEmpty {
             text += "\nKnown limits (defaults)\n"
             for source in rule.limits {
@@ -39,8 +35,7 @@ public enum CatalogueText {
                 if let page = source.page { text += String(repeating: " ", count: 13) + page + "\n" }
             }
         }
-        text += "\nHow it is recognised\n" + filled(rule.recognition, head: "", indent: 2)
-        text += "\nBasis\n" + filled(rule.basis, head: "", indent: 2)
+        text += grounds(rule.recognition, rule.basis)
         if !rule.reasons.isEmpty {
             text += "\nReset reasons of the kernel that agree\n"
             text += filled(rule.reasons.sorted().joined(separator: ", "), head: "", indent: 2)
@@ -48,6 +43,26 @@ public enum CatalogueText {
         text += "\nHow to read a kernel path\n"
         for line in legend { text += filled(line, head: "", indent: 2) }
         return text
+    }
+
+    /// The same of connections that ICMP errors ended.
+    public static var refusal: String {
+        "\(ICMPRefusal.word) (no RST)\n" + help(ICMPRefusal.meaning, ICMPRefusal.advice, ICMPRefusal.checks)
+            + grounds(ICMPRefusal.recognition, ICMPRefusal.basis)
+    }
+
+    private static func help(_ meaning: String, _ advice: String, _ checks: [Check]) -> String {
+        var text = "\n" + filled(meaning, head: "", indent: 2)
+        text += "\nWhat to do\n" + filled(advice, head: "", indent: 2)
+        guard !checks.isEmpty else { return text }
+        text += "\nCommands to check it with\n"
+        for check in checks { text += "  \(check.command)\n" + filled(check.shows, head: "", indent: 6) }
+        return text
+    }
+
+    private static func grounds(_ recognition: String, _ basis: String) -> String {
+        "\nHow it is recognised\n" + filled(recognition, head: "", indent: 2)
+            + "\nBasis\n" + filled(basis, head: "", indent: 2)
     }
 
     /// Explains the functions that a report shows with -v, and how causes are recognised.
@@ -99,12 +114,7 @@ extension CatalogueText {
             guard !rules.isEmpty else { continue }
             text += "\n## \(category.rawValue)\n"
             for rule in rules {
-                text += "\n### \(rule.cause.rawValue)\n\n\(rule.meaning)\n\n"
-                text += "- **What to do.** \(rule.advice)\n"
-                if !rule.checks.isEmpty {
-                    let commands = rule.checks.map { "`\($0.command)` (\($0.shows))" }
-                    text += "- **Check with.** \(commands.joined(separator: "; "))\n"
-                }
+                text += markdownHelp(rule.cause.rawValue, rule.meaning, rule.advice, rule.checks)
                 if !rule.limits.isEmpty {
                     text += "- **Known limits (defaults).**\n"
                     for source in rule.limits {
@@ -112,8 +122,7 @@ extension CatalogueText {
                         text += "  - \(source.seconds) s: \(source.device), \(setting)\n"
                     }
                 }
-                text += "- **Recognised by.** \(rule.recognition)\n"
-                text += "- **Basis.** \(rule.basis)\n"
+                text += markdownGrounds(rule.recognition, rule.basis)
                 if !rule.reasons.isEmpty {
                     let reasons = rule.reasons.sorted().map { "`\($0)`" }.joined(separator: ", ")
                     text += "- **Reset reasons of the kernel that agree.** \(reasons)\n"
@@ -123,6 +132,21 @@ extension CatalogueText {
                 }
             }
         }
+        text += "\n## no RST\n"
+        text += markdownHelp(ICMPRefusal.word, ICMPRefusal.meaning, ICMPRefusal.advice, ICMPRefusal.checks)
+        return text + markdownGrounds(ICMPRefusal.recognition, ICMPRefusal.basis)
+    }
+
+    private static func markdownHelp(_ title: String, _ meaning: String, _ advice: String, _ checks: [Check]) -> String
+    {
+        var text = "\n### \(title)\n\n\(meaning)\n\n- **What to do.** \(advice)\n"
+        guard !checks.isEmpty else { return text }
+        let commands = checks.map { "`\($0.command)` (\($0.shows))" }
+        text += "- **Check with.** \(commands.joined(separator: "; "))\n"
         return text
+    }
+
+    private static func markdownGrounds(_ recognition: String, _ basis: String) -> String {
+        "- **Recognised by.** \(recognition)\n- **Basis.** \(basis)\n"
     }
 }

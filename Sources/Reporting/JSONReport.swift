@@ -155,6 +155,10 @@ public struct JSONReport: Sendable {
             json.raw(",\"of_resets\":")
             json.number(selection.total)
             json.strings(",\"filter\":[", selection.words)
+            if selection.refusals > 0 {
+                json.raw(",\"icmp_refused_left_out\":")
+                json.number(selection.refusals)
+            }
         }
         json.raw("}")
     }

@@ -33,12 +33,15 @@ struct ExplainCommand: ParsableCommand {
     enum Subject: Equatable {
         case cause(Cause)
         case category(Category)
+        case refusal
 
         init(typed: String) throws {
             if let cause = Cause(rawValue: typed) {
                 self = .cause(cause)
             } else if let category = Category(rawValue: typed) {
                 self = .category(category)
+            } else if typed == ICMPRefusal.word {
+                self = .refusal
             } else {
                 throw notACauseOrCategory(typed)
             }
@@ -48,6 +51,7 @@ struct ExplainCommand: ParsableCommand {
             switch self {
             case .cause(let cause): CatalogueText.entry(cause)
             case .category(let category): CatalogueText.overview(of: category)
+            case .refusal: CatalogueText.refusal
             }
         }
     }

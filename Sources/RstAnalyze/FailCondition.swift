@@ -1,13 +1,15 @@
 import ArgumentParser
 import Correlator
 
-/// A condition under which a command exits with status 3: there are RSTs with a certain cause.
+/// A condition under which a command exits with status 3: there are RSTs with a certain cause, or connections that ICMP errors
+/// ended.
 struct FailCondition {
     let typed: String
     private let causes: Set<Cause>
-    /// RSTs with less certainty do not count.
+    private let countsRefusals: Bool
+    /// What has less certainty does not count.
     private let least: Certainty
-    /// The number of RSTs that is tolerated.
+    /// How many are tolerated.
     private let tolerated: Int
 
     /// Reads `WHAT[@CERTAINTY][>COUNT]`; WHAT is a cause, a category, or any.
@@ -17,23 +19,37 @@ struct FailCondition {
         tolerated = counted.count == 2 ? try number(counted[1], "a count, as in \"abort-on-close>10\"") : 0
         let parts = counted[0].split(separator: "@", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
         least = parts.count == 2 ? try word(parts[1], "a certainty") : .unknown
-        causes = parts[0] == "any" ? Set(Cause.allCases) : Set(try parsedCauses(parts[0]))
+        let words = parts[0] == "any" ? nil : try CauseWords(parts[0])
+        causes = words?.causes ?? Set(Cause.allCases)
+        countsRefusals = words?.takesRefusals ?? false
     }
 
     /// Reads several, separated by commas.
     static func list(_ typed: String) throws -> [FailCondition] { try parts(typed).map(FailCondition.init) }
 
-    /// The RSTs that meet the condition; nil if there are not enough of them.
+    struct Met {
+        fileprivate(set) var resets = 0
+        fileprivate(set) var refusals = 0
+        /// The first of them.
+        fileprivate(set) var firstResets: [ResetRow] = []
+        fileprivate(set) var firstRefusals: [ICMPRefusal] = []
+    }
+
+    /// What meets the condition; nil if there is not enough of it.
     ///
-    /// - Parameter most: how many of them to return at most.
-    func met(by resets: ResetList, most: Int) -> (count: Int, first: [ResetRow])? {
-        var count = 0
-        var first: [ResetRow] = []
-        for row in resets.rows where causes.contains(row.cause) && row.certainty >= least {
-            count += 1
-            if first.count < most { first.append(row) }
+    /// - Parameter most: how many of each kind to return at most.
+    func met(by report: Report, most: Int) -> Met? {
+        var met = Met()
+        for row in report.resets.rows where causes.contains(row.cause) && row.certainty >= least {
+            met.resets += 1
+            if met.firstResets.count < most { met.firstResets.append(row) }
         }
-        return count > tolerated ? (count, first) : nil
+        if countsRefusals {
+            let counted = report.refusals.filter { $0.certainty >= least }
+            met.refusals = counted.count
+            met.firstRefusals = Array(counted.prefix(most))
+        }
+        return met.resets + met.refusals > tolerated ? met : nil
     }
 }
 

@@ -45,8 +45,10 @@ struct FilterOptions: ParsableArguments {
     @Option(
         name: .customLong("cause"),
         help: ArgumentHelp(
-            "Only RSTs with these causes or categories, as in abort-on-close,refused; \"rst-analyze explain\" lists them.",
-            valueName: "causes"), transform: CauseWords.init)
+            """
+            Only RSTs with these causes or categories, as in abort-on-close,refused; icmp-refused: connections that ICMP \
+            errors ended. "rst-analyze explain" lists them all.
+            """, valueName: "causes"), transform: CauseWords.init)
     var causes: [CauseWords] = []
 
     @Flag(name: .customLong("or-candidate"), help: "With --cause, also RSTs that have the cause as a candidate.")
@@ -138,7 +140,8 @@ struct FilterOptions: ParsableArguments {
         if let since = filter.since, let until = filter.until, since >= until {
             throw ValidationError("--since is not before --until.")
         }
-        filter.causes = Set(causes.flatMap(\.causes))
+        filter.causes = causes.reduce(into: []) { $0.formUnion($1.causes) }
+        filter.takesRefusals = causes.contains(where: \.takesRefusals)
         filter.takesCandidates = orCandidate
         filter.certainties = Set(certainties.joined())
         filter.directions = Set(directions.joined())
@@ -196,16 +199,6 @@ struct Prefixes {
             }
             return prefix
         }
-    }
-}
-
-struct CauseWords {
-    let typed: String
-    let causes: [Cause]
-
-    init(_ typed: String) throws {
-        self.typed = typed
-        causes = try parsedCauses(typed)
     }
 }
 

@@ -12,7 +12,8 @@ struct GateOptions: ParsableArguments {
         help: ArgumentHelp(
             """
             Exit with status 3 if there is a RST with this cause or category, or any RST (any); closed-port@proven counts \
-            only those that are at least that certain, "abort-on-close>10" needs more than 10. Separate several with commas.
+            only those that are at least that certain, "abort-on-close>10" needs more than 10; icmp-refused counts \
+            connections that ICMP errors ended. Separate several with commas.
             """, valueName: "what"), transform: FailCondition.list)
     var failOn: [[FailCondition]] = []
 
@@ -70,12 +71,12 @@ struct GateOptions: ParsableArguments {
     /// - Returns: true if a condition is met, or the report is not what was expected.
     func judge(_ report: Report, _ prepared: Prepared, zone: WallClock) throws -> Bool {
         var checks: [JUnitReport.Check] = []
-        var resets = report.resets
+        var counted = report
         let filters = try prepared.allowed.map {
             try $0.options.filter(span: report.resets.span, own: report.inputs.compactMap(\.netns), zone: zone)
         }
-        resets.leaveOut(filters)
-        for condition in failOn.joined() { checks.append(check(condition, resets)) }
+        counted.leaveOut(filters)
+        for condition in failOn.joined() { checks.append(check(condition, counted)) }
         if let expected = prepared.expected { checks.append(compare(report.resets, with: expected)) }
         let isAlarming = checks.contains { if case .failed = $0.result { true } else { false } }
         checks.append(
@@ -86,19 +87,23 @@ struct GateOptions: ParsableArguments {
         return isAlarming
     }
 
-    private func check(_ condition: FailCondition, _ resets: ResetList) -> JUnitReport.Check {
+    private func check(_ condition: FailCondition, _ report: Report) -> JUnitReport.Check {
         let name = "--fail-on \(condition.typed)"
-        guard let met = condition.met(by: resets, most: Self.listed) else {
+        guard let met = condition.met(by: report, most: Self.listed) else {
             return JUnitReport.Check(name: name, result: .passed)
         }
-        let lines = met.first.map { row in
-            let (from, to) = (row.tuple.source, row.tuple.destination)
-            return
-                "#\(row.id) \(from.text(port: row.tuple.sourcePort)) > \(to.text(port: row.tuple.destinationPort)), "
-                + "\(row.cause.rawValue), \(row.certainty.rawValue)"
+        func ends(_ tuple: FourTuple) -> String {
+            "\(tuple.source.text(port: tuple.sourcePort)) > \(tuple.destination.text(port: tuple.destinationPort))"
         }
-        let message = "\(name): \(met.count.counted("RST"))"
-        tell(message, lines, count: met.count)
+        let lines =
+            met.firstResets.map { "#\($0.id) \(ends($0.tuple)), \($0.cause.rawValue), \($0.certainty.rawValue)" }
+            + met.firstRefusals.map { "\(ends($0.tuple)), \(ICMPRefusal.word), \($0.certainty.rawValue)" }
+        let counts = [
+            met.resets > 0 ? met.resets.counted("RST") : nil,
+            met.refusals > 0 ? met.refusals.counted("connection") + " ended by ICMP errors" : nil,
+        ]
+        let message = "\(name): \(counts.compactMap(\.self).joined(separator: ", "))"
+        tell(message, lines, count: met.resets + met.refusals)
         return JUnitReport.Check(name: name, result: .failed(message, lines))
     }
 

@@ -47,6 +47,7 @@ struct RotationOptions: ParsableArguments {
     private static let smallest = 64 << 10
 
     func validate() throws {
+        for words in trigger { try words.checkLive("--trigger") }
         if let rotateSize, rotateSize.bytes < Self.smallest {
             throw ValidationError("--rotate-size must be at least 64K")
         }

@@ -32,19 +32,39 @@ func parts(_ typed: String) throws -> [String] {
     return parts
 }
 
-/// Parses causes, and categories (which mean all their causes), separated by commas.
-func parsedCauses(_ typed: String) throws -> [Cause] {
-    try parts(typed).flatMap { typed -> [Cause] in
-        if let cause = Cause(rawValue: typed) { return [cause] }
-        if let category = Category(rawValue: typed) {
-            return Catalogue.rules.filter { $0.category == category }.map(\.cause)
+/// Causes, and categories (which mean all their causes), separated by commas.
+struct CauseWords {
+    let typed: String
+    private(set) var causes: Set<Cause> = []
+    /// Also connections that ICMP errors ended, which are no RSTs.
+    private(set) var takesRefusals = false
+
+    init(_ typed: String) throws {
+        self.typed = typed
+        for part in try parts(typed) {
+            if let cause = Cause(rawValue: part) {
+                causes.insert(cause)
+            } else if let category = Category(rawValue: part) {
+                causes.formUnion(Catalogue.rules.filter { $0.category == category }.map(\.cause))
+            } else if part == ICMPRefusal.word {
+                takesRefusals = true
+            } else {
+                throw notACauseOrCategory(part)
+            }
         }
-        throw notACauseOrCategory(typed)
+    }
+
+    /// Throws if it names what is only found once all is recorded.
+    func checkLive(_ option: String) throws {
+        guard takesRefusals else { return }
+        throw ValidationError(
+            "\(option) \(ICMPRefusal.word): connections that ICMP errors ended are not looked for meanwhile; record, and narrow the report."
+        )
     }
 }
 
 func notACauseOrCategory(_ typed: String) -> ValidationError {
-    let known = Cause.allCases.map(\.rawValue) + Category.allCases.map(\.rawValue)
+    let known = Cause.allCases.map(\.rawValue) + Category.allCases.map(\.rawValue) + [ICMPRefusal.word]
     let hint = nearest(typed, among: known).map { "did you mean \($0)? " } ?? ""
     return ValidationError(
         "\"\(typed.printable)\" is neither a cause nor a category: \(hint)\"rst-analyze explain\" lists them all.")

@@ -112,6 +112,7 @@ import Testing
         let group = UnfinishedConnections.Group(kind: .neverAnswered, count: 1, packet: 1, tuple: tuple)
         report.unfinished = [("f", UnfinishedConnections([group], connections: 1))]
         report.selection = Report.Selection(total: 3, words: ["--cause closed-port"])
+        report.selection?.refusals = 1
         return report
     }
 

@@ -4,8 +4,13 @@ import PcapReader
 
 /// A connection, or an attempt to connect, that an ICMP error ended: no RST, and the program may see the same error.
 public struct ICMPRefusal: Sendable, Equatable {
+    /// What reports call it, beside the causes of RSTs.
+    public static let word = "icmp-refused"
+
     /// Nanoseconds since 1970-01-01 UTC.
     public var time: Int64
+    /// False if the wall clock is not known: then the time is that of the kernel's monotonic clock.
+    public var hasWallClock = true
     /// The source is the end that failed.
     public var tuple: FourTuple
     /// Proven by the kernel's event; without one, a message about a SYN is inferred to have ended the attempt.

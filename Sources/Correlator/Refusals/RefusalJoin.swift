@@ -54,7 +54,8 @@ struct RefusalJoin {
                 guard let errno = event.reception?.errno, ICMPRefusal.errors.contains(errno),
                     told.isNew(event, input.recording.header?.knownBootID, recording: number)
                 else { continue }
-                let time = inventory.time(ofMonotonic: event.monotonic, recording: number) ?? event.monotonic
+                let wallTime = inventory.time(ofMonotonic: event.monotonic, recording: number)
+                let time = wallTime ?? event.monotonic
                 let tuple = event.tuple.reversed
                 // While the program is in connect(), its socket is locked, and only the message after the next SYN ends it.
                 let longest = event.state == .synSent ? Self.attempt : Self.longWindow
@@ -74,6 +75,7 @@ struct RefusalJoin {
                 let isSure =
                     !messages.isEmpty || input.recording.isComplete && !ICMPRefusal.mayBeOfRoute(errno)
                 var refusal = ICMPRefusal(time: time, tuple: tuple, certainty: isSure ? .proven : .inferred)
+                refusal.hasWallClock = wallTime != nil
                 refusal.errno = errno
                 refusal.state = event.state
                 refusal.process = builder.receivingProcess(event)

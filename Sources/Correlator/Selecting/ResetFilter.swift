@@ -1,8 +1,8 @@
 import KernelEvents
 public import NetworkTypes
 
-/// Which RSTs are wanted. A RST has to meet every condition that is set; a list without elements sets none, and of its
-/// elements one has to fit.
+/// Which RSTs are wanted, and which connections that ICMP errors ended. They have to meet every condition that is set; a list
+/// without elements sets none, and of its elements one has to fit.
 public struct ResetFilter: Sendable, Equatable {
     /// Of either end, of the sender of the RST, of its receiver.
     public var hosts: [IPPrefix] = []
@@ -14,6 +14,8 @@ public struct ResetFilter: Sendable, Equatable {
     public var since: Int64?
     public var until: Int64?
     public var causes: Set<Cause> = []
+    /// Beside these causes, ICMP errors: without causes, no RST is wanted.
+    public var takesRefusals = false
     /// A cause counts also where it is only one of several candidates.
     public var takesCandidates = false
     public var certainties: Set<Certainty> = []
@@ -46,36 +48,50 @@ public struct ResetFilter: Sendable, Equatable {
     /// - Parameter isCandidate: a wanted cause is among its candidates, and that is enough.
     func accepts(_ row: ResetRow, isCandidate: Bool) -> Bool {
         let tuple = row.tuple
-        func isIn(_ prefixes: [IPPrefix], _ address: IPAddress) -> Bool { prefixes.contains { $0.contains(address) } }
-        if !hosts.isEmpty, !isIn(hosts, tuple.source), !isIn(hosts, tuple.destination) { return false }
-        if !sources.isEmpty, !isIn(sources, tuple.source) { return false }
-        if !destinations.isEmpty, !isIn(destinations, tuple.destination) { return false }
+        guard accepts(tuple, at: row.hasWallClock ? row.time : nil, row.certainty) else { return false }
+        if !sources.isEmpty, !Self.isIn(sources, tuple.source) { return false }
+        if !destinations.isEmpty, !Self.isIn(destinations, tuple.destination) { return false }
+        if takesRefusals || !causes.isEmpty, !isCandidate, !causes.contains(row.cause) { return false }
+        return directions.isEmpty || directions.contains(row.direction)
+    }
+
+    /// A condition on who sent the RST, or on its direction, fits none of them.
+    func accepts(_ refusal: ICMPRefusal) -> Bool {
+        sources.isEmpty && destinations.isEmpty && directions.isEmpty && (takesRefusals || causes.isEmpty)
+            && accepts(refusal.tuple, at: refusal.hasWallClock ? refusal.time : nil, refusal.certainty)
+            && accepts([refusal.process], refusal.location)
+    }
+
+    private static func isIn(_ prefixes: [IPPrefix], _ address: IPAddress) -> Bool {
+        prefixes.contains { $0.contains(address) }
+    }
+
+    /// - Parameter time: nil if it is not known.
+    private func accepts(_ tuple: FourTuple, at time: Int64?, _ certainty: Certainty) -> Bool {
+        if !hosts.isEmpty, !Self.isIn(hosts, tuple.source), !Self.isIn(hosts, tuple.destination) { return false }
         if !ports.isEmpty,
             !ports.contains(where: { $0.contains(tuple.sourcePort) || $0.contains(tuple.destinationPort) })
         {
             return false
         }
         if since != nil || until != nil {
-            guard row.hasWallClock, since.map({ row.time >= $0 }) ?? true, until.map({ row.time < $0 }) ?? true
-            else { return false }
+            guard let time, since.map({ time >= $0 }) ?? true, until.map({ time < $0 }) ?? true else { return false }
         }
-        if !causes.isEmpty, !isCandidate, !causes.contains(row.cause) { return false }
-        if !certainties.isEmpty, !certainties.contains(row.certainty) { return false }
-        return directions.isEmpty || directions.contains(row.direction)
+        return certainties.isEmpty || certainties.contains(certainty)
     }
 
     func accepts(_ attribution: Attribution) -> Bool {
-        let (process, owner, place) = (attribution.process, attribution.owner, attribution.location)
+        accepts([attribution.process, attribution.owner, attribution.receiver], attribution.location)
+    }
+
+    private func accepts(_ ends: [Reset.Process?], _ place: Reset.Location?) -> Bool {
         if !processes.isEmpty {
-            let names = [process?.comm, owner?.comm, attribution.receiver?.comm].compactMap(\.self)
-            guard names.contains(where: { name in processes.contains { $0.matches(name) } }) else { return false }
-        }
-        if !pids.isEmpty {
             guard
-                [process?.pid, owner?.pid, attribution.receiver?.pid].contains(where: { $0.map(pids.contains) ?? false }
-                )
+                ends.contains(where: { end in end?.comm.map { name in processes.contains { $0.matches(name) } } ?? false
+                })
             else { return false }
         }
+        if !pids.isEmpty, !ends.contains(where: { $0?.pid.map(pids.contains) ?? false }) { return false }
         if !containers.isEmpty {
             guard let place, containers.contains(where: place.isOfContainer) else { return false }
         }
@@ -120,7 +136,7 @@ extension ResetList {
     }
 
     /// Leaves out what any of the filters takes; the others keep their ids.
-    public mutating func leaveOut(_ filters: [ResetFilter]) {
+    mutating func leaveOut(_ filters: [ResetFilter]) {
         guard !filters.isEmpty else { return }
         let attributions = attributions
         keep { row in !filters.contains { $0.accepts(row, attributions[Int(row.attribution)]) } }
