@@ -47,26 +47,35 @@ struct LogLine: Decodable {
 /// `rst-analyze provoke …`, running.
 final class Provoker {
     let process = Process()
-    private let output = Pipe()
-    private var text = Data()
+    /// A file, not a pipe: a server that logs hundreds of resets must not wait until somebody reads them.
+    private let output: FileHandle
     private(set) var endpoint = Endpoint(IPAddress(ipv4: 0), 0)
 
     /// Returns when it listens.
     ///
     /// - Parameter prefix: a program that runs this one, and what it takes.
     init(_ role: String, _ arguments: [String], prefix: [String] = []) throws {
+        let path = FileManager.default.temporaryDirectory.appending(path: "provoke-\(UUID().uuidString)").path
+        let descriptor = open(path, O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0o600)
+        try #require(descriptor >= 0)
+        unlink(path)
+        output = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
         let words = prefix + [program, "provoke", role] + arguments
         process.executableURL = URL(filePath: words[0])
         process.arguments = Array(words.dropFirst())
         process.standardOutput = output
         try process.run()
-        while !text.contains(UInt8(ascii: "\n")) {
-            let more = output.fileHandleForReading.availableData
-            if more.isEmpty { break }
-            text += more
-        }
-        let first = try #require(try LogLine.lines(String(decoding: text, as: UTF8.self)).first)
+        while process.isRunning, try !text.contains("\n") { usleep(1_000) }
+        let first = try #require(try LogLine.lines(String(text.prefix { $0 != "\n" })).first)
         if let listen = first.listen { endpoint = try #require(Endpoint(text: listen)) }
+    }
+
+    /// What it has written so far.
+    private var text: String {
+        get throws {
+            try output.seek(toOffset: 0)
+            return String(decoding: try output.readToEnd() ?? Data(), as: UTF8.self)
+        }
     }
 
     convenience init(
@@ -81,9 +90,8 @@ final class Provoker {
     /// Waits for the end and returns the log, without its first line.
     func finish(interrupting: Bool = false) throws -> [LogLine] {
         if interrupting { process.terminate() }
-        text += try output.fileHandleForReading.readToEnd() ?? Data()
         process.waitUntilExit()
-        return Array(try LogLine.lines(String(decoding: text, as: UTF8.self)).dropFirst())
+        return Array(try LogLine.lines(text).dropFirst())
     }
 
     deinit { if process.isRunning { process.terminate() } }
