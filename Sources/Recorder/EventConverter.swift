@@ -18,6 +18,7 @@ struct EventConverter {
     private var holders: SocketHolders
     private var groups = ControlGroups()
     private var arrived: [Int32] = []
+    private var readers = OpenFileReaders()
     /// Containers that were asked for since the file was begun.
     private var asked: Set<ContainerQuestion> = []
     private var processes: ProcessTable
@@ -154,9 +155,8 @@ struct EventConverter {
             // It was only the owner's turn on the processor.
             event.socket?.owner = holder(of: record)
         }
-        // Who reads all open files (`SocketHolders`) may be the last to hold one, and is not who closed it.
         if event.kind == .emit || event.kind == .decide,
-            Int32(bitPattern: record.pointee.pid) != ownProcess || frames?.content.releasesFile != true
+            frames?.content.releasesFile != true || !isOfReader(record, owner: event.socket?.owner)
         {
             event.task = task(record, context: frames?.content.context, socket: event.socket)
         }
@@ -300,7 +300,17 @@ struct EventConverter {
         pid == 0 ? nil : ResetEvent.Owner(pid: Int32(bitPattern: pid), comm: String(kernelArray: comm))
     }
 
+    /// Who reads all open files may be the last to hold one, and is not who closed it.
+    private mutating func isOfReader(_ record: UnsafePointer<rst_event>, owner: ResetEvent.Owner?) -> Bool {
+        let pid = Int32(bitPattern: record.pointee.pid)
+        if pid == ownProcess { return true }
+        return pid != owner?.pid
+            && readers.includes(
+                pid, start: record.pointee.start_ns, comm: String(kernelArray: record.pointee.leader_comm))
+    }
+
     private let ownProcess = getpid()
+
     private mutating func task(
         _ record: UnsafePointer<rst_event>, context: ResetEvent.Task.Context?, socket: ResetEvent.Socket?
     ) -> ResetEvent.Task {

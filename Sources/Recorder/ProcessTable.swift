@@ -104,7 +104,8 @@ struct ProcessTable {
         return program
     }
 
-    private static func link(_ path: String) -> String? {
+    /// What a link points to; nil if it cannot be read.
+    static func link(_ path: String) -> String? {
         var target = [UInt8](repeating: 0, count: 4096)
         let count = target.withUnsafeMutableBytes {
             readlink(path, $0.baseAddress!.assumingMemoryBound(to: CChar.self), $0.count)

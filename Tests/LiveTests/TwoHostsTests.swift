@@ -5,9 +5,10 @@ import InputFiles
 import KernelEvents
 import Laboratory
 import NetworkTypes
-import Recorder
 import Selftest
 import Testing
+
+@testable import Recorder
 
 /// Two hosts are recorded, whose clocks are three seconds apart and between which addresses are translated: their recordings
 /// tell one story.
@@ -25,6 +26,10 @@ struct TwoHostsTests {
         let lab = try Lab(for: scenario, ipVersion: .v4, actor: Live.actor)
         defer { lab.close() }
         let hosts = try TwoHosts(lab, in: folder, offset: Self.offset, tool: "rst-analyze test")
+        // A RST that leaves from this program's own reading of all files is not of who reads.
+        var readers = OpenFileReaders()
+        let isReader = readers.includes(getpid(), start: 0, comm: "")
+        #expect(isReader)
         let expected = try scenario.run(in: lab)
         // What is to be proven has to be covered for some time before and after.
         usleep(2_500_000)
