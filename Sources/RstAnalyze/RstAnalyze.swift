@@ -28,12 +28,15 @@ struct RstAnalyze: ParsableCommand {
             ProvokeCommand.self, SelftestActorCommand.self,
         ])
 
-    private static func isCommand(_ word: String) -> Bool {
-        word == "help" || configuration.subcommands.contains { $0._commandName == word }
-    }
-
-    private static var shown: [String] {
-        configuration.subcommands.filter { $0.configuration.shouldDisplay }.map { $0._commandName }
+    /// The parser takes it for an argument too many.
+    private static func notACommand() -> ValidationError? {
+        let commands = configuration.subcommands
+        guard let typed = commandLineArguments().dropFirst().first, !typed.hasPrefix("-"), typed != "help",
+            !commands.contains(where: { $0._commandName == typed })
+        else { return nil }
+        let shown = commands.filter { $0.configuration.shouldDisplay }.map { $0._commandName }
+        let hint = nearest(typed, among: shown).map { "; did you mean \($0)?" } ?? "."
+        return ValidationError("\"\(typed)\" is not a command\(hint)")
     }
 
     /// Unlike the parser's own, it keeps names of files that are not UTF-8.
@@ -47,12 +50,8 @@ struct RstAnalyze: ParsableCommand {
             let code = exitCode(for: error)
             guard code == .validationFailure else { exit(withError: error) }
             // It repeats arguments, which may be names that somebody else chose.
-            if let typed = commandLineArguments().dropFirst().first, !typed.hasPrefix("-"), !isCommand(typed) {
-                let hint = nearest(typed, among: shown).map { "did you mean \($0)? " } ?? ""
-                log.error("\"\(typed)\" is not a command: \(hint)\"rst-analyze help\" lists them all")
-                Glibc.exit(code.rawValue)
-            }
-            let lines = fullMessage(for: error).split(separator: "\n", omittingEmptySubsequences: false)
+            let lines = fullMessage(for: notACommand() ?? error).split(
+                separator: "\n", omittingEmptySubsequences: false)
             writeAll(lines.map { String($0).printable + "\n" }.joined(), to: STDERR_FILENO)
             Glibc.exit(code.rawValue)
         }
