@@ -15,6 +15,7 @@
 #include <sys/timerfd.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
+#include <sys/xattr.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -28,9 +29,21 @@ int linux_thread(void)
 	return gettid();
 }
 
+bool linux_has_attributes(const char *path)
+{
+	char names[4096];
+	ssize_t size = listxattr(path, names, sizeof(names));
+
+	for (ssize_t at = 0; at < size; at += (ssize_t)strlen(names + at) + 1) {
+		if (strcmp(names + at, "security.selinux") != 0)
+			return true;
+	}
+	return size < 0 && errno == ERANGE;
+}
+
 int linux_create_unnamed(const char *directory, unsigned int mode)
 {
-	return open(directory, O_TMPFILE | O_WRONLY | O_CLOEXEC, mode);
+	return open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, mode);
 }
 
 int linux_name(int descriptor, const char *path)

@@ -42,6 +42,15 @@ public struct Report: Sendable {
     /// Connections that ICMP errors ended, in the order of time: they are no RSTs, and counted apart.
     public var refusals: [ICMPRefusal] = []
 
+    /// When the first and the last RST or connection that an ICMP error ended was, nanoseconds since 1970-01-01 UTC; nil if nothing
+    /// has such a time.
+    public var span: (first: Int64, last: Int64)? {
+        let times =
+            refusals.filter(\.hasWallClock).map(\.time) + (resets.span.map { [$0.first, $0.last] } ?? [])
+        guard let first = times.min(), let last = times.max() else { return nil }
+        return (first, last)
+    }
+
     /// Leaves out what a filter does not want.
     public mutating func keep(_ filter: ResetFilter, words: [String]) {
         guard !filter.isEmpty else { return }

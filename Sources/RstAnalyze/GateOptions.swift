@@ -73,7 +73,7 @@ struct GateOptions: ParsableArguments {
         var checks: [JUnitReport.Check] = []
         var counted = report
         let filters = try prepared.allowed.map {
-            try $0.options.filter(span: report.resets.span, own: report.inputs.compactMap(\.netns), zone: zone)
+            try $0.options.filter(span: report.span, own: report.inputs.compactMap(\.netns), zone: zone)
         }
         counted.leaveOut(filters)
         for condition in failOn.joined() { checks.append(check(condition, counted)) }

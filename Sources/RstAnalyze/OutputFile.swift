@@ -5,8 +5,8 @@ import HostFiles
 /// A file to write into, which takes the place of an earlier one only when it is complete: after a failure, the earlier one is
 /// there as it was, and nothing else.
 ///
-/// Devices, pipes, symbolic and hard links are written into as they are, and so is every file where the file system knows no
-/// files without names (`O_TMPFILE`).
+/// Devices, pipes, symbolic and hard links, and files with an ACL or other attributes are written into as they are, and so is
+/// every file where the file system knows no files without names (`O_TMPFILE`).
 final class OutputFile {
     let descriptor: Int32
     private let path: String
@@ -29,7 +29,9 @@ final class OutputFile {
         var earlier = stat()
         let isThere = lstat(path.pathBytes, &earlier) == 0
         if isThere {
-            guard earlier.st_mode & S_IFMT == S_IFREG, earlier.st_nlink == 1, access(path.pathBytes, W_OK) == 0 else {
+            guard earlier.st_mode & S_IFMT == S_IFREG, earlier.st_nlink == 1, !linux_has_attributes(path.pathBytes),
+                access(path.pathBytes, W_OK) == 0
+            else {
                 return nil
             }
         }
@@ -53,13 +55,28 @@ final class OutputFile {
     func finish() throws(WriteFailure) {
         guard isUnnamed, linux_name(descriptor, path.pathBytes) != 0 else { return }
         guard errno == EEXIST else { throw WriteFailure("write", path) }
-        let temporary = "\(path).\(getpid()).tmp"
+        // Shorter than any name that is too long.
+        let temporary = "\(parentDirectory(of: path))/.\(getpid()).tmp"
         unlink(temporary.pathBytes)
         guard linux_name(descriptor, temporary.pathBytes) == 0 else { throw WriteFailure("write", path) }
         guard rename(temporary.pathBytes, path.pathBytes) == 0 else {
-            let failure = WriteFailure("write", path)
             unlink(temporary.pathBytes)
-            throw failure
+            // Something is mounted there, as containers have single files.
+            return try copy()
+        }
+    }
+
+    /// Writes all into the earlier file.
+    private func copy() throws(WriteFailure) {
+        let target = open(path.pathBytes, O_WRONLY | O_TRUNC | O_CLOEXEC)
+        guard target >= 0 else { throw WriteFailure("write", path) }
+        defer { close(target) }
+        lseek(descriptor, 0, SEEK_SET)
+        var chunk = [UInt8](repeating: 0, count: 1 << 20)
+        while true {
+            let count = read(descriptor, &chunk, chunk.count)
+            if count == 0 { return }
+            guard count > 0, writeAll(Array(chunk[..<count]), to: target) else { throw WriteFailure("write", path) }
         }
     }
 }

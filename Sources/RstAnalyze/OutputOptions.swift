@@ -83,35 +83,40 @@ struct OutputOptions: ParsableArguments {
             log.error("a capture is not written to a terminal: name a file with -o, or redirect the output")
             throw ExitCode(1)
         }
-        // A reader that has seen enough (head) is not a failure.
+        // A reader that has seen enough (head) is not a failure, and changes nothing of the status.
+        struct ReaderGone: Error {}
         signal(SIGPIPE, SIG_IGN)
         func put(_ bytes: [UInt8]) throws {
             guard writeAll(bytes, to: descriptor) else {
-                if errno == EPIPE { throw ExitCode(0) }
+                if errno == EPIPE { throw ReaderGone() }
                 log.error("cannot write \(output ?? "standard output"): \(String(cString: strerror(errno)))")
                 throw ExitCode(1)
             }
         }
-        switch format {
-        case .json:
-            var renderer = JSONReport(tool: Version.tool)
-            renderer.grouping = text.grouping
-            renderer.order = text.sort
-            renderer.top = text.top
-            try renderer.render(report, to: put)
-        case .text:
-            var renderer = TextReport(options: text.text(for: descriptor))
-            try renderer.render(report) { try put(Array($0.utf8)) }
-        case .ndjson, .csv:
-            let host = report.inputs.lazy.compactMap(\.host).first { !$0.isEmpty } ?? "-"
-            let identity = RecordLines.Host(name: host, id: "", bootID: "", agent: Version.tool)
-            try RecordTable(format == .csv ? .csv : .ndjson, host: identity, fields: chosenFields).render(
-                report, to: put)
-        case .markdown:
-            try MarkdownReport(options: text.text(for: descriptor)).render(report) { try put(Array($0.utf8)) }
-        case .html: try HTMLReport(tool: Version.tool, options: text.text(for: descriptor)).render(report, to: put)
-        case .pcapng: try copy?.write(to: put)
-        case .sqlite: break
+        do {
+            switch format {
+            case .json:
+                var renderer = JSONReport(tool: Version.tool)
+                renderer.grouping = text.grouping
+                renderer.order = text.sort
+                renderer.top = text.top
+                try renderer.render(report, to: put)
+            case .text:
+                var renderer = TextReport(options: text.text(for: descriptor))
+                try renderer.render(report) { try put(Array($0.utf8)) }
+            case .ndjson, .csv:
+                let host = report.inputs.lazy.compactMap(\.host).first { !$0.isEmpty } ?? "-"
+                let identity = RecordLines.Host(name: host, id: "", bootID: "", agent: Version.tool)
+                try RecordTable(format == .csv ? .csv : .ndjson, host: identity, fields: chosenFields).render(
+                    report, to: put)
+            case .markdown:
+                try MarkdownReport(options: text.text(for: descriptor)).render(report) { try put(Array($0.utf8)) }
+            case .html: try HTMLReport(tool: Version.tool, options: text.text(for: descriptor)).render(report, to: put)
+            case .pcapng: try copy?.write(to: put)
+            case .sqlite: break
+            }
+        } catch is ReaderGone {
+            return
         }
         if let file { try logged(file.finish) }
         if [.csv, .ndjson, .pcapng].contains(format), !report.refusals.isEmpty {

@@ -106,7 +106,7 @@ struct ReportCommand: ParsableCommand {
             read: loaded.files + gate.allow + [gate.expect].compactMap(\.self))
         var report = correlate(captures: loaded.captures, recordings: loaded.recordings)
         let filter = try filters.filter(
-            span: report.resets.span, own: report.inputs.compactMap(\.netns), zone: text.tz)
+            span: report.span, own: report.inputs.compactMap(\.netns), zone: text.tz)
         report.keep(filter, words: filters.typed)
         let isAlarming = try gate.judge(report, prepared, zone: text.tz)
         try output.write(report, loaded, text, to: STDOUT_FILENO)

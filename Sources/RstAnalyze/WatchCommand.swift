@@ -97,6 +97,7 @@ struct WatchCommand: ParsableCommand {
     var list = false
 
     func validate() throws {
+        for words in filters.causes { try words.checkLive("--cause") }
         if let count, count < 1 { throw ValidationError("--count must be at least 1") }
         if top, format == .ndjson, spool == nil {
             throw ValidationError("--top and --format ndjson both want the terminal")
@@ -110,7 +111,6 @@ struct WatchCommand: ParsableCommand {
         linux_share_heaps(2)
         text.tz.activate()
         // A wrong filter is reported now.
-        for words in filters.causes { try words.checkLive("--cause") }
         _ = try filters.filter(span: (0, 0), own: [0], zone: text.tz)
         if top, isatty(STDOUT_FILENO) == 0 { throw ValidationError("--top needs a terminal") }
         let counts = metrics != nil || metricsFile != nil ? MetricsHub() : nil

@@ -50,11 +50,13 @@ import Testing
     /// Whoever sends the directory away would send the originals, too.
     @Test func theCopyIsNotMixedWithItsOriginals() throws {
         try Program.withFolder { folder in
-            let script = "mkdir rec && cp \"$1\"/* rec && ls rec >before && \"$0\" anonymize rec -o rec/../rec"
+            let copy = "mkdir rec && cp \"$1\"/* rec && ls rec >before"
+            let script = "\(copy) && \"$0\" anonymize rec -o rec/../rec || \"$0\" anonymize rec/capture.pcapng -o rec"
             let result = try Program.run(
                 more: ["-c", script, Program.path, Self.fixture], executable: "/bin/sh", in: folder)
-            #expect(
-                result.status == 1 && result.errors.contains("rec: the copy would be among the originals"), "\(result)")
+            #expect(result.status == 1, "\(result)")
+            #expect(result.errors.contains("rec: the copy would be among the originals"), "\(result)")
+            #expect(result.errors.contains("rec/capture.pcapng: the copy would be among"), "\(result)")
             let before = try String(contentsOf: folder.appending(path: "before"), encoding: .utf8)
             let after = try FileManager.default.contentsOfDirectory(atPath: folder.appending(path: "rec").path)
             #expect(before.split(separator: "\n").map(String.init) == after.sorted())

@@ -40,6 +40,8 @@ import Testing
         for arguments in [
             ["--port", "\(port)"], ["--host", "\(one["dst"] ?? "")"], ["--pid", "\(pid)"], ["--process", "\(comm)"],
             ["--netns", "\(netns)"], ["--certainty", "proven"], ["--since", time],
+            // Times of the day and relative ones count from the refusals where there is no RST.
+            ["--since", String(time.dropFirst(11).prefix(5))], ["--since=-10m"],
         ] {
             try keeps(arguments, true)
         }

@@ -3,6 +3,7 @@
 #ifndef CLINUX_H
 #define CLINUX_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* setns(2) for a network namespace: moves the calling thread. 0, or -1 with errno. */
@@ -46,6 +47,9 @@ int linux_take_no_more(int socket);
  * loopback: the index of the device.
  */
 int linux_leave_out_loopback_output(int socket, unsigned int loopback);
+
+/* Whether a file has an ACL or extended attributes other than the label that SELinux gives every file. */
+bool linux_has_attributes(const char *path);
 
 /* A new file in a directory that has no name yet, and is gone if it never gets one. -1 with errno. */
 int linux_create_unnamed(const char *directory, unsigned int mode);

@@ -54,7 +54,8 @@ struct AnonymizeCommand: ParsableCommand {
     func run() throws {
         let directory = try CopyDirectory(output)
         do {
-            if let input = inputs.first(where: { directory.holds("\($0)/.") }) {
+            let isAmong = { (input: String) in input != "-" && directory.holds(input) || directory.holds("\(input)/.") }
+            if !directory.isNew, let input = inputs.first(where: isAmong) {
                 throw AnonymizationFailure(
                     "\(input): the copy would be among the originals: name another directory with -o")
             }

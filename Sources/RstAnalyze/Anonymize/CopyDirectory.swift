@@ -7,7 +7,7 @@ import Logging
 final class CopyDirectory {
     let path: String
     private let descriptor: Int32
-    private let isNew: Bool
+    let isNew: Bool
     private var names: [String] = []
 
     /// - Throws: an exit status, after logging why.
