@@ -123,13 +123,10 @@ struct GateOptions: ParsableArguments {
     }
 
     private func write(_ text: String, to path: String) throws {
-        do {
+        try logged { () throws(WriteFailure) in
             let file = try OutputFile(path)
             guard writeAll(text, to: file.descriptor) else { throw WriteFailure("write", path) }
             try file.finish()
-        } catch {
-            log.error("\(error)")
-            throw ExitCode(1)
         }
     }
 }

@@ -94,27 +94,7 @@ struct OutputOptions: ParsableArguments {
             }
         }
         do {
-            switch format {
-            case .json:
-                var renderer = JSONReport(tool: Version.tool)
-                renderer.grouping = text.grouping
-                renderer.order = text.sort
-                renderer.top = text.top
-                try renderer.render(report, to: put)
-            case .text:
-                var renderer = TextReport(options: text.text(for: descriptor))
-                try renderer.render(report) { try put(Array($0.utf8)) }
-            case .ndjson, .csv:
-                let host = report.inputs.lazy.compactMap(\.host).first { !$0.isEmpty } ?? "-"
-                let identity = RecordLines.Host(name: host, id: "", bootID: "", agent: Version.tool)
-                try RecordTable(format == .csv ? .csv : .ndjson, host: identity, fields: chosenFields).render(
-                    report, to: put)
-            case .markdown:
-                try MarkdownReport(options: text.text(for: descriptor)).render(report) { try put(Array($0.utf8)) }
-            case .html: try HTMLReport(tool: Version.tool, options: text.text(for: descriptor)).render(report, to: put)
-            case .pcapng: try copy?.write(to: put)
-            case .sqlite: break
-            }
+            try render(report, copy, text, for: descriptor, to: put)
         } catch is ReaderGone {
             return
         }
@@ -125,12 +105,31 @@ struct OutputOptions: ParsableArguments {
         }
     }
 
-    private func logged<Value>(_ body: () throws(WriteFailure) -> Value) throws -> Value {
-        do {
-            return try body()
-        } catch {
-            log.error("\(error)")
-            throw ExitCode(1)
+    /// - Parameter copy: of the capture, for the format that needs one.
+    private func render(
+        _ report: Report, _ copy: AnnotatedCopy?, _ text: TextOptions, for descriptor: Int32,
+        to put: ([UInt8]) throws -> Void
+    ) throws {
+        switch format {
+        case .json:
+            var renderer = JSONReport(tool: Version.tool)
+            renderer.grouping = text.grouping
+            renderer.order = text.sort
+            renderer.top = text.top
+            try renderer.render(report, to: put)
+        case .text:
+            var renderer = TextReport(options: text.text(for: descriptor))
+            try renderer.render(report) { try put(Array($0.utf8)) }
+        case .ndjson, .csv:
+            let host = report.inputs.lazy.compactMap(\.host).first { !$0.isEmpty } ?? "-"
+            let identity = RecordLines.Host(name: host, id: "", bootID: "", agent: Version.tool)
+            try RecordTable(format == .csv ? .csv : .ndjson, host: identity, fields: chosenFields).render(
+                report, to: put)
+        case .markdown:
+            try MarkdownReport(options: text.text(for: descriptor)).render(report) { try put(Array($0.utf8)) }
+        case .html: try HTMLReport(tool: Version.tool, options: text.text(for: descriptor)).render(report, to: put)
+        case .pcapng: try copy?.write(to: put)
+        case .sqlite: break
         }
     }
 }

@@ -21,15 +21,10 @@ final class PipedInput {
 
     /// Milliseconds within which a writer that got the signal, too, is expected to end.
     private static let patience = 1_000
-    /// SIG_IGN.
-    private static let ignored = 1
 
     /// Nil if no pipe is read, or if the signal is ignored anyway.
     init?(_ files: [String]) {
-        guard files.contains(where: Self.isPipe) else { return nil }
-        var before = sigaction()
-        sigaction(SIGINT, nil, &before)
-        guard unsafeBitCast(before.__sigaction_handler.sa_handler, to: Int.self) != Self.ignored else { return nil }
+        guard files.contains(where: Self.isPipe), !SignalHandler.isIgnored(SIGINT) else { return nil }
         pthread_sigmask(SIG_SETMASK, nil, &mask)
         handler = SignalHandler([SIGINT]) { [state] number in
             guard !state.isInterrupted.withLock(\.self) else { return SignalHandler.endProgram(by: number) }

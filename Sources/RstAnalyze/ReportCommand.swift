@@ -85,12 +85,7 @@ struct ReportCommand: ParsableCommand {
         }
         let progress = ProgressLine()
         let loader = InputLoader(memory: memory.bytes) { progress.update(done: $0, total: $1) }
-        let loaded: LoadedInputs
-        do {
-            let piped = PipedInput(files)
-            defer { withExtendedLifetime(piped) {} }
-            loaded = loader.load(files, recursively: recursive)
-        }
+        let loaded = withExtendedLifetime(PipedInput(files)) { loader.load(files, recursively: recursive) }
         progress.clear()
         guard loaded.failures.isEmpty else {
             for failure in loaded.failures { log.error("\(failure)") }

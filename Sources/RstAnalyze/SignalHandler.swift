@@ -20,6 +20,13 @@ final class SignalHandler: Sendable {
 
     deinit { for source in sources { source.cancel() } }
 
+    static func isIgnored(_ number: Int32) -> Bool {
+        var action = sigaction()
+        sigaction(number, nil, &action)
+        // SIG_IGN is no function that could be compared with.
+        return unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self) == 1
+    }
+
     /// Ends the program by a signal, so that the parent process sees which one it was.
     static func endProgram(by number: Int32) {
         restore([number])

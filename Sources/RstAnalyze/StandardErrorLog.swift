@@ -1,3 +1,4 @@
+import ArgumentParser
 import Glibc
 import Logging
 import Reporting
@@ -44,5 +45,15 @@ struct WriteFailure: Error, CustomStringConvertible {
     /// - Parameter operation: what was tried, such as `create` or `write`.
     init(_ operation: String, _ path: String) {
         description = "cannot \(operation) \(path): \(String(cString: strerror(errno)))"
+    }
+}
+
+/// Logs why something could not be written, and throws the exit status.
+func logged<Value>(_ body: () throws(WriteFailure) -> Value) throws -> Value {
+    do {
+        return try body()
+    } catch {
+        log.error("\(error)")
+        throw ExitCode(1)
     }
 }

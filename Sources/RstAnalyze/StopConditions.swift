@@ -18,17 +18,13 @@ final class StopConditions: @unchecked Sendable {
     /// Not changed after `init`.
     private var handler: SignalHandler?
 
-    /// SIG_IGN.
-    private static let ignored = 1
-
     /// The signals that end a recording.
     static let signals = [SIGINT, SIGTERM, SIGHUP]
 
     /// - Parameter numbers: the signals that end it.
     init(_ numbers: [Int32] = signals) {
         // Swift's runtime may have it print a backtrace instead, after which the program goes on.
-        let before = Glibc.signal(SIGQUIT, SIG_DFL)
-        if unsafeBitCast(before, to: Int.self) == Self.ignored { Glibc.signal(SIGQUIT, SIG_IGN) }
+        if !SignalHandler.isIgnored(SIGQUIT) { Glibc.signal(SIGQUIT, SIG_DFL) }
         handler = SignalHandler(numbers) { [weak self] number in
             guard let self else { return }
             if let handler = instead.withLock(\.self) { handler(number) } else { stop(.signal(number)) }
